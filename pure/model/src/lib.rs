@@ -1,0 +1,19 @@
+//! The words of the product as types: ids, checked text, times and every limit.
+//!
+//! Nothing here does io, reads a clock or makes randomness: both come in as arguments.
+
+#![warn(missing_docs)]
+
+mod digest;
+mod id;
+pub mod limits;
+mod text;
+mod time;
+
+pub use digest::{Digest, HexError};
+pub use id::{
+    AnyIdError, CustomerId, DeviceId, FactorId, GrantId, InstallerId, JobId, RequestId, RunId, ScriptId, SessionId, SiteId, TenantId,
+    UserId,
+};
+pub use text::{AgentText, Email, Name, Tag, TextError};
+pub use time::{Seconds, TimeError, Timestamp};

@@ -1,0 +1,111 @@
+//! Every maximum of the product, in one place. Units are in the names.
+
+/// Longest name that people give, in characters.
+pub const NAME_CHARS: usize = 100;
+/// Longest e-mail address (RFC 5321, section 4.5.3.1), in bytes.
+pub const EMAIL_BYTES: usize = 254;
+/// Longest device label, in bytes.
+pub const TAG_BYTES: usize = 40;
+/// Most labels on one device.
+pub const TAGS_PER_DEVICE: usize = 32;
+
+/// Longest password, in bytes of UTF-8. NIST SP 800-63B-4 asks for at least 64 characters.
+pub const PASSWORD_BYTES: usize = 1024;
+/// Shortest password, in characters.
+pub const PASSWORD_MIN_CHARS: usize = 15;
+/// Recovery codes that one user holds.
+pub const RECOVERY_CODES: usize = 10;
+/// Wrong codes of one factor in a row before it locks.
+pub const FACTOR_FAILURES: u32 = 10;
+/// Wrong passwords of one account in a row before attempts must wait (NIST: at most 100).
+pub const PASSWORD_FAILURES: u32 = 10;
+/// Open authorization requests of one session.
+pub const OPEN_REQUESTS_PER_SESSION: usize = 20;
+/// How long an authorization request waits for its proofs.
+pub const REQUEST_LIFETIME_SECS: i64 = 15 * 60;
+/// How long a grant may be delivered after authorization.
+pub const GRANT_LIFETIME_SECS: i64 = 15 * 60;
+/// Default and largest step-up window.
+pub const STEP_UP_WINDOW_SECS: i64 = 5 * 60;
+/// Largest step-up window that a tenant may choose.
+pub const STEP_UP_WINDOW_MAX_SECS: i64 = 15 * 60;
+/// A session without use ends after this.
+pub const SESSION_IDLE_SECS: i64 = 60 * 60;
+/// A session ends after this, used or not.
+pub const SESSION_LIFETIME_SECS: i64 = 12 * 60 * 60;
+/// Live sessions of one user; the oldest ends when another begins.
+pub const SESSIONS_PER_USER: usize = 20;
+/// Distinct devices in a rolling hour that one person may touch one by one as class 1.
+pub const CLASS1_DEVICES_PER_HOUR: usize = 5;
+/// Distinct devices in a rolling hour that one person may touch as class 2.
+pub const CLASS2_DEVICES_PER_HOUR: usize = 25;
+/// The rolling hour of the sums.
+pub const SUM_WINDOW_SECS: i64 = 60 * 60;
+
+/// Largest body of an HTTP request.
+pub const HTTP_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Most items of one page of a list.
+pub const PAGE_ITEMS: u32 = 1000;
+/// Most devices that one action names.
+pub const TARGETS: usize = 100_000;
+/// A DPoP proof is refused when its time differs by more than this.
+pub const PROOF_SKEW_SECS: i64 = 60;
+
+/// Largest script text.
+pub const SCRIPT_BYTES: usize = 1024 * 1024;
+/// Most arguments of a run.
+pub const ARGUMENTS: usize = 64;
+/// Longest argument, environment value or secret, in bytes.
+pub const ARGUMENT_BYTES: usize = 8 * 1024;
+/// Most environment variables of a run.
+pub const ENVIRONMENT: usize = 64;
+/// Most secret parameters of a run.
+pub const SECRETS: usize = 16;
+/// Longest time limit of a run.
+pub const RUN_TIME_LIMIT_SECS: u32 = 24 * 60 * 60;
+/// Time limit of a run where nothing is said.
+pub const RUN_TIME_DEFAULT_SECS: u32 = 10 * 60;
+/// Most output that a run may keep.
+pub const RUN_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
+/// Output that a run keeps where nothing is said.
+pub const RUN_OUTPUT_DEFAULT_BYTES: u64 = 1024 * 1024;
+/// Largest chunk of output in one message.
+pub const OUTPUT_CHUNK_BYTES: usize = 32 * 1024;
+/// Output chunks that an agent sends before it waits for an acknowledgement.
+pub const OUTPUT_CHUNKS_IN_FLIGHT: usize = 32;
+
+/// Largest envelope of a grant, signatures included.
+pub const ENVELOPE_BYTES: usize = 256 * 1024;
+/// Most signatures on one envelope.
+pub const SIGNATURES: usize = 16;
+/// Longest Merkle proof: a tree of 2^40 leaves.
+pub const PROOF_HASHES: usize = 40;
+/// Largest signed checkpoint note.
+pub const CHECKPOINT_BYTES: usize = 4 * 1024;
+/// Deepest JSON of a signed body.
+pub const JSON_DEPTH: usize = 16;
+
+/// Largest frame of the agent link: one Noise message.
+pub const FRAME_BYTES: usize = 65_535;
+/// Largest message of the agent link, put together from frames.
+pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Largest message of the agent link before the device is known.
+pub const HELLO_BYTES: usize = 16 * 1024;
+/// An agent sends something at least this often.
+pub const HEARTBEAT_SECS: u32 = 60;
+/// A device counts as offline after this silence.
+pub const SILENCE_SECS: i64 = 150;
+/// Time from connection to a finished handshake.
+pub const HANDSHAKE_SECS: u64 = 10;
+
+/// Longest host name, user name or version from an agent, in characters.
+pub const AGENT_NAME_CHARS: usize = 255;
+/// Longest free text from an agent, in characters.
+pub const AGENT_TEXT_CHARS: usize = 1024;
+/// Most items of one inventory list (software, processes, services).
+pub const INVENTORY_ITEMS: usize = 5_000;
+
+/// Longest life of an enrolment token.
+pub const INSTALLER_LIFETIME_SECS: i64 = 30 * 24 * 60 * 60;
+/// Most uses of an enrolment token.
+pub const INSTALLER_USES: u32 = 10_000;
