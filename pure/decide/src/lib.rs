@@ -1,1 +1,6 @@
-//! sallyport-decide
+//! Every decision that the server makes: facts come in as values with the time, a decision goes out as a value.
+
+#![warn(missing_docs)]
+
+pub mod accounts;
+pub mod actions;
