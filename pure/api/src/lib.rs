@@ -1,1 +1,40 @@
-//! sallyport-api
+//! What the HTTP API says: request and response bodies and the codes of refusals.
+//!
+//! Requests carry plain text and numbers; the server parses them into domain values before anything else.
+//! Responses carry ids as text and times as RFC 3339.
+
+#![warn(missing_docs)]
+
+mod accounts;
+mod audit;
+mod devices;
+mod installers;
+mod jobs;
+mod problem;
+mod requests;
+mod scripts;
+
+pub use accounts::*;
+pub use audit::*;
+pub use devices::*;
+pub use installers::*;
+pub use jobs::*;
+pub use problem::*;
+pub use requests::*;
+pub use scripts::*;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One page of a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The items, in the list's order.
+    pub items: Vec<T>,
+    /// Where the next page begins; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// How many there are over all pages, where counting is cheap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+}

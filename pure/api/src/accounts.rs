@@ -1,0 +1,192 @@
+//! Set-up, sign-in, sessions and factors.
+
+use sallyport_model::{FactorId, SessionId, TenantId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Whether the one-time set-up is still to be done.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SetupState {
+    /// True until the first owner exists; then false for good.
+    pub open: bool,
+}
+
+/// Begins the set-up: who the owner is.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartSetup {
+    /// The one-time token from the link that the server printed.
+    pub token: String,
+    /// The company's name.
+    pub tenant_name: String,
+    /// The owner's name.
+    pub name: String,
+    /// The owner's e-mail address, with which they sign in.
+    pub email: String,
+    /// The owner's password: at least 15 characters, nothing common.
+    pub password: String,
+}
+
+/// What the owner's browser needs to finish the set-up.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct SetupDraft {
+    /// Names this draft; goes back with `finish`.
+    pub draft: String,
+    /// The authenticator to enrol, shown once.
+    pub totp: TotpSecret,
+    /// The id that the tenant will have.
+    #[schema(value_type = String)]
+    pub tenant: TenantId,
+    /// The server's public keys, to be put into the root that the authority key signs.
+    pub server_keys: ServerKeys,
+}
+
+/// The server's public keys of one tenant, each 64 hexadecimal digits.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ServerKeys {
+    /// X25519: the agent link.
+    pub link: String,
+    /// Ed25519: attests that a factor was verified.
+    pub attestation: String,
+    /// Ed25519: signs checkpoints of the audit log.
+    pub log: String,
+    /// Ed25519: signs revocations.
+    pub fresh: String,
+    /// Ed25519: signs enrolment files.
+    pub enrolment: String,
+}
+
+/// A new TOTP secret (RFC 6238, SHA-1, 6 digits, 30 s).
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct TotpSecret {
+    /// Base32, to type by hand.
+    pub secret: String,
+    /// `otpauth://` for a QR code.
+    pub uri: String,
+}
+
+/// Finishes the set-up.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FinishSetup {
+    /// The one-time token again.
+    pub token: String,
+    /// The draft from `start`.
+    pub draft: String,
+    /// A code from the authenticator that was just enrolled.
+    pub code: String,
+    /// The root's body (base64 of its JSON bytes), made by the browser from the server's keys and the authority's.
+    pub root_body: String,
+    /// The authority's Ed25519 public key, 64 hexadecimal digits.
+    pub authority_key: String,
+    /// The authority's signature (base64) over the pre-authentication encoding of the root's body.
+    pub root_signature: String,
+}
+
+/// Recovery codes, shown once.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct RecoveryCodes {
+    /// Ten codes, each good for one sign-in.
+    pub recovery_codes: Vec<String>,
+}
+
+/// Signs in with all three at once; the answer never tells which was wrong.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The e-mail address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+    /// The authenticator's code, or a recovery code.
+    pub code: String,
+}
+
+/// What a session may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionStage {
+    /// The recovery codes were shown and not yet confirmed as saved.
+    Codes,
+    /// Signed in with a password and a factor.
+    Full,
+    /// Signed in with a recovery code: may enrol a factor, nothing else.
+    Restricted,
+}
+
+/// Who is signed in.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// The user.
+    #[schema(value_type = String)]
+    pub user: UserId,
+    /// Their name.
+    pub name: String,
+    /// Their e-mail address.
+    pub email: String,
+    /// Their role: owner, admin, technician or auditor.
+    pub role: String,
+    /// The tenant.
+    #[schema(value_type = String)]
+    pub tenant: TenantId,
+    /// Its name.
+    pub tenant_name: String,
+    /// This session.
+    pub session: Session,
+    /// Recovery codes that are left.
+    pub recovery_codes_left: u32,
+    /// When the step-up window closes; absent when it is not open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub step_up_until: Option<Timestamp>,
+}
+
+/// A signed-in browser or command line.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: SessionId,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// What it may do.
+    pub stage: SessionStage,
+    /// When it began.
+    #[schema(value_type = String)]
+    pub created: Timestamp,
+    /// When its person last did something.
+    #[schema(value_type = String)]
+    pub last_active: Timestamp,
+    /// When it ends at the latest.
+    #[schema(value_type = String)]
+    pub expires: Timestamp,
+    /// When it ends if nothing is done.
+    #[schema(value_type = String)]
+    pub idle_expires: Timestamp,
+    /// The address that it was opened from.
+    pub address: String,
+    /// What the browser or the command line calls itself.
+    pub user_agent: String,
+    /// How its person proved themselves: `totp` or `recovery_code`.
+    pub method: String,
+}
+
+/// One of a user's factors.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Factor {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: FactorId,
+    /// `totp`.
+    pub kind: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// When it was enrolled.
+    #[schema(value_type = String)]
+    pub created: Timestamp,
+    /// When it was last used.
+    #[schema(value_type = Option<String>)]
+    pub last_used: Option<Timestamp>,
+    /// Whether it is locked after too many wrong codes.
+    pub locked: bool,
+}

@@ -1,0 +1,89 @@
+//! Refusals: RFC 9457 problem details with a stable code.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A refusal (RFC 9457): what happened, what to do, a code to search for.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// A page about this code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What happened, in a few words.
+    pub title: String,
+    /// The HTTP status again.
+    pub status: u16,
+    /// What to do about it.
+    pub detail: String,
+    /// The stable code.
+    pub code: Code,
+    /// The id under which the server's log has this request.
+    pub request_id: String,
+    /// The field of the request that is wrong, where one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $status:literal, $code:literal, $title:literal, $remedy:literal;)*) => {
+        /// Every code that a refusal may carry.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        pub enum Code {
+            $($(#[$doc])* #[doc = $title] #[serde(rename = $code)] $name,)*
+        }
+
+        impl Code {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [Code] = &[$(Code::$name),*];
+
+            /// The stable text.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $code,)* }
+            }
+
+            /// The HTTP status that goes with it.
+            pub fn status(self) -> u16 {
+                match self { $(Code::$name => $status,)* }
+            }
+
+            /// What happened, in a few words.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)* }
+            }
+
+            /// What to do about it.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Code::$name => $remedy,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Malformed = 400, "malformed", "The request is malformed", "Compare the body and the query with the API's description.";
+    InvalidField = 422, "invalid_field", "A field is not acceptable", "Correct the named field and send the request again.";
+    BodyTooLarge = 413, "body_too_large", "The body is too large", "Send less at once; the limits are in the documentation.";
+    UnsupportedMediaType = 415, "unsupported_media_type", "The body is not JSON", "Send Content-Type: application/json.";
+    NotFound = 404, "not_found", "There is nothing here", "Check the address; what was removed is not shown either.";
+    MethodNotAllowed = 405, "method_not_allowed", "This method does not exist here", "See the API's description for the methods of this address.";
+    SignInRefused = 401, "sign_in_refused", "That did not sign you in", "Check the address, the password and the current code. Each code works once: wait for the next one.";
+    NotSignedIn = 401, "not_signed_in", "There is no live session", "Sign in.";
+    UseDpopNonce = 401, "use_dpop_nonce", "The proof of possession needs the server's nonce", "Repeat the request with the nonce of the DPoP-Nonce header.";
+    ProofRefused = 401, "proof_refused", "The request is not signed by the session's key", "Sign in again in this browser or on this computer.";
+    SessionRestricted = 403, "session_restricted", "This session may not do that", "Finish what the session is for: save the recovery codes, or enrol a factor, then sign in again.";
+    RoleRefused = 403, "role_refused", "Your role does not allow this", "Ask an owner or an admin of the tenant.";
+    FactorRequired = 403, "factor_required", "This needs an active factor", "Enrol an authenticator on your profile page first.";
+    OriginRefused = 403, "origin_refused", "The request comes from another site", "Use the console at its own address.";
+    CodeRefused = 422, "code_refused", "The code was not accepted", "Enter the code that your authenticator shows now; each code works once.";
+    FactorLocked = 429, "factor_locked", "The factor is locked after too many wrong codes", "Sign in with a recovery code, or ask an admin to reset the factor.";
+    RequestClosed = 409, "request_closed", "This request no longer waits for proofs", "Start the action again.";
+    TooManyRequests = 429, "too_many_open_requests", "Too many requests wait for proofs", "Prove or deny one of the open requests first.";
+    Conflict = 409, "conflict", "It changed in the meantime", "Load it again, then repeat your change.";
+    PasswordRefused = 422, "password_refused", "The password is not acceptable", "Choose a longer or less common one; a sentence works well.";
+    SetupClosed = 404, "setup_closed", "There is nothing here", "Set-up is over, or the link is not the one that the server printed.";
+    NothingToDo = 422, "nothing_to_do", "Nothing matches", "Choose at least one device that this applies to.";
+    RateLimited = 429, "rate_limited", "Too many requests", "Wait for the time in the Retry-After header.";
+    Busy = 503, "busy", "The server is busy", "Try again in a moment.";
+    LogUnavailable = 503, "log_unavailable", "The audit log cannot be written", "The action was not done. Check the server's disk, then try again.";
+    Internal = 500, "internal", "Something went wrong on the server", "Try again; if it stays, give the request id to whoever runs the server.";
+}

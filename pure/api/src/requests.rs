@@ -1,0 +1,238 @@
+//! Authorization requests: actions that are frozen and wait for proofs.
+
+use sallyport_model::{DeviceId, Digest, GrantId, JobId, RequestId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{CreatedInstaller, Job, Parameter, RecoveryCodes};
+
+/// Where an authorization request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestState {
+    /// Waits for proofs.
+    Open,
+    /// Its requirement was met and it was done.
+    Executed,
+    /// Somebody said no.
+    Denied,
+    /// It waited too long.
+    Expired,
+}
+
+/// An action, frozen, with what it takes to release it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuthorizationRequest {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: RequestId,
+    /// The end of the id, to compare by eye: `7K2M-9QX4`.
+    pub short: String,
+    /// Where it stands.
+    pub state: RequestState,
+    /// What will happen, as one sentence.
+    pub summary: String,
+    /// What will happen, exactly.
+    pub action: ActionDetails,
+    /// 1 one device, 2 fleet or privileged, 3 trust or mass.
+    pub class: u8,
+    /// Why it is of that class.
+    pub class_reason: String,
+    /// SHA-256 of the exact bytes that are authorized.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// The steps that are needed, in order.
+    pub requirement: Vec<RequirementStep>,
+    /// Who asked.
+    #[schema(value_type = String)]
+    pub requested_by: UserId,
+    /// Their name.
+    pub requested_by_name: String,
+    /// When it was asked for.
+    #[schema(value_type = String)]
+    pub created: Timestamp,
+    /// When it lapses.
+    #[schema(value_type = String)]
+    pub expires: Timestamp,
+    /// Devices that this person touched within the hour, this action included.
+    pub hour_devices: u64,
+    /// From how many devices within the hour the next class applies.
+    pub hour_limit: u64,
+    /// What came of it, once it was executed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<ActionResult>,
+}
+
+/// One thing that must be there before the action is done.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RequirementStep {
+    /// `you`, `another_person` or `device`.
+    pub who: String,
+    /// The words to show.
+    pub text: String,
+    /// `code` (a fresh code for this very request), `step_up` (an open window is enough) or `verifies` (the devices).
+    pub proof: String,
+    /// Whether it is there.
+    pub met: bool,
+    /// Who met it.
+    pub by: Option<String>,
+    /// When.
+    #[schema(value_type = Option<String>)]
+    pub at: Option<Timestamp>,
+}
+
+/// What will happen, exactly.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ActionDetails {
+    /// A script runs on devices.
+    RunScript(RunScriptDetails),
+    /// An installer is made.
+    CreateInstaller(CreateInstallerDetails),
+    /// Devices may receive work.
+    ApproveDevices(TargetDetails),
+    /// Devices are no longer managed.
+    RemoveDevices(TargetDetails),
+    /// All recovery codes of the asking person are replaced.
+    RegenerateRecoveryCodes,
+}
+
+/// A script run, exactly.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunScriptDetails {
+    /// The script's name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// Its text.
+    pub text: String,
+    /// SHA-256 of the text.
+    #[schema(value_type = String)]
+    pub sha256: Digest,
+    /// Bytes of the text.
+    pub bytes: u64,
+    /// The version that last ran, for a comparison.
+    pub previous: Option<PreviousScript>,
+    /// `bash`, `sh`, `python3` or `pwsh`.
+    pub interpreter: String,
+    /// The account on the devices; absent means root.
+    pub run_as: Option<String>,
+    /// Arguments, in order.
+    pub arguments: Vec<String>,
+    /// Environment variables.
+    pub environment: Vec<Parameter>,
+    /// Names of secret variables.
+    pub secrets: Vec<String>,
+    /// Ends the run after this.
+    pub time_limit_secs: u32,
+    /// Ends the run after this much output.
+    pub output_limit_bytes: u64,
+    /// Where it runs.
+    pub targets: TargetDetails,
+}
+
+/// The text that was run before.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PreviousScript {
+    /// Its version.
+    pub version: u32,
+    /// Its text.
+    pub text: String,
+}
+
+/// Devices that an action names.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TargetDetails {
+    /// How many.
+    pub count: u64,
+    /// How many of them are connected now.
+    pub online: u64,
+    /// How many never had a script by this person.
+    pub first_time: u64,
+    /// All of them.
+    pub devices: Vec<TargetDevice>,
+}
+
+/// One device that an action names.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TargetDevice {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: DeviceId,
+    /// Its name.
+    pub name: String,
+    /// Is it connected now.
+    pub online: bool,
+    /// Customer and site.
+    pub place: String,
+}
+
+/// An installer, exactly.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CreateInstallerDetails {
+    /// What people call it.
+    pub label: String,
+    /// Customer and site that new devices land in.
+    pub place: String,
+    /// `linux`.
+    pub platform: String,
+    /// Devices that may enrol with it.
+    pub uses: u32,
+    /// When it stops working.
+    #[schema(value_type = String)]
+    pub expires: Timestamp,
+    /// The only network that devices may enrol from.
+    pub network: Option<String>,
+}
+
+/// What came of an action. Secrets in it are returned once, to the proof that released it.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "built once per executed action and serialised at once")]
+pub enum ActionResult {
+    /// The job that began.
+    Job(Job),
+    /// The installer, with its file.
+    Installer(CreatedInstaller),
+    /// The devices that changed.
+    Devices(ChangedDevices),
+    /// The new codes.
+    RecoveryCodes(RecoveryCodes),
+    /// What is left to tell later: secrets are not shown twice.
+    Done(Done),
+}
+
+impl std::fmt::Debug for ActionResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ActionResult")
+    }
+}
+
+/// Devices that changed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChangedDevices {
+    /// Their ids.
+    #[schema(value_type = Vec<String>)]
+    pub devices: Vec<DeviceId>,
+}
+
+/// A finished action, without its secrets.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Done {
+    /// The job, where one began.
+    #[schema(value_type = Option<String>)]
+    pub job: Option<JobId>,
+    /// The grant, where one was made.
+    #[schema(value_type = Option<String>)]
+    pub grant: Option<GrantId>,
+    /// The audit log's entry.
+    pub log_index: u64,
+}
+
+/// One person's answer.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProof {
+    /// A fresh code from the authenticator.
+    pub totp: String,
+}
