@@ -82,6 +82,26 @@ pub const SIGNATURES: usize = 16;
 pub const PROOF_HASHES: usize = 40;
 /// Largest signed checkpoint note.
 pub const CHECKPOINT_BYTES: usize = 4 * 1024;
+/// Longest raw signature of any kind, in bytes.
+pub const SIGNATURE_BYTES: usize = 2 * 1024;
+/// A grant's window may begin this long before it was authorized, for devices whose clock is behind.
+pub const GRANT_SKEW_SECS: i64 = 120;
+/// Most people that one grant names as having proved a factor.
+pub const GRANT_PROOFS: usize = 16;
+/// Most authority keys of one tenant.
+pub const AUTHORITY_KEYS: usize = 16;
+/// Largest envelope of a trust root, signatures included.
+pub const ROOT_BYTES: usize = 32 * 1024;
+/// Most trust roots from the pinned one to the newest.
+pub const ROOT_CHAIN: usize = 256;
+/// Largest enrolment file.
+pub const ENROLMENT_BYTES: usize = 128 * 1024;
+/// Largest certificate text in an enrolment file, in bytes.
+pub const CA_BYTES: usize = 32 * 1024;
+/// Longest address of a server, in bytes.
+pub const SERVER_URL_BYTES: usize = 512;
+/// Largest envelope of a receipt, signatures included.
+pub const RECEIPT_BYTES: usize = 8 * 1024;
 /// Deepest JSON of a signed body.
 pub const JSON_DEPTH: usize = 16;
 
@@ -104,6 +124,8 @@ pub const AGENT_NAME_CHARS: usize = 255;
 pub const AGENT_TEXT_CHARS: usize = 1024;
 /// Most items of one inventory list (software, processes, services).
 pub const INVENTORY_ITEMS: usize = 5_000;
+/// Most addresses of one network interface in an inventory.
+pub const ADDRESSES_PER_INTERFACE: usize = 64;
 
 /// Longest life of an enrolment token.
 pub const INSTALLER_LIFETIME_SECS: i64 = 30 * 24 * 60 * 60;

@@ -1,0 +1,85 @@
+//! Frames: one flag byte and a piece of a message.
+//!
+//! A message has one cut only: every piece but the last is [`PIECE_BYTES`] long, and the last is
+//! not empty. So a message of a given length has a known number of frames, and a peer that sends
+//! empty pieces for ever is refused at the first.
+
+/// Longest piece: a Noise message without its authentication tag and the flag.
+pub const PIECE_BYTES: usize = sallyport_model::limits::FRAME_BYTES - TAG_BYTES - 1;
+
+/// Authentication tag of ChaCha20-Poly1305.
+pub(crate) const TAG_BYTES: usize = 16;
+
+const LAST: u8 = 0;
+const MORE: u8 = 1;
+
+/// Why pieces do not make a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Neither "last" nor "more".
+    #[error("the frame's flag is unknown")]
+    UnknownFlag,
+    /// No piece, or one that is not the last and not full.
+    #[error("the frame's piece is too short")]
+    ShortPiece,
+    /// The pieces together are longer than a message may be now.
+    #[error("the message is longer than {0} bytes")]
+    TooLong(usize),
+}
+
+impl FrameError {
+    /// The stable code that logs and people search for.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnknownFlag => "frame_unknown_flag",
+            Self::ShortPiece => "frame_short_piece",
+            Self::TooLong(_) => "frame_message_too_long",
+        }
+    }
+}
+
+/// The plaintexts of a message's frames, in order. An empty message has none.
+pub(crate) fn cut(message: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let frames = message.len().div_ceil(PIECE_BYTES);
+    message.chunks(PIECE_BYTES).enumerate().map(move |(at, piece)| {
+        let mut frame = Vec::with_capacity(1 + piece.len());
+        frame.push(if at + 1 == frames { LAST } else { MORE });
+        frame.extend_from_slice(piece);
+        frame
+    })
+}
+
+/// Puts pieces together; holds no memory between messages.
+#[derive(Default)]
+pub(crate) struct Reassembly {
+    so_far: Vec<u8>,
+}
+
+impl Reassembly {
+    /// Takes one frame's plaintext; yields the message with its last piece.
+    pub(crate) fn add(&mut self, mut frame: Vec<u8>, max_bytes: usize) -> Result<Option<Vec<u8>>, FrameError> {
+        let (flag, length) = match frame.split_first() {
+            Some((flag, piece)) if !piece.is_empty() => (*flag, piece.len()),
+            _ => return Err(FrameError::ShortPiece),
+        };
+        if self.so_far.len() + length > max_bytes {
+            return Err(FrameError::TooLong(max_bytes));
+        }
+        match flag {
+            LAST if self.so_far.is_empty() => {
+                frame.remove(0);
+                Ok(Some(frame))
+            }
+            LAST => {
+                self.so_far.extend_from_slice(&frame[1..]);
+                Ok(Some(std::mem::take(&mut self.so_far)))
+            }
+            MORE if length == PIECE_BYTES => {
+                self.so_far.extend_from_slice(&frame[1..]);
+                Ok(None)
+            }
+            MORE => Err(FrameError::ShortPiece),
+            _ => Err(FrameError::UnknownFlag),
+        }
+    }
+}
