@@ -1,0 +1,161 @@
+//! The two engines: how they are opened and how their transactions begin. Only this file knows which is which.
+
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use crate::StoreError;
+use crate::tx::Conn;
+
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 512;
+/// How long a connection is waited for.
+const ACQUIRE: Duration = Duration::from_secs(10);
+/// How long another process may hold SQLite's write lock.
+const LOCKED: Duration = Duration::from_secs(5);
+/// Any number that no other program locks in the same database.
+const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7310579204)";
+
+/// Where the data is. A writer's connection of its own keeps readers from delaying commits.
+pub(crate) enum Database {
+    Sqlite { path: PathBuf, writer: SqlitePool, readers: SqlitePool },
+    Postgres { writer: PgPool, readers: PgPool },
+}
+
+impl Database {
+    /// Opens `sqlite:PATH` or `postgres://...`.
+    pub(crate) async fn open(address: &str, readers: u32) -> Result<Self, StoreError> {
+        if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+            return open_postgres(address, readers).await;
+        }
+        match address.strip_prefix("sqlite:") {
+            // Writer and readers are several connections, which have no memory in common.
+            Some("" | ":memory:") | None => Err(StoreError::Address),
+            Some(path) => open_sqlite(Path::new(path.strip_prefix("//").unwrap_or(path)), readers).await,
+        }
+    }
+
+    /// A snapshot that cannot write.
+    pub(crate) async fn begin_read(&self) -> Result<Conn, StoreError> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Conn::Sqlite(readers.begin().await?),
+            Self::Postgres { readers, .. } => Conn::Postgres(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
+        })
+    }
+
+    /// The writer's transaction.
+    pub(crate) async fn begin_write(&self) -> Result<Conn, StoreError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Conn::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres { writer, .. } => Conn::Postgres(writer.begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE").await?),
+        })
+    }
+
+    /// The writer's transaction after it lost races: on PostgreSQL it first waits until no other
+    /// process appends, so that its snapshot is younger than all they wrote.
+    pub(crate) async fn begin_write_first(&self) -> Result<Conn, StoreError> {
+        let mut conn = self.begin_write().await?;
+        if let Conn::Postgres(tx) = &mut conn {
+            sqlx::query("LOCK TABLE log_heads IN EXCLUSIVE MODE").execute(&mut **tx).await?;
+        }
+        Ok(conn)
+    }
+
+    /// A transaction that may change the schema, one process at a time.
+    pub(crate) async fn begin_migration(&self) -> Result<Conn, StoreError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Conn::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres { writer, .. } => {
+                let mut tx = writer.begin().await?;
+                sqlx::query(MIGRATION_LOCK).execute(&mut *tx).await?;
+                Conn::Postgres(tx)
+            }
+        })
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+async fn open_sqlite(path: &Path, readers: u32) -> Result<Database, StoreError> {
+    make_private(path)?;
+    let writing = sqlite_options(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", "-65536")
+        // What is erased from the log is overwritten where that costs no extra write.
+        .pragma("secure_delete", "FAST");
+    let reading = sqlite_options(path).pragma("query_only", "ON").pragma("cache_size", "-16384");
+    Ok(Database::Sqlite {
+        path: path.to_owned(),
+        writer: SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_with(writing).await?,
+        readers: SqlitePoolOptions::new().max_connections(readers).acquire_timeout(ACQUIRE).connect_with(reading).await?,
+    })
+}
+
+fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(LOCKED)
+        .statement_cache_capacity(STATEMENTS)
+        .pragma("mmap_size", "268435456")
+        .pragma("temp_store", "MEMORY")
+        .pragma("trusted_schema", "OFF")
+        .log_slow_statements(tracing::log::LevelFilter::Debug, Duration::from_secs(1))
+}
+
+/// Makes the file, or takes it, readable by its owner alone; SQLite gives its side files the same mode.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    Ok(())
+}
+
+async fn open_postgres(address: &str, readers: u32) -> Result<Database, StoreError> {
+    let options: PgConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
+    let options = options
+        .application_name("sallyport")
+        .statement_cache_capacity(STATEMENTS)
+        .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "60s")]);
+    let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
+    Ok(Database::Postgres { writer: pool(1).connect_with(options.clone()).await?, readers: pool(readers).connect_with(options).await? })
+}
+
+/// Copies a running SQLite database into a new file.
+pub(crate) async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), StoreError> {
+    // VACUUM INTO takes an existing file only while it is empty, so nothing is overwritten.
+    make_private(to)?;
+    let target = to.to_str().ok_or(StoreError::Address)?;
+    let mut connection = sqlite_options(from).connect().await?;
+    sqlx::query("VACUUM INTO $1").bind(target).execute(&mut connection).await?;
+    connection.close().await?;
+    std::fs::File::open(to)?.sync_all()?;
+    Ok(())
+}
+
+/// Reads a whole SQLite file and checks its structure and references.
+pub(crate) async fn check_sqlite(path: &Path) -> Result<(), StoreError> {
+    let mut connection = sqlite_options(path).read_only(true).connect().await?;
+    let said: Vec<(String,)> = sqlx::query_as("PRAGMA integrity_check").fetch_all(&mut connection).await?;
+    let dangling = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut connection).await?;
+    connection.close().await?;
+    match said.as_slice() {
+        [(only,)] if only == "ok" && dangling.is_empty() => Ok(()),
+        _ => Err(StoreError::Damaged),
+    }
+}

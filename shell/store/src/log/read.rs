@@ -1,0 +1,138 @@
+//! Reading the log: pages for people, heads and proofs for machines.
+
+use std::ops::Range;
+
+use sallyport_model::{Digest, TenantId, Timestamp, limits};
+
+use super::tree::{self, Node};
+use crate::{Reader, Row, StoreError, ToValue, values};
+
+/// The last signed head of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Rises by one when the log is continued after a restored backup.
+    pub epoch: u64,
+    pub size: u64,
+    pub root: Digest,
+    /// The signed note.
+    pub checkpoint: String,
+}
+
+/// A stored entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    pub index: u64,
+    pub at: Timestamp,
+    pub kind: String,
+    /// The leaf's bytes.
+    pub data: Vec<u8>,
+    /// JSON `{"actor":..,"payload":..}`; `None` once erased.
+    pub body: Option<String>,
+    /// Ties the body to the leaf; `None` once erased, and for grants.
+    pub salt: Option<[u8; 32]>,
+    pub actor: Option<String>,
+}
+
+/// Which entries a page shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub kind: Option<String>,
+    pub actor: Option<String>,
+}
+
+/// Entries from the newest to the oldest, and the cursor of the page after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub entries: Vec<Logged>,
+    pub next: Option<u64>,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT idx, at, kind, data, body, salt, actor FROM log_entries WHERE tenant = $1 AND idx < $2 ", $rest)
+    };
+}
+
+/// One page; `before` is the cursor of the page before it, `None` for the newest entries.
+pub async fn page(reader: &mut Reader, tenant: TenantId, filter: &Filter, before: Option<u64>, limit: u32) -> Result<Page, StoreError> {
+    let limit = limit.min(limits::PAGE_ITEMS);
+    let (before, more) = (before.unwrap_or(i64::MAX as u64), limit + 1);
+    let args = [tenant.to_value(), before.to_value(), more.to_value()];
+    let sql = match (&filter.kind, &filter.actor) {
+        (None, None) => select!("ORDER BY idx DESC LIMIT $3"),
+        (Some(_), None) => select!("AND kind = $4 ORDER BY idx DESC LIMIT $3"),
+        (None, Some(_)) => select!("AND actor = $4 ORDER BY idx DESC LIMIT $3"),
+        (Some(_), Some(_)) => select!("AND kind = $4 AND actor = $5 ORDER BY idx DESC LIMIT $3"),
+    };
+    let filters = [&filter.kind, &filter.actor].into_iter().flatten().map(ToValue::to_value);
+    let rows = reader.fetch_all(sql, &args.into_iter().chain(filters).collect::<Vec<_>>()).await?;
+    let mut entries = rows.iter().map(logged).collect::<Result<Vec<_>, _>>()?;
+    let is_last = entries.len() <= limit as usize;
+    entries.truncate(limit as usize);
+    let next = entries.last().filter(|_| !is_last).map(|entry| entry.index);
+    Ok(Page { entries, next })
+}
+
+/// One entry by its index.
+pub async fn entry(reader: &mut Reader, tenant: TenantId, index: u64) -> Result<Logged, StoreError> {
+    let sql = "SELECT idx, at, kind, data, body, salt, actor FROM log_entries WHERE tenant = $1 AND idx = $2";
+    logged(&reader.fetch_one(sql, values![tenant, index]).await?)
+}
+
+fn logged(row: &Row) -> Result<Logged, StoreError> {
+    Ok(Logged {
+        index: row.uint("idx")?,
+        at: row.time("at")?,
+        kind: row.text("kind")?,
+        data: row.bytes("data")?,
+        body: row.text_opt("body")?,
+        salt: row.get_opt("salt")?,
+        actor: row.text_opt("actor")?,
+    })
+}
+
+/// The last signed head; [`StoreError::NotFound`] where nothing was ever logged.
+pub async fn head(reader: &mut Reader, tenant: TenantId) -> Result<Head, StoreError> {
+    let sql = "SELECT epoch, size, root, checkpoint FROM log_heads WHERE tenant = $1";
+    let row = reader.fetch_one(sql, values![tenant]).await?;
+    Ok(Head { epoch: row.uint("epoch")?, size: row.uint("size")?, root: row.digest("root")?, checkpoint: row.text("checkpoint")? })
+}
+
+/// The root that the log had at a size.
+pub async fn root_at(reader: &mut Reader, tenant: TenantId, size: u64) -> Result<Digest, StoreError> {
+    hash(reader, tenant, 0..size).await
+}
+
+/// The RFC 6962 audit path of entry `index` in the tree of `size` leaves, from the leaf to the root.
+pub async fn inclusion(reader: &mut Reader, tenant: TenantId, index: u64, size: u64) -> Result<Vec<Digest>, StoreError> {
+    if index >= size {
+        return Err(StoreError::NotFound);
+    }
+    hashes(reader, tenant, tree::inclusion(index, size)).await
+}
+
+/// The RFC 6962 proof that the tree of `old` leaves is a beginning of the tree of `new`.
+pub async fn consistency(reader: &mut Reader, tenant: TenantId, old: u64, new: u64) -> Result<Vec<Digest>, StoreError> {
+    if old > new {
+        return Err(StoreError::NotFound);
+    }
+    hashes(reader, tenant, tree::consistency(old, new)).await
+}
+
+async fn hashes(reader: &mut Reader, tenant: TenantId, ranges: Vec<Range<u64>>) -> Result<Vec<Digest>, StoreError> {
+    let mut proof = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        proof.push(hash(reader, tenant, range).await?);
+    }
+    Ok(proof)
+}
+
+/// The hash over a range of leaves, put together from stored subtrees.
+async fn hash(reader: &mut Reader, tenant: TenantId, range: Range<u64>) -> Result<Digest, StoreError> {
+    let sql = "SELECT hash FROM log_nodes WHERE tenant = $1 AND level = $2 AND idx = $3";
+    let mut peaks = Vec::new();
+    for Node { level, index } in tree::subtrees(range) {
+        peaks.push(reader.fetch_one(sql, values![tenant, level, index]).await?.digest("hash")?);
+    }
+    Ok(tree::fold(&peaks))
+}

@@ -1,0 +1,3 @@
+//! The operations: one file per area, each the only place that knows the SQL of its tables.
+
+pub mod erasure;
