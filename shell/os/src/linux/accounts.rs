@@ -1,0 +1,118 @@
+//! Accounts of the machine, local ones and those of directory services alike.
+
+use std::ffi::{CStr, CString};
+use std::path::PathBuf;
+
+use rustix::process::{Gid, Uid};
+
+const BUFFER_BYTES: usize = 64 * 1024;
+const GROUPS: usize = 1024;
+
+/// Whom a script can run as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub name: String,
+    pub home: PathBuf,
+    pub shell: PathBuf,
+    pub(crate) uid: Uid,
+    pub(crate) gid: Gid,
+    pub(crate) groups: Vec<Gid>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    #[error("there is no such account")]
+    Unknown,
+    #[error("the account database could not be read")]
+    Unreadable,
+}
+
+impl Account {
+    /// Looks an account up by its name.
+    pub fn named(name: &str) -> Result<Self, AccountError> {
+        let name = CString::new(name).map_err(|_| AccountError::Unknown)?;
+        query(|entry, buffer, found| {
+            // SAFETY: all pointers are valid for the call, and the buffer's length is its own.
+            unsafe { libc::getpwnam_r(name.as_ptr(), entry, buffer.as_mut_ptr().cast(), buffer.len(), found) }
+        })
+    }
+
+    /// The account that the agent itself runs under.
+    pub fn own() -> Result<Self, AccountError> {
+        let uid = rustix::process::geteuid();
+        query(|entry, buffer, found| {
+            // SAFETY: as above.
+            unsafe { libc::getpwuid_r(uid.as_raw(), entry, buffer.as_mut_ptr().cast(), buffer.len(), found) }
+        })
+    }
+
+    /// Whether the agent is this account already.
+    pub fn is_own(&self) -> bool {
+        self.uid == rustix::process::geteuid()
+    }
+
+    /// Whether the account is the machine's administrator.
+    pub fn is_administrator(&self) -> bool {
+        self.uid.is_root()
+    }
+}
+
+type Ask<'a> = &'a mut libc::passwd;
+
+fn query(ask: impl Fn(Ask<'_>, &mut [u8], &mut *mut libc::passwd) -> libc::c_int) -> Result<Account, AccountError> {
+    let mut buffer = vec![0u8; BUFFER_BYTES];
+    // SAFETY: `passwd` is plain data for which all zeroes is a valid value.
+    let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
+    let mut found = std::ptr::null_mut();
+    match ask(&mut entry, &mut buffer, &mut found) {
+        0 if found.is_null() => Err(AccountError::Unknown),
+        0 => Ok(account(&entry)),
+        libc::ENOENT | libc::ESRCH => Err(AccountError::Unknown),
+        _ => Err(AccountError::Unreadable),
+    }
+}
+
+fn account(entry: &libc::passwd) -> Account {
+    let uid = Uid::from_raw(entry.pw_uid);
+    let gid = Gid::from_raw(entry.pw_gid);
+    let text = |pointer: *const libc::c_char| {
+        if pointer.is_null() {
+            return String::new();
+        }
+        // SAFETY: a filled entry has strings that end in a zero byte and live in the caller's buffer.
+        unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
+    };
+    Account {
+        name: text(entry.pw_name),
+        home: text(entry.pw_dir).into(),
+        shell: text(entry.pw_shell).into(),
+        uid,
+        gid,
+        groups: groups(entry.pw_name, entry.pw_gid),
+    }
+}
+
+fn groups(name: *const libc::c_char, gid: libc::gid_t) -> Vec<Gid> {
+    let mut raw = vec![0; GROUPS];
+    let mut count = GROUPS as libc::c_int;
+    // SAFETY: the array has room for `count` entries, and the call never writes more.
+    let listed = unsafe { libc::getgrouplist(name, gid, raw.as_mut_ptr(), &mut count) };
+    match usize::try_from(count) {
+        Ok(count) if listed >= 0 => raw[..count.min(GROUPS)].iter().map(|raw| Gid::from_raw(*raw)).collect(),
+        _ => vec![Gid::from_raw(gid)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_found_and_strangers_are_not() {
+        let root = Account::named("root").expect("root");
+        assert!(root.is_administrator() && root.groups.contains(&Gid::ROOT));
+        assert_eq!(Account::named("no-such-account"), Err(AccountError::Unknown));
+        assert_eq!(Account::named("root\0x"), Err(AccountError::Unknown));
+        assert!(Account::own().expect("own").is_own());
+    }
+}
