@@ -1,0 +1,187 @@
+//! Strict JSON for signed things: one reading per text, and hard limits on the text.
+//!
+//! Refused: a text above its limit, nesting above [`limits::JSON_DEPTH`], a key that occurs twice in an
+//! object, fractions and exponents, an array where an object is wanted (serde would take it), and bytes after
+//! the value. Unknown keys are refused by the types (`deny_unknown_fields`).
+
+use std::fmt;
+
+use sallyport_model::limits;
+use serde::Serialize;
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+
+/// Why a text is not the wanted JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Longer than the limit, in bytes.
+    #[error("larger than {0} bytes")]
+    TooLarge(usize),
+    /// Not JSON, nested too deeply, with a key twice, with a fraction, or with bytes after the value.
+    #[error("not strict json")]
+    Syntax,
+    /// JSON of another shape: an unknown or missing key, or a value out of its range.
+    #[error("json of another shape")]
+    Shape,
+}
+
+/// Reads one value from at most `max_bytes` bytes.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8], max_bytes: usize) -> Result<T, JsonError> {
+    if bytes.len() > max_bytes {
+        return Err(JsonError::TooLarge(max_bytes));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let tree = TreeSeed { depth_left: limits::JSON_DEPTH }.deserialize(&mut reader).map_err(|_| JsonError::Syntax)?;
+    reader.end().map_err(|_| JsonError::Syntax)?;
+    T::deserialize(tree).map_err(|_| JsonError::Shape)
+}
+
+/// Writes a value as compact JSON, keys in the order of the type.
+pub fn write<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("the types of this crate have text keys and no failing serializers")
+}
+
+/// A JSON value whose objects have distinct keys and whose numbers are whole.
+enum Tree {
+    Null,
+    Bool(bool),
+    Unsigned(u64),
+    Signed(i64),
+    Text(String),
+    List(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
+}
+
+struct TreeSeed {
+    depth_left: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for TreeSeed {
+    type Value = Tree;
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Tree, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TreeSeed {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a json value without fractions")
+    }
+
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+        Ok(Tree::Unsigned(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree::Signed(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
+        Ok(Tree::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Tree, A::Error> {
+        let depth_left = self.deeper()?;
+        let mut items = Vec::new();
+        while let Some(item) = from.next_element_seed(TreeSeed { depth_left })? {
+            items.push(item);
+        }
+        Ok(Tree::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Tree, A::Error> {
+        let depth_left = self.deeper()?;
+        let mut seen = std::collections::BTreeSet::new();
+        let mut entries = Vec::new();
+        while let Some(key) = from.next_key::<String>()? {
+            if !seen.insert(key.clone()) {
+                return Err(A::Error::custom("a key occurs twice"));
+            }
+            entries.push((key, from.next_value_seed(TreeSeed { depth_left })?));
+        }
+        Ok(Tree::Object(entries))
+    }
+}
+
+impl TreeSeed {
+    fn deeper<E: serde::de::Error>(&self) -> Result<usize, E> {
+        self.depth_left.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))
+    }
+}
+
+type ShapeError = serde::de::value::Error;
+
+impl<'de> IntoDeserializer<'de, ShapeError> for Tree {
+    type Deserializer = Self;
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Tree {
+    type Error = ShapeError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeError> {
+        match self {
+            Self::Null => visitor.visit_unit(),
+            Self::Bool(value) => visitor.visit_bool(value),
+            Self::Unsigned(value) => visitor.visit_u64(value),
+            Self::Signed(value) => visitor.visit_i64(value),
+            Self::Text(value) => visitor.visit_string(value),
+            Self::List(items) => {
+                let mut items = SeqDeserializer::new(items.into_iter());
+                let value = visitor.visit_seq(&mut items)?;
+                items.end().map(|()| value)
+            }
+            Self::Object(entries) => {
+                let mut entries = MapDeserializer::new(entries.into_iter());
+                let value = visitor.visit_map(&mut entries)?;
+                entries.end().map(|()| value)
+            }
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeError> {
+        match self {
+            Self::Null => visitor.visit_none(),
+            some => visitor.visit_some(some),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ShapeError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, ShapeError> {
+        match self {
+            object @ Self::Object(_) => object.deserialize_any(visitor),
+            _ => Err(ShapeError::custom("an object is wanted")),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, ShapeError> {
+        match self {
+            Self::Text(variant) => visitor.visit_enum(variant.into_deserializer()),
+            Self::Object(entries) if entries.len() == 1 => {
+                let access = MapAccessDeserializer::new(MapDeserializer::new(entries.into_iter()));
+                visitor.visit_enum(access)
+            }
+            _ => Err(ShapeError::custom("one variant is wanted")),
+        }
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
