@@ -1,0 +1,187 @@
+//! `systemd-test`: boots a small Debian with a real systemd in a container and installs the agent there as a service. The container's
+//! root is made once by debootstrap, from the mirror that this machine itself uses, and kept under target/.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::args::Args;
+use crate::process;
+use crate::root::Root;
+use crate::test::{Case, Outcome};
+use crate::tools::debian;
+
+const PACKAGES: [&str; 2] = ["debootstrap", "systemd-container"];
+const INSIDE: &str = "systemd,systemd-sysv,dbus,procps";
+const BOOT: Duration = Duration::from_secs(60);
+
+pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
+    args.finish()?;
+    if let Some(reason) = impossible() {
+        bail!("this needs {reason}");
+    }
+    process::must(process::cargo(root.path(), &["build", "--quiet", "--package", "sallyport-agent"]))?;
+    let cases = cases(root)?;
+    for case in &cases {
+        println!("{}  {}", if case.outcome == Outcome::Passed { "ok  " } else { "FAIL" }, case.name);
+    }
+    Ok(if cases.iter().all(|case| case.outcome == Outcome::Passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// As part of `test`: where a container cannot be booted the stage says so and adds nothing to the count.
+pub(crate) fn as_stage(root: &Root, filter: Option<&str>) -> Result<Vec<Case>> {
+    if filter.is_some_and(|filter| !"systemd".contains(filter)) {
+        return Ok(Vec::new());
+    }
+    if let Some(reason) = impossible() {
+        println!("not run: the agent as a systemd service; it needs {reason}");
+        return Ok(Vec::new());
+    }
+    cases(root)
+}
+
+/// What is missing for booting a container, if anything is.
+fn impossible() -> Option<&'static str> {
+    if !process::is_root() {
+        return Some("root");
+    }
+    if !process::exists("apt-get") {
+        return Some("Debian");
+    }
+    if fs::write("/proc/sys/kernel/ns_last_pid", "").is_err() && !can_mount() {
+        return Some("the right to mount file systems");
+    }
+    None
+}
+
+fn can_mount() -> bool {
+    Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn cases(root: &Root) -> Result<Vec<Case>> {
+    debian::install(&PACKAGES)?;
+    let template = template(root)?;
+    let container = Container::boot(root, &template)?;
+    let mut cases = Vec::new();
+    for (name, script) in STEPS {
+        let start = Instant::now();
+        let output = container.run(script)?;
+        let outcome = if output.status.success() { Outcome::Passed } else { Outcome::Failed };
+        if outcome == Outcome::Failed {
+            println!("{name}:\n{}", process::said(&output));
+        }
+        cases.push(Case { name: format!("systemd > {name}"), outcome, millis: start.elapsed().as_millis().try_into().unwrap_or(u64::MAX) });
+    }
+    Ok(cases)
+}
+
+/// What is shown, in order; each is a shell script inside the container that fails when it does not hold.
+const STEPS: [(&str, &str); 6] = [
+    ("the agent installs itself as a service", "/usr/local/bin/sallyport-agent install"),
+    ("the unit is active and enabled", "systemctl is-active sallyport-agent && systemctl is-enabled sallyport-agent"),
+    ("status names the state of the agent", "sallyport-agent status | grep -i -e enrol -e state"),
+    ("the unit is killed and comes back", "systemctl kill -s KILL sallyport-agent && sleep 8 && systemctl is-active sallyport-agent"),
+    ("the unit is hardened", "systemd-analyze security --no-pager sallyport-agent"),
+    ("uninstalling leaves no unit behind", "sallyport-agent uninstall && ! systemctl cat sallyport-agent"),
+];
+
+/// The folder of a minimal Debian, made once.
+fn template(root: &Root) -> Result<PathBuf> {
+    let folder = root.target().join("xtask/debian");
+    let done = root.target().join("xtask/debian.done");
+    if done.exists() {
+        return Ok(folder);
+    }
+    println!("making a minimal Debian for the container (once, about a minute)");
+    let release = process::text(process::command(root.path(), "sh", &["-c", ". /etc/os-release && echo $VERSION_CODENAME"]))?;
+    let mirror = mirror(root)?;
+    let target = folder.display().to_string();
+    let arguments = ["--variant=minbase", &format!("--include={INSIDE}"), release.trim(), &target, &mirror];
+    process::text(process::command(root.path(), "debootstrap", &arguments))?;
+    fs::write(&done, "").with_context(|| format!("cannot write {}", done.display()))?;
+    Ok(folder)
+}
+
+/// Where this machine gets Debian itself from.
+fn mirror(root: &Root) -> Result<String> {
+    let text = process::text(process::command(root.path(), "apt-cache", &["policy", "hostname"]))?;
+    let source = text.split_whitespace().find(|word| word.starts_with("http://") || word.starts_with("https://"));
+    Ok(source.context("apt-cache names no mirror for Debian")?.to_owned())
+}
+
+/// A booted container on a throw-away copy of the template. Dropping it powers it off.
+struct Container {
+    folder: PathBuf,
+    nspawn: Child,
+}
+
+impl Container {
+    fn boot(root: &Root, template: &Path) -> Result<Self> {
+        let folder = root.target().join("xtask/container");
+        fresh_copy(root, template, &folder)?;
+        let log = fs::File::create(root.target().join("xtask/container.log"))?;
+        let mut command = Command::new("systemd-nspawn");
+        command.args(["--register=no", "--keep-unit", "--quiet", "--machine=sallyport-test", "-b", "-D"]).arg(&folder);
+        let nspawn = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn().context("cannot start systemd-nspawn")?;
+        let container = Self { folder, nspawn };
+        container.wait_until_booted()?;
+        Ok(container)
+    }
+
+    fn wait_until_booted(&self) -> Result<()> {
+        let start = Instant::now();
+        while start.elapsed() < BOOT {
+            let state = self.run("systemctl is-system-running").map(|output| process::said(&output)).unwrap_or_default();
+            if state.contains("running") || state.contains("degraded") {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(500));
+        }
+        bail!("the container did not boot within {} s; see target/xtask/container.log", BOOT.as_secs())
+    }
+
+    /// Runs a shell script inside, in all of the container's namespaces.
+    fn run(&self, script: &str) -> Result<std::process::Output> {
+        let leader = self.leader()?;
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &leader, "--mount", "--uts", "--ipc", "--pid", "--root", "--wd", "--", "/bin/sh", "-c", script]);
+        command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        process::capture(command)
+    }
+
+    /// The container's own pid 1, as seen from outside: the child of nspawn's supervisor.
+    fn leader(&self) -> Result<String> {
+        let id = self.nspawn.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).context("the container has ended")?;
+        Ok(children.split_whitespace().next().context("the container has not started yet")?.to_owned())
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        // Best effort: a container that will not power off is killed with its supervisor.
+        self.run("systemctl poweroff --force").ok();
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(20) && matches!(self.nspawn.try_wait(), Ok(None)) {
+            thread::sleep(Duration::from_millis(200));
+        }
+        self.nspawn.kill().ok();
+        self.nspawn.wait().ok();
+        fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+fn fresh_copy(root: &Root, template: &Path, folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    let (from, to) = (template.display().to_string(), folder.display().to_string());
+    process::text(process::command(root.path(), "cp", &["--archive", "--reflink=auto", &from, &to]))?;
+    let agent = folder.join("usr/local/bin/sallyport-agent");
+    fs::copy(root.binary("sallyport-agent"), &agent).with_context(|| format!("cannot copy the agent to {}", agent.display()))?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! `test`: installs what the tests need, runs all of them in stages, and ends with one plain line: `N passed, N failed`.
+
+mod checks;
+mod console;
+mod junit;
+mod rust;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::args::Args;
+use crate::root::Root;
+use crate::systemd;
+use crate::tools::{debian, node};
+
+/// Debian packages: a browser, authenticator codes that are not our own, a QR reader, a second database, the grant verifier's language.
+const PACKAGES: [&str; 6] = ["chromium", "oathtool", "zbar-tools", "postgresql", "python3", "python3-cryptography"];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+/// One test that a stage ran or should have run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Case {
+    pub name: String,
+    pub outcome: Outcome,
+    pub millis: u64,
+}
+
+impl Case {
+    /// Stands for a stage that broke before it could name its tests.
+    pub(crate) fn broken(name: impl Into<String>) -> Self {
+        Self { name: name.into(), outcome: Outcome::Failed, millis: 0 }
+    }
+}
+
+pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
+    let json = args.option("--json")?.map(PathBuf::from);
+    let filter = args.word();
+    args.finish()?;
+    let start = Instant::now();
+    stage("prepare", || prepare(root).map(|()| Vec::new()))?;
+    let cases = stages(root, filter.as_deref())?;
+    let required = checks::required(root)?;
+    let verdict = checks::judge(&required, &cases);
+    if let Some(path) = &json {
+        std::fs::write(path, checks::json(&verdict)?).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    // A filter leaves checks out on purpose; only a whole run can miss one.
+    let missing = if filter.is_none() { checks::missing(&verdict) } else { Vec::new() };
+    Ok(close(&cases, &missing, start))
+}
+
+fn prepare(root: &Root) -> Result<()> {
+    debian::install(&PACKAGES)?;
+    node::wanted()?;
+    node::install(root, "web")?;
+    node::install(root, "tests/e2e")
+}
+
+fn stages(root: &Root, filter: Option<&str>) -> Result<Vec<Case>> {
+    let mut cases = stage("console, unit", || console::unit(root, filter))?;
+    cases.extend(stage("rust, build", || rust::build(root).map(|()| Vec::new()))?);
+    cases.extend(stage("rust", || rust::run(root, filter))?);
+    cases.extend(stage("rust, documentation", || rust::documentation(root, filter))?);
+    cases.extend(stage("browser", || console::browser(root, filter))?);
+    cases.extend(stage("systemd", || systemd::as_stage(root, filter))?);
+    Ok(cases)
+}
+
+fn stage(name: &str, run: impl FnOnce() -> Result<Vec<Case>>) -> Result<Vec<Case>> {
+    println!("== {name}");
+    let start = Instant::now();
+    let cases = run().with_context(|| format!("stage `{name}`"))?;
+    let count = |outcome| cases.iter().filter(|case| case.outcome == outcome).count();
+    let (passed, failed, skipped) = (count(Outcome::Passed), count(Outcome::Failed), count(Outcome::Skipped));
+    println!("== {name}: {passed} passed, {failed} failed, {skipped} skipped, {:.1} s", start.elapsed().as_secs_f64());
+    Ok(cases)
+}
+
+fn close(cases: &[Case], missing: &[String], start: Instant) -> ExitCode {
+    for case in cases.iter().filter(|case| case.outcome != Outcome::Passed) {
+        println!("{}: {}", if case.outcome == Outcome::Failed { "FAILED" } else { "SKIPPED" }, case.name);
+    }
+    for id in missing {
+        println!("FAILED: no test shows {id}");
+    }
+    let passed = cases.iter().filter(|case| case.outcome == Outcome::Passed).count();
+    let failed = cases.len() - passed + missing.len();
+    println!("all stages took {:.0} s", start.elapsed().as_secs_f64());
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
