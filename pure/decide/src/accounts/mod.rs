@@ -1,1 +1,9 @@
 //! Signing in: passwords, codes, recovery codes, sessions and the keys that they are bound to.
+
+pub mod password;
+pub mod proof;
+pub mod recovery;
+pub mod session;
+pub mod sign_in;
+pub mod throttle;
+pub mod totp;
