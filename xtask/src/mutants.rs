@@ -12,6 +12,7 @@ use crate::root::Root;
 use crate::tools::cargo_tool;
 
 const SAMPLE: usize = 20;
+const PURE: &str = "pure/**/*.rs";
 
 pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
     let sample = args.number("--sample")?.unwrap_or(SAMPLE);
@@ -29,7 +30,7 @@ pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
 
 /// The name of every mutant of the pure crates, in cargo-mutants' own order.
 fn list(root: &Root) -> Result<Vec<String>> {
-    let text = process::text(process::cargo(root.path(), &["mutants", "--list", "--json", "--file", "pure/**/*.rs"]))?;
+    let text = process::text(process::cargo(root.path(), &["mutants", "--workspace", "--file", PURE, "--list", "--json"]))?;
     let list: Value = serde_json::from_str(&text).context("cargo mutants --list --json")?;
     let names = list.as_array().context("the list of mutants is no list")?.iter().map(|mutant| mutant["name"].as_str());
     names.map(|name| name.map(str::to_owned).context("a mutant has no name")).collect()
@@ -61,8 +62,12 @@ fn next(state: &mut u64) -> u64 {
 fn test(root: &Root, chosen: &[&str]) -> Result<ExitCode> {
     let output = root.target().join("xtask");
     fs::create_dir_all(&output).with_context(|| format!("cannot create {}", output.display()))?;
-    let mut command = process::cargo(root.path(), &["mutants", "--file", "pure/**/*.rs", "--colors", "never", "--no-shuffle", "--output"]);
-    command.arg(&output);
+    let mut command = process::cargo(root.path(), &["mutants", "--workspace", "--file", PURE, "--colors", "never", "--output"]);
+    // The mutants are built in a copy of the tree; a folder of their own keeps the crates from outside built from run to run.
+    command.arg(&output).env("CARGO_TARGET_DIR", root.target().join("mutants"));
+    if cargo_tool::ready(root, "nextest")? {
+        command.args(["--test-tool", "nextest"]);
+    }
     for name in chosen {
         command.args(["--re", &exactly(name)]);
     }
