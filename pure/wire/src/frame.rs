@@ -71,15 +71,31 @@ impl Reassembly {
                 Ok(Some(frame))
             }
             LAST => {
-                self.so_far.extend_from_slice(&frame[1..]);
+                self.keep(&frame[1..], max_bytes);
                 Ok(Some(std::mem::take(&mut self.so_far)))
             }
             MORE if length == PIECE_BYTES => {
-                self.so_far.extend_from_slice(&frame[1..]);
+                self.keep(&frame[1..], max_bytes);
                 Ok(None)
             }
             MORE => Err(FrameError::ShortPiece),
             _ => Err(FrameError::UnknownFlag),
         }
+    }
+
+    /// Doubles the memory when it is full, as a vector does, but never beyond the limit.
+    fn keep(&mut self, piece: &[u8], max_bytes: usize) {
+        let needed = self.so_far.len() + piece.len();
+        if needed > self.so_far.capacity() {
+            let wanted = (2 * self.so_far.capacity()).clamp(needed, max_bytes.max(needed));
+            self.so_far.reserve_exact(wanted - self.so_far.len());
+        }
+        self.so_far.extend_from_slice(piece);
+    }
+
+    /// What is allocated right now.
+    #[cfg(test)]
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.so_far.capacity()
     }
 }

@@ -206,7 +206,8 @@ impl Inventory {
         message::decode(bytes, shape::INVENTORY, limits::MESSAGE_BYTES).and_then(Self::parse)
     }
 
-    /// The inventory alone as bytes, for storing. Errors: a list or a text is too long.
+    /// The inventory alone as bytes, for storing. Errors: a list or a text is too long; never after
+    /// [`Inventory::fitted`], save for texts longer than the limits that this crate tames to.
     pub fn to_bytes(&self) -> Result<Vec<u8>, MessageError> {
         message::encode(&self.to_pb(), shape::INVENTORY, limits::MESSAGE_BYTES)
     }

@@ -20,6 +20,8 @@ mod inventory;
 mod link;
 mod message;
 mod shape;
+#[cfg(test)]
+mod testing;
 mod to_agent;
 mod to_server;
 

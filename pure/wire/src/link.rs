@@ -11,7 +11,7 @@ use crate::frame::{FrameError, Reassembly};
 use crate::handshake::Channel;
 use crate::hello::{self, Hello, HelloClaims, HelloError, SealKey};
 use crate::message::MessageError;
-use crate::{ToAgent, ToServer};
+use crate::{DeviceState, ToAgent, ToServer, UnsignedToAgent};
 
 /// Who caused an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl AwaitingHello {
             .and_then(|whole| whole.ok_or(FrameError::TooLong(limits::HELLO_BYTES)))
             .map_err(LinkError::Frame)?;
         let hello = Hello::verify(&bytes, self.0.handshake_hash()).map_err(LinkError::Hello)?;
-        Ok((hello, ServerLink(Open::new(self.0))))
+        Ok((hello, ServerLink(Open::new(self.0, limits::HELLO_BYTES))))
     }
 }
 
@@ -109,22 +109,37 @@ impl Channel {
     pub fn say_hello(mut self, claims: &HelloClaims, seal_key: &SealKey, key: &SigningKey) -> Result<(AgentLink, Vec<u8>), LinkError> {
         let hello = hello::sign(claims, seal_key, key, self.handshake_hash()).map_err(LinkError::Unsendable)?;
         let frame = self.seal(&hello)?.pop().ok_or(LinkError::Unsendable(MessageError::NotOneBody))?;
-        Ok((AgentLink(Open::new(self)), frame))
+        Ok((AgentLink(Open::new(self, limits::MESSAGE_BYTES)), frame))
     }
 }
 
-/// The server's end of a link whose device is known.
+/// The server's end of a link whose device key is proved.
+///
+/// Anybody can make a key and prove it. So messages stay limited to [`limits::HELLO_BYTES`] until
+/// the server has sent a welcome that says that the device belongs here.
 pub struct ServerLink(Open);
 
 impl ServerLink {
     /// Encrypts a message; each frame is one WebSocket message, in this order.
     pub fn send(&mut self, message: &ToAgent) -> Result<Vec<Vec<u8>>, LinkError> {
-        self.0.send(message.encode())
+        let frames = self.0.send(message.encode())?;
+        if belongs_here(message) {
+            self.0.allow(limits::MESSAGE_BYTES);
+        }
+        Ok(frames)
     }
 
     /// Takes one frame; yields a message with its last piece.
     pub fn receive(&mut self, frame: &[u8]) -> Result<Option<ToServer>, LinkError> {
         self.0.receive(frame, ToServer::decode)
+    }
+}
+
+fn belongs_here(message: &ToAgent) -> bool {
+    let ToAgent::Unsigned(UnsignedToAgent::Welcome { state, .. }) = message else { return false };
+    match state {
+        DeviceState::Pending | DeviceState::Approved | DeviceState::Quarantined => true,
+        DeviceState::Removed | DeviceState::Unknown => false,
     }
 }
 
@@ -149,11 +164,18 @@ struct Open(Option<Live>);
 struct Live {
     channel: Channel,
     reassembly: Reassembly,
+    max_bytes: usize,
 }
 
 impl Open {
-    fn new(channel: Channel) -> Self {
-        Self(Some(Live { channel, reassembly: Reassembly::default() }))
+    fn new(channel: Channel, max_bytes: usize) -> Self {
+        Self(Some(Live { channel, reassembly: Reassembly::default(), max_bytes }))
+    }
+
+    fn allow(&mut self, max_bytes: usize) {
+        if let Some(live) = &mut self.0 {
+            live.max_bytes = max_bytes;
+        }
     }
 
     /// A message that cannot be encoded ends the link too: its sender has lost count of itself.
@@ -167,9 +189,12 @@ impl Open {
     fn receive<M>(&mut self, frame: &[u8], decode: impl Fn(&[u8]) -> Result<M, MessageError>) -> Result<Option<M>, LinkError> {
         let mut live = self.0.take().ok_or(LinkError::Closed)?;
         let plain = live.channel.open(frame)?;
-        let whole = live.reassembly.add(plain, limits::MESSAGE_BYTES).map_err(LinkError::Frame)?;
+        let whole = live.reassembly.add(plain, live.max_bytes).map_err(LinkError::Frame)?;
         let message = whole.map(|bytes| decode(&bytes)).transpose().map_err(LinkError::Message)?;
         self.0 = Some(live);
         Ok(message)
     }
 }
+
+#[cfg(test)]
+mod tests;

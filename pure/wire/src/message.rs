@@ -111,3 +111,6 @@ pub(crate) fn bytes_32(bytes: &[u8], field: &'static str) -> Result<[u8; 32], Me
 pub(crate) fn digest(bytes: &[u8], field: &'static str) -> Result<Digest, MessageError> {
     bytes_32(bytes, field).map(Digest::from_bytes)
 }
+
+#[cfg(test)]
+mod tests;

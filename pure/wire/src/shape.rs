@@ -267,3 +267,61 @@ pub(crate) const OUTPUT_ACK: &[Field] = &[id(1, "grant"), number(2, "next_seq")]
 pub(crate) const RECEIPT_ACK: &[Field] = &[id(1, "grant")];
 
 pub(crate) const HEARTBEAT_ACK: &[Field] = &[number(1, "server_time")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Number, name, type, repeated.
+    type Defined = (u32, &'static str, &'static str, bool);
+
+    /// Each message of the definitions with its fields.
+    fn definitions() -> Vec<(&'static str, Vec<Defined>)> {
+        let mut messages: Vec<(&str, Vec<Defined>)> = vec![];
+        let mut in_enum = false;
+        for line in include_str!("../proto/agent.proto").lines().map(str::trim) {
+            let words: Vec<&str> = line.trim_end_matches(';').split_whitespace().collect();
+            match words[..] {
+                ["enum", ..] => in_enum = true,
+                ["message", name, "{"] => {
+                    in_enum = false;
+                    messages.push((name, vec![]));
+                }
+                [.., kind, name, "=", number] if !in_enum && words[0] != "syntax" => {
+                    let number = number.parse().unwrap();
+                    messages.last_mut().unwrap().1.push((number, name, kind, words[0] == "repeated"));
+                }
+                _ => {}
+            }
+        }
+        messages
+    }
+
+    /// Compares a table and all tables below it; yields the messages that it met.
+    fn compare(message: &str, fields: &[Field]) -> Vec<String> {
+        let all = definitions();
+        let (_, defined) = all.iter().find(|(name, _)| *name == message).unwrap();
+        let mut met = vec![message.to_owned()];
+        assert_eq!(defined.len(), fields.len(), "{message}");
+        assert!(fields.len() <= FIELDS, "{message}");
+        for (field, (number, name, kind, repeated)) in fields.iter().zip(defined) {
+            assert_eq!((field.number, field.name, field.times > 1), (*number, *name, *repeated), "{message}");
+            let is_message = all.iter().any(|(name, _)| name == kind);
+            match field.kind {
+                Kind::Message(inner) => met.extend(compare(kind, inner)),
+                Kind::Bytes(_) => assert!(matches!(*kind, "string" | "bytes"), "{message}.{name}"),
+                Kind::Number => assert!(!is_message && !matches!(*kind, "string" | "bytes"), "{message}.{name}"),
+            }
+        }
+        met
+    }
+
+    #[test]
+    fn the_tables_are_the_definitions() {
+        let mut met = [compare("AgentMessage", AGENT_MESSAGE), compare("ServerMessage", SERVER_MESSAGE)].concat();
+        met.extend(compare("HelloClaims", HELLO_CLAIMS));
+        for (message, _) in definitions() {
+            assert!(met.iter().any(|name| name == message), "{message} has no table");
+        }
+    }
+}

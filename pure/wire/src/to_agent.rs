@@ -227,7 +227,7 @@ impl GrantOffer {
         })
     }
 
-    fn to_pb(&self) -> pb::GrantOffer {
+    pub(crate) fn to_pb(&self) -> pb::GrantOffer {
         let secret = |secret: &SealedSecret| pb::SealedSecret { name: secret.name.clone(), sealed: secret.sealed.clone() };
         pb::GrantOffer {
             envelope: self.envelope.clone(),

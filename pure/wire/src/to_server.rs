@@ -99,6 +99,13 @@ impl ToServer {
     }
 }
 
+impl From<Inventory> for ToServer {
+    /// Fits the inventory first, so that it can be sent.
+    fn from(inventory: Inventory) -> Self {
+        Self::Inventory(Box::new(inventory.fitted()))
+    }
+}
+
 fn parse_output(output: pb::Output) -> Result<ToServer, MessageError> {
     let stream = match output.stream() {
         pb::Stream::Stdout => Stream::Stdout,
