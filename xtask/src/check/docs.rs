@@ -32,7 +32,7 @@ fn is_local(target: &str) -> bool {
     !target.contains("://") && !target.starts_with("mailto:")
 }
 
-/// Rows are `word | meaning | [Type](file)`, and the file has to define the type; a dash stands for a word without one.
+/// Rows are `word | meaning | [Type](file)`, and the file has to define the type.
 fn glossary(root: &Root, findings: &mut Findings) -> Result<()> {
     for row in markdown::table(&root.read(GLOSSARY)?, "words")? {
         let Some(cell) = row.get(2) else {

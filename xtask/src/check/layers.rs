@@ -18,6 +18,7 @@ pub(crate) fn run(root: &Root) -> Result<Findings> {
     let mut findings = Findings::default();
     compare_layers(&layers(&page)?, &packages, &mut findings);
     compare_homes(&homes(&page)?, &packages, &mut findings);
+    homeless(&homes(&page)?, &root.read("Cargo.lock")?, &mut findings);
     for package in packages.iter().filter(|package| package.folder.starts_with("pure/")) {
         pure_package(root, package, &mut findings)?;
     }
@@ -120,6 +121,15 @@ fn compare_homes(homes: &[(Vec<String>, BTreeSet<String>)], packages: &[Package]
     }
 }
 
+/// What has no home may not be in the lock file either, as somebody else's dependency.
+fn homeless(homes: &[(Vec<String>, BTreeSet<String>)], lock: &str, findings: &mut Findings) {
+    let names: BTreeSet<String> =
+        lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).map(str::to_owned).collect();
+    for name in homes.iter().filter(|(_, home)| home.is_empty()).flat_map(|(crates, _)| crates).filter(|name| matches(name, &names)) {
+        findings.problem(format!("{name} is in Cargo.lock and has no home; `cargo tree --workspace --invert {name}` shows who brings it"));
+    }
+}
+
 /// `windows*` stands for every crate whose name begins so.
 fn matches(pattern: &str, names: &BTreeSet<String>) -> bool {
     match pattern.strip_suffix('*') {
@@ -149,10 +159,10 @@ fn pure_package(root: &Root, package: &Package, findings: &mut Findings) -> Resu
 /// A dependency that no source file names costs build time and review for nothing.
 fn unused(root: &Root, package: &Package, findings: &mut Findings) -> Result<()> {
     let sources = sources(root, &package.folder)?;
-    for name in package.ours.iter().chain(&package.outside) {
-        if !sources.contains(&name.replace('-', "_")) {
-            findings.problem(format!("{} names {name} in its Cargo.toml and in no source file", package.name));
-        }
+    let all = package.ours.iter().chain(&package.outside);
+    let unused: BTreeSet<String> = all.filter(|name| !sources.contains(&name.replace('-', "_"))).cloned().collect();
+    if !unused.is_empty() {
+        findings.problem(format!("{}/Cargo.toml names what no source file uses: {}", package.folder, words(&unused)));
     }
     Ok(())
 }
@@ -197,6 +207,13 @@ mod tests {
     fn a_crate_away_from_home_fails() {
         let found = problems(&[package("a", &[], &["windows-sys"]), package("b", &["a"], &["rusqlite"]), package("t", &[], &[])]);
         assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn what_has_no_home_is_found_in_the_lock_file() {
+        let mut findings = Findings::default();
+        homeless(&homes(PAGE_TEXT).unwrap(), "[[package]]\nname = \"windows-core\"\n[[package]]\nname = \"sqlx\"\n", &mut findings);
+        assert_eq!(findings.problems.len(), 1, "{:?}", findings.problems);
     }
 
     #[test]

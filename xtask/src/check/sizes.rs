@@ -20,7 +20,7 @@ pub(crate) fn run(root: &Root) -> Result<Findings> {
 
 fn is_counted(file: &str) -> bool {
     let source = [".rs", ".ts", ".svelte", ".css"].iter().any(|ending| file.ends_with(ending));
-    let generated = file.starts_with("web/src/") && file.contains("generated");
+    let generated = file.ends_with(".d.ts");
     let test = file.starts_with("tests/") || file.contains("/tests/") || file.ends_with("/tests.rs") || file.contains(".test.");
     source && !generated && !test
 }
