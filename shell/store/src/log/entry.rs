@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use sallyport_model::{DeviceId, Digest, Timestamp, UserId};
+use sallyport_grant::log::entry_leaf_data;
+use sallyport_model::{DeviceId, Timestamp, UserId};
 use serde_json::{Value as Json, json};
-use sha2::{Digest as _, Sha256};
 
 /// Who did it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +27,10 @@ impl fmt::Display for Actor {
 
 /// One entry of the audit log, before it has an index.
 ///
-/// A salted entry's leaf is `{"type":"sallyport.log.entry/1","kind":..,"at":..,"commitment":..}`: it
-/// ties the body by [`commitment`], so that body and salt can be erased and the tree still stands. A
-/// grant's leaf is the caller's bytes; its body is a note for people that the leaf does not bind.
+/// The stored body is the JSON `{"kind":..,"at":..,"actor":..,"payload":..}`. The leaf of a salted entry
+/// ([`sallyport_grant::log::entry_leaf_data`]) ties salt and body by a hash, so that both can be erased
+/// and the tree still stands. A grant's leaf is made from its envelope; its body is a note for people
+/// that the leaf does not bind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub(crate) kind: &'static str,
@@ -43,24 +44,17 @@ pub struct Entry {
 impl Entry {
     /// An entry whose payload can be erased later. `kind` is like `session.opened`; `salt` is random.
     pub fn new(kind: &'static str, actor: Actor, at: Timestamp, salt: [u8; 32], payload: Json) -> Self {
-        let body = body(actor, payload);
-        let commitment = commitment(&salt, &body);
-        let data = format!(r#"{{"type":"sallyport.log.entry/1","kind":"{kind}","at":"{at}","commitment":"{commitment}"}}"#);
-        Self { kind, at, actor, body, salt: Some(salt), data: data.into_bytes() }
+        let body = body(kind, actor, at, payload);
+        let data = entry_leaf_data(&salt, body.as_bytes());
+        Self { kind, at, actor, body, salt: Some(salt), data }
     }
 
-    /// A grant's entry: `leaf` is what the device rebuilds from the envelope; never erasable.
+    /// A grant's entry: `leaf` comes from [`sallyport_grant::log::grant_leaf_data`]; it is never erasable.
     pub fn grant(kind: &'static str, actor: Actor, at: Timestamp, leaf: Vec<u8>, payload: Json) -> Self {
-        Self { kind, at, actor, body: body(actor, payload), salt: None, data: leaf }
+        Self { kind, at, actor, body: body(kind, actor, at, payload), salt: None, data: leaf }
     }
 }
 
-fn body(actor: Actor, payload: Json) -> String {
-    json!({ "actor": actor.to_string(), "payload": payload }).to_string()
-}
-
-/// SHA-256 over `sallyport.log.entry/1`, a line feed, the salt and the body as stored.
-pub fn commitment(salt: &[u8; 32], body: &str) -> Digest {
-    let hash = Sha256::new().chain_update("sallyport.log.entry/1\n").chain_update(salt).chain_update(body);
-    Digest::from_bytes(hash.finalize().into())
+fn body(kind: &'static str, actor: Actor, at: Timestamp, payload: Json) -> String {
+    json!({ "kind": kind, "at": at, "actor": actor.to_string(), "payload": payload }).to_string()
 }

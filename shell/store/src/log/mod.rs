@@ -3,16 +3,16 @@
 mod entry;
 mod pending;
 mod read;
-mod tree;
 
-use sallyport_model::{Digest, TenantId};
+use sallyport_grant::merkle::TreeHead;
+use sallyport_model::TenantId;
 
-pub use entry::{Actor, Entry, commitment};
+pub use entry::{Actor, Entry};
 pub(crate) use pending::Pending;
 pub use read::{Filter, Head, Logged, Page, consistency, entry, head, inclusion, page, root_at};
 
 /// Signs the head of a tenant's log. The store never sees the key.
 pub trait CheckpointSigner: Send + Sync + 'static {
-    /// The signed note (C2SP checkpoint) over this size and root, or `None` where the tenant has no log key.
-    fn sign(&self, tenant: TenantId, size: u64, root: Digest) -> Option<String>;
+    /// The signed checkpoint ([`sallyport_grant::checkpoint::sign`]), or `None` where the tenant has no log key.
+    fn sign(&self, tenant: TenantId, head: TreeHead) -> Option<String>;
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use sallyport_grant::merkle::{Frontier, Node, TreeHead, leaf_hash};
 use sallyport_model::{Digest, TenantId};
 
-use super::tree::{Frontier, leaf_hash};
 use super::{CheckpointSigner, Entry};
 use crate::{Reader, StoreError, Tx, Value, values};
 
@@ -36,7 +36,7 @@ impl Pending {
             self.logs.insert(tenant, OpenLog::lock(reader, tenant).await?);
         }
         let log = self.logs.get_mut(&tenant).ok_or(StoreError::NotFound)?;
-        let index = log.frontier.size + log.entries.len() as u64;
+        let index = log.frontier.size() + log.entries.len() as u64;
         log.entries.push(entry);
         self.appended += 1;
         Ok(index)
@@ -66,21 +66,21 @@ impl Pending {
 
 impl OpenLog {
     async fn lock(reader: &mut Reader, tenant: TenantId) -> Result<Self, StoreError> {
-        let empty = Frontier::from_bytes(0, &[]).ok_or(StoreError::Corrupt("frontier"))?;
-        let row = reader.fetch_one(LOCK_HEAD, values![tenant, empty.to_bytes(), empty.root()]).await?;
-        let frontier = Frontier::from_bytes(row.uint("size")?, &row.bytes("frontier")?).ok_or(StoreError::Corrupt("frontier"))?;
+        let empty = Frontier::default();
+        let row = reader.fetch_one(LOCK_HEAD, values![tenant, frontier_bytes(&empty), empty.root()]).await?;
+        let frontier = read_frontier(row.uint("size")?, &row.bytes("frontier")?)?;
         Ok(Self { tenant, frontier, entries: Vec::new() })
     }
 
     /// Writes entries and tree, then the signed head.
     pub(crate) async fn seal(mut self, tx: &mut Tx, signer: &dyn CheckpointSigner) -> Result<(), StoreError> {
         let (entries, nodes) = self.grow();
-        let (size, root) = (self.frontier.size, self.frontier.root());
-        let checkpoint = signer.sign(self.tenant, size, root).ok_or(StoreError::NoLogKey)?;
+        let head = TreeHead { size: self.frontier.size(), root: self.frontier.root() };
+        let checkpoint = signer.sign(self.tenant, head).ok_or(StoreError::NoLogKey)?;
         tx.insert_rows("log_entries", &["tenant", "idx", "at", "kind", "data", "body", "salt", "actor"], &entries).await?;
         tx.insert_rows("log_nodes", &["tenant", "level", "idx", "hash"], &nodes).await?;
-        let head = "UPDATE log_heads SET size = $2, frontier = $3, root = $4, checkpoint = $5 WHERE tenant = $1";
-        tx.execute(head, values![self.tenant, size, self.frontier.to_bytes(), root, checkpoint]).await?;
+        let sql = "UPDATE log_heads SET size = $2, frontier = $3, root = $4, checkpoint = $5 WHERE tenant = $1";
+        tx.execute(sql, values![self.tenant, head.size, frontier_bytes(&self.frontier), head.root, checkpoint]).await?;
         Ok(())
     }
 
@@ -88,20 +88,29 @@ impl OpenLog {
     fn grow(&mut self) -> (Vec<Vec<Value>>, Vec<Vec<Value>>) {
         let (mut entries, mut nodes) = (Vec::new(), Vec::new());
         for entry in std::mem::take(&mut self.entries) {
-            let index = self.frontier.size;
-            let completed = self.frontier.push(leaf_hash(&entry.data));
-            nodes.extend(completed.into_iter().map(|(node, hash)| self.node_row(node.level, node.index, hash)));
-            entries.push(self.entry_row(index, entry));
+            entries.push(entry_row(self.tenant, self.frontier.size(), &entry));
+            let complete = self.frontier.append(leaf_hash(&entry.data));
+            nodes.extend(complete.into_iter().map(|node| node_row(self.tenant, node)));
         }
         (entries, nodes)
     }
+}
 
-    fn node_row(&self, level: u32, index: u64, hash: Digest) -> Vec<Value> {
-        values![self.tenant, level, index, hash].to_vec()
-    }
+fn entry_row(tenant: TenantId, index: u64, entry: &Entry) -> Vec<Value> {
+    values![tenant, index, entry.at, entry.kind, entry.data, entry.body, entry.salt, entry.actor.to_string()].to_vec()
+}
 
-    fn entry_row(&self, index: u64, entry: Entry) -> Vec<Value> {
-        let actor = entry.actor.to_string();
-        values![self.tenant, index, entry.at, entry.kind, entry.data, entry.body, entry.salt, actor].to_vec()
-    }
+fn node_row(tenant: TenantId, node: Node) -> Vec<Value> {
+    values![tenant, node.id.level, node.id.index, node.hash].to_vec()
+}
+
+/// The hashes, one after the other, 32 bytes each.
+fn frontier_bytes(frontier: &Frontier) -> Vec<u8> {
+    frontier.hashes().iter().flat_map(|hash| *hash.as_bytes()).collect()
+}
+
+fn read_frontier(size: u64, bytes: &[u8]) -> Result<Frontier, StoreError> {
+    let (hashes, []) = bytes.as_chunks::<32>() else { return Err(StoreError::Corrupt("frontier")) };
+    let hashes = hashes.iter().copied().map(Digest::from_bytes).collect();
+    Frontier::from_parts(size, hashes).map_err(|_| StoreError::Corrupt("frontier"))
 }

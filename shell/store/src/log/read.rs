@@ -1,10 +1,10 @@
 //! Reading the log: pages for people, heads and proofs for machines.
 
-use std::ops::Range;
+use std::collections::BTreeMap;
 
+use sallyport_grant::merkle::{self, Frontier, NodeId, TreeError};
 use sallyport_model::{Digest, TenantId, Timestamp, limits};
 
-use super::tree::{self, Node};
 use crate::{Reader, Row, StoreError, ToValue, values};
 
 /// The last signed head of a log.
@@ -100,39 +100,59 @@ pub async fn head(reader: &mut Reader, tenant: TenantId) -> Result<Head, StoreEr
 
 /// The root that the log had at a size.
 pub async fn root_at(reader: &mut Reader, tenant: TenantId, size: u64) -> Result<Digest, StoreError> {
-    hash(reader, tenant, 0..size).await
+    reached(reader, tenant, size).await?;
+    let nodes = nodes(reader, tenant, whole_subtrees(size)).await?;
+    let frontier = Frontier::from_parts(size, whole_subtrees(size).filter_map(|id| nodes.get(&id).copied()).collect());
+    frontier.map(|frontier| frontier.root()).map_err(of_tree)
+}
+
+/// The subtrees that a tree of this size is made of: one for each set bit, the largest first.
+fn whole_subtrees(size: u64) -> impl Iterator<Item = NodeId> {
+    let set_bits = (0..64u8).rev().filter(move |level| (size >> level) & 1 == 1);
+    set_bits.map(move |level| NodeId { level, index: (size >> level) - 1 })
 }
 
 /// The RFC 6962 audit path of entry `index` in the tree of `size` leaves, from the leaf to the root.
 pub async fn inclusion(reader: &mut Reader, tenant: TenantId, index: u64, size: u64) -> Result<Vec<Digest>, StoreError> {
-    if index >= size {
-        return Err(StoreError::NotFound);
-    }
-    hashes(reader, tenant, tree::inclusion(index, size)).await
+    reached(reader, tenant, size).await?;
+    let nodes = nodes(reader, tenant, merkle::inclusion_nodes(index, size).map_err(of_tree)?).await?;
+    merkle::inclusion_proof(index, size, |id| nodes.get(&id).copied()).map_err(of_tree)
 }
 
 /// The RFC 6962 proof that the tree of `old` leaves is a beginning of the tree of `new`.
 pub async fn consistency(reader: &mut Reader, tenant: TenantId, old: u64, new: u64) -> Result<Vec<Digest>, StoreError> {
-    if old > new {
-        return Err(StoreError::NotFound);
-    }
-    hashes(reader, tenant, tree::consistency(old, new)).await
+    reached(reader, tenant, new).await?;
+    let nodes = nodes(reader, tenant, merkle::consistency_nodes(old, new).map_err(of_tree)?).await?;
+    merkle::consistency_proof(old, new, |id| nodes.get(&id).copied()).map_err(of_tree)
 }
 
-async fn hashes(reader: &mut Reader, tenant: TenantId, ranges: Vec<Range<u64>>) -> Result<Vec<Digest>, StoreError> {
-    let mut proof = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        proof.push(hash(reader, tenant, range).await?);
+/// Refuses to prove anything about more entries than there are.
+async fn reached(reader: &mut Reader, tenant: TenantId, size: u64) -> Result<(), StoreError> {
+    match head(reader, tenant).await?.size {
+        reached if size <= reached => Ok(()),
+        _ => Err(StoreError::NotFound),
     }
-    Ok(proof)
 }
 
-/// The hash over a range of leaves, put together from stored subtrees.
-async fn hash(reader: &mut Reader, tenant: TenantId, range: Range<u64>) -> Result<Digest, StoreError> {
+/// Stored hashes; a missing one is found missing by who needs it.
+async fn nodes(
+    reader: &mut Reader,
+    tenant: TenantId,
+    ids: impl IntoIterator<Item = NodeId>,
+) -> Result<BTreeMap<NodeId, Digest>, StoreError> {
     let sql = "SELECT hash FROM log_nodes WHERE tenant = $1 AND level = $2 AND idx = $3";
-    let mut peaks = Vec::new();
-    for Node { level, index } in tree::subtrees(range) {
-        peaks.push(reader.fetch_one(sql, values![tenant, level, index]).await?.digest("hash")?);
+    let mut nodes = BTreeMap::new();
+    for id in ids {
+        if let Some(row) = reader.fetch_optional(sql, values![tenant, id.level, id.index]).await? {
+            nodes.insert(id, row.digest("hash")?);
+        }
     }
-    Ok(tree::fold(&peaks))
+    Ok(nodes)
+}
+
+fn of_tree(error: TreeError) -> StoreError {
+    match error {
+        TreeError::OutOfRange => StoreError::NotFound,
+        TreeError::MissingNode(_) | TreeError::NotAFrontier { .. } => StoreError::Corrupt("hash"),
+    }
 }

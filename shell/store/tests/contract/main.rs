@@ -1,0 +1,37 @@
+//! What the store promises, on SQLite and on PostgreSQL alike.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../../../tests/testkit/src/postgres.rs"]
+mod postgres;
+mod world;
+
+/// Makes two tests of one: `name::sqlite` and `name::postgres`.
+macro_rules! on_both {
+    ($(async fn $name:ident($world:ident) $body:block)*) => {$(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn promise($world: crate::world::World) $body
+
+            #[tokio::test]
+            async fn sqlite() {
+                promise(crate::world::World::on_sqlite().await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                promise(crate::world::World::on_postgres().await).await;
+            }
+        }
+    )*};
+}
+
+mod audit;
+mod failures;
+mod files;
+mod log;
+mod several;
+mod values;
+mod writer;
