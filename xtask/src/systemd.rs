@@ -52,7 +52,7 @@ fn impossible() -> Option<&'static str> {
     if !process::exists("apt-get") {
         return Some("Debian");
     }
-    if fs::write("/proc/sys/kernel/ns_last_pid", "").is_err() && !can_mount() {
+    if !can_mount() {
         return Some("the right to mount file systems");
     }
     None
@@ -96,6 +96,7 @@ fn template(root: &Root) -> Result<PathBuf> {
     if done.exists() {
         return Ok(folder);
     }
+    remove(&folder)?;
     println!("making a minimal Debian for the container (once, about a minute)");
     let release = process::text(process::command(root.path(), "sh", &["-c", ". /etc/os-release && echo $VERSION_CODENAME"]))?;
     let mirror = mirror(root)?;
@@ -176,12 +177,17 @@ impl Drop for Container {
 }
 
 fn fresh_copy(root: &Root, template: &Path, folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
+    remove(folder)?;
     let (from, to) = (template.display().to_string(), folder.display().to_string());
     process::text(process::command(root.path(), "cp", &["--archive", "--reflink=auto", &from, &to]))?;
     let agent = folder.join("usr/local/bin/sallyport-agent");
     fs::copy(root.binary("sallyport-agent"), &agent).with_context(|| format!("cannot copy the agent to {}", agent.display()))?;
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
     Ok(())
 }
