@@ -32,7 +32,7 @@ mod pb {
 
 pub use frame::{FrameError, PIECE_BYTES};
 pub use handshake::{Channel, HANDSHAKE_BYTES, Initiator, LinkKey, LinkSecret, Responder};
-pub use hello::{DeviceKey, Enrol, Hello, HelloClaims, HelloError, SealKey, TokenSecret};
+pub use hello::{Enrol, Hello, HelloClaims, HelloError};
 pub use inventory::{
     Disk, Hardware, Interface, Inventory, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software, System,
 };

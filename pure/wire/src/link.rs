@@ -4,12 +4,13 @@
 //! and only a [`ServerLink`] decodes other messages. A link ends at its first error: its keys are
 //! dropped, and whatever is asked of it later is [`LinkError::Closed`].
 
-use ed25519_dalek::SigningKey;
+use sallyport_grant::Hex;
+use sallyport_grant::keys::SigningKey;
 use sallyport_model::limits;
 
 use crate::frame::{FrameError, Reassembly};
 use crate::handshake::Channel;
-use crate::hello::{self, Hello, HelloClaims, HelloError, SealKey};
+use crate::hello::{self, Hello, HelloClaims, HelloError};
 use crate::message::MessageError;
 use crate::{DeviceState, ToAgent, ToServer, UnsignedToAgent};
 
@@ -105,8 +106,9 @@ impl AwaitingHello {
 }
 
 impl Channel {
-    /// The agent's first message; its only one that is allowed before it is known.
-    pub fn say_hello(mut self, claims: &HelloClaims, seal_key: &SealKey, key: &SigningKey) -> Result<(AgentLink, Vec<u8>), LinkError> {
+    /// The agent's first message; its only one that is allowed before it is known. `seal_key` is the
+    /// public half of its encryption key, `key` its device key.
+    pub fn say_hello(mut self, claims: &HelloClaims, seal_key: &Hex<32>, key: &SigningKey) -> Result<(AgentLink, Vec<u8>), LinkError> {
         let hello = hello::sign(claims, seal_key, key, self.handshake_hash()).map_err(LinkError::Unsendable)?;
         let frame = self.seal(&hello)?.pop().ok_or(LinkError::Unsendable(MessageError::NotOneBody))?;
         Ok((AgentLink(Open::new(self, limits::MESSAGE_BYTES)), frame))

@@ -1,6 +1,9 @@
 //! Examples that several tests share.
 
-use ed25519_dalek::SigningKey;
+use sallyport_grant::Hex;
+use sallyport_grant::body::TokenSecret;
+use sallyport_grant::keys::SigningKey;
+use sallyport_grant::targets::TargetProof;
 use sallyport_model::{AgentText, DeviceId, Digest, GrantId, InstallerId, TenantId, Timestamp};
 
 use crate::*;
@@ -17,8 +20,8 @@ pub(crate) fn device_secret() -> SigningKey {
     SigningKey::from_bytes(&[3; 32])
 }
 
-pub(crate) fn seal_key() -> SealKey {
-    SealKey::from_bytes([4; 32])
+pub(crate) fn seal_key() -> Hex<32> {
+    Hex([4; 32])
 }
 
 pub(crate) fn claims() -> HelloClaims {
@@ -103,9 +106,9 @@ pub(crate) fn offer() -> GrantOffer {
     let digests = |count: u8| (0..count).map(|at| Digest::from_bytes([at; 32])).collect();
     GrantOffer {
         envelope: b"{}".to_vec(),
-        target: Inclusion { index: 3, hashes: digests(3) },
+        target: TargetProof { index: 3, hashes: digests(3) },
         log_entry: Inclusion { index: u64::MAX, hashes: digests(40) },
-        checkpoint: b"sallyport/ten\n".to_vec(),
+        checkpoint: "sallyport/ten\n".to_owned(),
         content: vec![b'x'; 1000],
         secrets: vec![SealedSecret { name: "DB_PASS".to_owned(), sealed: vec![8; 90] }],
     }

@@ -1,5 +1,6 @@
 //! What the server says to an agent.
 
+use sallyport_grant::targets::TargetProof;
 use sallyport_model::{DeviceId, Digest, GrantId, TenantId, Timestamp, limits};
 
 use crate::message::{self, MessageError};
@@ -102,11 +103,11 @@ pub struct GrantOffer {
     /// The grant's envelope, verbatim.
     pub envelope: Vec<u8>,
     /// That this device is among the grant's targets.
-    pub target: Inclusion,
+    pub target: TargetProof,
     /// That the grant is in the audit log.
     pub log_entry: Inclusion,
     /// The signed note of the log that the proof leads to.
-    pub checkpoint: Vec<u8>,
+    pub checkpoint: String,
     /// The bytes that will be executed.
     pub content: Vec<u8>,
     /// Secret parameters, sealed to this device.
@@ -219,7 +220,7 @@ impl GrantOffer {
     fn parse(offer: pb::GrantOffer) -> Result<Self, MessageError> {
         Ok(Self {
             envelope: offer.envelope,
-            target: Inclusion::parse(message::present(offer.target, "target")?)?,
+            target: parse_target(message::present(offer.target, "target")?)?,
             log_entry: Inclusion::parse(message::present(offer.log_entry, "log_entry")?)?,
             checkpoint: offer.checkpoint,
             content: offer.content,
@@ -231,8 +232,8 @@ impl GrantOffer {
         let secret = |secret: &SealedSecret| pb::SealedSecret { name: secret.name.clone(), sealed: secret.sealed.clone() };
         pb::GrantOffer {
             envelope: self.envelope.clone(),
-            target: Some(self.target.to_pb()),
-            log_entry: Some(self.log_entry.to_pb()),
+            target: Some(inclusion_to_pb(self.target.index.into(), &self.target.hashes)),
+            log_entry: Some(inclusion_to_pb(self.log_entry.index, &self.log_entry.hashes)),
             checkpoint: self.checkpoint.clone(),
             content: self.content.clone(),
             secrets: self.secrets.iter().map(secret).collect(),
@@ -240,13 +241,19 @@ impl GrantOffer {
     }
 }
 
+fn parse_target(inclusion: pb::Inclusion) -> Result<TargetProof, MessageError> {
+    let Inclusion { index, hashes } = Inclusion::parse(inclusion)?;
+    let index = u32::try_from(index).map_err(|_| MessageError::Invalid("target"))?;
+    Ok(TargetProof { index, hashes })
+}
+
+fn inclusion_to_pb(index: u64, hashes: &[Digest]) -> pb::Inclusion {
+    pb::Inclusion { index, hashes: hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect() }
+}
+
 impl Inclusion {
     fn parse(inclusion: pb::Inclusion) -> Result<Self, MessageError> {
         let hashes = inclusion.hashes.iter().map(|hash| message::digest(hash, "hashes")).collect::<Result<_, _>>()?;
         Ok(Self { index: inclusion.index, hashes })
-    }
-
-    fn to_pb(&self) -> pb::Inclusion {
-        pb::Inclusion { index: self.index, hashes: self.hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect() }
     }
 }

@@ -119,6 +119,8 @@ fn impossible_values_are_named() {
         ToAgent::decode(&pb::ServerMessage { body: Some(pb::server_message::Body::GrantOffer(offered.clone())) }.encode_to_vec())
     };
     assert_eq!(decode(&offered), Err(MessageError::Invalid("hashes")));
+    offered.target = Some(pb::Inclusion { index: 1 << 32, hashes: vec![] });
+    assert_eq!(decode(&offered), Err(MessageError::Invalid("target")));
     offered.target = None;
     assert_eq!(decode(&offered), Err(MessageError::Missing("target")));
 }
