@@ -8,8 +8,10 @@ use std::fmt;
 
 use sallyport_model::limits;
 use serde::Serialize;
-use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 /// Why a text is not the wanted JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -171,17 +173,55 @@ impl<'de> Deserializer<'de> for Tree {
 
     fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, ShapeError> {
         match self {
-            Self::Text(variant) => visitor.visit_enum(variant.into_deserializer()),
-            Self::Object(entries) if entries.len() == 1 => {
-                let access = MapAccessDeserializer::new(MapDeserializer::new(entries.into_iter()));
-                visitor.visit_enum(access)
+            Self::Text(name) => visitor.visit_enum(Variant { name, content: None }),
+            Self::Object(entries) => {
+                let [(name, content)] = <[_; 1]>::try_from(entries).map_err(|_| ShapeError::custom("one variant is wanted"))?;
+                visitor.visit_enum(Variant { name, content: Some(content) })
             }
-            _ => Err(ShapeError::custom("one variant is wanted")),
+            _ => Err(ShapeError::custom("a variant is wanted")),
         }
     }
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
         unit unit_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+/// A variant as `"name"` or `{"name":content}`; each variant reads in one of the two forms only.
+struct Variant {
+    name: String,
+    content: Option<Tree>,
+}
+
+impl<'de> EnumAccess<'de> for Variant {
+    type Error = ShapeError;
+    type Variant = Content;
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), ShapeError> {
+        let name = seed.deserialize(Tree::Text(self.name))?;
+        Ok((name, Content(self.content)))
+    }
+}
+
+/// What a variant carries.
+struct Content(Option<Tree>);
+
+impl<'de> VariantAccess<'de> for Content {
+    type Error = ShapeError;
+
+    fn unit_variant(self) -> Result<(), ShapeError> {
+        if self.0.is_none() { Ok(()) } else { Err(ShapeError::custom("the variant has no content")) }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ShapeError> {
+        seed.deserialize(self.0.ok_or_else(|| ShapeError::custom("the variant wants content"))?)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, ShapeError> {
+        Err(ShapeError::custom("signed bodies have no tuple variants"))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, ShapeError> {
+        Err(ShapeError::custom("signed bodies have no struct variants"))
     }
 }

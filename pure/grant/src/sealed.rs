@@ -82,12 +82,12 @@ impl SealKey {
     }
 
     /// The public half.
-    pub fn public(&self) -> Result<Hex<32>, SealError> {
-        Ok(Hex(X25519HkdfSha256::sk_to_pk(&self.private()?).to_bytes().into()))
+    pub fn public(&self) -> Hex<32> {
+        Hex(X25519HkdfSha256::sk_to_pk(&self.private()).to_bytes().into())
     }
 
-    fn private(&self) -> Result<<X25519HkdfSha256 as Kem>::PrivateKey, SealError> {
-        Deserializable::from_bytes(&self.0).map_err(|_| SealError::Key)
+    fn private(&self) -> <X25519HkdfSha256 as Kem>::PrivateKey {
+        Deserializable::from_bytes(&self.0).expect("any 32 bytes are an x25519 private key once clamped")
     }
 }
 
@@ -134,7 +134,7 @@ pub fn open(key: &SealKey, grant: GrantId, parameter: &SecretParameter, sealed: 
     let place = Place { grant, name: &parameter.name };
     let plaintext = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
         &OpModeR::Base,
-        &key.private()?,
+        &key.private(),
         &encapped,
         INFO,
         ciphertext,

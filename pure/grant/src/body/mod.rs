@@ -10,7 +10,7 @@ use sallyport_model::limits;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use enrolment::{EnrolmentBody, Platform, ServerUrl, TokenSecret};
+pub use enrolment::{EnrolmentBody, EnrolmentType, Platform, ServerUrl, TokenSecret};
 pub use fields::{EnvName, FieldError, RunAs};
 pub use grant::{Class, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, Person, ProofMethod, RunScript, SecretParameter};
 pub use receipt::{Outcome, ReasonCode, ReceiptBody, ReceiptType};

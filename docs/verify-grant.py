@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Checks grants as a device does, from nothing but their bytes: verify-grant.py VECTORS.json [CASE NAME]
+
+Needs Python 3.11 and the package `cryptography`. Exit code 0 where every offer was decided as the file says."""
+import base64, datetime, hashlib, json, sys
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
+when = datetime.datetime.fromisoformat
+signed_by = lambda key, sig, text: Ed25519PublicKey.from_public_bytes(key).verify(sig, text)
+KEYS = "type id tenant class action targets not_before expires nonce requested_by proofs".split()
+
+def want(holds, why):
+    if not holds: raise ValueError(why)
+
+def id_bytes(text):  # Crockford base32 after the prefix
+    value = 0
+    for digit in text.split("_")[1]: value = value << 5 | "0123456789abcdefghjkmnpqrstvwxyz".index(digit)
+    return value.to_bytes(16, "big")
+
+def once(pairs):
+    want(len(dict(pairs)) == len(pairs), "malformed")
+    return dict(pairs)
+
+def in_tree(leaf, index, size, proof, root):  # RFC 9162, section 2.1.3.2
+    node, last = index, size - 1
+    for sibling in map(bytes.fromhex, proof):
+        if last == 0: return False
+        if node % 2 or node == last:
+            leaf = sha(b"\x01", sibling, leaf)
+            while node % 2 == 0 and node: node, last = node >> 1, last >> 1
+        else: leaf = sha(b"\x01", leaf, sibling)
+        node, last = node >> 1, last >> 1
+    return index < size and last == 0 and leaf == root
+
+def opened(text, key_of, kind, bad, unknown):  # the body of an envelope that the key signed, its pre-authentication encoding, key ids
+    envelope = json.loads(text, object_pairs_hook=once)
+    body, media = base64.b64decode(envelope["payload"], validate=True), envelope["payloadType"]
+    pae = f"DSSEv1 {len(media)} {media} {len(body)} ".encode() + body
+    key, ours = key_of(body), lambda s: s["kind"] == kind and s["keyid"] == sha(key).hex()
+    found = [s for s in envelope["signatures"] if ours(s)]
+    want(found, unknown)
+    try: signed_by(key, base64.b64decode(found[0]["sig"], validate=True), pae)
+    except InvalidSignature: raise ValueError(bad)
+    return json.loads(body, object_pairs_hook=once), media, pae, [s["keyid"] for s in envelope["signatures"]]
+
+def decide(root, case):
+    body, media, pae, keyids = opened(case["envelope"], lambda _: bytes.fromhex(root["attestation"]), "server", "bad_signature", "unknown_signer")
+    want(media.startswith("application/vnd.sallyport.grant.v1") and list(body) == KEYS, "malformed")
+    run, targets, now = body["action"]["run_script"], body["targets"], when(case["now"])
+    want(body["class"] >= (1 if targets["count"] == 1 else 2 if targets["count"] <= 25 else 3), "class_too_low")
+    want(any(p["method"] == "totp" or body["class"] < 2 for p in body["proofs"]), "proof_missing")
+    want(body["tenant"] == root["tenant"], "wrong_tenant")
+    leaf = sha(b"\x00sallyport.target/1\n", id_bytes(body["tenant"]), sha(bytes.fromhex(case["device"])))
+    want(in_tree(leaf, case["target_index"], targets["count"], case["target_proof"], bytes.fromhex(targets["root"])), "wrong_device")
+    start, end = when(body["not_before"]), when(body["expires"])
+    want((end - start).total_seconds() <= 1020, "window_too_long")
+    want(start <= now, "not_yet_valid")
+    want(now < end, "expired")
+    want(body["id"] not in case["used"], "used")
+    text, _, signatures = case["checkpoint"].partition("\n\n")
+    origin, size, log_root = text.split("\n")
+    _, name, blob = signatures.rstrip("\n").split(" ")
+    key, blob = bytes.fromhex(root["log"]["key"]), base64.b64decode(blob, validate=True)
+    want(origin == name == root["log"]["origin"] and blob[:4] == sha(name.encode(), b"\n\x01", key)[:4], "bad_checkpoint")
+    try: signed_by(key, blob[4:], text.encode() + b"\n")
+    except InvalidSignature: raise ValueError("bad_checkpoint")
+    entry = {"type": "sallyport.log.grant/1", "envelope": sha(pae).hex(), "action": "run_script", "targets": targets["root"], "keys": keyids}
+    entry = sha(b"\x00", json.dumps(entry, separators=(",", ":")).encode())
+    want(in_tree(entry, case["log_index"], int(size), case["log_proof"], base64.b64decode(log_root)), "not_in_log")
+    script = case["script"].encode()
+    want(sha(script).hex() == run["script_sha256"] and len(script) == run["script_bytes"], "content_differs")
+    return "obeyed"
+
+vectors, wrong = json.load(open(sys.argv[1])), 0
+authority = lambda body: bytes.fromhex(json.loads(body)["authority"][0])
+root = opened(vectors["root"], authority, "native-ed25519", "root_bad_signature", "root_too_few_signatures")[0]
+pinned = sha(b"sallyport.authority/1\n", root["threshold"].to_bytes(4, "big"), *sorted(map(bytes.fromhex, root["authority"])))
+want(root["threshold"] == 1 and pinned.hex() == vectors["authority_pin"], "root_other_authority")
+for case in vectors["cases"]:
+    if case["name"] not in (sys.argv[2:] or [case["name"]]): continue
+    try: result = decide(root, case)
+    except ValueError as refusal: result = str(refusal)
+    wrong += result != case["expected"]
+    print(f"{'ok   ' if result == case['expected'] else 'WRONG'} {case['name']}: {result}")
+sys.exit(wrong != 0)

@@ -1,0 +1,223 @@
+//! Golden vectors: what other implementations check themselves against.
+//!
+//! `UPDATE_VECTORS=1 cargo nextest run -p sallyport-grant vectors` writes them anew.
+
+use std::path::Path;
+
+use sallyport_grant::body::{Body, GrantBody, ProofMethod};
+use sallyport_grant::targets::TargetProof;
+use sallyport_grant::verify::{Clock, Offer, Profile, Verifier};
+use sallyport_grant::{AuthorityPin, Envelope, PayloadType, SignatureKind, TrustRoot, VerifyKey, checkpoint, json, sha256};
+use sallyport_model::{Digest, GrantId, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::world::{Offered, SCRIPT, Used, World, class};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/grants.json");
+
+#[derive(Serialize, Deserialize)]
+struct Vectors {
+    about: String,
+    authority_pin: Digest,
+    root: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Case {
+    name: String,
+    /// `obeyed`, or the code of the refusal.
+    expected: String,
+    now: Timestamp,
+    device: VerifyKey,
+    used: Vec<GrantId>,
+    envelope: String,
+    target_index: u32,
+    target_proof: Vec<Digest>,
+    log_index: u64,
+    log_proof: Vec<Digest>,
+    checkpoint: String,
+    script: String,
+}
+
+/// The parts of a case that are not in the offer.
+struct Around {
+    now: Timestamp,
+    device: VerifyKey,
+    used: Vec<GrantId>,
+    script: String,
+}
+
+fn case(
+    name: &str,
+    expected: &str,
+    count: usize,
+    change: impl FnOnce(&mut GrantBody),
+    bend: impl FnOnce(&mut World, &mut Offered, &mut Around),
+) -> Case {
+    let mut world = World::seeded(42);
+    let mut body = world.body(count);
+    change(&mut body);
+    let mut offered = world.grant(body, count);
+    let mut around =
+        Around { now: world.now, device: world.public("device-0"), used: Vec::new(), script: String::from_utf8(SCRIPT.to_vec()).unwrap() };
+    bend(&mut world, &mut offered, &mut around);
+    Case {
+        name: name.to_owned(),
+        expected: expected.to_owned(),
+        now: around.now,
+        device: around.device,
+        used: around.used,
+        envelope: String::from_utf8(offered.envelope).unwrap(),
+        target_index: offered.target.index,
+        target_proof: offered.target.hashes,
+        log_index: offered.log_index,
+        log_proof: offered.log_proof,
+        checkpoint: offered.checkpoint,
+        script: around.script,
+    }
+}
+
+fn good(name: &str, count: usize) -> Case {
+    case(name, "obeyed", count, |_| (), |_, _, _| ())
+}
+
+fn signed_wrong(name: &str, expected: &str, count: usize, change: impl FnOnce(&mut GrantBody)) -> Case {
+    case(name, expected, count, change, |_, _, _| ())
+}
+
+fn bent(name: &str, expected: &str, bend: impl FnOnce(&mut World, &mut Offered, &mut Around)) -> Case {
+    case(name, expected, 3, |_| (), bend)
+}
+
+/// Signs the payload of an offer again, by another key or as another kind.
+fn sign_again(world: &World, offered: &mut Offered, kind: SignatureKind, key: &str) {
+    let envelope = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
+    let payload = envelope.payload().to_vec();
+    offered.envelope = Envelope::signed(PayloadType::Grant, payload, kind, &world.key(key)).to_bytes();
+}
+
+/// Changes one byte of the signed payload and keeps the signature.
+fn edit_payload(offered: &mut Offered) {
+    let envelope = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
+    let text = String::from_utf8(envelope.payload().to_vec()).unwrap().replace("/var", "/etc");
+    let edited = Envelope::unsigned(PayloadType::Grant, text.into_bytes());
+    offered.envelope = envelope.signatures().iter().cloned().fold(edited, Envelope::and_signature).to_bytes();
+}
+
+/// Signs and logs a payload that no honest server writes.
+fn publish_text(world: &mut World, offered: &mut Offered, edit: impl Fn(&str) -> String) {
+    let body = world.body(3);
+    let text = String::from_utf8(body.clone().into_bytes().unwrap()).unwrap();
+    let envelope = world.attest(edit(&text).into_bytes());
+    *offered = world.publish(&envelope, &body, 3);
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = vec![good("one device", 1), good("three devices", 3), good("twenty-six devices", 26)];
+    cases.extend(wrong_bodies());
+    cases.extend(wrong_offers());
+    cases.extend(wrong_evidence());
+    cases
+}
+
+fn wrong_bodies() -> Vec<Case> {
+    vec![
+        signed_wrong("class 1 on three devices", "class_too_low", 3, |body| body.class = class(1)),
+        signed_wrong("class 2 on twenty-six devices", "class_too_low", 26, |body| body.class = class(2)),
+        signed_wrong("a step-up window for three devices", "proof_missing", 3, |body| body.proofs[0].method = ProofMethod::StepUp),
+        signed_wrong("another tenant", "wrong_tenant", 1, |body| body.tenant = TenantId::from_bytes([9; 16])),
+        signed_wrong("a window of an hour", "window_too_long", 1, |body| body.expires = body.not_before.plus_secs(3600)),
+        signed_wrong("not yet", "not_yet_valid", 1, |body| body.not_before = body.not_before.plus_secs(61)),
+        signed_wrong("expired", "expired", 1, |body| {
+            (body.not_before, body.expires) = (body.not_before.plus_secs(-840), body.expires.plus_secs(-840));
+        }),
+        bent("an unknown key", "malformed", |world, offered, _| publish_text(world, offered, |text| text.replacen('{', "{\"note\":1,", 1))),
+        bent("a key twice", "malformed", |world, offered, _| publish_text(world, offered, |text| text.replacen('{', "{\"class\":3,", 1))),
+    ]
+}
+
+fn wrong_offers() -> Vec<Case> {
+    vec![
+        bent("an argument changed after signing", "bad_signature", |_, offered, _| edit_payload(offered)),
+        bent("signed by a stranger", "unknown_signer", |world, offered, _| sign_again(world, offered, SignatureKind::Server, "stranger")),
+        bent("signed as a native key", "unknown_signer", |world, offered, _| {
+            sign_again(world, offered, SignatureKind::NativeEd25519, "attestation");
+        }),
+        bent("another device", "wrong_device", |world, _, around| around.device = world.public("device-3")),
+        bent("another place among the targets", "wrong_device", |_, offered, _| offered.target.index ^= 1),
+        bent("used before", "used", |_, offered, around| {
+            let envelope = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
+            around.used.push(GrantBody::parse(envelope.payload()).unwrap().id);
+        }),
+        bent("the same text with crlf", "content_differs", |_, _, around| around.script = around.script.replace('\n', "\r\n")),
+    ]
+}
+
+fn wrong_evidence() -> Vec<Case> {
+    vec![
+        bent("another place in the log", "not_in_log", |_, offered, _| offered.log_index -= 1),
+        bent("a log proof cut short", "not_in_log", |_, offered, _| drop(offered.log_proof.pop())),
+        bent("a signature added after logging", "not_in_log", |world, offered, _| {
+            let envelope = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
+            offered.envelope = envelope.and_signed(SignatureKind::NativeEd25519, &world.key("late")).to_bytes();
+        }),
+        bent("a checkpoint by another key", "bad_checkpoint", |world, offered, _| {
+            let origin = world.root().body().log.origin.clone();
+            offered.checkpoint = checkpoint::sign(&origin, world.head(), &world.key("fresh"));
+        }),
+        bent("a checkpoint of another log", "bad_checkpoint", |world, offered, _| {
+            offered.checkpoint = checkpoint::sign("sallyport/elsewhere", world.head(), &world.key("log"));
+        }),
+    ]
+}
+
+fn written() -> String {
+    let world = World::seeded(42);
+    let vectors = Vectors {
+        about: "Sallyport grants: what a device with the given key and clock does with each offer; see docs/verify-grant.py".to_owned(),
+        authority_pin: world.pin().0,
+        root: String::from_utf8(world.root_envelope().to_bytes()).unwrap(),
+        cases: cases(),
+    };
+    serde_json::to_string_pretty(&vectors).unwrap() + "\n"
+}
+
+#[test]
+fn vectors_are_up_to_date() {
+    if std::env::var_os("UPDATE_VECTORS").is_some() {
+        std::fs::create_dir_all(Path::new(FILE).parent().unwrap()).unwrap();
+        std::fs::write(FILE, written()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(FILE).unwrap(), written(), "write them anew with UPDATE_VECTORS=1 after review");
+}
+
+#[test]
+fn vectors_are_decided_as_they_say() {
+    let vectors: Vectors = serde_json::from_str(&written()).unwrap();
+    assert_eq!(json::parse::<serde::de::IgnoredAny>(vectors.root.as_bytes(), 1 << 20).map(|_| ()), Ok(()));
+    for case in &vectors.cases {
+        assert_eq!(decide(&vectors, case), case.expected, "{}", case.name);
+    }
+}
+
+fn decide(vectors: &Vectors, case: &Case) -> &'static str {
+    let root = TrustRoot::verify(vectors.root.as_bytes(), AuthorityPin(vectors.authority_pin), case.now).unwrap();
+    let verifier = Verifier {
+        root: &root,
+        profile: Profile::Starter,
+        device: &case.device,
+        clock: Clock { now: case.now, floor: Timestamp::default() },
+        used: &Used(case.used.iter().copied().collect()),
+    };
+    let offer = Offer {
+        envelope: case.envelope.as_bytes(),
+        target: &TargetProof { index: case.target_index, hashes: case.target_proof.clone() },
+        log_index: case.log_index,
+        log_proof: &case.log_proof,
+        checkpoint: &case.checkpoint,
+    };
+    let content = (sha256(&[case.script.as_bytes()]), case.script.len() as u64);
+    let ready = verifier.verify(&offer).and_then(|grant| grant.with_content(content.0, content.1));
+    ready.map_or_else(|error| error.code(), |_| "obeyed")
+}
