@@ -180,7 +180,7 @@ impl Open {
         }
     }
 
-    /// A message that cannot be encoded ends the link too: its sender has lost count of itself.
+    /// A message that cannot be encoded ends the link too: this end is not what it takes itself for.
     fn send(&mut self, message: Result<Vec<u8>, MessageError>) -> Result<Vec<Vec<u8>>, LinkError> {
         let mut live = self.0.take().ok_or(LinkError::Closed)?;
         let frames = live.channel.seal(&message.map_err(LinkError::Unsendable)?)?;

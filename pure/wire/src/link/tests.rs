@@ -295,6 +295,21 @@ fn reassembly_holds_no_more_than_the_limit() {
     }
 }
 
+fn reassembled(length: usize) -> Result<Option<Vec<u8>>, FrameError> {
+    let mut reassembly = Reassembly::default();
+    let mut frames = crate::frame::cut(&vec![5; length]).map(|frame| reassembly.add(frame, limits::MESSAGE_BYTES)).collect::<Vec<_>>();
+    frames.pop().unwrap()
+}
+
+#[test]
+fn limits_and_piece_borders_are_exact() {
+    for length in [1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES, limits::MESSAGE_BYTES] {
+        assert_eq!(reassembled(length), Ok(Some(vec![5; length])), "{length}");
+    }
+    assert_eq!(reassembled(limits::MESSAGE_BYTES + 1), Err(FrameError::TooLong(limits::MESSAGE_BYTES)));
+    assert_eq!(crate::frame::cut(&vec![5; 2 * PIECE_BYTES]).count(), 2);
+}
+
 /// The bytes of one handshake and hello, as any other implementation would make them.
 #[test]
 fn the_handshake_is_the_published_vector() {
