@@ -4,6 +4,7 @@ pub mod password;
 pub mod proof;
 pub mod recovery;
 pub mod session;
+pub mod setup;
 pub mod sign_in;
 pub mod throttle;
 pub mod totp;

@@ -102,7 +102,7 @@ pub struct Unreported {
 impl Unreported {
     /// Adds a failure. The number to report comes with it when it is time; the log grows by one entry in [`SUMMARY_SECS`] at most,
     /// however many strangers try.
-    pub fn add(self, now: Timestamp) -> (Self, Option<u32>) {
+    pub fn and_one(self, now: Timestamp) -> (Self, Option<u32>) {
         let count = self.count.saturating_add(1);
         let due = self.last_report.is_none_or(|last| now >= last.plus_secs(SUMMARY_SECS));
         if due { (Self { count: 0, last_report: Some(now) }, Some(count)) } else { (Self { count, ..self }, None) }
@@ -176,7 +176,7 @@ mod tests {
     fn strangers_fill_no_log() {
         let (mut unreported, mut reports) = (Unreported::default(), Vec::new());
         for second in 0..3600 {
-            let (next, report) = unreported.add(at(second));
+            let (next, report) = unreported.and_one(at(second));
             unreported = next;
             reports.extend(report);
         }

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// Length of a slot: a nonce is good for one to two of them.
-pub const SLOT_SECS: i64 = 5 * 60;
+pub(super) const SLOT_SECS: i64 = 5 * 60;
 
 const NONCE_BYTES: usize = 16;
 const LABEL: &[u8] = b"sallyport.nonce/1\n";

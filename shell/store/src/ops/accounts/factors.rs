@@ -1,0 +1,152 @@
+//! Authenticators and recovery codes: charged before they are judged, used up when they are accepted.
+
+use sallyport_decide::accounts::throttle::{Charged, FactorCounter};
+use sallyport_decide::accounts::totp::Step;
+use sallyport_model::{Digest, FactorId, TenantId, Timestamp, UserId};
+use serde_json::json;
+
+use super::ChargedCredential;
+use crate::{Actor, Audit, Change, Entry, Reader, StoreError, Tx, Value, values};
+
+/// An authenticator whose counter was charged.
+pub struct ChargedTotp {
+    pub factor: FactorId,
+    /// The secret, sealed with the master key.
+    pub sealed: Vec<u8>,
+    pub last_step: Option<Step>,
+    pub charged: Charged,
+}
+
+/// Charges a user's authenticator outside of sign-in: for proofs of authorization requests.
+pub struct ChargeTotp {
+    pub user: UserId,
+}
+
+impl Change for ChargeTotp {
+    type Out = Option<ChargedTotp>;
+    const AUDIT: Audit = Audit::Exempt("attempts are counted before they are judged; a lock is logged");
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Option<ChargedTotp>, StoreError> {
+        charge_totp(tx, self.user).await
+    }
+}
+
+/// The counter goes up and is durable before anything is compared.
+pub(super) async fn charge_totp(tx: &mut Tx, user: UserId) -> Result<Option<ChargedTotp>, StoreError> {
+    let sql = "UPDATE factors SET failures = failures + 1 WHERE id = (SELECT id FROM factors WHERE user_id = $1 AND kind = 'totp' \
+               ORDER BY created, id LIMIT 1) RETURNING id, sealed, last_step, failures";
+    let Some(row) = tx.fetch_optional(sql, values![user]).await? else { return Ok(None) };
+    Ok(Some(ChargedTotp {
+        factor: row.id("id")?,
+        sealed: row.bytes("sealed")?,
+        last_step: row.int_opt("last_step")?.map(Step::from_stored),
+        charged: outcome(row.get("failures")?),
+    }))
+}
+
+pub(super) async fn charge_recovery(tx: &mut Tx, user: UserId, hash: Digest) -> Result<ChargedCredential, StoreError> {
+    let sql = "UPDATE factors SET failures = failures + 1 WHERE user_id = $1 AND kind = 'recovery' RETURNING id, failures";
+    let Some(row) = tx.fetch_optional(sql, values![user]).await? else { return Ok(ChargedCredential::None) };
+    let held = "SELECT hash FROM recovery_codes WHERE user_id = $1 AND hash = $2 AND used_at IS NULL";
+    let held = tx.fetch_optional(held, values![user, hash]).await?.is_some();
+    Ok(ChargedCredential::Recovery { factor: row.id("id")?, charged: outcome(row.get("failures")?), held })
+}
+
+/// `failures` counts this attempt already.
+fn outcome(failures: u32) -> Charged {
+    FactorCounter { failures: failures.saturating_sub(1) }.charge().1
+}
+
+/// Uses a time step up and sets the factor's own counter to zero. [`StoreError::Conflict`] where this step or a later one was used.
+pub async fn use_totp_step(tx: &mut Tx, factor: FactorId, step: Step, at: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE factors SET last_step = $2, last_used = $3, failures = 0, locked_at = NULL \
+               WHERE id = $1 AND (last_step IS NULL OR last_step < $2)";
+    tx.execute_versioned(sql, values![factor, step.to_stored(), at]).await
+}
+
+/// Uses a recovery code up and sets their counter to zero. [`StoreError::Conflict`] where it was used meanwhile.
+pub async fn use_recovery_code(tx: &mut Tx, user: UserId, factor: FactorId, hash: Digest, at: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE recovery_codes SET used_at = $3 WHERE user_id = $1 AND hash = $2 AND used_at IS NULL";
+    tx.execute_versioned(sql, values![user, hash, at]).await?;
+    tx.execute("UPDATE factors SET failures = 0, locked_at = NULL, last_used = $2 WHERE id = $1", values![factor, at]).await.map(|_| ())
+}
+
+pub(super) async fn lock(
+    tx: &mut Tx,
+    tenant: TenantId,
+    user: UserId,
+    factor: FactorId,
+    at: Timestamp,
+    salt: [u8; 32],
+) -> Result<(), StoreError> {
+    let sql = "UPDATE factors SET locked_at = $3 WHERE id = $1 AND user_id = $2 AND locked_at IS NULL AND failures > 0";
+    if tx.execute(sql, values![factor, user, at]).await? > 0 {
+        let payload = json!({ "user": user, "factor": factor });
+        tx.append(tenant, Entry::new("factor.locked", Actor::System, at, salt, payload)).await?;
+    }
+    Ok(())
+}
+
+/// The stored forms of a user's new recovery codes.
+pub type RecoveryHashes = Vec<Digest>;
+
+pub(super) async fn replace_recovery_codes(tx: &mut Tx, user: UserId, hashes: &RecoveryHashes, at: Timestamp) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM recovery_codes WHERE user_id = $1", values![user]).await?;
+    let rows: Vec<Vec<Value>> = hashes.iter().map(|hash| values![user, hash, at].to_vec()).collect();
+    tx.insert_rows("recovery_codes", &["user_id", "hash", "created"], &rows).await
+}
+
+/// Replaces all recovery codes: the old ones, used or not, are gone.
+pub struct RegenerateRecoveryCodes {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub hashes: RecoveryHashes,
+    pub at: Timestamp,
+    pub salt: [u8; 32],
+}
+
+impl Change for RegenerateRecoveryCodes {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        replace_recovery_codes(tx, self.user, &self.hashes, self.at).await?;
+        let reset = "UPDATE factors SET failures = 0, locked_at = NULL WHERE user_id = $1 AND kind = 'recovery'";
+        tx.execute(reset, values![self.user]).await?;
+        let payload = json!({ "codes": self.hashes.len() });
+        tx.append(self.tenant, Entry::new("recovery_codes.regenerated", Actor::User(self.user), self.at, self.salt, payload)).await?;
+        Ok(())
+    }
+}
+
+/// How many recovery codes a user still has.
+pub async fn recovery_codes_left(reader: &mut Reader, user: UserId) -> Result<u32, StoreError> {
+    let sql = "SELECT COUNT(*) AS n FROM recovery_codes WHERE user_id = $1 AND used_at IS NULL";
+    reader.fetch_one(sql, values![user]).await?.get("n")
+}
+
+/// A factor as its owner sees it: no secret.
+pub struct FactorRow {
+    pub id: FactorId,
+    pub name: String,
+    pub created: Timestamp,
+    pub last_used: Option<Timestamp>,
+    pub counter: FactorCounter,
+}
+
+/// A user's authenticators.
+pub async fn factors(reader: &mut Reader, user: UserId) -> Result<Vec<FactorRow>, StoreError> {
+    let sql =
+        "SELECT id, name, created, last_used, failures FROM factors WHERE user_id = $1 AND kind = 'totp' ORDER BY created, id LIMIT 100";
+    let rows = reader.fetch_all(sql, values![user]).await?;
+    let read = |row: &crate::Row| {
+        let counter = FactorCounter { failures: row.get("failures")? };
+        Ok(FactorRow {
+            id: row.id("id")?,
+            name: row.text("name")?,
+            created: row.time("created")?,
+            last_used: row.time_opt("last_used")?,
+            counter,
+        })
+    };
+    rows.iter().map(read).collect()
+}

@@ -1,0 +1,136 @@
+//! People and their sessions: set-up, sign-in, factors, recovery codes.
+//!
+//! Whatever is judged is charged first, in a transaction of its own ([`Store::reserve`](crate::Store::reserve));
+//! whatever is accepted is used up in the transaction that acts on it, on condition that it was not used meanwhile.
+
+mod factors;
+mod reports;
+mod sessions;
+mod setup;
+mod sign_in;
+mod tenants;
+
+use sallyport_decide::accounts::session::{Method, Session, StepUpWindow};
+use sallyport_decide::policy::{Role, Stage};
+use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId};
+
+use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
+
+pub use factors::{
+    ChargeTotp, ChargedTotp, FactorRow, RecoveryHashes, RegenerateRecoveryCodes, factors, recovery_codes_left, use_recovery_code,
+    use_totp_step,
+};
+pub use sessions::{
+    ConfirmRecoveryCodes, EndOtherSessions, EndReason, EndSession, LiveSession, SessionRow, TouchSession, live_session, live_session_by_id,
+    sessions,
+};
+pub use setup::{ChargeDraft, Draft, FinishSetup, OfferSetup, SaveDraft, SetupState, is_setup_open, is_setup_token};
+pub use sign_in::{
+    AccountFacts, ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, OpenSession, RecordFailure, Rehash, Used,
+};
+pub use tenants::{ServerKeysRow, server_keys, trust_root};
+
+/// A stored Argon2id hash with its cost.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredPassword {
+    pub salt: Vec<u8>,
+    pub hash: Vec<u8>,
+    pub memory_kib: u32,
+    pub passes: u32,
+    pub lanes: u32,
+}
+
+impl StoredPassword {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            salt: row.bytes("salt")?,
+            hash: row.bytes("hash")?,
+            memory_kib: row.get("memory_kib")?,
+            passes: row.get("passes")?,
+            lanes: row.get("lanes")?,
+        })
+    }
+}
+
+/// A session that is about to begin.
+#[derive(Clone)]
+pub struct NewSession {
+    pub id: SessionId,
+    pub user: UserId,
+    pub token: Digest,
+    pub key: [u8; 32],
+    pub stage: Stage,
+    pub method: Method,
+    pub step_up: Option<StepUpWindow>,
+    pub address: String,
+    pub user_agent: String,
+    pub at: Timestamp,
+    pub salt: [u8; 32],
+}
+
+impl NewSession {
+    /// Writes the session down, ends the oldest beyond the limit, and tells the log.
+    async fn insert(&self, tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> {
+        sessions::make_room(tx, self.user, self.at).await?;
+        tx.insert_rows("sessions", SESSION_COLUMNS, &[self.row()]).await?;
+        let payload = serde_json::json!({
+            "session": self.id, "method": self.method.as_str(), "stage": stage_word(self.stage),
+            "address": self.address, "user_agent": self.user_agent,
+        });
+        tx.append(tenant, Entry::new("session.opened", Actor::User(self.user), self.at, self.salt, payload)).await?;
+        Ok(())
+    }
+
+    fn row(&self) -> Vec<Value> {
+        let opened_at = self.step_up.map(|window| window.opened_at);
+        let auth_time = self.at;
+        values![
+            self.id,
+            self.user,
+            self.token,
+            self.key,
+            stage_word(self.stage),
+            self.at,
+            self.at,
+            auth_time,
+            self.method.as_str(),
+            opened_at,
+            self.address,
+            self.user_agent,
+        ]
+        .to_vec()
+    }
+}
+
+const SESSION_COLUMNS: &[&str] =
+    &["id", "user_id", "token", "jkt", "stage", "created", "last_active", "auth_time", "method", "step_up_at", "address", "user_agent"];
+
+fn stage_word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Codes => "codes",
+        Stage::Full => "full",
+        Stage::Restricted => "restricted",
+    }
+}
+
+fn read_stage(row: &Row) -> Result<Stage, StoreError> {
+    let word = row.text("stage")?;
+    [Stage::Codes, Stage::Full, Stage::Restricted].into_iter().find(|stage| stage_word(*stage) == word).ok_or(StoreError::Corrupt("stage"))
+}
+
+fn read_session(row: &Row) -> Result<Session, StoreError> {
+    Ok(Session {
+        id: row.id("id")?,
+        key: sallyport_decide::accounts::proof::Thumbprint::from_bytes(row.get("jkt")?),
+        stage: read_stage(row)?,
+        created: row.time("created")?,
+        last_active: row.time("last_active")?,
+        auth_time: row.time("auth_time")?,
+        method: Method::parse(&row.text("method")?).ok_or(StoreError::Corrupt("method"))?,
+        step_up: row.time_opt("step_up_at")?.map(StepUpWindow::open),
+    })
+}
+
+fn read_role(row: &Row) -> Result<Role, StoreError> {
+    row.parse("role")
+}

@@ -1,0 +1,191 @@
+//! Sessions: found by their token's hash at each request, so that whatever ends one holds at the next.
+
+use sallyport_decide::accounts::session::Session;
+use sallyport_decide::accounts::sign_in::UserState;
+use sallyport_decide::policy::{Role, Stage};
+use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId, limits};
+use serde_json::json;
+
+use super::{read_role, read_session, stage_word};
+use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
+
+/// A session that nobody ended, with its user; whether its timers run is for `decide` to say.
+#[derive(Clone)]
+pub struct LiveSession {
+    pub session: Session,
+    pub tenant: TenantId,
+    pub tenant_name: String,
+    /// Length of the tenant's step-up window.
+    pub step_up_secs: i64,
+    pub user: UserId,
+    pub email: String,
+    pub name: String,
+    pub role: Role,
+    pub address: String,
+    pub user_agent: String,
+}
+
+const LIVE: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.address, s.user_agent, \
+    u.id AS user_id, u.tenant, u.email, u.name, u.role, t.name AS tenant_name, t.step_up_secs \
+    FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
+    WHERE s.ended_at IS NULL AND u.state = $2 AND s.token = $1";
+
+const LIVE_BY_ID: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.address, s.user_agent, \
+    u.id AS user_id, u.tenant, u.email, u.name, u.role, t.name AS tenant_name, t.step_up_secs \
+    FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
+    WHERE s.ended_at IS NULL AND u.state = $2 AND s.id = $1";
+
+/// Finds a session by the hash of its token.
+pub async fn live_session(reader: &mut Reader, token: Digest) -> Result<Option<LiveSession>, StoreError> {
+    let row = reader.fetch_optional(LIVE, values![token, UserState::Active.as_str()]).await?;
+    row.as_ref().map(read_live).transpose()
+}
+
+/// Finds a session by its id, for streams that are open already.
+pub async fn live_session_by_id(reader: &mut Reader, session: SessionId) -> Result<Option<LiveSession>, StoreError> {
+    let row = reader.fetch_optional(LIVE_BY_ID, values![session, UserState::Active.as_str()]).await?;
+    row.as_ref().map(read_live).transpose()
+}
+
+fn read_live(row: &Row) -> Result<LiveSession, StoreError> {
+    Ok(LiveSession {
+        session: read_session(row)?,
+        tenant: row.id("tenant")?,
+        tenant_name: row.text("tenant_name")?,
+        step_up_secs: row.int("step_up_secs")?,
+        user: row.id("user_id")?,
+        email: row.text("email")?,
+        name: row.text("name")?,
+        role: read_role(row)?,
+        address: row.text("address")?,
+        user_agent: row.text("user_agent")?,
+    })
+}
+
+/// One of a user's sessions, as they see it.
+pub struct SessionRow {
+    pub session: Session,
+    pub address: String,
+    pub user_agent: String,
+}
+
+/// A user's sessions that nobody ended, newest activity first; whether the timers of each run is for `decide` to say.
+pub async fn sessions(reader: &mut Reader, user: UserId) -> Result<Vec<SessionRow>, StoreError> {
+    let sql = "SELECT id, jkt, stage, created, last_active, auth_time, method, step_up_at, address, user_agent FROM sessions \
+               WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_active DESC, id LIMIT 200";
+    let rows = reader.fetch_all(sql, values![user]).await?;
+    let read =
+        |row: &Row| Ok(SessionRow { session: read_session(row)?, address: row.text("address")?, user_agent: row.text("user_agent")? });
+    rows.iter().map(read).collect()
+}
+
+/// Makes room for one more session: beyond the limit the one that was idle longest ends.
+pub(super) async fn make_room(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<(), StoreError> {
+    let kept = i64::try_from(limits::SESSIONS_PER_USER - 1).unwrap_or(i64::MAX);
+    let sql = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND id NOT IN \
+               (SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_active DESC, id LIMIT $3)";
+    tx.execute(sql, values![user, at, kept]).await.map(|_| ())
+}
+
+/// Writes down that a session's person did something.
+pub struct TouchSession {
+    pub session: SessionId,
+    pub at: Timestamp,
+}
+
+impl Change for TouchSession {
+    type Out = ();
+    const AUDIT: Audit = Audit::Exempt("presence: the time of the last activity");
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let sql = "UPDATE sessions SET last_active = $2 WHERE id = $1 AND last_active < $2 AND ended_at IS NULL";
+        tx.execute(sql, values![self.session, self.at]).await.map(|_| ())
+    }
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// Its person signed out in it.
+    SignedOut,
+    /// Its person ended it from another one.
+    Revoked,
+}
+
+impl EndReason {
+    fn as_str(self) -> &'static str {
+        match self {
+            EndReason::SignedOut => "signed_out",
+            EndReason::Revoked => "revoked",
+        }
+    }
+}
+
+/// Ends one of the user's own sessions; [`StoreError::NotFound`] where it is not theirs or has ended.
+pub struct EndSession {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub session: SessionId,
+    pub reason: EndReason,
+    pub at: Timestamp,
+    pub salt: [u8; 32],
+}
+
+impl Change for EndSession {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let sql = "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL";
+        if tx.execute(sql, values![self.session, self.user, self.at]).await? == 0 {
+            return Err(StoreError::NotFound);
+        }
+        let payload = json!({ "sessions": [self.session], "reason": self.reason.as_str() });
+        tx.append(self.tenant, Entry::new("session.ended", Actor::User(self.user), self.at, self.salt, payload)).await?;
+        Ok(())
+    }
+}
+
+/// Ends all of the user's sessions but one; tells which ended.
+pub struct EndOtherSessions {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub kept: SessionId,
+    pub at: Timestamp,
+    pub salt: [u8; 32],
+}
+
+impl Change for EndOtherSessions {
+    type Out = Vec<SessionId>;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Vec<SessionId>, StoreError> {
+        let sql = "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id";
+        let rows = tx.fetch_all(sql, values![self.user, self.kept, self.at]).await?;
+        let ended: Vec<SessionId> = rows.iter().map(|row| row.id("id")).collect::<Result<_, _>>()?;
+        let payload = json!({ "sessions": ended, "reason": EndReason::Revoked.as_str() });
+        tx.append(self.tenant, Entry::new("session.ended", Actor::User(self.user), self.at, self.salt, payload)).await?;
+        Ok(ended)
+    }
+}
+
+/// The owner keeps their recovery codes: the session becomes a full one under another token, and the old token is dead.
+pub struct ConfirmRecoveryCodes {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub session: SessionId,
+    pub token: Digest,
+    pub at: Timestamp,
+    pub salt: [u8; 32],
+}
+
+impl Change for ConfirmRecoveryCodes {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let sql = "UPDATE sessions SET stage = $3, token = $4 WHERE id = $1 AND stage = $2 AND ended_at IS NULL";
+        tx.execute_versioned(sql, values![self.session, stage_word(Stage::Codes), stage_word(Stage::Full), self.token]).await?;
+        tx.execute("UPDATE users SET codes_kept = 1, version = version + 1 WHERE id = $1", values![self.user]).await?;
+        let payload = json!({ "session": self.session });
+        tx.append(self.tenant, Entry::new("recovery_codes.saved", Actor::User(self.user), self.at, self.salt, payload)).await?;
+        Ok(())
+    }
+}
