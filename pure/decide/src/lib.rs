@@ -4,3 +4,5 @@
 
 pub mod accounts;
 pub mod actions;
+pub mod enrolment;
+pub mod policy;

@@ -22,8 +22,8 @@ pub const PASSWORD_FAILURES: u32 = 10;
 /// Open authorization requests of one session.
 pub const OPEN_REQUESTS_PER_SESSION: usize = 20;
 /// How long an authorization request waits for its proofs.
-pub const REQUEST_LIFETIME_SECS: i64 = 15 * 60;
-/// How long a grant may be delivered after authorization.
+pub const REQUEST_LIFETIME_SECS: i64 = 10 * 60;
+/// How long a grant lives after it was asked for; the request lapses earlier, so that some of it is always left.
 pub const GRANT_LIFETIME_SECS: i64 = 15 * 60;
 /// Default and largest step-up window.
 pub const STEP_UP_WINDOW_SECS: i64 = 5 * 60;

@@ -1,1 +1,23 @@
-//! sallyport-server
+//! The server: HTTP routes, the agent hub, background tasks. Decisions are in `decide`, bytes at rest in `store`.
+
+pub mod accounts;
+mod app;
+pub mod clock;
+pub mod config;
+mod console;
+mod docs;
+mod error;
+pub mod events;
+mod extract;
+mod front;
+mod guard;
+pub mod hub;
+pub mod keys;
+pub mod routes;
+mod serve;
+
+pub use app::{App, Parts};
+pub use error::Refusal;
+pub use extract::{Id, Json, Query};
+pub use guard::Allowed;
+pub use serve::{Running, ServeError, start};

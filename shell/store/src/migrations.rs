@@ -24,6 +24,8 @@ macro_rules! migrations {
 
 migrations! {
     1 "0001_log",
+    2 "0002_accounts",
+    3 "0003_fleet",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

@@ -1,1 +1,16 @@
-//! Guarded operations: the closed set of actions, who may ask for them and what they take to be released.
+//! Guarded operations: the closed set of actions, who may ask for them and what it takes to release them.
+//!
+//! An action is asked for, frozen as an authorization request, proved by people, released, and then
+//! executed once by the one function that takes a [`Released`].
+
+mod action;
+mod class;
+mod release;
+mod request;
+mod run_script;
+
+pub use action::{Action, ActionKind, CreateInstaller, Target};
+pub use class::{Classified, Hour, classify};
+pub use release::{Eligible, Method, Missing, Proof, Released, Requirement, release};
+pub use request::{Frozen, RequestState, freeze};
+pub use run_script::{RunScript, WantedRun, WantedRunError, run_script};

@@ -1,0 +1,231 @@
+//! What it takes to release an action, and the proof value that it was all there.
+
+use sallyport_grant::body::Class;
+use sallyport_model::{RequestId, Timestamp, UserId, limits};
+use serde::{Deserialize, Serialize};
+
+use super::Frozen;
+
+/// How many other people of the tenant could be the second one.
+///
+/// Counted by the store: active, with an active factor, allowed to prove, and as old as an account
+/// must be before it counts (7 days), so that a fresh account is nobody's second person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Eligible {
+    /// People other than the asker.
+    pub others: usize,
+}
+
+/// What it takes (profile `starter`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requirement {
+    /// The asker's step-up window, or a code for this very request.
+    StepUp,
+    /// A code of the asker for this very request.
+    FreshCode,
+    /// Codes of the asker and of another person, both for this very request.
+    TwoPeople,
+}
+
+impl Requirement {
+    /// What a class takes. Two people only where the tenant has two.
+    pub fn of(class: Class, eligible: Eligible) -> Self {
+        match class {
+            Class::Read | Class::OneDevice => Self::StepUp,
+            Class::Fleet => Self::FreshCode,
+            Class::Mass if eligible.others == 0 => Self::FreshCode,
+            Class::Mass => Self::TwoPeople,
+        }
+    }
+
+    /// How many distinct people.
+    pub fn people(self) -> usize {
+        match self {
+            Self::StepUp | Self::FreshCode => 1,
+            Self::TwoPeople => 2,
+        }
+    }
+}
+
+/// How somebody proved themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// A code that was accepted for this very request.
+    Totp,
+    /// The open step-up window of the asking session.
+    StepUp,
+}
+
+impl Method {
+    /// The stored and shown word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::StepUp => "step_up",
+        }
+    }
+}
+
+/// One person's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Whose.
+    pub user: UserId,
+    /// Their e-mail address.
+    pub email: String,
+    /// How.
+    pub method: Method,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What is still missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// The asker's own proof.
+    #[error("the asking person's proof is missing")]
+    Asker,
+    /// Another person's proof.
+    #[error("another person's proof is missing")]
+    Another,
+    /// It waited too long.
+    #[error("the request has lapsed")]
+    Lapsed,
+}
+
+/// The requirement is met. Made by [`release`] alone; executing an action takes one by value.
+#[derive(Debug)]
+pub struct Released {
+    frozen: Frozen,
+    proofs: Vec<Proof>,
+    at: Timestamp,
+}
+
+impl Released {
+    /// What was released.
+    pub fn frozen(&self) -> &Frozen {
+        &self.frozen
+    }
+
+    /// The proofs that released it.
+    pub fn proofs(&self) -> &[Proof] {
+        &self.proofs
+    }
+
+    /// When.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Which request it was.
+    pub fn request(&self) -> RequestId {
+        self.frozen.id
+    }
+}
+
+/// Releases an action whose requirement is met, or says what is missing.
+///
+/// # Errors
+/// Says what is missing, or that it waited too long.
+pub fn release(frozen: Frozen, proofs: Vec<Proof>, now: Timestamp) -> Result<Released, Missing> {
+    if now >= frozen.expires {
+        return Err(Missing::Lapsed);
+    }
+    let counts = |proof: &&Proof| counts(&frozen, proof, now);
+    if !proofs.iter().filter(counts).any(|proof| proof.user == frozen.asker.user) {
+        return Err(Missing::Asker);
+    }
+    if frozen.requirement.people() > 1 && !proofs.iter().filter(counts).any(|proof| proof.user != frozen.asker.user) {
+        return Err(Missing::Another);
+    }
+    Ok(Released { frozen, proofs, at: now })
+}
+
+/// A code counts for the request that it was given for; a window only for class 1, only for the asker, only while open.
+fn counts(frozen: &Frozen, proof: &Proof, now: Timestamp) -> bool {
+    match proof.method {
+        Method::Totp => proof.at >= frozen.created && now.micros_since(proof.at) <= limits::REQUEST_LIFETIME_SECS * 1_000_000,
+        Method::StepUp => {
+            frozen.requirement == Requirement::StepUp
+                && proof.user == frozen.asker.user
+                && frozen.asker.step_up_until.is_some_and(|until| now < until)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sallyport_model::{SessionId, TenantId};
+
+    use super::super::{Action, Classified, freeze};
+    use super::*;
+    use crate::policy::{Actor, Role, Stage};
+
+    const NOW: i64 = 1_790_000_000;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(NOW + secs)
+    }
+
+    fn user(n: u8) -> UserId {
+        UserId::from_bytes([n; 16])
+    }
+
+    fn frozen(class: Class, others: usize, step_up_until: Option<Timestamp>) -> Frozen {
+        let asker = Actor {
+            tenant: TenantId::from_bytes([1; 16]),
+            user: user(1),
+            email: "a@b".into(),
+            name: "A".into(),
+            role: Role::Owner,
+            session: SessionId::from_bytes([3; 16]),
+            stage: Stage::Full,
+            step_up_until,
+        };
+        let classified = Classified { class, reason: String::new(), hour_devices: 0 };
+        freeze(RequestId::from_bytes([4; 16]), &asker, Action::RegenerateRecoveryCodes, classified, Eligible { others }, at(0))
+    }
+
+    fn proof(n: u8, method: Method, secs: i64) -> Proof {
+        Proof { user: user(n), email: "a@b".into(), method, at: at(secs) }
+    }
+
+    #[test]
+    fn an_open_window_releases_class_one_only() {
+        let window = || vec![proof(1, Method::StepUp, 1)];
+        assert!(release(frozen(Class::OneDevice, 0, Some(at(60))), window(), at(1)).is_ok());
+        assert_eq!(release(frozen(Class::Fleet, 0, Some(at(60))), window(), at(1)).unwrap_err(), Missing::Asker);
+    }
+
+    #[test]
+    fn step_09_a_closed_window_releases_nothing() {
+        let window = vec![proof(1, Method::StepUp, 1)];
+        assert_eq!(release(frozen(Class::OneDevice, 0, Some(at(1))), window.clone(), at(1)).unwrap_err(), Missing::Asker);
+        assert_eq!(release(frozen(Class::OneDevice, 0, None), window, at(1)).unwrap_err(), Missing::Asker);
+    }
+
+    #[test]
+    fn a_code_from_before_the_request_does_not_count() {
+        assert_eq!(release(frozen(Class::Fleet, 0, None), vec![proof(1, Method::Totp, -1)], at(1)).unwrap_err(), Missing::Asker);
+        assert!(release(frozen(Class::Fleet, 0, None), vec![proof(1, Method::Totp, 1)], at(1)).is_ok());
+    }
+
+    #[test]
+    fn mass_takes_two_people_where_there_are_two() {
+        let own = vec![proof(1, Method::Totp, 1), proof(1, Method::Totp, 2)];
+        assert!(release(frozen(Class::Mass, 0, None), own.clone(), at(2)).is_ok(), "a single owner is not locked out");
+        assert_eq!(release(frozen(Class::Mass, 1, None), own, at(2)).unwrap_err(), Missing::Another, "one person twice is one person");
+        let both = vec![proof(1, Method::Totp, 1), proof(2, Method::Totp, 2)];
+        assert!(release(frozen(Class::Mass, 1, None), both, at(2)).is_ok());
+        let other_only = vec![proof(2, Method::Totp, 1), proof(3, Method::Totp, 2)];
+        assert_eq!(release(frozen(Class::Mass, 2, None), other_only, at(2)).unwrap_err(), Missing::Asker);
+    }
+
+    #[test]
+    fn tx_10_a_lapsed_request_is_not_released() {
+        let late = limits::REQUEST_LIFETIME_SECS;
+        assert_eq!(release(frozen(Class::Fleet, 0, None), vec![proof(1, Method::Totp, late)], at(late)).unwrap_err(), Missing::Lapsed);
+    }
+}

@@ -1,0 +1,49 @@
+//! What every handler reaches: configuration, store, clock, keys and the live parts.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use sallyport_store::Store;
+
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::events::Events;
+use crate::hub::Hub;
+use crate::keys::Keys;
+use crate::accounts;
+
+/// The running server; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of a running server.
+pub struct Parts {
+    /// What its operator set.
+    pub config: Config,
+    /// Everything that lasts.
+    pub store: Store,
+    /// The time.
+    pub clock: SharedClock,
+    /// The master key and every tenant's keys.
+    pub keys: Arc<Keys>,
+    /// Agents that are connected.
+    pub hub: Hub,
+    /// Live changes for the console.
+    pub events: Events,
+    /// What signing in needs in memory.
+    pub accounts: accounts::Live,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

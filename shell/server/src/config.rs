@@ -1,0 +1,205 @@
+//! Configuration: raw from file, environment and flags; then checked once. Errors name the key and the fix.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The settings as people write them; every one may be absent.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raw {
+    /// Address and port to listen on.
+    pub listen: Option<String>,
+    /// How browsers and agents reach the server: `https://rmm.example.test`.
+    pub public_url: Option<String>,
+    /// Where the database (SQLite) and the master key lie.
+    pub data_dir: Option<PathBuf>,
+    /// `sqlite:PATH` or `postgres://...`.
+    pub database: Option<String>,
+    /// The master key's file.
+    pub master_key: Option<PathBuf>,
+    /// Certificate chain and key, both PEM.
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's key.
+    pub tls_key: Option<PathBuf>,
+    /// Address and port of the metrics; absent means none.
+    pub metrics_listen: Option<String>,
+    /// `text` or `json`.
+    pub log_format: Option<String>,
+    /// What to log: `info`, `debug`, `sallyport=debug,warn`.
+    pub log: Option<String>,
+    /// The console's files, for development; absent means the embedded ones.
+    pub console_dir: Option<PathBuf>,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {why}. {fix}")]
+pub struct ConfigError {
+    key: &'static str,
+    why: String,
+    fix: &'static str,
+}
+
+/// Where TLS comes from.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+}
+
+/// Settings that are good.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Scheme, host and port, without a path.
+    origin: String,
+    /// Database address.
+    pub database: String,
+    /// Where things lie.
+    pub data_dir: PathBuf,
+    /// The master key's file.
+    pub master_key: PathBuf,
+    /// TLS, or plain HTTP on loopback.
+    pub tls: Option<Tls>,
+    /// Where metrics are served.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Console files for development.
+    pub console_dir: Option<PathBuf>,
+}
+
+impl Raw {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a key is unknown or of the wrong kind.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let wrong = |why: String| ConfigError { key: "configuration file", why, fix: "See docs/guide/configuration.md for every key" };
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+        toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Takes `SALLYPORT_LISTEN` and the like over what the file says.
+    #[must_use]
+    pub fn with_environment(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let text = |key: &str| variable(&format!("SALLYPORT_{key}"));
+        let path = |key: &str| text(key).map(PathBuf::from);
+        self.listen = text("LISTEN").or(self.listen);
+        self.public_url = text("PUBLIC_URL").or(self.public_url);
+        self.data_dir = path("DATA_DIR").or(self.data_dir);
+        self.database = text("DATABASE").or(self.database);
+        self.master_key = path("MASTER_KEY").or(self.master_key);
+        self.tls_certificate = path("TLS_CERTIFICATE").or(self.tls_certificate);
+        self.tls_key = path("TLS_KEY").or(self.tls_key);
+        self.metrics_listen = text("METRICS_LISTEN").or(self.metrics_listen);
+        self.log_format = text("LOG_FORMAT").or(self.log_format);
+        self.log = text("LOG").or(self.log);
+        self.console_dir = path("CONSOLE_DIR").or(self.console_dir);
+        self
+    }
+
+    /// Checks everything at once, so that a wrong setting is found at start and not at three in the morning.
+    ///
+    /// # Errors
+    /// Names the first key that is wrong, and how to mend it.
+    pub fn check(self) -> Result<Config, ConfigError> {
+        let listen = address("listen", self.listen.as_deref().unwrap_or("127.0.0.1:8800"))?;
+        let tls = tls(self.tls_certificate, self.tls_key)?;
+        if tls.is_none() && !listen.ip().is_loopback() {
+            return Err(ConfigError {
+                key: "listen",
+                why: format!("{listen} is not a loopback address and there is no certificate"),
+                fix: "Set tls_certificate and tls_key, or listen on 127.0.0.1 behind a proxy that terminates TLS",
+            });
+        }
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let origin = origin(self.public_url.unwrap_or_else(|| format!("{scheme}://localhost:{}", listen.port())))?;
+        let data_dir = self.data_dir.unwrap_or_else(|| PathBuf::from("/var/lib/sallyport"));
+        Ok(Config {
+            listen,
+            origin,
+            database: self.database.unwrap_or_else(|| format!("sqlite:{}", data_dir.join("sallyport.db").display())),
+            master_key: self.master_key.unwrap_or_else(|| data_dir.join("master.key")),
+            data_dir,
+            tls,
+            metrics_listen: self.metrics_listen.as_deref().map(|text| address("metrics_listen", text)).transpose()?,
+            console_dir: self.console_dir,
+        })
+    }
+}
+
+impl Config {
+    /// Scheme, host and port as browsers write them.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The address that a tenant's agents dial.
+    pub fn link_url(&self, tenant: sallyport_model::TenantId) -> String {
+        format!("{}/agent/link/{tenant}", self.origin.replacen("http", "ws", 1))
+    }
+}
+
+fn address(key: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| ConfigError { key, why: format!("{text:?} is not an address and a port"), fix: "Write it like 127.0.0.1:8800 or [::1]:8800" })
+}
+
+fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, ConfigError> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(Tls { certificate, key })),
+        (Some(_), None) => Err(ConfigError { key: "tls_key", why: "missing".into(), fix: "Set it to the PEM file of the certificate's key" }),
+        (None, Some(_)) => Err(ConfigError { key: "tls_certificate", why: "missing".into(), fix: "Set it to the PEM file of the certificate chain" }),
+    }
+}
+
+fn origin(url: String) -> Result<String, ConfigError> {
+    let wrong = |why: &str| ConfigError { key: "public_url", why: format!("{url:?} {why}"), fix: "Write it like https://rmm.example.test, without a path" };
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).ok_or_else(|| wrong("does not begin with https://"))?;
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    if authority.is_empty() || authority.contains(['/', '?', '#', '@', ' ']) {
+        return Err(wrong("is not just scheme, host and port"));
+    }
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    if url.starts_with("http://") && !matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+        return Err(wrong("is plain HTTP to another machine"));
+    }
+    Ok(format!("{}{}", &url[..url.len() - rest.len()], authority.to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(raw: Raw) -> String {
+        raw.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_are_good_and_on_loopback() {
+        let config = Raw::default().check().unwrap();
+        assert!(config.listen.ip().is_loopback());
+        assert_eq!(config.origin(), "http://localhost:8800");
+    }
+
+    #[test]
+    fn errors_name_the_key_and_the_fix() {
+        assert!(wrong(Raw { listen: Some("0.0.0.0:80".into()), ..Raw::default() }).contains("Set tls_certificate"));
+        assert!(wrong(Raw { listen: Some("here".into()), ..Raw::default() }).starts_with("listen: "));
+        assert!(wrong(Raw { tls_key: Some("k".into()), ..Raw::default() }).starts_with("tls_certificate: missing"));
+        assert!(wrong(Raw { public_url: Some("http://rmm.example.test".into()), ..Raw::default() }).contains("plain HTTP"));
+        assert!(wrong(Raw { public_url: Some("https://a/b".into()), ..Raw::default() }).starts_with("public_url"));
+        assert!(toml::from_str::<Raw>("lisen = \"x\"").is_err(), "unknown keys are refused");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let raw = Raw { listen: Some("127.0.0.1:1".into()), ..Raw::default() };
+        let raw = raw.with_environment(|key| (key == "SALLYPORT_LISTEN").then(|| "127.0.0.1:2".to_owned()));
+        assert_eq!(raw.check().unwrap().listen.port(), 2);
+    }
+}

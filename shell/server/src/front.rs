@@ -1,0 +1,88 @@
+//! What surrounds every answer: request ids, security headers, health, and the console's files.
+
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sallyport_api::Code;
+
+use crate::clock::random;
+use crate::error::Unfinished;
+use crate::{App, Refusal, console};
+
+/// Names the request, runs it, finishes refusals, sets the headers that every answer has.
+pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = data_encoding::HEXLOWER.encode(&random::<8>());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let begun = Instant::now();
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Unfinished>() {
+        *response.body_mut() = Body::from(problem.finish(&id));
+    }
+    let status = response.status().as_u16();
+    metrics::counter!("sallyport_http_requests_total", "status" => status.to_string()).increment(1);
+    metrics::histogram!("sallyport_http_seconds").record(begun.elapsed().as_secs_f64());
+    tracing::info!(target: "sallyport::http", request = id, %method, path, status, micros = begun.elapsed().as_micros() as u64);
+    headers(&app, &mut response, &id);
+    response
+}
+
+const HEADERS: &[(&str, &str)] = &[
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+    ("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=()"),
+];
+
+fn headers(app: &App, response: &mut Response, id: &str) {
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    if app.config.tls.is_some() || app.config.origin().starts_with("https:") {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+}
+
+/// The process lives.
+pub(crate) async fn healthy() -> &'static str {
+    "ok\n"
+}
+
+/// The store answers.
+pub(crate) async fn ready(State(app): State<App>) -> Response {
+    match app.store.read().await {
+        Ok(_) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the store does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()
+        }
+    }
+}
+
+/// A file of the console; every other path is the console's page, which has routes of its own.
+pub(crate) async fn file(State(app): State<App>, request: Request) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/v1/") || path == "/v1" || path.starts_with("/agent/") {
+        return Refusal::from(Code::NotFound).into_response();
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Refusal::from(Code::MethodNotAllowed).into_response();
+    }
+    console::serve(&app, path, request.headers()).await
+}
+
+/// The path exists, the method does not.
+pub(crate) async fn wrong_method() -> Refusal {
+    Code::MethodNotAllowed.into()
+}

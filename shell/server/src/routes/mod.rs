@@ -1,0 +1,55 @@
+//! The one route table. It builds the router, the OpenAPI document and `routes.txt`; there is no other way in.
+
+mod openapi;
+mod route;
+mod table;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+
+pub use openapi::document;
+pub use route::{Access, Route};
+pub use table::table;
+
+use crate::{App, front, guard, hub};
+
+/// The server's router: the API, the agent link, health, and the console's files.
+pub fn router(app: App) -> Router {
+    let mut router = Router::new();
+    for route in table() {
+        let guarded = route.handler.layer(from_fn_with_state((app.clone(), route.access), guard::guard));
+        router = router.route(route.path, guarded);
+    }
+    router
+        .route("/agent/link", hub::accept_route())
+        .route("/healthz", axum::routing::get(front::healthy))
+        .route("/readyz", axum::routing::get(front::ready))
+        .fallback(front::file)
+        .method_not_allowed_fallback(front::wrong_method)
+        .layer(from_fn_with_state(app.clone(), front::finish))
+        .with_state(app)
+}
+
+/// The table as text: method, path, permit, class and audit entries of each route.
+pub fn print() -> String {
+    let mut lines: Vec<String> = table().iter().map(line).collect();
+    for (path, why) in [
+        ("/agent/link", "public: agents prove their key inside the link"),
+        ("/healthz", "public: says that the process lives"),
+        ("/readyz", "public: says that the store answers"),
+        ("/*", "public: the console's own files"),
+    ] {
+        lines.push(format!("{:<7}{path:<48}{why}", "GET"));
+    }
+    lines.sort();
+    lines.join("\n") + "\n"
+}
+
+fn line(route: &Route) -> String {
+    let access = match route.access {
+        Access::Public(why) => format!("public: {why}"),
+        Access::Session(row) => row.name.to_owned(),
+    };
+    let text = format!("{:<7}{:<48}{access:<32}{:<8}{}", route.method, route.path, route.class, route.audit);
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,100 @@
+//! The OpenAPI document, out of the route table.
+
+use sallyport_api::Problem;
+use utoipa::ToSchema;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::{
+    ComponentsBuilder, HttpMethod, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, Required, Response, ResponseBuilder, Type,
+};
+
+use super::route::{Access, Body, Route};
+
+/// Builds the document.
+pub fn document(routes: &[Route]) -> OpenApi {
+    let mut components = ComponentsBuilder::new();
+    let mut paths = PathsBuilder::new();
+    let mut problem = vec![(Problem::name().into_owned(), <Problem as utoipa::PartialSchema>::schema())];
+    Problem::schemas(&mut problem);
+    let bodies = routes.iter().flat_map(|route| route.body.iter().chain(route.answers.iter().filter_map(|(_, body)| body.as_ref())));
+    for (name, schema) in bodies.flat_map(|body| body.schemas.iter()).chain(&problem) {
+        components = components.schema(name, schema.clone());
+    }
+    for route in routes {
+        paths = paths.path(route.path, PathItem::new(method(route.method), operation(route)));
+    }
+    let info = InfoBuilder::new()
+        .title("Sallyport")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Every request of a session is signed by its browser key (RFC 9449, with `bh` and `htq`). Refusals are RFC 9457 problems."))
+        .build();
+    OpenApiBuilder::new().info(info).paths(paths).components(Some(components.build())).build()
+}
+
+fn method(name: &str) -> HttpMethod {
+    match name {
+        "POST" => HttpMethod::Post,
+        "PUT" => HttpMethod::Put,
+        "DELETE" => HttpMethod::Delete,
+        _ => HttpMethod::Get,
+    }
+}
+
+fn operation(route: &Route) -> OperationBuilder {
+    let mut operation = OperationBuilder::new().summary(Some(route.about)).operation_id(Some(operation_id(route)));
+    operation = operation.description(Some(match route.access {
+        Access::Public(why) => format!("Public: {why}."),
+        Access::Session(row) => format!("Needs `{}`. Class: {}. Audit: {}.", row.name, route.class, route.audit),
+    }));
+    for name in route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        operation = operation.parameter(parameter(name, "", ParameterIn::Path, Required::True));
+    }
+    for query in route.query {
+        operation = operation.parameter(parameter(query.name, query.about, ParameterIn::Query, Required::False));
+    }
+    if let Some(body) = &route.body {
+        let content = ContentBuilder::new().schema(Some(reference(body))).build();
+        operation =
+            operation.request_body(Some(RequestBodyBuilder::new().content(body.content_type, content).required(Some(Required::True)).build()));
+    }
+    for (status, body) in &route.answers {
+        operation = operation.response(status.to_string(), answer(body.as_ref()));
+    }
+    operation.response("default", refusal())
+}
+
+fn parameter(name: &str, about: &str, place: ParameterIn, required: Required) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(name)
+        .description((!about.is_empty()).then_some(about))
+        .parameter_in(place)
+        .required(required)
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+}
+
+fn answer(body: Option<&Body>) -> Response {
+    let builder = ResponseBuilder::new().description("Done");
+    match body {
+        Some(body) => builder.content(body.content_type, ContentBuilder::new().schema(Some(reference(body))).build()).build(),
+        None => builder.build(),
+    }
+}
+
+fn refusal() -> Response {
+    let schema = Ref::from_schema_name(Problem::name());
+    ResponseBuilder::new()
+        .description("Refused")
+        .content("application/problem+json", ContentBuilder::new().schema(Some(schema)).build())
+        .build()
+}
+
+fn reference(body: &Body) -> Ref {
+    Ref::from_schema_name(&body.name)
+}
+
+/// `GET /v1/devices/{id}/inventory` is `get_devices_id_inventory`.
+fn operation_id(route: &Route) -> String {
+    let words = route.path.trim_start_matches("/v1/").replace(['{', '}'], "").replace(['/', '-', '.'], "_");
+    format!("{}_{words}", route.method.to_lowercase())
+}

@@ -1,0 +1,130 @@
+//! One row of the route table: what it answers, who may call it, what it leaves in the audit log.
+
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use sallyport_decide::policy::{Capability, Row};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::App;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy)]
+pub enum Access {
+    /// Anybody; the reason is printed in `routes.txt`.
+    Public(&'static str),
+    /// A live session whose actor has the capability.
+    Session(Row),
+}
+
+/// A body's schema: its name, and everything that it refers to.
+pub(super) struct Body {
+    pub(super) name: String,
+    pub(super) schemas: Vec<(String, RefOr<Schema>)>,
+    pub(super) content_type: &'static str,
+}
+
+/// A parameter of the query.
+#[derive(Debug, Clone, Copy)]
+pub struct Query {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+}
+
+/// One row of the table.
+pub struct Route {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) about: &'static str,
+    pub(super) access: Access,
+    pub(super) class: &'static str,
+    pub(super) audit: &'static str,
+    pub(super) query: &'static [Query],
+    pub(super) body: Option<Body>,
+    pub(super) answers: Vec<(u16, Option<Body>)>,
+    pub(super) handler: MethodRouter<App>,
+}
+
+/// A parameter of the query with its meaning.
+pub const fn query(name: &'static str, about: &'static str) -> Query {
+    Query { name, about }
+}
+
+/// A live session with this capability.
+pub fn needs<C: Capability>() -> Access {
+    Access::Session(Row::of::<C>())
+}
+
+fn body<T: ToSchema>(content_type: &'static str) -> Body {
+    let mut schemas = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut schemas);
+    Body { name: T::name().into_owned(), schemas, content_type }
+}
+
+impl Route {
+    fn new(method: &'static str, path: &'static str, about: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
+        Self { method, path, about, access, class: "-", audit: "-", query: &[], body: None, answers: Vec::new(), handler }
+    }
+
+    /// Reads; must not change anything.
+    pub fn get<H: Handler<T, App>, T: 'static>(path: &'static str, about: &'static str, access: Access, handler: H) -> Self {
+        Self::new("GET", path, about, access, on(MethodFilter::GET, handler))
+    }
+
+    /// Changes, or asks for a change.
+    pub fn post<H: Handler<T, App>, T: 'static>(path: &'static str, about: &'static str, access: Access, handler: H) -> Self {
+        Self::new("POST", path, about, access, on(MethodFilter::POST, handler))
+    }
+
+    /// Replaces.
+    pub fn put<H: Handler<T, App>, T: 'static>(path: &'static str, about: &'static str, access: Access, handler: H) -> Self {
+        Self::new("PUT", path, about, access, on(MethodFilter::PUT, handler))
+    }
+
+    /// Ends or takes away.
+    pub fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, about: &'static str, access: Access, handler: H) -> Self {
+        Self::new("DELETE", path, about, access, on(MethodFilter::DELETE, handler))
+    }
+
+    /// The class of the guarded operation that it asks for.
+    pub fn class(mut self, class: &'static str) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// The audit entries that it leaves.
+    pub fn audit(mut self, kinds: &'static str) -> Self {
+        self.audit = kinds;
+        self
+    }
+
+    /// Parameters of its query.
+    pub fn query(mut self, parameters: &'static [Query]) -> Self {
+        self.query = parameters;
+        self
+    }
+
+    /// The JSON that it takes.
+    pub fn takes<T: ToSchema>(mut self) -> Self {
+        self.body = Some(body::<T>("application/json"));
+        self
+    }
+
+    /// The JSON that it answers with.
+    pub fn answers<T: ToSchema>(mut self, status: u16) -> Self {
+        self.answers.push((status, Some(body::<T>("application/json"))));
+        self
+    }
+
+    /// The server-sent events that it answers with.
+    pub fn streams<T: ToSchema>(mut self) -> Self {
+        self.answers.push((200, Some(body::<T>("text/event-stream"))));
+        self
+    }
+
+    /// Answers without a body.
+    pub fn empty(mut self, status: u16) -> Self {
+        self.answers.push((status, None));
+        self
+    }
+}

@@ -1,0 +1,141 @@
+//! Start and stop: opens the store, listens, serves, and ends what is open in an orderly way.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sallyport_store::StoreError;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use crate::config::Tls;
+use crate::keys::KeyError;
+use crate::{App, routes};
+
+/// Handshakes under way at once; more wait in the kernel's queue, so that a reconnect storm cannot starve who is connected.
+const HANDSHAKES: usize = 256;
+/// How long open requests may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The certificate or its key cannot be used.
+    #[error("tls_certificate or tls_key cannot be used: {0}")]
+    Tls(String),
+    /// The database cannot be used.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// A key cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+}
+
+/// A server that serves.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    done: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Stops accepting, lets open requests end, closes the store.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.done.await;
+    }
+}
+
+/// Listens and serves until it is stopped.
+///
+/// # Errors
+/// When the address cannot be listened on or the certificate cannot be used.
+pub async fn start(app: App) -> Result<Running, ServeError> {
+    let wanted = app.config.listen;
+    let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::Listen(wanted, error))?;
+    let address = listener.local_addr().map_err(|error| ServeError::Listen(wanted, error))?;
+    let acceptor = app.config.tls.as_ref().map(acceptor).transpose()?;
+    let (stop, stopped) = watch::channel(false);
+    let done = tokio::spawn(accept(app, listener, acceptor, stopped));
+    Ok(Running { address, stop, done })
+}
+
+fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ServeError> {
+    let wrong = |error: &dyn std::fmt::Display| ServeError::Tls(error.to_string());
+    let chain: Vec<_> = CertificateDer::pem_file_iter(&tls.certificate).map_err(|error| wrong(&error))?.collect::<Result<_, _>>().map_err(|error| wrong(&error))?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| wrong(&error))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+        .map_err(|error| wrong(&error))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| wrong(&error))?;
+    // HTTP/1.1 alone: WebSockets and server-sent events need no more, and each protocol is one more to defend.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn accept(app: App, listener: TcpListener, acceptor: Option<TlsAcceptor>, mut stopped: watch::Receiver<bool>) {
+    let graceful = GracefulShutdown::new();
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let router = routes::router(app.clone());
+    loop {
+        let place = handshakes.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, most likely: those who are connected go on.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+            _ = stopped.changed() => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let service = router.clone().map_request(move |mut request: axum::http::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+            request.map(axum::body::Body::new)
+        });
+        let service = TowerToHyperService::new(service);
+        let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+            builder.http1().header_read_timeout(Duration::from_secs(15)).timer(hyper_util::rt::TokioTimer::new()).max_buf_size(16 * 1024);
+            match acceptor {
+                None => {
+                    drop(place);
+                    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                    let _ = watcher.watch(connection.into_owned()).await;
+                }
+                Some(acceptor) => {
+                    let Some(stream) = handshake(acceptor, stream).await else { return };
+                    drop(place);
+                    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                    let _ = watcher.watch(connection.into_owned()).await;
+                }
+            }
+        });
+    }
+    app.hub.close_all();
+    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    app.store.close().await;
+}
+
+async fn handshake(acceptor: TlsAcceptor, stream: TcpStream) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    tokio::time::timeout(Duration::from_secs(10), acceptor.accept(stream)).await.ok()?.ok()
+}

@@ -1,0 +1,241 @@
+//! Executing a released action: the one place where a guarded operation happens, in one transaction with its entry.
+
+use sallyport_decide::actions::{Action, Released, Target};
+use sallyport_grant::body::{Body, GrantAction, GrantBody};
+use sallyport_grant::log::grant_leaf_data;
+use sallyport_grant::targets::TargetTree;
+use sallyport_grant::Envelope;
+use sallyport_model::{DeviceId, Digest, InstallerId, JobId, RequestId, RunId, TenantId, Timestamp};
+use serde_json::json;
+
+use super::requests::insert_proof;
+use crate::{Actor, Change, Entry, StoreError, Tx, values};
+
+/// A released action with what its execution needs beside it: ids, keys' outputs, hashes.
+pub struct Execute {
+    pub released: Released,
+    pub part: Part,
+    pub salt: [u8; 32],
+}
+
+/// What the execution of each kind of action needs that is made outside: random ids, signatures, hashes.
+pub enum Part {
+    RunScript { job: JobId, envelope: Envelope, runs: Vec<NewRun> },
+    CreateInstaller { installer: InstallerId, secret_hash: Digest },
+    ApproveDevices,
+    RemoveDevices,
+    RegenerateRecoveryCodes { hashes: Vec<[u8; 32]> },
+}
+
+/// A run's id for each device.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRun {
+    pub run: RunId,
+    pub device: DeviceId,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed {
+    pub log_index: u64,
+    pub job: Option<JobId>,
+    pub devices: Vec<DeviceId>,
+}
+
+impl Execute {
+    fn tenant(&self) -> TenantId {
+        self.released.frozen().asker.tenant
+    }
+
+    fn request(&self) -> RequestId {
+        self.released.request()
+    }
+
+    fn at(&self) -> Timestamp {
+        self.released.at()
+    }
+
+    fn actor(&self) -> Actor {
+        Actor::User(self.released.frozen().asker.user)
+    }
+
+    fn entry(&self, kind: &'static str, mut payload: serde_json::Value) -> Entry {
+        payload["request"] = json!(self.request());
+        payload["proofs"] = json!(self.released.proofs());
+        Entry::new(kind, self.actor(), self.at(), self.salt, payload)
+    }
+}
+
+impl Change for Execute {
+    type Out = Executed;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Executed, StoreError> {
+        self.close(tx).await?;
+        self.asker_still_stands(tx).await?;
+        let (log_index, job) = match (&self.released.frozen().action, &self.part) {
+            (Action::RunScript(run), Part::RunScript { job, envelope, runs }) => {
+                devices_still_are(tx, self.tenant(), &run.targets, "approved").await?;
+                (self.run_script(tx, *job, envelope, runs).await?, Some(*job))
+            }
+            (Action::CreateInstaller(_), Part::CreateInstaller { installer, secret_hash }) => {
+                (self.create_installer(tx, *installer, *secret_hash).await?, None)
+            }
+            (Action::ApproveDevices(targets), Part::ApproveDevices) => {
+                devices_still_are(tx, self.tenant(), targets, "pending").await?;
+                (self.approve(tx, targets).await?, None)
+            }
+            (Action::RemoveDevices(targets), Part::RemoveDevices) => (self.remove(tx, targets).await?, None),
+            (Action::RegenerateRecoveryCodes, Part::RegenerateRecoveryCodes { hashes }) => (self.recovery_codes(tx, hashes).await?, None),
+            _ => return Err(StoreError::Corrupt("action")),
+        };
+        tx.execute("UPDATE requests SET job = $2, log_index = $3 WHERE id = $1", values![self.request(), job, log_index]).await?;
+        self.touch(tx).await?;
+        Ok(Executed { log_index, job, devices: self.released.frozen().action.targets().iter().map(|target| target.device).collect() })
+    }
+}
+
+impl Execute {
+    /// Once: whoever comes second finds the request closed.
+    async fn close(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let sql = "UPDATE requests SET state = 'executed' WHERE tenant = $1 AND id = $2 AND state = 'open' AND expires > $3";
+        tx.execute_versioned(sql, values![self.tenant(), self.request(), self.at()]).await?;
+        for proof in self.released.proofs() {
+            insert_proof(tx, self.request(), proof).await?;
+        }
+        Ok(())
+    }
+
+    /// A user who was disabled or changed role after asking, or whose session was ended, no longer asks (A29).
+    async fn asker_still_stands(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let asker = &self.released.frozen().asker;
+        let sql = "SELECT 1 AS stands FROM users u JOIN sessions s ON s.user_id = u.id \
+                   WHERE u.id = $1 AND u.state = 'active' AND u.role = $2 AND s.id = $3 AND s.ended_at IS NULL";
+        let stands = tx.fetch_optional(sql, values![asker.user, asker.role.as_str(), asker.session]).await?;
+        stands.map(|_| ()).ok_or(StoreError::Conflict)
+    }
+
+    async fn run_script(&self, tx: &mut Tx, job: JobId, envelope: &Envelope, runs: &[NewRun]) -> Result<u64, StoreError> {
+        let frozen = self.released.frozen();
+        let Action::RunScript(action) = &frozen.action else { return Err(StoreError::Corrupt("action")) };
+        let body = GrantBody::parse(envelope.payload()).map_err(|_| StoreError::Corrupt("envelope"))?;
+        let GrantAction::RunScript(run) = &body.action;
+        let payload = json!({ "job": job, "grant": body.id, "script": action.script, "name": run.name, "version": action.version,
+            "sha256": run.script_sha256, "targets": action.targets.len(), "class": u8::from(frozen.class),
+            "request": frozen.id, "digest": envelope.digest(), "proofs": self.released.proofs() });
+        let entry = Entry::grant("job.created", self.actor(), self.at(), grant_leaf_data(envelope, &body), payload);
+        let log_index = tx.append(self.tenant(), entry).await?;
+        let sql = "INSERT INTO jobs (id, tenant, grant_id, script, script_version, name, content, envelope, requested_by, requested_by_id, created, \
+                   expires, log_index, left_runs) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+        let text = String::from_utf8(envelope.to_bytes()).map_err(|_| StoreError::Corrupt("envelope"))?;
+        let args = values![
+            job,
+            self.tenant(),
+            body.id,
+            action.script,
+            action.version,
+            run.name,
+            action.text,
+            text,
+            frozen.asker.name,
+            frozen.asker.user,
+            self.at(),
+            body.expires,
+            log_index,
+            runs.len(),
+        ];
+        tx.execute(sql, args).await?;
+        self.insert_runs(tx, job, &body, &action.targets, runs).await?;
+        let sql = "UPDATE scripts SET last_run = $2, last_run_version = $3 WHERE id = $1";
+        tx.execute(sql, values![action.script, self.at(), action.version]).await?;
+        Ok(log_index)
+    }
+
+    async fn insert_runs(&self, tx: &mut Tx, job: JobId, body: &GrantBody, targets: &[Target], runs: &[NewRun]) -> Result<(), StoreError> {
+        let broken = || StoreError::Corrupt("targets");
+        let tree = TargetTree::build(self.tenant(), targets.iter().map(|target| target.thumbprint)).map_err(|_| broken())?;
+        if tree.targets() != body.targets || targets.len() != runs.len() {
+            return Err(broken());
+        }
+        let columns = &["id", "tenant", "job", "grant_id", "device", "state", "target_index", "target_proof", "next_chunk", "output_bytes"];
+        let mut rows = Vec::with_capacity(runs.len());
+        for (target, run) in targets.iter().zip(runs) {
+            let proof = tree.proof(target.thumbprint).filter(|_| run.device == target.device).ok_or_else(broken)?;
+            let hashes: Vec<u8> = proof.hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
+            rows.push(values![run.run, self.tenant(), job, body.id, run.device, "waiting", proof.index, hashes, 0i64, 0i64].to_vec());
+        }
+        tx.insert_rows("runs", columns, &rows).await
+    }
+
+    async fn create_installer(&self, tx: &mut Tx, installer: InstallerId, secret_hash: Digest) -> Result<u64, StoreError> {
+        let Action::CreateInstaller(wanted) = &self.released.frozen().action else { return Err(StoreError::Corrupt("action")) };
+        let sql = "INSERT INTO installers (id, tenant, site, label, platform, uses, used, network, secret_hash, created, created_by, expires) \
+                   VALUES ($1, $2, $3, $4, 'linux', $5, 0, $6, $7, $8, $9, $10)";
+        let by = &self.released.frozen().asker.name;
+        let args = values![
+            installer,
+            self.tenant(),
+            wanted.site,
+            wanted.label,
+            wanted.uses,
+            wanted.network,
+            secret_hash,
+            self.at(),
+            by,
+            wanted.expires,
+        ];
+        tx.execute(sql, args).await?;
+        let payload = json!({ "installer": installer, "label": wanted.label, "site": wanted.site, "place": wanted.place, "uses": wanted.uses,
+            "expires": wanted.expires, "network": wanted.network });
+        tx.append(self.tenant(), self.entry("installer.created", payload)).await
+    }
+
+    async fn approve(&self, tx: &mut Tx, targets: &[Target]) -> Result<u64, StoreError> {
+        let sql = "UPDATE devices SET state = 'approved', approved = $3, approved_by = $4, version = version + 1 \
+                   WHERE tenant = $1 AND id = $2 AND state = 'pending'";
+        let by = &self.released.frozen().asker.name;
+        for target in targets {
+            tx.execute_versioned(sql, values![self.tenant(), target.device, self.at(), by]).await?;
+        }
+        tx.append(self.tenant(), self.entry("devices.approved", named(targets))).await
+    }
+
+    async fn remove(&self, tx: &mut Tx, targets: &[Target]) -> Result<u64, StoreError> {
+        for target in targets {
+            let sql = "UPDATE devices SET state = 'removed', version = version + 1 WHERE tenant = $1 AND id = $2 AND state <> 'removed'";
+            tx.execute_versioned(sql, values![self.tenant(), target.device]).await?;
+        }
+        tx.append(self.tenant(), self.entry("devices.removed", named(targets))).await
+    }
+
+    async fn recovery_codes(&self, tx: &mut Tx, hashes: &[[u8; 32]]) -> Result<u64, StoreError> {
+        let user = self.released.frozen().asker.user;
+        tx.execute("DELETE FROM recovery_codes WHERE user_id = $1", values![user]).await?;
+        let rows: Vec<_> = hashes.iter().map(|hash| values![user, hash, self.at()].to_vec()).collect();
+        tx.insert_rows("recovery_codes", &["user_id", "hash", "created"], &rows).await?;
+        tx.append(self.tenant(), self.entry("recovery_codes.regenerated", json!({ "user": user }))).await
+    }
+
+    /// What reaches devices counts into the asker's hour.
+    async fn touch(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let frozen = self.released.frozen();
+        if !frozen.action.kind().touches_devices() {
+            return Ok(());
+        }
+        let row = |target: &Target| values![self.tenant(), frozen.asker.user, target.device, self.at()].to_vec();
+        let rows: Vec<_> = frozen.action.targets().iter().map(row).collect();
+        tx.insert_rows("touches", &["tenant", "person", "device", "at"], &rows).await
+    }
+}
+
+fn named(targets: &[Target]) -> serde_json::Value {
+    json!({ "devices": targets.iter().map(|target| json!({ "id": target.device, "name": target.name, "thumbprint": target.thumbprint })).collect::<Vec<_>>() })
+}
+
+/// Every target still is what was shown when the action was frozen: same key, same state.
+async fn devices_still_are(tx: &mut Tx, tenant: TenantId, targets: &[Target], state: &'static str) -> Result<(), StoreError> {
+    let sql = "SELECT 1 AS same FROM devices WHERE tenant = $1 AND id = $2 AND thumbprint = $3 AND state = $4";
+    for target in targets {
+        tx.fetch_optional(sql, values![tenant, target.device, target.thumbprint.0, state]).await?.ok_or(StoreError::Conflict)?;
+    }
+    Ok(())
+}
