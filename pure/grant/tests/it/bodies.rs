@@ -27,8 +27,9 @@ fn a_grant_reads_as_the_contract_says() {
     let text = String::from_utf8(body.clone().into_bytes().unwrap()).unwrap();
     let start = r#"{"type":"sallyport.grant/1","id":"grt_"#;
     let action = r#""class":2,"action":{"run_script":{"name":"disk-clean","interpreter":"sh","script_sha256":""#;
-    let rest = r#""run_as":null,"arguments":["/var"],"environment":[["LANG","C.UTF-8"]],"secrets":[],"time_limit_secs":600,"output_limit_bytes":1048576}},"targets":{"count":3,"root":""#;
-    assert!(text.starts_with(start) && text.contains(action) && text.contains(rest), "{text}");
+    let run = r#""run_as":null,"arguments":["/var"],"environment":[["LANG","C.UTF-8"]],"secrets":[],"#;
+    let rest = r#""time_limit_secs":600,"output_limit_bytes":1048576}},"targets":{"count":3,"root":""#;
+    assert!(text.starts_with(start) && [action, run, rest].iter().all(|part| text.contains(part)), "{text}");
     assert_eq!(GrantBody::parse(text.as_bytes()), Ok(body));
 }
 
@@ -57,6 +58,46 @@ fn bounds_of_a_script_run() {
     assert_eq!(refusal(|_, run| same(run)), BodyError::Repeated);
     let big = JsonError::TooLarge(limits::ENVELOPE_BYTES / 2);
     assert_eq!(refusal(|_, run| run.arguments = vec!["x".repeat(limits::ARGUMENT_BYTES); 20]), BodyError::Json(big));
+}
+
+#[test]
+fn the_largest_values_are_taken() {
+    let mut body = World::seeded(1).body(3);
+    let name = |n: usize| EnvName::parse(&format!("V{n}")).unwrap();
+    body.targets.count = limits::TARGETS as u32;
+    body.proofs = vec![body.proofs[0].clone(); limits::GRANT_PROOFS];
+    let GrantAction::RunScript(run) = &mut body.action;
+    run.script_bytes = limits::SCRIPT_BYTES as u32;
+    run.time_limit_secs = limits::RUN_TIME_LIMIT_SECS;
+    run.output_limit_bytes = limits::RUN_OUTPUT_BYTES;
+    run.arguments = vec!["x".to_owned(); limits::ARGUMENTS];
+    run.arguments[0] = "x".repeat(limits::ARGUMENT_BYTES);
+    run.environment = (0..limits::ENVIRONMENT).map(|n| (name(n), String::new())).collect();
+    run.secrets = (100..100 + limits::SECRETS).map(|n| SecretParameter { name: name(n), commitment: sha256(&[]) }).collect();
+    let bytes = body.clone().into_bytes().unwrap();
+    assert_eq!(GrantBody::parse(&bytes), Ok(body.clone()));
+    let GrantAction::RunScript(run) = &mut body.action;
+    run.environment.push((name(99), String::new()));
+    assert_eq!(body.clone().into_bytes(), Err(BodyError::TooMany));
+    let GrantAction::RunScript(run) = &mut body.action;
+    run.environment.pop();
+    run.secrets.push(SecretParameter { name: name(99), commitment: sha256(&[]) });
+    assert_eq!(body.into_bytes(), Err(BodyError::TooMany));
+}
+
+#[test]
+fn the_largest_payload_fits_its_envelope_with_every_signature() {
+    use sallyport_grant::{Envelope, PayloadType, Signature, SignatureKind};
+    let world = World::seeded(1);
+    let payload = vec![b'x'; PayloadType::Grant.max_payload_bytes()];
+    let signature = |n: usize| Signature {
+        keyid: world.public(&format!("k{n}")).id(),
+        kind: SignatureKind::SkSshEd25519,
+        sig: vec![0; limits::SIGNATURE_BYTES],
+    };
+    let unsigned = Envelope::unsigned(PayloadType::Grant, payload);
+    let full = (0..limits::SIGNATURES).map(signature).fold(unsigned, Envelope::and_signature);
+    assert_eq!(Envelope::parse(&full.to_bytes(), PayloadType::Grant), Ok(full));
 }
 
 #[test]
