@@ -28,12 +28,14 @@ pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
     test(root, &chosen)
 }
 
-/// The name of every mutant of the pure crates, in cargo-mutants' own order.
+/// The name of every mutant of the pure crates, in cargo-mutants' own order. Left out are those that take a field away from a struct:
+/// cargo-mutants 27 runs these few always, whatever expression it is given.
 fn list(root: &Root) -> Result<Vec<String>> {
     let text = process::text(process::cargo(root.path(), &["mutants", "--workspace", "--file", PURE, "--list", "--json"]))?;
     let list: Value = serde_json::from_str(&text).context("cargo mutants --list --json")?;
-    let names = list.as_array().context("the list of mutants is no list")?.iter().map(|mutant| mutant["name"].as_str());
-    names.map(|name| name.map(str::to_owned).context("a mutant has no name")).collect()
+    let mutants = list.as_array().context("the list of mutants is no list")?;
+    let names = mutants.iter().map(|mutant| mutant["name"].as_str().context("a mutant has no name"));
+    names.filter(|name| !matches!(name, Ok(name) if name.contains(": delete field "))).map(|name| Ok(name?.to_owned())).collect()
 }
 
 /// `sample` distinct places below `count`: a partial Fisher-Yates shuffle.
