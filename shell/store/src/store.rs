@@ -24,6 +24,7 @@ pub struct Store {
     database: Arc<Database>,
     queue: mpsc::Sender<Message>,
     transactions: Arc<AtomicU64>,
+    busy_after: Duration,
 }
 
 impl Store {
@@ -36,7 +37,7 @@ impl Store {
         let transactions = Arc::new(AtomicU64::new(0));
         let writer = Writer { database: database.clone(), signer, transactions: transactions.clone() };
         tokio::spawn(writer.run(changes));
-        Ok(Self { database, queue, transactions })
+        Ok(Self { database, queue, transactions, busy_after: BUSY_AFTER })
     }
 
     /// A snapshot: everything read through it is of one moment. Drop it soon.
@@ -59,7 +60,7 @@ impl Store {
     }
 
     async fn send(&self, message: Message) -> Result<(), StoreError> {
-        let place = tokio::time::timeout(BUSY_AFTER, self.queue.reserve()).await;
+        let place = tokio::time::timeout(self.busy_after, self.queue.reserve()).await;
         place.map_err(|_| StoreError::Busy)?.map_err(|_| StoreError::Closed)?.send(message);
         Ok(())
     }
@@ -89,4 +90,43 @@ impl Store {
 /// Whether a SQLite file is whole, before it is restored: structure and references.
 pub async fn check_copy(path: &Path) -> Result<(), StoreError> {
     database::check_sqlite(path).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tx;
+
+    struct Nothing;
+
+    impl Change for Nothing {
+        type Out = ();
+        const AUDIT: Audit = Audit::Exempt("tests");
+        async fn apply(&self, _: &mut Tx) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    /// A store whose queue has one place and whose writer never comes.
+    async fn without_writer(folder: &Path) -> (Store, mpsc::Receiver<Message>) {
+        let address = format!("sqlite:{}", folder.join("store.db").display());
+        let database = Arc::new(Database::open(&address, 1).await.expect("a new file can be opened"));
+        let (queue, changes) = mpsc::channel(1);
+        (Store { database, queue, transactions: Arc::default(), busy_after: Duration::from_millis(20) }, changes)
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_busy_and_a_dead_writer_acknowledges_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, changes) = without_writer(folder.path()).await;
+        let first = tokio::spawn({
+            let store = store.clone();
+            async move { store.commit(Nothing).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(matches!(store.commit(Nothing).await, Err(StoreError::Busy)));
+        drop(changes);
+        assert!(matches!(first.await, Ok(Err(StoreError::Closed))));
+        assert!(matches!(store.commit(Nothing).await, Err(StoreError::Closed)));
+    }
 }

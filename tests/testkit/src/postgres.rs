@@ -1,8 +1,9 @@
-//! A private PostgreSQL for tests: one server for each test process, one empty database for each call.
+//! A private PostgreSQL for tests: one server for each test process (under nextest, which starts a
+//! process for each test, one for each run), one empty database for each call.
 //!
-//! Nothing of it outlives the process: a shell that waits on a pipe from here starts the server, and
-//! stops it and removes its files when the pipe closes, however this process ended. The server listens
-//! on a Unix socket in a folder of its own, and writes nothing through to the disk.
+//! Nothing of it outlives the tests: a shell starts the server, and stops it and removes its files when
+//! the pipe from this process closes or nextest is gone, however that came. The server listens on a
+//! Unix socket in a folder of its own, and writes nothing through to the disk.
 //!
 //! Only the standard library and `tempfile` are used, so that the store's own tests can include this file.
 
@@ -21,14 +22,19 @@ const START: Duration = Duration::from_secs(60);
 /// The superuser's name inside the server.
 const USER: &str = "sallyport";
 
-/// $1 = folder of the programs, $2 = the server's folder. Ends when standard input does.
+/// $1 = folder of the programs, $2 = the server's folder, $3 = the process to outlast; where there is
+/// none, it ends when standard input does.
 const SCRIPT: &str = r#"
 trap : INT TERM
 "$1/initdb" -A trust --no-sync -U sallyport -E UTF8 --locale=C -D "$2/data" >"$2/log" 2>&1 </dev/null || exit 1
 "$1/postgres" -D "$2/data" -c listen_addresses= -c unix_socket_directories="$2" -c fsync=off -c full_page_writes=off \
     -c max_connections=300 -c shared_buffers=32MB -c max_wal_size=256MB >>"$2/log" 2>&1 </dev/null &
 server=$!
-read -r _
+if [ -n "$3" ]; then
+    while [ -d "/proc/$3" ]; do sleep 0.3; done
+else
+    read -r _
+fi
 kill -INT $server
 wait $server
 rm -rf "$2"
@@ -42,33 +48,52 @@ pub fn fresh_database() -> String {
     static SERVER: OnceLock<Server> = OnceLock::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let server = SERVER.get_or_init(|| Server::start().expect("PostgreSQL must start: install the package postgresql"));
-    let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     query(&server.folder, "postgres", &format!("CREATE DATABASE {name}")).expect("a database must be created");
     format!("postgres://{USER}@localhost/{name}?host={}", server.folder.display())
 }
 
 struct Server {
     folder: PathBuf,
-    /// Its standard input is the pipe that keeps the server alive.
-    _keeper: Child,
+    /// Its standard input is the pipe that keeps the server alive; `None` where another process started it.
+    _keeper: Option<Child>,
 }
 
 impl Server {
     fn start() -> io::Result<Self> {
+        match std::env::var("NEXTEST_RUN_ID") {
+            Ok(run) => Self::share(std::env::temp_dir().join(format!("sallyport-pg-{run}"))),
+            Err(_) => Self::own(tempfile::Builder::new().prefix("sallyport-pg-").tempdir()?.keep(), String::new()),
+        }
+    }
+
+    /// The first process of the run to make the folder starts the server for all of them.
+    fn share(folder: PathBuf) -> io::Result<Self> {
+        match std::fs::create_dir(&folder) {
+            Ok(()) => Self::own(folder, std::os::unix::process::parent_id().to_string()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                wait_until_ready(&folder, None)?;
+                Ok(Self { folder, _keeper: None })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn own(folder: PathBuf, outlast: String) -> io::Result<Self> {
         let programs = find_programs().ok_or_else(|| io::Error::other("no initdb in PATH or /usr/lib/postgresql"))?;
-        let folder = tempfile::Builder::new().prefix("sallyport-pg-").tempdir()?.keep();
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))?;
         let mut keeper = command(&folder)?
             .args(["-c", SCRIPT, "sh"])
             .args([&programs, &folder])
+            .arg(outlast)
             .current_dir(&folder)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        wait_until_ready(&folder, &mut keeper)?;
-        Ok(Self { folder, _keeper: keeper })
+        wait_until_ready(&folder, Some(&mut keeper))?;
+        Ok(Self { folder, _keeper: Some(keeper) })
     }
 }
 
@@ -107,10 +132,12 @@ fn find_programs() -> Option<PathBuf> {
 }
 
 /// Asks until the server answers a query, or its keeper is gone.
-fn wait_until_ready(folder: &Path, keeper: &mut Child) -> io::Result<()> {
+fn wait_until_ready(folder: &Path, mut keeper: Option<&mut Child>) -> io::Result<()> {
     let begun = Instant::now();
     while begun.elapsed() < START {
-        if keeper.try_wait()?.is_some() {
+        if let Some(keeper) = &mut keeper
+            && keeper.try_wait()?.is_some()
+        {
             break;
         }
         if query(folder, "postgres", "SELECT 1").is_ok() {

@@ -1,6 +1,6 @@
 //! Entries of one transaction: buffered while changes run, written and signed once before the commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use sallyport_grant::merkle::{Frontier, Node, TreeHead, leaf_hash};
 use sallyport_model::{Digest, TenantId};
@@ -32,10 +32,10 @@ pub(crate) struct Mark(BTreeMap<TenantId, usize>);
 
 impl Pending {
     pub(crate) async fn append(&mut self, reader: &mut Reader, tenant: TenantId, entry: Entry) -> Result<u64, StoreError> {
-        if !self.logs.contains_key(&tenant) {
-            self.logs.insert(tenant, OpenLog::lock(reader, tenant).await?);
-        }
-        let log = self.logs.get_mut(&tenant).ok_or(StoreError::NotFound)?;
+        let log = match self.logs.entry(tenant) {
+            btree_map::Entry::Occupied(open) => open.into_mut(),
+            btree_map::Entry::Vacant(place) => place.insert(OpenLog::lock(reader, tenant).await?),
+        };
         let index = log.frontier.size() + log.entries.len() as u64;
         log.entries.push(entry);
         self.appended += 1;

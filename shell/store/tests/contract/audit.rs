@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sallyport_store::{Change, StoreError, Tx, values};
 
-use crate::world::{Add, World, add, keyless_tenant, ours, together};
+use crate::world::{Add, add, keyless_tenant, ours, together};
 
 /// Writes and logs nothing, though it must.
 struct Silent(i64);

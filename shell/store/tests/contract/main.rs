@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+// The test kit depends on this crate, so its server is included and not linked.
+#[allow(unreachable_pub)]
 #[path = "../../../../tests/testkit/src/postgres.rs"]
 mod postgres;
 mod world;

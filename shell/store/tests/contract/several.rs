@@ -2,7 +2,7 @@
 
 use sallyport_store::{Change, StoreError, Tx, values};
 
-use crate::world::{World, add, entry, open, ours};
+use crate::world::{add, entry, open, ours};
 
 /// Reads a number and writes it back plus one: what races break first.
 struct Increment;

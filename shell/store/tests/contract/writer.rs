@@ -2,7 +2,7 @@
 
 use sallyport_store::{Change, StoreError, Tx, values};
 
-use crate::world::{Add, World, add, entry, ours, run, theirs, together};
+use crate::world::{Add, add, entry, ours, run, theirs, together};
 
 /// Writes, logs, then fails.
 #[derive(Clone)]
