@@ -15,6 +15,12 @@ impl Root {
         Ok(Self(root.to_owned()))
     }
 
+    /// A checkout that a test made.
+    #[cfg(test)]
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }

@@ -104,6 +104,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_rule_that_is_gone_is_noticed() {
+        let root = Root::find().unwrap();
+        let dir = root.target().join("xtask/rule-gone");
+        let rules = root.read("pure/clippy.toml").unwrap();
+        let without: Vec<&str> = rules.lines().filter(|line| !line.contains("std::collections::HashMap")).collect();
+        write(&dir.join("clippy.toml"), &root.read("clippy.toml").unwrap()).unwrap();
+        write(&dir.join("pure/clippy.toml"), &without.join("\n")).unwrap();
+        let mut findings = Findings::default();
+        probe(&Root::at(dir), &mut findings).unwrap();
+        assert_eq!(findings.problems, ["pure/clippy.toml does not stop std::collections::HashMap"]);
+    }
+
+    #[test]
     fn the_scan_sees_code_and_passes_over_comments() {
         let mut findings = Findings::default();
         scan("pure/x/src/lib.rs", "// std::fs is banned\nuse std::fs;\n#[allow(clippy::disallowed_types)]\n", &mut findings);
