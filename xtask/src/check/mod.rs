@@ -20,6 +20,7 @@ use anyhow::Result;
 use crate::args::Args;
 use crate::process;
 use crate::root::Root;
+use crate::test::{Case, Outcome};
 
 /// What one check found. Problems fail, warnings are only shown.
 #[derive(Default)]
@@ -59,6 +60,24 @@ pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
     }
     println!("failed: {}", failed.iter().map(|report| report.name).collect::<Vec<_>>().join(", "));
     Ok(ExitCode::FAILURE)
+}
+
+/// As part of `test`: each check is a case, unless only some tests are wanted.
+pub(crate) fn as_stage(root: &Root, filter: Option<&str>) -> Vec<Case> {
+    if filter.is_some() {
+        return Vec::new();
+    }
+    all(root, Snapshots::Compare).iter().map(Report::case).collect()
+}
+
+impl Report {
+    fn case(&self) -> Case {
+        Case {
+            name: format!("check > {}", self.name),
+            outcome: if self.findings.problems.is_empty() { Outcome::Passed } else { Outcome::Failed },
+            millis: self.took.as_millis().try_into().unwrap_or(u64::MAX),
+        }
+    }
 }
 
 fn all(root: &Root, mode: Snapshots) -> Vec<Report> {

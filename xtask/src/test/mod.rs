@@ -12,6 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::args::Args;
+use crate::check;
 use crate::root::Root;
 use crate::systemd;
 use crate::tools::{debian, node};
@@ -72,6 +73,7 @@ fn stages(root: &Root, filter: Option<&str>) -> Vec<Case> {
     cases.extend(stage("rust", || rust::run(root, filter)));
     cases.extend(stage("rust, documentation", || rust::documentation(root, filter)));
     cases.extend(stage("browser", || console::browser(root, filter)));
+    cases.extend(stage("check", || Ok(check::as_stage(root, filter))));
     cases.extend(stage("systemd", || systemd::as_stage(root, filter)));
     cases
 }
