@@ -1,0 +1,183 @@
+//! Agents that are connected: one link each, and the only way to reach a device.
+
+mod enrol;
+mod link;
+mod offers;
+mod reports;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use sallyport_api::Code;
+use sallyport_model::{DeviceId, GrantId, TenantId, limits};
+use sallyport_wire::{DeviceState, Heartbeat, ToAgent, UnsignedToAgent};
+use serde::Deserialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::events::Event;
+use crate::{App, Query, Refusal};
+
+pub(crate) use offers::deliver_job;
+
+/// Orders that wait for one slow link before offers to it are left for its next connection.
+const ORDERS: usize = 64;
+/// How long the older of two links has to show that it lives.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// What the server's other parts ask of a link.
+pub(crate) enum Order {
+    /// Send this.
+    Send(Box<ToAgent>),
+    /// Show that the other end lives.
+    Probe(oneshot::Sender<()>),
+    /// End.
+    Close,
+}
+
+struct Link {
+    number: u64,
+    tenant: TenantId,
+    orders: mpsc::Sender<Order>,
+    figures: Option<Box<Heartbeat>>,
+}
+
+/// Every live agent link.
+#[derive(Clone, Default)]
+pub struct Hub(Arc<Links>);
+
+#[derive(Default)]
+struct Links {
+    by_device: Mutex<HashMap<DeviceId, Link>>,
+    next_number: AtomicU64,
+}
+
+impl Hub {
+    fn links(&self) -> MutexGuard<'_, HashMap<DeviceId, Link>> {
+        self.0.by_device.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a device's agent is connected to this process.
+    pub fn is_online(&self, device: DeviceId) -> bool {
+        self.links().contains_key(&device)
+    }
+
+    /// The connected devices of a tenant.
+    pub fn online(&self, tenant: TenantId) -> std::collections::BTreeSet<DeviceId> {
+        self.links().iter().filter(|(_, link)| link.tenant == tenant).map(|(device, _)| *device).collect()
+    }
+
+    /// How many links there are.
+    pub fn count(&self) -> usize {
+        self.links().len()
+    }
+
+    /// The figures of a connected device's last heartbeat.
+    pub fn figures(&self, device: DeviceId) -> Option<Heartbeat> {
+        self.links().get(&device)?.figures.as_deref().cloned()
+    }
+
+    /// Ends every link.
+    pub fn close_all(&self) {
+        for link in self.links().values() {
+            let _ = link.orders.try_send(Order::Close);
+        }
+    }
+
+    /// Sends a message to a device; false where it is not connected or does not keep up.
+    fn send(&self, device: DeviceId, message: ToAgent) -> bool {
+        self.links().get(&device).is_some_and(|link| link.orders.try_send(Order::Send(Box::new(message))).is_ok())
+    }
+
+    /// Tells a device that one of its runs is cancelled; after a reconnect it is told again.
+    pub(crate) fn cancel(&self, device: DeviceId, grant: GrantId) {
+        self.send(device, UnsignedToAgent::CancelRun { grant }.into());
+    }
+
+    /// Tells devices what they are now. Removed ones are told and then cut off.
+    pub(crate) fn state_changed(&self, devices: &[DeviceId], state: DeviceState) {
+        for device in devices {
+            self.send(*device, UnsignedToAgent::StateChanged { state }.into());
+            if state == DeviceState::Removed || state == DeviceState::Quarantined {
+                self.close(*device);
+            }
+        }
+    }
+
+    fn close(&self, device: DeviceId) {
+        if let Some(link) = self.links().get(&device) {
+            let _ = link.orders.try_send(Order::Close);
+        }
+    }
+
+    /// Takes the place of a device's link; returns its number and what its orders come from.
+    fn enter(&self, tenant: TenantId, device: DeviceId) -> (u64, mpsc::Receiver<Order>) {
+        let (orders, inbox) = mpsc::channel(ORDERS);
+        let number = self.0.next_number.fetch_add(1, Ordering::Relaxed);
+        if let Some(old) = self.links().insert(device, Link { number, tenant, orders, figures: None }) {
+            let _ = old.orders.try_send(Order::Close);
+        }
+        (number, inbox)
+    }
+
+    /// Leaves the place, unless a newer link has it.
+    fn leave(&self, device: DeviceId, number: u64) -> bool {
+        let mut links = self.links();
+        let is_mine = links.get(&device).is_some_and(|link| link.number == number);
+        if is_mine {
+            links.remove(&device);
+        }
+        is_mine
+    }
+
+    fn keep_figures(&self, device: DeviceId, number: u64, figures: Heartbeat) {
+        if let Some(link) = self.links().get_mut(&device).filter(|link| link.number == number) {
+            link.figures = Some(Box::new(figures));
+        }
+    }
+
+    /// Whether another link of the device is there and alive: two machines with one key.
+    async fn has_living_twin(&self, device: DeviceId) -> bool {
+        let (answer, alive) = oneshot::channel();
+        match self.links().get(&device) {
+            Some(link) if link.orders.try_send(Order::Probe(answer)).is_ok() => {}
+            _ => return false,
+        }
+        matches!(tokio::time::timeout(PROBE, alive).await, Ok(Ok(())))
+    }
+}
+
+/// The route of the agent link.
+pub(crate) fn accept_route() -> MethodRouter<App> {
+    get(accept)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dialled {
+    tenant: String,
+}
+
+/// Any machine may dial; who it is shows inside the link. The tenant says only whose link key answers.
+async fn accept(State(app): State<App>, ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, _) = request.into_parts();
+    let Query(Dialled { tenant }) = Query::from_request_parts(&mut parts, &app).await?;
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|_| Refusal::from(Code::Malformed))?;
+    let tenant: TenantId = tenant.parse().map_err(|_| Refusal::from(Code::NotFound))?;
+    let keys = app.keys.of(tenant).ok_or(Code::NotFound)?;
+    let upgrade = upgrade
+        .read_buffer_size(1024)
+        .write_buffer_size(0)
+        .max_message_size(limits::FRAME_BYTES)
+        .max_frame_size(limits::FRAME_BYTES);
+    Ok(upgrade.on_upgrade(move |socket| link::serve(app, tenant, keys, peer.ip(), socket)).into_response())
+}
+
+fn tell_presence(app: &App, tenant: TenantId, device: DeviceId, online: bool) {
+    app.events.tell(tenant, Event::Device { device: device.to_string(), online });
+}

@@ -1,0 +1,158 @@
+//! What devices report. All of it is hostile input: a device can speak of its own runs alone.
+
+use std::time::Duration;
+
+use sallyport_grant::body::Outcome;
+use sallyport_grant::receipt;
+use sallyport_model::{AgentText, GrantId, Timestamp, limits};
+use sallyport_store::StoreError;
+use sallyport_store::ops::enrolment::KeepInventory;
+use sallyport_store::ops::runs::{Ended, KeepOutput, Reported, Started};
+use sallyport_wire::{Inventory, Stream, ToServer, UnsignedToAgent};
+
+use super::enrol;
+use super::link::{LinkEnd, Linked};
+use crate::clock::random;
+use crate::events::Event;
+
+/// Inventories of one device closer together than this are not kept.
+const INVENTORY_EVERY: Duration = Duration::from_secs(20);
+/// A file system this full is an alert, in percent.
+const DISK_FULL_PERCENT: u64 = 90;
+
+/// Takes one message.
+pub(super) async fn take(linked: &mut Linked, message: ToServer) -> Result<(), LinkEnd> {
+    match message {
+        ToServer::Heartbeat(heartbeat) => {
+            linked.app.hub.keep_figures(linked.device, linked.number, heartbeat);
+            let server_time = linked.app.clock.now();
+            linked.send(&UnsignedToAgent::HeartbeatAck { server_time }.into()).await
+        }
+        ToServer::Inventory(inventory) => keep_inventory(linked, *inventory).await,
+        ToServer::RunStarted { grant, started_at } => started(linked, grant, started_at).await,
+        ToServer::Output { grant, seq, stream, chunk } => output(linked, grant, seq, stream, chunk).await,
+        ToServer::RunEnded { grant, receipt } => ended(linked, grant, receipt).await,
+    }
+}
+
+async fn keep_inventory(linked: &mut Linked, inventory: Inventory) -> Result<(), LinkEnd> {
+    let now = tokio::time::Instant::now();
+    if linked.last_inventory.is_some_and(|last| now.duration_since(last) < INVENTORY_EVERY) {
+        return Ok(());
+    }
+    linked.last_inventory = Some(now);
+    let inventory = inventory.fitted();
+    let Ok(content) = inventory.to_bytes() else { return Ok(()) };
+    let mut signed_in: Vec<&str> = inventory.signed_in.iter().map(|person| person.name.as_str()).collect();
+    signed_in.sort_unstable();
+    signed_in.dedup();
+    signed_in.truncate(20);
+    let system = &inventory.system;
+    let change = KeepInventory {
+        device: linked.device,
+        name: enrol::name(&system.hostname),
+        os: AgentText::tame(format!("{} {}", system.os_name, system.os_version).trim(), limits::AGENT_NAME_CHARS),
+        agent_version: system.agent_version.clone(),
+        signed_in: signed_in.join("\n"),
+        alerts: alerts(&inventory),
+        content,
+        at: linked.app.clock.now(),
+    };
+    linked.app.store.commit(change).await?;
+    linked.app.events.tell(linked.tenant, Event::Device { device: linked.device.to_string(), online: true });
+    Ok(())
+}
+
+/// What is wrong with a device, most urgent first, one per line.
+fn alerts(inventory: &Inventory) -> String {
+    let used = |disk: &sallyport_wire::Disk| match disk.total_bytes {
+        0 => 0,
+        total => 100 - disk.free_bytes.min(total).saturating_mul(100) / total,
+    };
+    let mut full: Vec<_> = inventory.disks.iter().map(|disk| (used(disk), disk.mount.as_str())).filter(|(used, _)| *used >= DISK_FULL_PERCENT).collect();
+    full.sort_unstable_by(|one, other| other.cmp(one));
+    let failed = inventory.services.iter().filter(|service| service.state == sallyport_wire::ServiceState::Failed);
+    let disks = full.iter().map(|(used, mount)| format!("Disk {mount} {used} %"));
+    let services = failed.map(|service| format!("{} failed", service.name));
+    disks.chain(services).take(5).collect::<Vec<_>>().join("\n")
+}
+
+async fn started(linked: &mut Linked, grant: GrantId, at: Timestamp) -> Result<(), LinkEnd> {
+    let report = known(linked.app.store.commit(Started { grant, device: linked.device, at }).await)?;
+    if let Some(report) = report {
+        tell_run(linked, &report);
+    }
+    Ok(())
+}
+
+async fn output(linked: &mut Linked, grant: GrantId, seq: u64, stream: Stream, content: Vec<u8>) -> Result<(), LinkEnd> {
+    let stream = match stream {
+        Stream::Stdout => 1,
+        Stream::Stderr => 2,
+    };
+    let report = known(linked.app.store.commit(KeepOutput { grant, device: linked.device, seq, stream, content }).await)?;
+    // For a run that is not this device's: everything is acknowledged and nothing kept.
+    let next_seq = report.as_ref().map_or(u64::MAX, |report| report.next_chunk);
+    linked.send(&UnsignedToAgent::OutputAck { grant, next_seq }.into()).await?;
+    if let Some(report) = report {
+        let (run, job) = (report.run.to_string(), report.job.to_string());
+        linked.app.events.tell(linked.tenant, Event::Output { run, job, next: report.next_chunk });
+    }
+    Ok(())
+}
+
+async fn ended(linked: &mut Linked, grant: GrantId, envelope: Vec<u8>) -> Result<(), LinkEnd> {
+    let body = receipt::verify(&envelope, &linked.key).ok().filter(|body| body.grant == grant && body.tenant == linked.tenant);
+    let (Some(body), Ok(receipt)) = (body, String::from_utf8(envelope)) else {
+        // Its own key did not sign it: nothing that this device sends from here on is worth reading.
+        tracing::warn!(device = %linked.device, "a receipt is not what it should be");
+        return Err(LinkEnd::Ended);
+    };
+    let change = Ended {
+        tenant: linked.tenant,
+        grant,
+        device: linked.device,
+        state: state(body.outcome, body.exit_code),
+        exit_code: body.exit_code,
+        signal: body.signal,
+        reason: body.reason.map(|reason| reason.to_string()),
+        output_sha256: body.output_sha256,
+        started: body.started,
+        ended: body.ended,
+        receipt,
+        at: linked.app.clock.now(),
+        salt: random(),
+    };
+    let report = known(linked.app.store.commit(change).await)?;
+    linked.send(&UnsignedToAgent::ReceiptAck { grant }.into()).await?;
+    if let Some(report) = report {
+        tell_run(linked, &report);
+    }
+    Ok(())
+}
+
+fn state(outcome: Outcome, exit_code: Option<i32>) -> &'static str {
+    match outcome {
+        Outcome::Finished if exit_code == Some(0) => "succeeded",
+        Outcome::Finished => "failed",
+        Outcome::Refused => "refused",
+        Outcome::Interrupted => "interrupted",
+        Outcome::Cancelled => "cancelled",
+        Outcome::TimedOut => "timed_out",
+        Outcome::OutputLimit => "output_limit",
+    }
+}
+
+/// A run that is not there, or not this device's, is no error of ours.
+fn known(report: Result<Reported, StoreError>) -> Result<Option<Reported>, LinkEnd> {
+    match report {
+        Ok(report) => Ok(Some(report)),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn tell_run(linked: &Linked, report: &Reported) {
+    let (run, job) = (report.run.to_string(), report.job.to_string());
+    linked.app.events.tell(linked.tenant, Event::Run { run, job, state: report.state.clone() });
+}
