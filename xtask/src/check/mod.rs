@@ -4,6 +4,7 @@
 mod bans;
 mod docs;
 mod layers;
+mod licences;
 mod markdown;
 mod routes;
 mod sizes;
@@ -100,6 +101,7 @@ fn reading(root: &Root) -> Vec<Report> {
     vec![
         timed("formatting", || formatting(root)),
         timed("layers", || layers::run(root)),
+        timed("licences", || licences::run(root)),
         timed("pure bans", || bans::run(root)),
         timed("routes", || routes::run(root)),
         timed("words", || words::run(root)),
