@@ -213,4 +213,6 @@ fn receipts_do_not_contradict_themselves() {
         body.reason = Some(ReasonCode::from(&GrantError::WrongDevice));
     };
     assert_eq!(refusal(refused), None);
+    let ran = |body: &mut ReceiptBody| (body.outcome, body.reason) = (Outcome::Refused, Some(ReasonCode::from(&GrantError::Used)));
+    assert_eq!(refusal(ran), Some(BodyError::Contradiction), "what was refused did not run");
 }

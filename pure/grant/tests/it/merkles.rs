@@ -9,7 +9,7 @@ use sallyport_grant::merkle::{
     inclusion_nodes, inclusion_proof, leaf_hash, node_hash, root_of,
 };
 use sallyport_grant::targets::{TargetTree, TargetsError, target_leaf};
-use sallyport_model::{Digest, TenantId};
+use sallyport_model::{Digest, TenantId, limits};
 
 /// Leaves and roots as published with Certificate Transparency's reference code, sizes 0 to 8.
 const LEAVES: [&str; 8] = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
@@ -184,6 +184,8 @@ fn a32_a_rewritten_history_is_not_consistent() {
         assert!(!consistency_holds(honest.head(old), forked.head(30), &proof), "fork at 7 hidden from a tree of {old}");
     }
     assert!(!consistency_holds(honest.head(20), honest.head(19), &[]), "a log never shrinks");
+    let longer = TreeHead { size: 40, ..honest.head(20) };
+    assert!(!consistency_holds(honest.head(16), longer, &honest.consistency(16, 20)), "a proof reaches the root of its size");
     assert!(!consistency_holds(honest.head(20), forked.head(20), &[]), "one size has one root");
 }
 
@@ -203,6 +205,17 @@ fn a26_targets_hold_their_devices_and_no_others() {
         }
         assert_eq!(tree.proof(device(count)), None);
     }
+}
+
+#[test]
+fn targets_have_a_limit() {
+    let tenant = TenantId::from_bytes([1; 16]);
+    let devices = |count: u64| (0..count).map(|n| KeyId(leaf_hash(&n.to_be_bytes())));
+    let most = limits::TARGETS as u64;
+    let tree = TargetTree::build(tenant, devices(most)).unwrap();
+    let last = devices(most).next_back().unwrap();
+    assert!(tree.targets().include(tenant, last, &tree.proof(last).unwrap()));
+    assert_eq!(TargetTree::build(tenant, devices(most + 1)).err(), Some(TargetsError::TooMany));
 }
 
 #[test]
