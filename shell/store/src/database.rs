@@ -102,8 +102,21 @@ async fn open_sqlite(path: &Path, readers: u32) -> Result<Database, StoreError> 
     let reading = sqlite_options(path).pragma("query_only", "ON").pragma("cache_size", "-16384");
     Ok(Database::Sqlite {
         path: path.to_owned(),
-        writer: SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_with(writing).await?,
-        readers: SqlitePoolOptions::new().max_connections(readers).acquire_timeout(ACQUIRE).connect_with(reading).await?,
+        writer: sqlite_pool(1).connect_with(writing).await?,
+        readers: sqlite_pool(readers).connect_with(reading).await?,
+    })
+}
+
+/// SQLite ends a transaction by itself where the disk is full or fails; the driver then still counts it as
+/// open and would refuse every later one. Such a connection is thrown away.
+fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
+    let pool = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
+    pool.after_release(|connection, _| {
+        Box::pin(async move {
+            // Waits until a rollback that was only queued is done.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
     })
 }
 

@@ -50,8 +50,8 @@ pub enum StoreError {
     /// PostgreSQL is copied with its own tools.
     #[error("only a SQLite database is copied by this program; use pg_dump")]
     NotSqlite,
-    /// The integrity check of a copy found damage.
-    #[error("the database file is damaged")]
+    /// The check of a file or of a log found damage.
+    #[error("what is stored is not what was written")]
     Damaged,
     /// The file system refused.
     #[error("the database file cannot be used")]
@@ -80,6 +80,12 @@ pub(crate) fn is_retryable(error: &sqlx::Error) -> bool {
     matches!(code.as_deref(), Some("40001" | "40P01" | "5" | "517" | "261"))
 }
 
+/// SQLITE_IOERR in any of its extended forms: a log frame may be on the disk although its flush failed.
+/// (PostgreSQL's codes have five digits.)
+fn is_disk_failure(code: &str) -> bool {
+    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 10)
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::error::ErrorKind;
@@ -99,12 +105,12 @@ impl From<std::io::Error> for StoreError {
 }
 
 impl StoreError {
-    /// A failed COMMIT: retryable ones are surely rolled back, of all others nothing is known.
+    /// A failed COMMIT: what the database refused is rolled back; of all else nothing is known.
     pub(crate) fn of_commit(error: sqlx::Error) -> Self {
-        if is_retryable(&error) || error.as_database_error().is_some() {
-            return Self::from(error);
+        match error.as_database_error().map(sqlx::error::DatabaseError::code) {
+            Some(code) if !code.as_deref().is_some_and(is_disk_failure) => Self::from(error),
+            _ => Self::Unknown(Fault(Arc::new(error))),
         }
-        Self::Unknown(Fault(Arc::new(error)))
     }
 
     /// Whether doing the whole transaction again may help.

@@ -115,8 +115,10 @@ impl Tx {
         columns: &'static [&'static str],
         rows: &[Vec<Value>],
     ) -> Result<(), StoreError> {
-        let rows_at_once = (ARGUMENTS / columns.len()).min(500);
-        for some in rows.chunks(rows_at_once) {
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (some, later) = rest.split_at(rows_at_once(columns.len(), rest.len()));
+            rest = later;
             let sql = insert_text(table, columns, some.len());
             let args = some.iter().flatten();
             // Only literals and counted placeholders are in the text: no value ever is.
@@ -147,6 +149,12 @@ impl Tx {
         }
         .map_err(StoreError::of_commit)
     }
+}
+
+/// Powers of two, so that few different statements have to be prepared.
+fn rows_at_once(columns: usize, rows: usize) -> usize {
+    let most = rows.min(ARGUMENTS / columns).clamp(1, 128);
+    1 << most.ilog2()
 }
 
 fn insert_text(table: &'static str, columns: &'static [&'static str], rows: usize) -> String {

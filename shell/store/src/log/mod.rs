@@ -1,5 +1,6 @@
 //! The audit log: one RFC 6962 Merkle tree per tenant, appended in the transaction of the change.
 
+mod check;
 mod entry;
 mod pending;
 mod read;
@@ -7,6 +8,7 @@ mod read;
 use sallyport_grant::merkle::TreeHead;
 use sallyport_model::TenantId;
 
+pub use check::check;
 pub use entry::{Actor, Entry};
 pub(crate) use pending::Pending;
 pub use read::{Filter, Head, Logged, Page, consistency, entry, head, inclusion, page, root_at};

@@ -79,7 +79,7 @@ pub async fn entry(reader: &mut Reader, tenant: TenantId, index: u64) -> Result<
     logged(&reader.fetch_one(sql, values![tenant, index]).await?)
 }
 
-fn logged(row: &Row) -> Result<Logged, StoreError> {
+pub(super) fn logged(row: &Row) -> Result<Logged, StoreError> {
     Ok(Logged {
         index: row.uint("idx")?,
         at: row.time("at")?,

@@ -122,3 +122,25 @@ on_both! {
         assert!(matches!(open(&world.address).await, Err(StoreError::Altered(1))));
     }
 }
+
+/// SQLite stands for every full disk: it is told that the file may not grow.
+#[tokio::test]
+async fn a_full_disk_refuses_the_change_sqlite() {
+    let world = World::on_sqlite().await;
+    world.store.commit(add(0)).await.unwrap();
+    world::run(&world.store, "PRAGMA max_page_count = 1").await;
+    let mut kept = 1;
+    let refused = loop {
+        match world.store.commit(add(kept)).await {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+        assert!(kept < 10_000, "the file grew");
+    };
+    assert!(matches!(refused, StoreError::Database(_)), "{refused}");
+    assert_eq!(world.things().await, (0..kept).collect::<Vec<_>>());
+    assert_eq!(world.check_log(ours()).await, kept as u64);
+    world::run(&world.store, "PRAGMA max_page_count = 100000").await;
+    world.store.commit(add(kept)).await.unwrap();
+    assert_eq!(world.check_log(ours()).await, kept as u64 + 1);
+}

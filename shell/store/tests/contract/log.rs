@@ -124,4 +124,35 @@ on_both! {
         let erase = EraseEntry { tenant: ours(), index, by: Actor::System, at: moment(9), salt: [9; 32] };
         assert!(matches!(world.store.commit(erase).await, Err(StoreError::NotFound)));
     }
+
+    async fn a32_a_rewritten_or_cut_log_is_found(world) {
+        world.store.commit(Append(20)).await.unwrap();
+        let damages: [&'static str; 8] = [
+            "UPDATE log_entries SET data = salt WHERE idx = 7",
+            "UPDATE log_entries SET body = 'another' WHERE idx = 7",
+            "UPDATE log_entries SET salt = data WHERE idx = 7",
+            "UPDATE log_entries SET body = NULL WHERE idx = 7",
+            "DELETE FROM log_entries WHERE idx = 7",
+            "DELETE FROM log_entries WHERE idx = 19",
+            "UPDATE log_heads SET size = 19",
+            "UPDATE log_heads SET root = (SELECT hash FROM log_nodes WHERE level = 0 AND idx = 3)",
+        ];
+        for damage in damages {
+            assert!(matches!(world.store.reserve(Damage(damage)).await, Err(StoreError::Damaged | StoreError::Corrupt(_))), "{damage}");
+        }
+        let head = log::check(&mut world.store.read().await.unwrap(), ours()).await.unwrap();
+        assert_eq!((head.size, head.root), (20, root_of(&leaves(&mut world.store.read().await.unwrap(), ours()).await)));
+    }
+}
+
+/// Damages the log, checks it, and is rolled back by the error of the check.
+struct Damage(&'static str);
+
+impl Change for Damage {
+    type Out = ();
+    const AUDIT: Audit = Audit::Exempt("tests");
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        assert_eq!(tx.execute(self.0, &[]).await?, 1);
+        log::check(tx, ours()).await.map(|_| ())
+    }
 }
