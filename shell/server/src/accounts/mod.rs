@@ -1,17 +1,25 @@
 //! Signing in over HTTP: set-up, sign-in, sessions, factors.
+//!
+//! Other parts of the server use: [`authenticate`] in front of every route with a session, [`dpop_nonce`] for every
+//! answer, [`until_ended`] for streams, [`prove_totp`] for authorization requests, [`offer_setup`] and [`open_keys`] at start.
 
-use axum::body::Bytes;
-use axum::http::request::Parts;
-use sallyport_api::Code;
-use sallyport_decide::policy::Actor;
+mod authenticate;
+mod breached;
+mod cookie;
+mod hashing;
+mod live;
+pub mod me;
+mod proven;
+pub mod sessions;
+pub mod setup;
+pub mod sign_in;
+mod start;
+mod totp;
 
-use crate::{App, Refusal};
-
-/// What signing in needs in memory: nonces, proofs that were seen, the hashing pool.
-#[derive(Default)]
-pub struct Live {}
-
-/// Finds the live session of a request, whose key signed method, address, body and nonce.
-pub(crate) async fn authenticate(_app: &App, _parts: &Parts, _body: &Bytes) -> Result<Actor, Refusal> {
-    Err(Code::NotSignedIn.into())
-}
+pub(crate) use authenticate::authenticate;
+pub use authenticate::until_ended;
+pub use breached::BreachedList;
+pub use live::{Live, dpop_nonce};
+pub use proven::{Proven, Source};
+pub use start::{offer_setup, open_keys};
+pub use totp::{TotpUse, prove_totp};

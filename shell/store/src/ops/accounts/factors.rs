@@ -87,6 +87,24 @@ pub(super) async fn lock(
     Ok(())
 }
 
+/// Tells that a factor is locked, where the last attempt was not part of a sign-in.
+pub struct LockFactor {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub factor: FactorId,
+    pub at: Timestamp,
+    pub salt: [u8; 32],
+}
+
+impl Change for LockFactor {
+    type Out = ();
+    const AUDIT: Audit = Audit::Exempt("tells the log once; who comes second has nothing to tell");
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        lock(tx, self.tenant, self.user, self.factor, self.at, self.salt).await
+    }
+}
+
 /// The stored forms of a user's new recovery codes.
 pub type RecoveryHashes = Vec<Digest>;
 

@@ -17,12 +17,12 @@ use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId};
 use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
 
 pub use factors::{
-    ChargeTotp, ChargedTotp, FactorRow, RecoveryHashes, RegenerateRecoveryCodes, factors, recovery_codes_left, use_recovery_code,
-    use_totp_step,
+    ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, RegenerateRecoveryCodes, factors, recovery_codes_left,
+    use_recovery_code, use_totp_step,
 };
 pub use sessions::{
     ConfirmRecoveryCodes, EndOtherSessions, EndReason, EndSession, LiveSession, SessionRow, TouchSession, live_session, live_session_by_id,
-    sessions,
+    open_step_up, sessions,
 };
 pub use setup::{ChargeDraft, Draft, FinishSetup, OfferSetup, SaveDraft, SetupState, is_setup_open, is_setup_token};
 pub use sign_in::{

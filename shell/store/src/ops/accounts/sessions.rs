@@ -189,3 +189,9 @@ impl Change for ConfirmRecoveryCodes {
         Ok(())
     }
 }
+
+/// A factor was proved in this session: its step-up window opens, under another token; the old token is dead.
+pub async fn open_step_up(tx: &mut Tx, session: SessionId, token: Digest, at: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE sessions SET step_up_at = $2, auth_time = $2, token = $3 WHERE id = $1 AND ended_at IS NULL";
+    tx.execute_versioned(sql, values![session, at, token]).await
+}

@@ -1,0 +1,93 @@
+//! From a request to the person behind it; and streams that end when their session does.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::header;
+use axum::http::request::Parts;
+use sallyport_api::Code;
+use sallyport_decide::accounts::session::{Activity, Purpose, SessionError};
+use sallyport_decide::policy::Actor;
+use sallyport_model::{SessionId, Timestamp};
+use sallyport_store::ops::accounts::{LiveSession, TouchSession, live_session, live_session_by_id};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{cookie, proven};
+use crate::{App, Refusal};
+
+/// Where another process ended a session, an open stream learns of it after this time.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Finds the live session of a request, whose key signed method, address, body and nonce.
+pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes) -> Result<Actor, Refusal> {
+    let token = cookie::read(&parts.headers).ok_or(Code::NotSignedIn)?;
+    let proof = proven::prove(app, parts, body)?;
+    let now = app.clock.now();
+    let live = live_session(&mut app.store.read().await?, token.stored(Purpose::Session)).await?.ok_or(Code::NotSignedIn)?;
+    live.session.judge(&proof, now).map_err(ended)?;
+    app.accounts.use_up(&proof, now)?;
+    touch(app, parts, &live, now).await;
+    Ok(actor(&live, now))
+}
+
+fn ended(error: SessionError) -> Refusal {
+    match error {
+        SessionError::Idle | SessionError::Expired => Refusal::from(Code::NotSignedIn).because(error),
+        SessionError::OtherKey => Refusal::from(Code::ProofRefused).because(error),
+    }
+}
+
+/// Losing an activity's time only makes a session end earlier, so the request goes on.
+async fn touch(app: &App, parts: &Parts, live: &LiveSession, now: Timestamp) {
+    let header = |name: &str| parts.headers.get(name).map(header::HeaderValue::as_bytes);
+    let activity = Activity::of(parts.method.as_str(), header("x-sallyport-background"), header("accept"));
+    if let Some(at) = live.session.touch(activity, now)
+        && let Err(error) = app.store.reserve(TouchSession { session: live.session.id, at }).await
+    {
+        tracing::warn!(%error, "a session's activity was not written down");
+    }
+}
+
+pub(super) fn actor(live: &LiveSession, now: Timestamp) -> Actor {
+    Actor {
+        tenant: live.tenant,
+        user: live.user,
+        email: live.email.clone(),
+        name: live.name.clone(),
+        role: live.role,
+        session: live.session.id,
+        stage: live.session.stage,
+        step_up_until: live.session.step_up_until(live.step_up_secs, now),
+    }
+}
+
+/// Resolves when the session ends, whoever ended it and whatever for; for streams to stop at.
+pub async fn until_ended(app: App, session: SessionId) {
+    let mut ended = app.accounts.ended.subscribe();
+    while lives(&app, session).await {
+        let told = tokio::time::timeout(LOOK_AGAIN, wait_for(&mut ended, session)).await;
+        if told.is_ok() {
+            return;
+        }
+    }
+}
+
+/// A note that was missed is found in the store.
+async fn wait_for(ended: &mut tokio::sync::broadcast::Receiver<SessionId>, session: SessionId) {
+    loop {
+        match ended.recv().await {
+            Ok(id) if id == session => return,
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+/// What cannot be read does not live: a stream without a session to show for it must end.
+async fn lives(app: &App, session: SessionId) -> bool {
+    let Ok(mut reader) = app.store.read().await else { return false };
+    match live_session_by_id(&mut reader, session).await {
+        Ok(Some(live)) => live.session.lives(app.clock.now()).is_ok(),
+        Ok(None) | Err(_) => false,
+    }
+}

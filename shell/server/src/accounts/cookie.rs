@@ -1,0 +1,62 @@
+//! The session's cookie.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use sallyport_decide::accounts::session::Token;
+use sallyport_model::limits;
+
+/// `__Host-`: browsers take it only with Secure, for this host alone, and for every path (RFC 6265bis, section 4.1.3.2).
+const NAME: &str = "__Host-sallyport";
+
+/// Hands a token to the browser.
+pub(super) fn set(token: &Token) -> HeaderValue {
+    let text = token.to_text();
+    let cookie = format!("{NAME}={}; Path=/; Max-Age={}; HttpOnly; Secure; SameSite=Strict", *text, limits::SESSION_LIFETIME_SECS);
+    let mut value = HeaderValue::try_from(cookie).expect("base64url is a header value");
+    value.set_sensitive(true);
+    value
+}
+
+/// Takes the token away.
+pub(super) fn clear() -> HeaderValue {
+    HeaderValue::from_static("__Host-sallyport=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict")
+}
+
+/// The token that came along. Two are one too many: nobody knows which a proxy or another page planted.
+pub(super) fn read(headers: &HeaderMap) -> Option<Token> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut ours = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().strip_prefix(NAME)?.strip_prefix('='));
+    match (ours.next(), ours.next()) {
+        (Some(text), None) => Token::parse(text).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_line(line: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_str(line).unwrap());
+        read(&headers).is_some()
+    }
+
+    #[test]
+    fn ses_07_the_cookie_is_for_this_host_over_tls_and_not_for_scripts() {
+        let value = set(&Token::from_bytes([7; 32]));
+        let text = value.to_str().unwrap();
+        let (pair, attributes) = text.split_once(';').unwrap();
+        assert_eq!(pair.len(), "__Host-sallyport=".len() + 43, "opaque, without personal data");
+        assert_eq!(attributes, " Path=/; Max-Age=43200; HttpOnly; Secure; SameSite=Strict");
+    }
+
+    #[test]
+    fn ses_07_exactly_one_cookie_is_read() {
+        let token = "A".repeat(43);
+        assert!(read_line(&format!("__Host-sallyport={token}")));
+        assert!(read_line(&format!("a=b; __Host-sallyport={token}; c=d")));
+        assert!(!read_line(&format!("__Host-sallyport={token}; __Host-sallyport={token}")));
+        assert!(!read_line(&format!("sallyport={token}")));
+        assert!(!read_line("__Host-sallyport=short"));
+    }
+}

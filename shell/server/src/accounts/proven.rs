@@ -1,0 +1,57 @@
+//! What a request shows of its sender: the key that signed it, and where it comes from.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::header;
+use axum::http::request::Parts;
+use sallyport_api::Code;
+use sallyport_decide::accounts::proof::{self, ProvenKey, Thumbprint};
+use sallyport_model::{AgentText, limits};
+
+use super::live::refused;
+use crate::guard::ReadBody;
+use crate::{App, Refusal};
+
+/// The key of a request that needs no session yet: it will be the session's.
+pub struct Proven(pub Thumbprint);
+
+impl FromRequestParts<App> for Proven {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        let body = parts.extensions.get::<ReadBody>().ok_or(Code::Internal)?.0.clone();
+        let proof = prove(app, parts, &body)?;
+        app.accounts.use_up_strange(&proof, app.clock.now())?;
+        Ok(Self(*proof.key()))
+    }
+}
+
+/// Verifies the proof of a request; whoever asked must use it up.
+pub(super) fn prove(app: &App, parts: &Parts, body: &[u8]) -> Result<ProvenKey, Refusal> {
+    let headers: Vec<&[u8]> = parts.headers.get_all("dpop").iter().map(header::HeaderValue::as_bytes).collect();
+    let url = format!("{}{}", app.config.origin(), parts.uri.path());
+    let request = proof::Request { method: parts.method.as_str(), url: &url, query: parts.uri.query(), body, access_token: None };
+    proof::verify(&headers, &request, &app.accounts.nonces, app.clock.now()).map_err(refused)
+}
+
+/// Where a request comes from, as far as the server can see.
+pub struct Source {
+    /// The address of the peer.
+    pub address: String,
+    /// What it calls itself; made harmless.
+    pub user_agent: String,
+}
+
+impl<S: Sync> FromRequestParts<S> for Source {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or(Code::Internal)?;
+        let user_agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
+        Ok(Self {
+            address: peer.ip().to_canonical().to_string(),
+            user_agent: AgentText::tame(&user_agent, limits::AGENT_NAME_CHARS).into_string(),
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! `/v1/me/sessions`: seeing and ending one's own sessions.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use sallyport_api as api;
+use sallyport_decide::policy::{ManageOwnSessions, Stage};
+use sallyport_model::SessionId;
+use sallyport_store::ops::accounts::{self as store, EndOtherSessions, EndReason, EndSession, SessionRow};
+
+use crate::clock::random;
+use crate::{Allowed, App, Id, Json, Refusal};
+
+/// One's own live sessions.
+pub async fn list(State(app): State<App>, Allowed(permit): Allowed<ManageOwnSessions>) -> Result<Json<api::Page<api::Session>>, Refusal> {
+    let (actor, now) = (permit.actor(), app.clock.now());
+    let rows = store::sessions(&mut app.store.read().await?, actor.user).await?;
+    let live = rows.into_iter().filter(|row| row.session.lives(now).is_ok());
+    Ok(Json(api::Page { items: live.map(|row| shown(row, actor.session)).collect(), next: None, total: None }))
+}
+
+/// Ends one of one's own sessions.
+pub async fn end(
+    State(app): State<App>,
+    Allowed(permit): Allowed<ManageOwnSessions>,
+    Id(session): Id<SessionId>,
+) -> Result<StatusCode, Refusal> {
+    let (tenant, user) = (permit.actor().tenant, permit.actor().user);
+    app.store.commit(EndSession { tenant, user, session, reason: EndReason::Revoked, at: app.clock.now(), salt: random() }).await?;
+    app.accounts.tell_ended(session);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends all of one's own sessions but this one.
+pub async fn end_others(State(app): State<App>, Allowed(permit): Allowed<ManageOwnSessions>) -> Result<StatusCode, Refusal> {
+    let actor = permit.actor();
+    let change = EndOtherSessions { tenant: actor.tenant, user: actor.user, kept: actor.session, at: app.clock.now(), salt: random() };
+    for session in app.store.commit(change).await? {
+        app.accounts.tell_ended(session);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) fn shown(row: SessionRow, current: SessionId) -> api::Session {
+    let session = row.session;
+    api::Session {
+        id: session.id,
+        current: session.id == current,
+        stage: shown_stage(session.stage),
+        created: session.created,
+        last_active: session.last_active,
+        expires: session.expires(),
+        idle_expires: session.idle_expires(),
+        address: row.address,
+        user_agent: row.user_agent,
+        method: session.method.as_str().to_owned(),
+    }
+}
+
+fn shown_stage(stage: Stage) -> api::SessionStage {
+    match stage {
+        Stage::Codes => api::SessionStage::Codes,
+        Stage::Full => api::SessionStage::Full,
+        Stage::Restricted => api::SessionStage::Restricted,
+    }
+}

@@ -1,0 +1,219 @@
+//! `POST /v1/sign-in` and `POST /v1/sign-out`.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use sallyport_api as api;
+use sallyport_api::Code;
+use sallyport_decide::accounts::password::Password;
+use sallyport_decide::accounts::proof::Thumbprint;
+use sallyport_decide::accounts::recovery::RecoveryCode;
+use sallyport_decide::accounts::session::{Purpose, Token};
+use sallyport_decide::accounts::sign_in::{
+    Credential, PasswordPassed, RecoveryVerdict, Refused, SignedIn, TotpFactor, judge_password, judge_recovery, judge_totp,
+};
+use sallyport_decide::accounts::throttle::Charged;
+use sallyport_decide::policy::SignOut;
+use sallyport_model::{Digest, Email, FactorId, SessionId, Timestamp};
+use sallyport_store::StoreError;
+use sallyport_store::ops::accounts::{
+    ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, EndReason, EndSession, NewSession, OpenSession,
+    RecordFailure, Rehash, Used,
+};
+
+use super::hashing::{Place, is_outdated};
+use super::{Proven, Source, cookie, me, totp};
+use crate::clock::random;
+use crate::{Allowed, App, Json, Refusal};
+
+/// A cookie beside the body.
+type WithCookie<T> = ([(header::HeaderName, HeaderValue); 1], T);
+
+/// What a person typed, parsed. What is malformed is refused by its shape alone, before any account is looked at.
+struct Typed {
+    email: Email,
+    password: Password,
+    credential: Credential,
+}
+
+impl Typed {
+    fn parse(body: &api::SignIn) -> Result<Self, Refusal> {
+        Ok(Self {
+            email: Email::parse(&body.email).map_err(|why| Refusal::field("email", why))?,
+            password: Password::parse(&body.password).map_err(|why| Refusal::field("password", why))?,
+            credential: Credential::parse(&body.code).map_err(|why| Refusal::field("code", why))?,
+        })
+    }
+}
+
+/// Signs in with all three at once.
+pub async fn sign_in(
+    State(app): State<App>,
+    Proven(key): Proven,
+    source: Source,
+    Json(body): Json<api::SignIn>,
+) -> Result<WithCookie<Json<api::Me>>, Refusal> {
+    let typed = Typed::parse(&body)?;
+    // The place comes before the charge: who is sent away as the server is busy has not tried.
+    let place = app.accounts.hasher.queue()?;
+    let now = app.clock.now();
+    let attempt =
+        ChargePassword { email: typed.email.clone(), address: source.address.clone(), bucket: bucket(&app, &typed.email), at: now };
+    let charged = app.store.reserve(attempt).await?;
+    let judged = judge(&app, &place, &typed, &charged, now).await?;
+    let token = Token::from_bytes(random());
+    match open(&app, &charged, judged, new_session(key, source, &token, now)).await? {
+        Ok(session) => {
+            rehash(&app, &place, &typed.password, &charged).await;
+            Ok(([(header::SET_COOKIE, cookie::set(&token))], Json(me::of_session(&app, session).await?)))
+        }
+        Err(failure) => {
+            record(&app, &charged, failure, now).await?;
+            Err(Code::SignInRefused.into())
+        }
+    }
+}
+
+/// Names that are no account's share 65,536 counters, chosen by a key that strangers do not have.
+fn bucket(app: &App, email: &Email) -> [u8; 2] {
+    use hmac::{Hmac, KeyInit, Mac};
+    let mac = Hmac::<sha2::Sha256>::new_from_slice(&*app.accounts.unknown_names).expect("HMAC takes any key");
+    let hash = mac.chain_update(email.as_str()).finalize().into_bytes();
+    [hash[0], hash[1]]
+}
+
+/// A sign-in that holds, and what it uses up.
+struct Judged {
+    signed_in: SignedIn,
+    used: Used,
+}
+
+/// A sign-in that does not; the factor is locked where it was the last attempt.
+struct Failure {
+    locks: Option<FactorId>,
+}
+
+async fn judge(
+    app: &App,
+    place: &Place,
+    typed: &Typed,
+    charged: &ChargedPassword,
+    now: Timestamp,
+) -> Result<Result<Judged, Failure>, Refusal> {
+    let account = charged.account.as_ref();
+    let verdict = place.verify(&typed.password, account.map(|facts| &facts.password)).await?;
+    let passed = judge_password(account.map(|facts| facts.account), charged.attempt, verdict);
+    let factor = match (&passed, &typed.credential) {
+        (Err(Refused), _) => ChargedFactor::Nothing,
+        (Ok(passed), Credential::Totp(_)) => ChargedFactor::Totp(passed.user()),
+        (Ok(passed), Credential::Recovery(code)) => ChargedFactor::Recovery(passed.user(), stored(app, code, passed)),
+    };
+    let facts = app.store.reserve(ChargeFactor { subject: charged.subject, factor, at: now }).await?;
+    match passed {
+        Ok(passed) => judge_credential(app, passed, &typed.credential, facts, now),
+        Err(Refused) => Ok(Err(Failure { locks: None })),
+    }
+}
+
+fn stored(app: &App, code: &RecoveryCode, passed: &PasswordPassed) -> Digest {
+    code.stored(&app.accounts.recovery_pepper, passed.user())
+}
+
+fn judge_credential(
+    app: &App,
+    passed: PasswordPassed,
+    credential: &Credential,
+    facts: ChargedCredential,
+    now: Timestamp,
+) -> Result<Result<Judged, Failure>, Refusal> {
+    let (factor, charged, judged) = match (credential, facts) {
+        (Credential::Totp(code), ChargedCredential::Totp(facts)) => {
+            let secret = totp::unseal(&app.keys, facts.factor, &facts.sealed)?;
+            let factor = TotpFactor { secret: &secret, last_step: facts.last_step, charged: facts.charged };
+            let judged = judge_totp(passed, &factor, code, now).map(|signed_in| Judged { signed_in, used: Used::Totp(facts.factor) });
+            (facts.factor, facts.charged, judged)
+        }
+        (Credential::Recovery(code), ChargedCredential::Recovery { factor, charged, held }) => {
+            let verdict = if held { RecoveryVerdict::Held } else { RecoveryVerdict::NotHeld };
+            let used = Used::Recovery { factor, hash: stored(app, code, &passed), salt: random() };
+            (factor, charged, judge_recovery(passed, charged, verdict).map(|signed_in| Judged { signed_in, used }))
+        }
+        _ => return Ok(Err(Failure { locks: None })),
+    };
+    Ok(judged.map_err(|Refused| Failure { locks: (charged == Charged::Last).then_some(factor) }))
+}
+
+/// The session that is opened if everything holds; whose and what for is filled in from the judgement.
+pub(super) struct Opening {
+    pub(super) key: Thumbprint,
+    pub(super) source: Source,
+    pub(super) token: Digest,
+    pub(super) at: Timestamp,
+}
+
+fn new_session(key: Thumbprint, source: Source, token: &Token, at: Timestamp) -> Opening {
+    Opening { key, source, token: token.stored(Purpose::Session), at }
+}
+
+impl Opening {
+    pub(super) fn of(self, signed_in: &SignedIn) -> NewSession {
+        NewSession {
+            id: SessionId::new(self.at, random()),
+            user: signed_in.user,
+            token: self.token,
+            key: *self.key.as_bytes(),
+            stage: signed_in.stage,
+            method: signed_in.method,
+            step_up: signed_in.step_up,
+            address: self.source.address,
+            user_agent: self.source.user_agent,
+            at: self.at,
+            salt: random(),
+        }
+    }
+}
+
+/// Opens the session and uses up code or step. One that was used in the meantime is a failure like every other.
+async fn open(
+    app: &App,
+    charged: &ChargedPassword,
+    judged: Result<Judged, Failure>,
+    opening: Opening,
+) -> Result<Result<SessionId, Failure>, Refusal> {
+    let (judged, account) = match (judged, &charged.account) {
+        (Ok(judged), Some(account)) => (judged, account),
+        (Err(failure), _) => return Ok(Err(failure)),
+        (Ok(_), None) => return Ok(Err(Failure { locks: None })),
+    };
+    let session = opening.of(&judged.signed_in);
+    let id = session.id;
+    let change = OpenSession { tenant: account.tenant, signed_in: judged.signed_in, used: judged.used, subject: charged.subject, session };
+    match app.store.commit(change).await {
+        Ok(()) => Ok(Ok(id)),
+        Err(StoreError::Conflict) => Ok(Err(Failure { locks: None })),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn record(app: &App, charged: &ChargedPassword, failure: Failure, at: Timestamp) -> Result<(), Refusal> {
+    let account = charged.account.as_ref().map(|facts| (facts.tenant, facts.account.user));
+    app.store.reserve(RecordFailure { account, locks: failure.locks, at, salts: [random(), random()] }).await.map_err(Refusal::from)
+}
+
+/// Raises the cost of an older hash now that the password is at hand. It can wait for the next time if it fails.
+async fn rehash(app: &App, place: &Place, password: &Password, charged: &ChargedPassword) {
+    let Some(account) = charged.account.as_ref().filter(|facts| is_outdated(&facts.password)) else { return };
+    let Ok(new) = place.hash(password).await else { return };
+    let change = Rehash { user: account.account.user, old: account.password.clone(), new };
+    if let Err(error) = app.store.reserve(change).await {
+        tracing::warn!(%error, "a password was not hashed anew");
+    }
+}
+
+/// Ends this session.
+pub async fn sign_out(State(app): State<App>, Allowed(permit): Allowed<SignOut>) -> Result<WithCookie<StatusCode>, Refusal> {
+    let actor = permit.actor();
+    let (tenant, user, session) = (actor.tenant, actor.user, actor.session);
+    app.store.commit(EndSession { tenant, user, session, reason: EndReason::SignedOut, at: app.clock.now(), salt: random() }).await?;
+    app.accounts.tell_ended(session);
+    Ok(([(header::SET_COOKIE, cookie::clear())], StatusCode::NO_CONTENT))
+}
