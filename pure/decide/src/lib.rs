@@ -6,3 +6,4 @@ pub mod accounts;
 pub mod actions;
 pub mod enrolment;
 pub mod policy;
+pub mod scripts;

@@ -8,6 +8,10 @@ pub const EMAIL_BYTES: usize = 254;
 pub const TAG_BYTES: usize = 40;
 /// Most labels on one device.
 pub const TAGS_PER_DEVICE: usize = 32;
+/// Most customers of one tenant.
+pub const CUSTOMERS: usize = 10_000;
+/// Most sites of one tenant.
+pub const SITES: usize = 20_000;
 
 /// Longest password, in bytes of UTF-8. NIST SP 800-63B-4 asks for at least 64 characters.
 pub const PASSWORD_BYTES: usize = 1024;
@@ -39,6 +43,8 @@ pub const SESSIONS_PER_USER: usize = 20;
 pub const CLASS1_DEVICES_PER_HOUR: usize = 5;
 /// Distinct devices in a rolling hour that one person may touch as class 2.
 pub const CLASS2_DEVICES_PER_HOUR: usize = 25;
+/// An account younger than this is nobody's second person.
+pub const NEW_PERSON_SECS: i64 = 7 * 24 * 60 * 60;
 /// The rolling hour of the sums.
 pub const SUM_WINDOW_SECS: i64 = 60 * 60;
 
@@ -46,6 +52,14 @@ pub const SUM_WINDOW_SECS: i64 = 60 * 60;
 pub const HTTP_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// Most items of one page of a list.
 pub const PAGE_ITEMS: u32 = 1000;
+/// Items of one page where nothing is said.
+pub const PAGE_ITEMS_DEFAULT: u32 = 100;
+/// Longest text to search for, in characters.
+pub const SEARCH_CHARS: usize = 200;
+/// Most output in one answer, in bytes.
+pub const OUTPUT_PAGE_BYTES: usize = 256 * 1024;
+/// Open event streams of one session.
+pub const EVENT_STREAMS_PER_SESSION: usize = 16;
 /// Most devices that one action names.
 pub const TARGETS: usize = 100_000;
 /// A DPoP proof is refused when its time differs by more than this.
@@ -53,6 +67,10 @@ pub const PROOF_SKEW_SECS: i64 = 60;
 
 /// Largest script text.
 pub const SCRIPT_BYTES: usize = 1024 * 1024;
+/// Most scripts in one tenant's library.
+pub const SCRIPTS: usize = 5_000;
+/// Longest description of a script, in characters.
+pub const DESCRIPTION_CHARS: usize = 2_000;
 /// Most arguments of a run.
 pub const ARGUMENTS: usize = 64;
 /// Longest argument, environment value or secret, in bytes.

@@ -1,8 +1,15 @@
 //! The operations: one file per area, each the only place that knows the SQL of its tables.
 
 pub mod accounts;
+pub mod customers;
+pub mod devices;
 pub mod enrolment;
 pub mod erasure;
 pub mod execute;
+pub mod installers;
+pub mod jobs;
+pub mod names;
 pub mod requests;
 pub mod runs;
+pub mod targets;
+pub mod scripts;
