@@ -11,7 +11,7 @@ use sallyport_api::Code;
 
 use crate::clock::random;
 use crate::error::Unfinished;
-use crate::{App, Refusal, console};
+use crate::{App, Refusal, accounts, console};
 
 /// Names the request, runs it, finishes refusals, sets the headers that every answer has.
 pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -49,6 +49,7 @@ fn headers(app: &App, response: &mut Response, id: &str) {
     if app.config.tls.is_some() || app.config.origin().starts_with("https:") {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
     }
+    headers.insert(HeaderName::from_static("dpop-nonce"), accounts::dpop_nonce(app));
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }

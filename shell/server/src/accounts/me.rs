@@ -64,7 +64,7 @@ pub struct NewRecoveryCodes {
     pub hashes: RecoveryHashes,
 }
 
-/// Makes ten codes for a user; they hold once [`store::RegenerateRecoveryCodes`] is committed.
+/// Makes ten codes for a user; they hold once the change that has their stored forms is committed.
 pub fn new_recovery_codes(app: &App, user: UserId) -> NewRecoveryCodes {
     let random: [[u8; recovery::CODE_BYTES]; limits::RECOVERY_CODES] = std::array::from_fn(|_| random());
     let codes = recovery::codes(&random);

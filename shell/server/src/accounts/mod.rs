@@ -9,6 +9,7 @@ mod cookie;
 mod hashing;
 mod live;
 pub mod me;
+pub mod nonce;
 mod proven;
 pub mod sessions;
 pub mod setup;

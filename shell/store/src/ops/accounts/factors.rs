@@ -108,32 +108,13 @@ impl Change for LockFactor {
 /// The stored forms of a user's new recovery codes.
 pub type RecoveryHashes = Vec<Digest>;
 
-pub(super) async fn replace_recovery_codes(tx: &mut Tx, user: UserId, hashes: &RecoveryHashes, at: Timestamp) -> Result<(), StoreError> {
+/// Puts new codes in place of all old ones, used or not, and unlocks recovery: old guesses say nothing of new codes.
+pub(crate) async fn replace_recovery_codes(tx: &mut Tx, user: UserId, hashes: &RecoveryHashes, at: Timestamp) -> Result<(), StoreError> {
     tx.execute("DELETE FROM recovery_codes WHERE user_id = $1", values![user]).await?;
     let rows: Vec<Vec<Value>> = hashes.iter().map(|hash| values![user, hash, at].to_vec()).collect();
-    tx.insert_rows("recovery_codes", &["user_id", "hash", "created"], &rows).await
-}
-
-/// Replaces all recovery codes: the old ones, used or not, are gone.
-pub struct RegenerateRecoveryCodes {
-    pub tenant: TenantId,
-    pub user: UserId,
-    pub hashes: RecoveryHashes,
-    pub at: Timestamp,
-    pub salt: [u8; 32],
-}
-
-impl Change for RegenerateRecoveryCodes {
-    type Out = ();
-
-    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        replace_recovery_codes(tx, self.user, &self.hashes, self.at).await?;
-        let reset = "UPDATE factors SET failures = 0, locked_at = NULL WHERE user_id = $1 AND kind = 'recovery'";
-        tx.execute(reset, values![self.user]).await?;
-        let payload = json!({ "codes": self.hashes.len() });
-        tx.append(self.tenant, Entry::new("recovery_codes.regenerated", Actor::User(self.user), self.at, self.salt, payload)).await?;
-        Ok(())
-    }
+    tx.insert_rows("recovery_codes", &["user_id", "hash", "created"], &rows).await?;
+    let reset = "UPDATE factors SET failures = 0, locked_at = NULL WHERE user_id = $1 AND kind = 'recovery'";
+    tx.execute(reset, values![user]).await.map(|_| ())
 }
 
 /// How many recovery codes a user still has.

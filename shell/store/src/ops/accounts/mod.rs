@@ -16,8 +16,9 @@ use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId};
 
 use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
 
+pub(crate) use factors::replace_recovery_codes;
 pub use factors::{
-    ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, RegenerateRecoveryCodes, factors, recovery_codes_left,
+    ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, factors, recovery_codes_left,
     use_recovery_code, use_totp_step,
 };
 pub use sessions::{
