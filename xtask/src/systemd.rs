@@ -81,10 +81,10 @@ fn cases(root: &Root) -> Result<Vec<Case>> {
 
 /// What is shown, in order; each is a shell script inside the container that fails when it does not hold.
 const STEPS: [(&str, &str); 6] = [
-    ("the agent installs itself as a service", "/usr/local/bin/sallyport-agent install"),
+    ("the agent installs itself as a service", "/opt/sallyport-agent install"),
     ("the unit is active and enabled", "systemctl is-active sallyport-agent && systemctl is-enabled sallyport-agent"),
     ("status names the state of the agent", "sallyport-agent status | grep -i -e enrol -e state"),
-    ("the unit is killed and comes back", "systemctl kill -s KILL sallyport-agent && sleep 8 && systemctl is-active sallyport-agent"),
+    ("the unit is killed and comes back", "systemctl kill -s KILL sallyport-agent && sleep 3 && systemctl is-active sallyport-agent"),
     ("the unit is hardened", "systemd-analyze security --no-pager sallyport-agent"),
     ("uninstalling leaves no unit behind", "sallyport-agent uninstall && ! systemctl cat sallyport-agent"),
 ];
@@ -180,7 +180,7 @@ fn fresh_copy(root: &Root, template: &Path, folder: &Path) -> Result<()> {
     remove(folder)?;
     let (from, to) = (template.display().to_string(), folder.display().to_string());
     process::text(process::command(root.path(), "cp", &["--archive", "--reflink=auto", &from, &to]))?;
-    let agent = folder.join("usr/local/bin/sallyport-agent");
+    let agent = folder.join("opt/sallyport-agent");
     fs::copy(root.binary("sallyport-agent"), &agent).with_context(|| format!("cannot copy the agent to {}", agent.display()))?;
     Ok(())
 }

@@ -24,7 +24,6 @@ const SNAPSHOTS: [Snapshot; 5] = [
 ];
 
 const AGENT: &str = "docs/snapshots/agent-deps.txt";
-const EXEMPT: &str = "docs/snapshots/audit-exempt.txt";
 
 /// What a machine that is not ours never runs, whatever the snapshot says.
 const NEVER_ON_AGENTS: [&str; 8] = ["sqlx", "rusqlite", "libsqlite3-sys", "axum", "argon2", "ureq", "reqwest", "openssl-sys"];
@@ -34,7 +33,6 @@ pub(crate) fn run(root: &Root, mode: Snapshots) -> Result<Findings> {
     let dependencies = agent_dependencies(root)?;
     never_on_agents(&dependencies, &mut findings);
     keep(root, AGENT, &dependencies, mode, &mut findings)?;
-    keep(root, EXEMPT, &audit_exempt(root)?, mode, &mut findings)?;
     process::text(process::cargo(root.path(), &["build", "--quiet", "--package", "sallyport"]))?;
     for snapshot in &SNAPSHOTS {
         let program = root.binary("sallyport").display().to_string();
@@ -97,32 +95,6 @@ fn name_and_version(line: &str) -> Option<String> {
     Some(format!("{} {}", words.next()?, words.next()?.trim_start_matches('v')))
 }
 
-/// Every change of the database that leaves no audit entry, with the reason that its source gives.
-fn audit_exempt(root: &Root) -> Result<String> {
-    let mut lines = Vec::new();
-    for file in root.files()?.iter().filter(|file| file.starts_with("shell/") && file.contains("/src/") && file.ends_with(".rs")) {
-        lines.extend(exemptions(&root.read(file)?));
-    }
-    lines.sort();
-    Ok(lines.join("\n") + "\n")
-}
-
-/// `ChangeName: why`, of each `impl Change for ChangeName` that says `Audit::Exempt("why")`.
-fn exemptions(text: &str) -> Vec<String> {
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    let mut change = "";
-    let mut found = Vec::new();
-    for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
-        if let Some((_, name)) = line.split_once("Change for ") {
-            change = name.trim_end_matches([' ', '{']);
-        }
-        if let Some((reason, _)) = line.split_once("= Audit::Exempt(\"").and_then(|(_, rest)| rest.split_once('"')) {
-            found.push(format!("{change}: {reason}"));
-        }
-    }
-    found
-}
-
 fn never_on_agents(dependencies: &str, findings: &mut Findings) {
     let names: Vec<&str> = dependencies.lines().filter_map(|line| line.split(' ').next()).collect();
     for name in NEVER_ON_AGENTS.iter().filter(|name| names.contains(name)) {
@@ -138,12 +110,6 @@ mod tests {
     fn a_tree_line_becomes_name_and_version() {
         assert_eq!(name_and_version("sallyport-os v0.1.0 (/somewhere/shell/os) (*)").as_deref(), Some("sallyport-os 0.1.0"));
         assert_eq!(name_and_version(""), None);
-    }
-
-    #[test]
-    fn exemptions_are_named_with_their_reason() {
-        let text = "/// const AUDIT: Audit = Audit::Exempt(\"doc\");\nimpl Change for Touch {\n    const AUDIT: Audit = Audit::Exempt(\"presence\");\n}\nimpl Change for Rename {}\n";
-        assert_eq!(exemptions(text), ["Touch: presence"]);
     }
 
     #[test]
