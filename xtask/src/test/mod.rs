@@ -4,6 +4,7 @@ mod checks;
 mod console;
 mod junit;
 mod rust;
+mod verifier;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -72,6 +73,7 @@ fn stages(root: &Root, filter: Option<&str>) -> Vec<Case> {
     cases.extend(stage("rust, build", || rust::build(root).map(|()| Vec::new())));
     cases.extend(stage("rust", || rust::run(root, filter)));
     cases.extend(stage("rust, documentation", || rust::documentation(root, filter)));
+    cases.extend(stage("grants, verified in Python", || verifier::run(root, filter)));
     cases.extend(stage("browser", || console::browser(root, filter)));
     cases.extend(stage("check", || Ok(check::as_stage(root, filter))));
     cases.extend(stage("systemd", || systemd::as_stage(root, filter)));
