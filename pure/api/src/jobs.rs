@@ -35,7 +35,7 @@ pub struct NewJob {
 }
 
 /// A named value.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
     /// `[A-Za-z_][A-Za-z0-9_]*`.

@@ -4,7 +4,7 @@ use sallyport_model::{DeviceId, Digest, GrantId, JobId, RequestId, Timestamp, Us
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{CreatedInstaller, Job, Parameter, RecoveryCodes};
+use crate::{CreatedInstaller, RecoveryCodes, Variable};
 
 /// Where an authorization request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -120,7 +120,7 @@ pub struct RunScriptDetails {
     /// Arguments, in order.
     pub arguments: Vec<String>,
     /// Environment variables.
-    pub environment: Vec<Parameter>,
+    pub environment: Vec<Variable>,
     /// Names of secret variables.
     pub secrets: Vec<String>,
     /// Ends the run after this.
@@ -190,15 +190,13 @@ pub struct CreateInstallerDetails {
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "built once per executed action and serialised at once")]
 pub enum ActionResult {
-    /// The job that began.
-    Job(Job),
     /// The installer, with its file.
     Installer(CreatedInstaller),
     /// The devices that changed.
     Devices(ChangedDevices),
     /// The new codes.
     RecoveryCodes(RecoveryCodes),
-    /// What is left to tell later: secrets are not shown twice.
+    /// The job that began, or what is left to tell later: secrets are not shown twice.
     Done(Done),
 }
 

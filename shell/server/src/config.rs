@@ -31,6 +31,8 @@ pub struct Raw {
     pub log: Option<String>,
     /// The console's files, for development; absent means the embedded ones.
     pub console_dir: Option<PathBuf>,
+    /// A list of breached passwords beside the built-in one: SHA-1 hashes, sorted, as haveibeenpwned.com offers them.
+    pub breached_passwords: Option<PathBuf>,
 }
 
 /// A setting that cannot be used.
@@ -70,6 +72,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// Console files for development.
     pub console_dir: Option<PathBuf>,
+    /// The operator's list of breached passwords.
+    pub breached_passwords: Option<PathBuf>,
 }
 
 impl Raw {
@@ -99,6 +103,7 @@ impl Raw {
         self.log_format = text("LOG_FORMAT").or(self.log_format);
         self.log = text("LOG").or(self.log);
         self.console_dir = path("CONSOLE_DIR").or(self.console_dir);
+        self.breached_passwords = path("BREACHED_PASSWORDS").or(self.breached_passwords);
         self
     }
 
@@ -128,6 +133,7 @@ impl Raw {
             tls,
             metrics_listen: self.metrics_listen.as_deref().map(|text| address("metrics_listen", text)).transpose()?,
             console_dir: self.console_dir,
+            breached_passwords: self.breached_passwords,
         })
     }
 }
@@ -138,9 +144,9 @@ impl Config {
         &self.origin
     }
 
-    /// The address that a tenant's agents dial.
-    pub fn link_url(&self, tenant: sallyport_model::TenantId) -> String {
-        format!("{}/agent/link/{tenant}", self.origin.replacen("http", "ws", 1))
+    /// The address that agents dial.
+    pub fn link_url(&self) -> String {
+        format!("{}/agent/link", self.origin.replacen("http", "ws", 1))
     }
 }
 

@@ -13,11 +13,14 @@ mod front;
 mod guard;
 pub mod hub;
 pub mod keys;
+mod open;
 pub mod routes;
 mod serve;
+mod work;
 
 pub use app::{App, Parts};
 pub use error::Refusal;
 pub use extract::{Id, Json, Query};
 pub use guard::Allowed;
+pub use open::open;
 pub use serve::{Running, ServeError, start};

@@ -1,14 +1,16 @@
 //! The rows.
 
+use axum::handler::Handler;
 use sallyport_api as api;
 use sallyport_decide::policy;
+use utoipa::ToSchema;
 
 use super::route::{Access, Route, needs};
-use crate::{accounts, docs};
+use crate::{App, accounts, docs, work};
 
 /// Every route of the API.
 pub fn table() -> Vec<Route> {
-    [about(), signing_in(), oneself()].into_iter().flatten().collect()
+    [about(), signing_in(), oneself(), guarded()].into_iter().flatten().collect()
 }
 
 fn about() -> Vec<Route> {
@@ -58,4 +60,50 @@ fn oneself() -> Vec<Route> {
             .empty(204)
             .audit("session.ended"),
     ]
+}
+
+/// Guarded operations: each answers 202 with a frozen request, or 201 where an open window is all that it takes.
+fn guarded() -> Vec<Route> {
+    vec![
+        asks::<api::NewJob, _, _>("/v1/jobs", "Run a script on devices", needs::<policy::RunScripts>(), work::create_job)
+            .class("1-3")
+            .audit("request.created job.created"),
+        asks::<api::NewInstaller, _, _>("/v1/installers", "Make an installer", needs::<policy::ManageInstallers>(), work::create_installer)
+            .class("2")
+            .audit("request.created installer.created"),
+        asks::<api::Devices, _, _>("/v1/devices/approve", "Approve pending devices", needs::<policy::ApproveDevices>(), work::approve_devices)
+            .class("1")
+            .audit("request.created devices.approved"),
+        asks::<api::Devices, _, _>("/v1/devices/remove", "Stop managing devices", needs::<policy::RemoveDevices>(), work::remove_devices)
+            .class("2-3")
+            .audit("request.created devices.removed"),
+        Route::post(
+            "/v1/me/recovery-codes",
+            "Replace one's own recovery codes",
+            needs::<policy::RegenerateRecoveryCodes>(),
+            work::regenerate_recovery_codes,
+        )
+        .answers::<api::AuthorizationRequest>(202)
+        .class("2")
+        .audit("request.created recovery_codes.regenerated"),
+        Route::get("/v1/authorization-requests", "Requests that wait for proofs", needs::<policy::ReadRequests>(), work::list)
+            .answers::<api::Page<api::AuthorizationRequest>>(200),
+        Route::get("/v1/authorization-requests/{id}", "One request", needs::<policy::ReadRequests>(), work::show)
+            .answers::<api::AuthorizationRequest>(200),
+        Route::post("/v1/authorization-requests/{id}/proofs", "Prove a request", needs::<policy::ProveRequests>(), work::prove)
+            .takes::<api::NewProof>()
+            .answers::<api::AuthorizationRequest>(200)
+            .audit("request.proved factor.locked and what the action leaves"),
+        Route::post("/v1/authorization-requests/{id}/deny", "Deny a request", needs::<policy::ProveRequests>(), work::deny)
+            .empty(204)
+            .audit("request.denied"),
+        Route::post("/v1/jobs/{id}/cancel", "Cancel a job's runs", needs::<policy::CancelRuns>(), work::cancel_job)
+            .empty(204)
+            .audit("run.cancelled"),
+        Route::post("/v1/runs/{id}/cancel", "Cancel a run", needs::<policy::CancelRuns>(), work::cancel_run).empty(204).audit("run.cancelled"),
+    ]
+}
+
+fn asks<B: ToSchema, H: Handler<T, App>, T: 'static>(path: &'static str, about: &'static str, access: Access, handler: H) -> Route {
+    Route::post(path, about, access, handler).takes::<B>().answers::<api::AuthorizationRequest>(202).answers::<api::ActionResult>(201)
 }

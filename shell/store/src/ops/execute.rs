@@ -5,16 +5,19 @@ use sallyport_grant::body::{Body, GrantAction, GrantBody};
 use sallyport_grant::log::grant_leaf_data;
 use sallyport_grant::targets::TargetTree;
 use sallyport_grant::Envelope;
-use sallyport_model::{DeviceId, Digest, InstallerId, JobId, RequestId, RunId, TenantId, Timestamp};
+use sallyport_model::{DeviceId, Digest, GrantId, InstallerId, JobId, RequestId, RunId, TenantId, Timestamp};
 use serde_json::json;
 
-use super::requests::insert_proof;
+use super::accounts::RecoveryHashes;
+use super::requests::{UsedCode, insert_proof};
 use crate::{Actor, Change, Entry, StoreError, Tx, values};
 
 /// A released action with what its execution needs beside it: ids, keys' outputs, hashes.
 pub struct Execute {
     pub released: Released,
     pub part: Part,
+    /// The code that released it, where one did.
+    pub code: Option<UsedCode>,
     pub salt: [u8; 32],
 }
 
@@ -24,7 +27,7 @@ pub enum Part {
     CreateInstaller { installer: InstallerId, secret_hash: Digest },
     ApproveDevices,
     RemoveDevices,
-    RegenerateRecoveryCodes { hashes: Vec<[u8; 32]> },
+    RegenerateRecoveryCodes { hashes: RecoveryHashes },
 }
 
 /// A run's id for each device.
@@ -39,6 +42,7 @@ pub struct NewRun {
 pub struct Executed {
     pub log_index: u64,
     pub job: Option<JobId>,
+    pub grant: Option<GrantId>,
     pub devices: Vec<DeviceId>,
 }
 
@@ -70,6 +74,9 @@ impl Change for Execute {
     type Out = Executed;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Executed, StoreError> {
+        if let Some(code) = self.code {
+            code.use_up(tx, self.at()).await?;
+        }
         self.close(tx).await?;
         self.asker_still_stands(tx).await?;
         let (log_index, job) = match (&self.released.frozen().action, &self.part) {
@@ -90,7 +97,11 @@ impl Change for Execute {
         };
         tx.execute("UPDATE requests SET job = $2, log_index = $3 WHERE id = $1", values![self.request(), job, log_index]).await?;
         self.touch(tx).await?;
-        Ok(Executed { log_index, job, devices: self.released.frozen().action.targets().iter().map(|target| target.device).collect() })
+        let grant = match &self.released.frozen().action {
+            Action::RunScript(run) => Some(run.grant),
+            _ => None,
+        };
+        Ok(Executed { log_index, job, grant, devices: self.released.frozen().action.targets().iter().map(|target| target.device).collect() })
     }
 }
 
@@ -207,11 +218,9 @@ impl Execute {
         tx.append(self.tenant(), self.entry("devices.removed", named(targets))).await
     }
 
-    async fn recovery_codes(&self, tx: &mut Tx, hashes: &[[u8; 32]]) -> Result<u64, StoreError> {
+    async fn recovery_codes(&self, tx: &mut Tx, hashes: &RecoveryHashes) -> Result<u64, StoreError> {
         let user = self.released.frozen().asker.user;
-        tx.execute("DELETE FROM recovery_codes WHERE user_id = $1", values![user]).await?;
-        let rows: Vec<_> = hashes.iter().map(|hash| values![user, hash, self.at()].to_vec()).collect();
-        tx.insert_rows("recovery_codes", &["user_id", "hash", "created"], &rows).await?;
+        super::accounts::replace_recovery_codes(tx, user, hashes, self.at()).await?;
         tx.append(self.tenant(), self.entry("recovery_codes.regenerated", json!({ "user": user }))).await
     }
 

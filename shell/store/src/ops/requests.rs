@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use sallyport_decide::accounts::totp::Step;
 use sallyport_decide::actions::{Action, Frozen, Hour, Method, Proof, RequestState, Requirement};
 use sallyport_decide::policy::{self, Role, Stage};
-use sallyport_model::{DeviceId, Digest, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits};
+use sallyport_model::{DeviceId, Digest, FactorId, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
+use super::accounts::use_totp_step;
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// Devices that a person's actions reached since `since`.
@@ -206,13 +208,29 @@ pub struct AddProof {
     pub tenant: TenantId,
     pub request: RequestId,
     pub proof: Proof,
+    pub code: UsedCode,
     pub salt: [u8; 32],
+}
+
+/// The code that a proof was made with: used up in the transaction that counts it, for all routes together.
+#[derive(Debug, Clone, Copy)]
+pub struct UsedCode {
+    pub factor: FactorId,
+    pub step: Step,
+}
+
+impl UsedCode {
+    /// [`StoreError::Conflict`] where this code or a later one was used meanwhile.
+    pub(super) async fn use_up(self, tx: &mut Tx, at: Timestamp) -> Result<(), StoreError> {
+        use_totp_step(tx, self.factor, self.step, at).await
+    }
 }
 
 impl Change for AddProof {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        self.code.use_up(tx, self.proof.at).await?;
         still_open(tx, self.tenant, self.request, self.proof.at).await?;
         insert_proof(tx, self.request, &self.proof).await?;
         let payload = json!({ "request": self.request, "method": self.proof.method.as_str() });

@@ -1,0 +1,168 @@
+//! Asking for a guarded operation: it is frozen, and done at once only where an open step-up window is enough.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sallyport_api as api;
+use sallyport_api::Code;
+use sallyport_decide::actions::{Action, Classified, CreateInstaller, Eligible, Frozen, Hour, Method, Proof, Requirement, Target, classify, freeze};
+use sallyport_decide::enrolment::Network;
+use sallyport_decide::policy::{self, Actor};
+use sallyport_grant::KeyId;
+use sallyport_model::{DeviceId, GrantId, Name, RequestId, SiteId, Timestamp, limits};
+use sallyport_store::ops::requests::{Freeze, Frost, Sealed, StoredRequest, hour};
+use sallyport_store::ops::targets::{DeviceFacts, devices_by_id, eligible_others, site_place};
+
+use super::{execute, view};
+use crate::clock::random;
+use crate::events::Event;
+use crate::{Allowed, App, Json, Refusal};
+
+/// What a guarded operation stands on, apart from its own content.
+pub(super) struct Ground {
+    pub(super) hour: Hour,
+    pub(super) eligible: Eligible,
+    pub(super) now: Timestamp,
+}
+
+/// Loads what the class and the requirement are decided on.
+pub(super) async fn ground(app: &App, actor: &Actor) -> Result<Ground, Refusal> {
+    let now = app.clock.now();
+    let mut reader = app.store.read().await?;
+    Ok(Ground {
+        hour: hour(&mut reader, actor.tenant, actor.user, now.plus_secs(-limits::SUM_WINDOW_SECS)).await?,
+        eligible: Eligible { others: eligible_others(&mut reader, actor.tenant, actor.user, now.plus_secs(-limits::NEW_PERSON_SECS)).await? },
+        now,
+    })
+}
+
+/// What is frozen together with an action.
+#[derive(Default)]
+pub(super) struct Extra {
+    pub(super) grant: Option<GrantId>,
+    pub(super) secrets: Vec<Sealed>,
+}
+
+/// Freezes an action; executes it where the asker's open window is all that it takes.
+pub(super) async fn ask(app: &App, actor: &Actor, action: Action, classified: Classified, ground: Ground, extra: Extra) -> Result<Response, Refusal> {
+    let id = RequestId::new(ground.now, random());
+    let frozen = freeze(id, actor, action, classified, ground.eligible, ground.now);
+    let change = Freeze { frozen: frozen.clone(), grant: extra.grant, secrets: extra.secrets, salt: random() };
+    if app.store.commit(change).await? == Frost::TooMany {
+        return Err(Code::TooManyRequests.into());
+    }
+    tell(app, actor, &frozen, "open");
+    if frozen.requirement == Requirement::StepUp && actor.step_up_until.is_some_and(|until| ground.now < until) {
+        let proof = Proof { user: actor.user, email: actor.email.clone(), method: Method::StepUp, at: ground.now };
+        let result = execute::release_and_execute(app, frozen, vec![proof]).await?;
+        return Ok((StatusCode::CREATED, Json(result)).into_response());
+    }
+    let stored = StoredRequest { frozen, state: sallyport_decide::actions::RequestState::Open, proofs: Vec::new(), grant: extra.grant, job: None, log_index: None };
+    let body = view::request(app, &stored, actor).await?;
+    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    let location = HeaderValue::from_str(&format!("/v1/authorization-requests/{id}")).expect("an id is ASCII");
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}
+
+pub(super) fn tell(app: &App, actor: &Actor, frozen: &Frozen, state: &str) {
+    app.events.tell(actor.tenant, Event::Request { request: frozen.id.to_string(), state: state.to_owned() });
+}
+
+/// Reads ids of devices; each of them must be in the wanted state now.
+pub(super) async fn targets(app: &App, actor: &Actor, ids: &[String], wanted: &str) -> Result<Vec<DeviceFacts>, Refusal> {
+    if ids.is_empty() {
+        return Err(Refusal::from(Code::NothingToDo).at("devices"));
+    }
+    if ids.len() > limits::TARGETS {
+        return Err(Refusal::field("devices", format!("at most {} at once", limits::TARGETS)));
+    }
+    let mut ids: Vec<DeviceId> =
+        ids.iter().map(|id| id.parse()).collect::<Result<_, _>>().map_err(|error| Refusal::field("devices", error))?;
+    ids.sort_unstable();
+    ids.dedup();
+    let facts = devices_by_id(&mut app.store.read().await?, actor.tenant, &ids).await?;
+    if facts.len() != ids.len() {
+        return Err(Refusal::field("devices", "one of them does not exist"));
+    }
+    match facts.iter().find(|facts| facts.state != wanted && (wanted != "any" || facts.state == "removed")) {
+        Some(other) => Err(Refusal::field("devices", format!("{} is {}", other.name, other.state))),
+        None => Ok(facts),
+    }
+}
+
+pub(super) fn target(facts: &DeviceFacts) -> Target {
+    Target { device: facts.device, name: facts.name.clone(), thumbprint: KeyId(facts.thumbprint) }
+}
+
+/// Asks for the approval of pending devices.
+pub async fn approve_devices(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::ApproveDevices>,
+    Json(body): Json<api::Devices>,
+) -> Result<Response, Refusal> {
+    let facts = targets(&app, permit.actor(), &body.devices, "pending").await?;
+    let action = Action::ApproveDevices(facts.iter().map(target).collect());
+    let ground = ground(&app, permit.actor()).await?;
+    let classified = classify(&action, &ground.hour);
+    ask(&app, permit.actor(), action, classified, ground, Extra::default()).await
+}
+
+/// Asks for the removal of devices.
+pub async fn remove_devices(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::RemoveDevices>,
+    Json(body): Json<api::Devices>,
+) -> Result<Response, Refusal> {
+    let facts = targets(&app, permit.actor(), &body.devices, "any").await?;
+    let action = Action::RemoveDevices(facts.iter().map(target).collect());
+    let ground = ground(&app, permit.actor()).await?;
+    let classified = classify(&action, &ground.hour);
+    ask(&app, permit.actor(), action, classified, ground, Extra::default()).await
+}
+
+/// Asks for an installer.
+pub async fn create_installer(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::ManageInstallers>,
+    Json(body): Json<api::NewInstaller>,
+) -> Result<Response, Refusal> {
+    let actor = permit.actor();
+    let ground = ground(&app, actor).await?;
+    let action = Action::CreateInstaller(wanted_installer(&app, actor, body, ground.now).await?);
+    let classified = classify(&action, &ground.hour);
+    ask(&app, actor, action, classified, ground, Extra::default()).await
+}
+
+async fn wanted_installer(app: &App, actor: &Actor, body: api::NewInstaller, now: Timestamp) -> Result<CreateInstaller, Refusal> {
+    if body.platform != "linux" {
+        return Err(Refusal::field("platform", "must be linux"));
+    }
+    if body.uses == 0 || body.uses > limits::INSTALLER_USES {
+        return Err(Refusal::field("uses", format!("must be 1 to {}", limits::INSTALLER_USES)));
+    }
+    let lifetime = i64::from(body.lifetime_secs);
+    if lifetime == 0 || lifetime > limits::INSTALLER_LIFETIME_SECS {
+        return Err(Refusal::field("lifetime_secs", format!("must be 1 to {}", limits::INSTALLER_LIFETIME_SECS)));
+    }
+    let network = body.network.filter(|text| !text.trim().is_empty());
+    let network = network.map(|text| text.trim().parse::<Network>()).transpose().map_err(|error| Refusal::field("network", error))?;
+    let site: SiteId = body.site.parse().map_err(|error| Refusal::field("site", error))?;
+    let place = site_place(&mut app.store.read().await?, actor.tenant, site).await?.ok_or_else(|| Refusal::field("site", "does not exist"))?;
+    Ok(CreateInstaller {
+        label: Name::parse(&body.label).map_err(|error| Refusal::field("label", error))?.into_string(),
+        site,
+        place: format!("{} / {}", place.customer, place.site),
+        uses: body.uses,
+        expires: now.plus_secs(lifetime),
+        network: network.map(|network| network.to_string()),
+    })
+}
+
+/// Asks for new recovery codes of one's own.
+pub async fn regenerate_recovery_codes(State(app): State<App>, Allowed(permit): Allowed<policy::RegenerateRecoveryCodes>) -> Result<Response, Refusal> {
+    let ground = ground(&app, permit.actor()).await?;
+    let action = Action::RegenerateRecoveryCodes;
+    let classified = classify(&action, &ground.hour);
+    ask(&app, permit.actor(), action, classified, ground, Extra::default()).await
+}

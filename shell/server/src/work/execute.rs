@@ -1,0 +1,154 @@
+//! Executing what was released: ids, signatures and secrets are made here, everything else happens in one transaction.
+
+use sallyport_api as api;
+use sallyport_api::Code;
+use sallyport_decide::actions::{Action, Frozen, Missing, Proof, Released, RunScript, release};
+use sallyport_grant::body::{Body, EnrolmentBody, EnrolmentType, Platform, RootBody, ServerUrl, TokenSecret};
+use sallyport_grant::{AuthorityPin, Envelope, PayloadType, SignatureKind, TrustRoot, enrol, sha256};
+use sallyport_model::{InstallerId, JobId, Name, RunId, TenantId, Timestamp, UserId};
+use sallyport_store::ops::accounts::trust_root;
+use sallyport_store::ops::execute::{Execute, Executed, NewRun, Part};
+use sallyport_store::ops::requests::UsedCode;
+use sallyport_store::ops::targets::site_place;
+use sallyport_store::ops::installers;
+use sallyport_wire::DeviceState;
+
+use super::view;
+use crate::clock::random;
+use crate::events::Event;
+use crate::{App, Refusal, accounts, hub};
+
+/// Releases an action by its proofs and executes it.
+pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<Proof>) -> Result<api::ActionResult, Refusal> {
+    let now = app.clock.now();
+    let released = release(frozen, proofs, now).map_err(|missing| match missing {
+        Missing::Lapsed | Missing::Asker | Missing::Another => Refusal::from(Code::RequestClosed),
+    })?;
+    execute(app, released, None).await
+}
+
+/// Executes a released action, once: whoever comes second finds the request closed.
+pub(super) async fn execute(app: &App, released: Released, code: Option<UsedCode>) -> Result<api::ActionResult, Refusal> {
+    let tenant = released.frozen().asker.tenant;
+    let request = released.request();
+    let action = released.frozen().action.clone();
+    let user = released.frozen().asker.user;
+    let (part, keep) = prepare(app, tenant, user, &action)?;
+    let executed = app.store.commit(Execute { released, part, code, salt: random() }).await?;
+    app.events.tell(tenant, Event::Request { request: request.to_string(), state: "executed".to_owned() });
+    match keep {
+        Keep::Nothing => {}
+        Keep::Token(id, secret) => return created_installer(app, tenant, id, secret).await,
+        Keep::Codes(codes) => {
+            tracing::info!(%user, "recovery codes were replaced");
+            return Ok(api::ActionResult::RecoveryCodes(api::RecoveryCodes { recovery_codes: codes }));
+        }
+    }
+    finish(app, tenant, &action, executed).await
+}
+
+/// Secrets that are shown once and stored nowhere.
+enum Keep {
+    Nothing,
+    Token(InstallerId, [u8; 32]),
+    Codes(Vec<String>),
+}
+
+fn prepare(app: &App, tenant: TenantId, user: UserId, action: &Action) -> Result<(Part, Keep), Refusal> {
+    let now = app.clock.now();
+    Ok(match action {
+        Action::RunScript(run) => (run_script(app, tenant, run)?, Keep::Nothing),
+        Action::CreateInstaller(_) => {
+            let (installer, secret): (_, [u8; 32]) = (InstallerId::new(now, random()), random());
+            (Part::CreateInstaller { installer, secret_hash: sha256(&[&secret]) }, Keep::Token(installer, secret))
+        }
+        Action::ApproveDevices(_) => (Part::ApproveDevices, Keep::Nothing),
+        Action::RemoveDevices(_) => (Part::RemoveDevices, Keep::Nothing),
+        Action::RegenerateRecoveryCodes => {
+            let codes = accounts::me::new_recovery_codes(app, user);
+            (Part::RegenerateRecoveryCodes { hashes: codes.hashes }, Keep::Codes(codes.shown))
+        }
+    })
+}
+
+/// Attests with the server's key that the proofs were verified, over the very bytes that were frozen.
+fn run_script(app: &App, tenant: TenantId, run: &RunScript) -> Result<Part, Refusal> {
+    let now = app.clock.now();
+    let keys = app.keys.of(tenant).ok_or(Code::Internal)?;
+    let envelope = Envelope::signed(PayloadType::Grant, run.body.clone().into_bytes(), SignatureKind::Server, &keys.attestation);
+    let runs = run.targets.iter().map(|target| NewRun { run: RunId::new(now, random()), device: target.device }).collect();
+    Ok(Part::RunScript { job: JobId::new(now, random()), envelope, runs })
+}
+
+async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed) -> Result<api::ActionResult, Refusal> {
+    match action {
+        Action::RunScript(_) => {
+            let job = executed.job.ok_or(Code::Internal)?;
+            hub::deliver_job(app, tenant, job).await?;
+            app.events.tell(tenant, Event::Job { job: job.to_string() });
+            Ok(api::ActionResult::Done(api::Done { job: Some(job), grant: executed.grant, log_index: executed.log_index }))
+        }
+        Action::ApproveDevices(_) => {
+            app.hub.state_changed(&executed.devices, DeviceState::Approved);
+            Ok(changed(app, tenant, executed))
+        }
+        Action::RemoveDevices(_) => {
+            app.hub.state_changed(&executed.devices, DeviceState::Removed);
+            Ok(changed(app, tenant, executed))
+        }
+        Action::CreateInstaller(_) | Action::RegenerateRecoveryCodes => {
+            Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index }))
+        }
+    }
+}
+
+fn changed(app: &App, tenant: TenantId, executed: Executed) -> api::ActionResult {
+    for device in &executed.devices {
+        app.events.tell(tenant, Event::Device { device: device.to_string(), online: app.hub.is_online(*device) });
+    }
+    api::ActionResult::Devices(api::ChangedDevices { devices: executed.devices })
+}
+
+/// Writes and signs the enrolment file: the only place where the token's secret ever is, besides the machine it goes to.
+async fn created_installer(app: &App, tenant: TenantId, id: InstallerId, secret: [u8; 32]) -> Result<api::ActionResult, Refusal> {
+    let keys = app.keys.of(tenant).ok_or(Code::Internal)?;
+    let mut reader = app.store.read().await?;
+    let stored = installers::one(&mut reader, tenant, id).await?;
+    let place = site_place(&mut reader, tenant, stored.site).await?.ok_or(Code::Internal)?;
+    let root = trust_root(&mut reader, tenant).await?;
+    drop(reader);
+    let root = Envelope::parse(&root, PayloadType::Root).map_err(|_| Refusal::from(Code::Internal))?;
+    let pin = authority_pin(&root, app.clock.now())?;
+    let broken = |_| Refusal::from(Code::Internal);
+    let name = |text: &str| Name::parse(text).map_err(|_| Refusal::from(Code::Internal));
+    let file = EnrolmentBody {
+        r#type: EnrolmentType::V1,
+        tenant,
+        tenant_name: name(&place.tenant)?,
+        site: stored.site,
+        site_name: name(&place.site)?,
+        customer_name: name(&place.customer)?,
+        server: ServerUrl::parse(&app.config.link_url()).map_err(|_| Refusal::from(Code::Internal))?,
+        authority_pin: pin.0,
+        root,
+        token_id: id,
+        token_secret: TokenSecret::from_bytes(secret),
+        expires: stored.expires,
+        platform: Platform::Linux,
+        ca: None,
+    };
+    let file = enrol::sign(file, &keys.enrolment).map_err(broken)?;
+    let enrolment_file = String::from_utf8(file).map_err(|_| Refusal::from(Code::Internal))?;
+    let file_name = view::file_name(&stored.label);
+    Ok(api::ActionResult::Installer(api::CreatedInstaller { installer: view::installer(stored), file_name, enrolment_file }))
+}
+
+/// The pin of the authority that signed the root, after checking that it did.
+fn authority_pin(root: &Envelope, now: Timestamp) -> Result<AuthorityPin, Refusal> {
+    let body = RootBody::parse(root.payload()).map_err(|_| Refusal::from(Code::Internal))?;
+    let pin = AuthorityPin::of(body.threshold, &body.authority);
+    TrustRoot::verify_envelope(root, pin, now).map(|_| pin).map_err(|error| {
+        tracing::error!(%error, "the trust root cannot be used");
+        Refusal::from(Code::Internal)
+    })
+}

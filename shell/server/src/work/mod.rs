@@ -1,0 +1,12 @@
+//! Guarded operations over HTTP: asked for, frozen, proved, executed.
+
+mod ask;
+mod execute;
+mod jobs;
+mod requests;
+mod secrets;
+mod view;
+
+pub use ask::{approve_devices, create_installer, regenerate_recovery_codes, remove_devices};
+pub use jobs::{cancel_job, cancel_run, create as create_job};
+pub use requests::{deny, list, prove, show};

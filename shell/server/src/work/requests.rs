@@ -1,0 +1,91 @@
+//! Authorization requests as a resource: see, prove, deny.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use sallyport_api as api;
+use sallyport_api::Code;
+use sallyport_decide::actions::{Method, Missing, Proof, RequestState, release};
+use sallyport_decide::policy;
+use sallyport_model::RequestId;
+use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, UsedCode, open_requests, request};
+
+use super::{execute, view};
+use crate::clock::random;
+use crate::events::Event;
+use crate::{accounts, Allowed, App, Id, Json, Refusal};
+
+/// Most requests that are listed.
+const LISTED: u32 = 200;
+
+/// The requests that wait.
+pub async fn list(State(app): State<App>, Allowed(permit): Allowed<policy::ReadRequests>) -> Result<Json<api::Page<api::AuthorizationRequest>>, Refusal> {
+    let actor = permit.actor();
+    let open = open_requests(&mut app.store.read().await?, actor.tenant, app.clock.now(), LISTED).await?;
+    let mut items = Vec::with_capacity(open.len());
+    for request in &open {
+        items.push(view::request(&app, request, actor).await?);
+    }
+    Ok(Json(api::Page { total: Some(items.len() as u64), items, next: None }))
+}
+
+/// One request.
+pub async fn show(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::ReadRequests>,
+    Id(id): Id<RequestId>,
+) -> Result<Json<api::AuthorizationRequest>, Refusal> {
+    let stored = request(&mut app.store.read().await?, permit.actor().tenant, id).await?;
+    Ok(Json(view::request(&app, &stored, permit.actor()).await?))
+}
+
+/// One person's answer. Where it was the last one missing, the action is done before this returns.
+pub async fn prove(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::ProveRequests>,
+    Id(id): Id<RequestId>,
+    Json(body): Json<api::NewProof>,
+) -> Result<Json<api::AuthorizationRequest>, Refusal> {
+    let actor = permit.actor();
+    let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
+    if stored.state != RequestState::Open || app.clock.now() >= stored.frozen.expires {
+        return Err(Code::RequestClosed.into());
+    }
+    if !may_prove(&stored, actor) {
+        return Err(Refusal::from(Code::RoleRefused).because("Only the person who asked can prove this request."));
+    }
+    let code = accounts::prove_totp(&app, actor, &body.totp).await?;
+    let code = UsedCode { factor: code.factor, step: code.step };
+    let at = app.clock.now();
+    let proof = Proof { user: actor.user, email: actor.email.clone(), method: Method::Totp, at };
+    let mut proofs = stored.proofs.clone();
+    proofs.push(proof.clone());
+    match release(stored.frozen.clone(), proofs, at) {
+        Ok(released) => {
+            let result = execute::execute(&app, released, Some(code)).await?;
+            let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
+            let mut body = view::request(&app, &stored, actor).await?;
+            body.result = Some(result);
+            Ok(Json(body))
+        }
+        Err(Missing::Asker | Missing::Another) => {
+            app.store.commit(AddProof { tenant: actor.tenant, request: id, proof, code, salt: random() }).await?;
+            app.events.tell(actor.tenant, Event::Request { request: id.to_string(), state: "open".to_owned() });
+            let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
+            Ok(Json(view::request(&app, &stored, actor).await?))
+        }
+        Err(Missing::Lapsed) => Err(Code::RequestClosed.into()),
+    }
+}
+
+/// The asker proves their own; others prove what takes two people.
+fn may_prove(stored: &StoredRequest, actor: &policy::Actor) -> bool {
+    stored.frozen.asker.user == actor.user || stored.frozen.requirement.people() > 1
+}
+
+/// Says no: the request is over for everybody.
+pub async fn deny(State(app): State<App>, Allowed(permit): Allowed<policy::ProveRequests>, Id(id): Id<RequestId>) -> Result<StatusCode, Refusal> {
+    let actor = permit.actor();
+    app.store.commit(Deny { tenant: actor.tenant, request: id, by: actor.user, at: app.clock.now(), salt: random() }).await?;
+    app.events.tell(actor.tenant, Event::Request { request: id.to_string(), state: "denied".to_owned() });
+    Ok(StatusCode::NO_CONTENT)
+}
