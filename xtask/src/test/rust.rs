@@ -27,7 +27,7 @@ fn nextest(root: &Root, filter: Option<&str>) -> Result<Vec<Case>> {
         fs::remove_file(&report).with_context(|| format!("cannot remove {}", report.display()))?;
     }
     let mut command = process::cargo(root.path(), &["nextest", "run", "--workspace", "--profile", "ci", "--no-tests", "pass"]);
-    command.args(filter);
+    command.args(filter).env("SALLYPORT_BIN_DIR", root.target().join("debug"));
     let succeeded = process::succeeds(command)?;
     let mut cases = fs::read_to_string(&report).map(|text| junit::cases(&text)).unwrap_or_default();
     if !succeeded && cases.iter().all(|case| case.outcome == Outcome::Passed) {
