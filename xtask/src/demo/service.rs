@@ -103,7 +103,77 @@ pub(crate) fn answers(port: u16, path: &str) -> bool {
     let second = Duration::from_secs(1);
     let Ok(mut stream) = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), second) else { return false };
     let timeouts = stream.set_read_timeout(Some(second)).and_then(|()| stream.set_write_timeout(Some(second)));
-    let asked = timeouts.and_then(|()| write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"));
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
+    let asked = timeouts.and_then(|()| stream.write_all(request.as_bytes()));
     let mut head = [0; 12];
     asked.and_then(|()| stream.read_exact(&mut head)).is_ok() && &head[9..] == b"200"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("sallyport-xtask-{}-{name}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_service_is_stopped_and_leaves_no_pid_file() {
+        let dir = folder("stop");
+        let mut service = Service::start("server", Path::new("/bin/sleep"), &["60"], &dir).unwrap();
+        assert_eq!(service.ended().unwrap(), None);
+        service.stop();
+        assert!(service.ended().unwrap().is_some());
+        assert!(!dir.join("server.pid").exists());
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_service_that_ends_by_itself_says_why() {
+        let dir = folder("end");
+        let mut service = Service::start("agent", Path::new("/bin/sh"), &["-c", "echo the port is taken >&2; exit 3"], &dir).unwrap();
+        let end = loop {
+            if let Some(end) = service.ended().unwrap() {
+                break end;
+            }
+        };
+        assert!(end.contains("the port is taken") && end.contains('3'), "{end}");
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_pid_that_belongs_to_somebody_else_is_left_alone() {
+        let dir = folder("pid");
+        let mut other = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        fs::write(dir.join("server.pid"), other.id().to_string()).unwrap();
+        stop_left_over(&dir).unwrap();
+        assert_eq!(other.try_wait().unwrap(), None);
+        assert!(!dir.join("server.pid").exists());
+        other.kill().unwrap();
+        other.wait().unwrap();
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn only_a_200_is_an_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || {
+            for status in ["503 Service Unavailable", "200 OK"] {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 1024];
+                let read = stream.read(&mut request).unwrap();
+                assert!(request[..read].starts_with(b"GET /readyz HTTP/1.1\r\n"));
+                write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").unwrap();
+            }
+        });
+        assert!(!answers(port, "/readyz"));
+        assert!(answers(port, "/readyz"));
+        server.join().unwrap();
+        assert!(!answers(port, "/readyz"), "nobody listens any more");
+    }
 }
