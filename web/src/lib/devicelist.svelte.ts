@@ -1,0 +1,128 @@
+/** A list of up to many thousand devices: pages are fetched as far as one scrolls, live changes come in by the batch. */
+
+import type { Query } from '$lib/api/client';
+import { asProblem, type Problem } from '$lib/api/problem';
+import * as api from '$lib/api/routes';
+import type { Device, DeviceCounts } from '$lib/api/types';
+
+const FIRST_PAGE = 200;
+const LATER_PAGE = 1000;
+
+export interface DeviceNote {
+  device: string;
+  online: boolean;
+}
+
+export class DeviceList {
+  items = $state.raw<Device[]>([]);
+  total = $state(0);
+  counts = $state.raw<DeviceCounts>();
+  problem = $state.raw<Problem>();
+  loaded = $state(false);
+  #query: Query = {};
+  #next: string | undefined;
+  #turn = 0;
+  #more: Promise<void> | undefined;
+  readonly #places = new Map<string, number>();
+  readonly #notes = new Map<string, boolean>();
+
+  /** Starts over with another filter; rows of the old one stay until the new ones are there. */
+  async load(query: Query): Promise<void> {
+    const turn = ++this.#turn;
+    this.#query = query;
+    this.#more = undefined;
+    try {
+      const page = await api.devices({ ...query, limit: FIRST_PAGE });
+      if (turn !== this.#turn) return;
+      this.#places.clear();
+      this.items = [];
+      this.#append(page.items);
+      this.#next = page.next ?? undefined;
+      this.total = page.total;
+      this.counts = page.counts;
+      this.problem = undefined;
+    } catch (error) {
+      if (turn === this.#turn) this.problem = asProblem(error);
+    } finally {
+      if (turn === this.#turn) this.loaded = true;
+    }
+  }
+
+  /** Loads again what is shown now, without emptying it. */
+  async refresh(): Promise<void> {
+    const turn = ++this.#turn;
+    this.#more = undefined;
+    const limit = Math.min(LATER_PAGE, Math.max(FIRST_PAGE, this.items.length));
+    const page = await api.devices({ ...this.#query, limit }, true).catch(() => undefined);
+    if (!page || turn !== this.#turn) return;
+    const rest = this.items.slice(page.items.length);
+    this.#places.clear();
+    this.items = [];
+    this.#append(page.items);
+    this.#next = page.next ?? undefined;
+    if (rest.length > 0 && page.next) void this.reach(page.items.length + rest.length);
+    this.total = page.total;
+    this.counts = page.counts;
+  }
+
+  #append(devices: Device[]): void {
+    const fresh = devices.filter((device) => !this.#places.has(device.id));
+    fresh.forEach((device, at) => this.#places.set(device.id, this.items.length + at));
+    this.items = [...this.items, ...fresh];
+  }
+
+  /** Sees to it that the first `count` rows are there. */
+  async reach(count: number): Promise<void> {
+    while (this.items.length < Math.min(count, this.total) && this.#next) {
+      this.#more ??= this.#page().finally(() => (this.#more = undefined));
+      await this.#more;
+      if (this.problem) return;
+    }
+  }
+
+  async #page(): Promise<void> {
+    const turn = this.#turn;
+    try {
+      const page = await api.devices({ ...this.#query, limit: LATER_PAGE, cursor: this.#next });
+      if (turn !== this.#turn) return;
+      this.#append(page.items);
+      this.#next = page.next ?? undefined;
+    } catch (error) {
+      this.problem = asProblem(error);
+    }
+  }
+
+  /** Takes a live note; true where it names a device that is not in the list. */
+  note(note: DeviceNote): boolean {
+    this.#notes.set(note.device, note.online);
+    return !this.#places.has(note.device);
+  }
+
+  /** Puts all waiting notes into the rows at once. */
+  settle(): void {
+    if (this.#notes.size === 0) return;
+    const items = this.items.slice();
+    const now = new Date().toISOString();
+    for (const [id, online] of this.#notes) {
+      const place = this.#places.get(id);
+      const device = place === undefined ? undefined : items[place];
+      if (place === undefined || !device || device.online === online) continue;
+      items[place] = { ...device, online, last_seen: now };
+      this.#count(online ? 1 : -1);
+    }
+    this.#notes.clear();
+    this.items = items;
+  }
+
+  #count(by: number): void {
+    if (this.counts) this.counts = { ...this.counts, online: this.counts.online + by, offline: Math.max(0, this.counts.offline - by) };
+  }
+
+  replace(device: Device): void {
+    const place = this.#places.get(device.id);
+    if (place === undefined) return;
+    const items = this.items.slice();
+    items[place] = device;
+    this.items = items;
+  }
+}

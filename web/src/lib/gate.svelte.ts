@@ -1,0 +1,87 @@
+/** The authorization panel: one at a time, for whichever guarded action the server froze. */
+
+import { asProblem, type Problem } from '$lib/api/problem';
+import * as api from '$lib/api/routes';
+import type { ActionResult, AuthorizationRequest } from '$lib/api/types';
+
+/** Longer than this without an answer, and the panel opens with its bones. */
+const PATIENCE_MS = 80;
+
+class Gate {
+  request = $state<AuthorizationRequest>();
+  freezing = $state(false);
+  wrong = $state<Problem>();
+  busy = $state(false);
+  #close: ((result: ActionResult | undefined) => void) | undefined;
+
+  get open(): boolean {
+    return this.freezing || this.request !== undefined;
+  }
+
+  /** Asks for a guarded action and sees it through. Undefined where it was closed, denied or lapsed. */
+  async through(asked: api.Guarded): Promise<ActionResult | undefined> {
+    const slow = setTimeout(() => (this.freezing = true), PATIENCE_MS);
+    try {
+      const { value } = await asked;
+      return 'requirement' in value ? await this.show(value) : value;
+    } finally {
+      clearTimeout(slow);
+      this.freezing = false;
+    }
+  }
+
+  show(request: AuthorizationRequest): Promise<ActionResult | undefined> {
+    this.#close?.(undefined);
+    this.request = request;
+    this.wrong = undefined;
+    this.freezing = false;
+    return new Promise((resolve) => (this.#close = resolve));
+  }
+
+  /** True where the code was accepted. */
+  async prove(totp: string): Promise<boolean> {
+    const id = this.request?.id;
+    return id !== undefined && this.#answer(() => api.prove(id, totp));
+  }
+
+  async deny(): Promise<boolean> {
+    const id = this.request?.id;
+    return id !== undefined && this.#answer(() => api.deny(id).then(() => api.request(id)));
+  }
+
+  async #answer(answer: () => Promise<AuthorizationRequest>): Promise<boolean> {
+    this.busy = true;
+    this.wrong = undefined;
+    try {
+      const request = await answer();
+      this.request = { ...request, result: request.result ?? this.request?.result ?? null };
+      return true;
+    } catch (error) {
+      this.wrong = asProblem(error);
+      return false;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** Takes in what others did to the request meanwhile. Never loses a result that was shown once. */
+  async refresh(): Promise<void> {
+    const shown = this.request;
+    if (!shown || shown.state !== 'open' || this.busy) return;
+    const fresh = await api.request(shown.id, true).catch(() => undefined);
+    if (fresh && this.request?.id === fresh.id && this.request.state === 'open' && !this.busy) this.request = fresh;
+  }
+
+  close(): void {
+    const done = this.request?.state === 'executed' ? (this.request.result ?? undefined) : undefined;
+    this.request = undefined;
+    this.wrong = undefined;
+    this.freezing = false;
+    this.#close?.(done);
+    this.#close = undefined;
+  }
+}
+
+export const gate = new Gate();
+
+export const isOpen = (request: AuthorizationRequest): boolean => request.state === 'open';

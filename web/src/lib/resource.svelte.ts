@@ -1,0 +1,44 @@
+/** Something loaded from the server: the value stays while it is loaded again, a fault stays where it happened. */
+
+import { asProblem, type Problem } from '$lib/api/problem';
+import { on } from './live.svelte';
+import { session } from './session.svelte';
+
+export class Resource<T> {
+  value = $state.raw<T>();
+  problem = $state.raw<Problem>();
+  loading = $state(false);
+  readonly #load: () => Promise<T>;
+  #turn = 0;
+
+  constructor(load: () => Promise<T>) {
+    this.#load = load;
+  }
+
+  reload = async (): Promise<void> => {
+    const turn = ++this.#turn;
+    const asked = this.#load();
+    this.loading = true;
+    try {
+      const value = await asked;
+      if (turn !== this.#turn) return;
+      this.value = value;
+      this.problem = undefined;
+    } catch (error) {
+      if (turn === this.#turn) this.problem = asProblem(error);
+    } finally {
+      if (turn === this.#turn) this.loading = false;
+    }
+  };
+}
+
+/** Loads when the component starts, when what `load` reads changes, after a sign-in in place, and after a break of the live stream. */
+export function resource<T>(load: () => Promise<T>): Resource<T> {
+  const made = new Resource(load);
+  $effect(() => {
+    void session.epoch;
+    void made.reload();
+    return on('resync', () => void made.reload());
+  });
+  return made;
+}

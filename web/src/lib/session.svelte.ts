@@ -1,0 +1,81 @@
+/** Who is signed in. A session that ended locks the page in place; nothing that was typed is lost. */
+
+import { whenSignedOut } from '$lib/api/client';
+import { Problem } from '$lib/api/problem';
+import * as api from '$lib/api/routes';
+import type { Me } from '$lib/api/types';
+
+export type SignedIn = 'unknown' | 'out' | 'codes' | 'in' | 'locked';
+
+const REFRESH_MS = 60_000;
+
+class Session {
+  me = $state<Me>();
+  state = $state<SignedIn>('unknown');
+  /** Grows with each sign-in in place, so that pages load again what they missed. */
+  epoch = $state(0);
+  /** Recovery codes of the set-up, shown until they are confirmed. Never stored. */
+  freshCodes = $state<string[]>();
+  failure = $state<Problem>();
+
+  start(): void {
+    whenSignedOut(() => this.lock());
+    void this.load();
+    setInterval(() => void this.refresh(), REFRESH_MS);
+  }
+
+  async load(): Promise<void> {
+    this.failure = undefined;
+    try {
+      this.#take(await api.me());
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) this.state = 'out';
+      else if (error instanceof Problem) this.failure = error;
+      else throw error;
+    }
+  }
+
+  #take(me: Me): void {
+    if (this.me && this.me.user !== me.user) {
+      // Somebody else signed in over a locked page: they must not see what was on it.
+      location.reload();
+      return;
+    }
+    this.me = me;
+    this.state = me.session.stage === 'codes' ? 'codes' : 'in';
+  }
+
+  /** Polling is no use of the session: it is marked so, and only reads how long the session lasts. */
+  async refresh(): Promise<void> {
+    if (this.state !== 'in' || document.hidden) return;
+    try {
+      this.#take(await api.me(true));
+    } catch {
+      // A lost session is noticed by the client; a lost connection is shown by the live mark.
+    }
+  }
+
+  async signIn(email: string, password: string, code: string): Promise<void> {
+    await api.signIn({ email, password, code });
+    await this.load();
+    this.epoch++;
+  }
+
+  lock(): void {
+    if (this.me && (this.state === 'in' || this.state === 'codes')) this.state = 'locked';
+    else if (this.state === 'unknown') this.state = 'out';
+  }
+
+  async signOut(): Promise<void> {
+    await api.signOut();
+    location.assign('/sign-in');
+  }
+
+  async confirmCodes(): Promise<void> {
+    await api.codesSaved();
+    this.freshCodes = undefined;
+    await this.load();
+  }
+}
+
+export const session = new Session();

@@ -1,0 +1,48 @@
+import type { IconName } from '$parts/icons';
+
+interface Kind {
+  icon: IconName;
+  tag: string;
+  bad?: boolean;
+}
+
+/** By the longest known beginning of an entry's kind. */
+const KINDS: Record<string, Kind> = {
+  'device.enrolment_refused': { icon: 'shieldx', tag: 'Refused', bad: true },
+  'device.quarantined': { icon: 'shieldalert', tag: 'Device', bad: true },
+  device: { icon: 'device', tag: 'Device' },
+  'factor.locked': { icon: 'lock', tag: 'Factor', bad: true },
+  factor: { icon: 'key', tag: 'Factor' },
+  recovery_code: { icon: 'key', tag: 'Recovery' },
+  installer: { icon: 'installer', tag: 'Installer' },
+  job: { icon: 'job', tag: 'Job' },
+  'run.refused': { icon: 'shieldx', tag: 'Refused', bad: true },
+  run: { icon: 'job', tag: 'Run' },
+  'request.refused': { icon: 'bad', tag: 'Wrong code', bad: true },
+  'request.denied': { icon: 'bad', tag: 'Denied' },
+  'request.proved': { icon: 'approve', tag: 'Proof' },
+  request: { icon: 'gate', tag: 'Request' },
+  script: { icon: 'script', tag: 'Script' },
+  'session.ended': { icon: 'out', tag: 'Session' },
+  session: { icon: 'shieldok', tag: 'Sign-in' },
+  'sign_in.failed': { icon: 'bad', tag: 'Summary', bad: true },
+  setup: { icon: 'shieldok', tag: 'Set-up' },
+  customer: { icon: 'customer', tag: 'Customer' },
+  site: { icon: 'place', tag: 'Site' },
+  log: { icon: 'audit', tag: 'Log' },
+};
+
+export function kindOf(kind: string): Kind {
+  const plain = kind.replace(/^(devices|scripts|recovery_codes)\b/, (word) => word.slice(0, -1));
+  return KINDS[plain] ?? KINDS[plain.split('.')[0] ?? ''] ?? { icon: 'audit', tag: plain.split('.')[0] ?? 'Entry' };
+}
+
+export const FILTER_KINDS = [
+  { value: 'job', word: 'Jobs' },
+  { value: 'request', word: 'Requests and proofs' },
+  { value: 'device', word: 'Devices' },
+  { value: 'script', word: 'Scripts' },
+  { value: 'session', word: 'Sessions' },
+  { value: 'sign_in', word: 'Failed sign-ins' },
+  { value: 'installer', word: 'Installers' },
+];

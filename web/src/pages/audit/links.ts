@@ -1,0 +1,13 @@
+/** Where an id of an audit sentence leads. */
+
+const PAGES: Record<string, string> = { dev: '/devices/', scr: '/scripts/', job: '/jobs/' };
+
+export function linkTo(id: string): string {
+  const kind = id.slice(0, 3);
+  if (PAGES[kind]) return PAGES[kind] + id;
+  if (kind === 'cus') return `/devices?customer=${id}`;
+  if (kind === 'sit') return `/devices?site=${id}`;
+  if (kind === 'ins') return '/installers';
+  if (kind === 'req') return '/approvals';
+  return `/audit?q=${encodeURIComponent(id)}`;
+}

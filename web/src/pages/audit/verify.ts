@@ -1,0 +1,42 @@
+/** Shows in this browser that an entry is under a signed checkpoint. */
+
+import * as api from '$lib/api/routes';
+import type { InclusionProof, Trust } from '$lib/api/types';
+import { readCheckpoint, signedBy } from '$lib/crypto/checkpoint';
+import { fromBase64, fromHex, hex } from '$lib/crypto/bytes';
+import { type PathStep, rootFrom, sidesOf } from '$lib/crypto/merkle';
+
+export interface Verdict {
+  /** The path leads from the entry to the checkpoint's root. */
+  included: boolean;
+  /** The checkpoint is signed by the log's key, as the trust root names it. */
+  signed: boolean;
+  steps: PathStep[];
+  size: number;
+  root: string;
+}
+
+function logKey(trust: Trust): { origin: string; key: string } {
+  const { payload } = JSON.parse(trust.root_envelope) as { payload: string };
+  return (JSON.parse(new TextDecoder().decode(fromBase64(payload))) as { log: { origin: string; key: string } }).log;
+}
+
+async function judge(proof: InclusionProof, trust: Trust): Promise<Verdict> {
+  const note = readCheckpoint(proof.checkpoint.note);
+  const path = proof.hashes.map(fromHex);
+  const root = await rootFrom(fromHex(proof.leaf), proof.index, note.size, path);
+  const log = logKey(trust);
+  const signed = note.origin === log.origin && (await signedBy(proof.checkpoint.note, log.origin, fromHex(log.key)));
+  return { included: hex(root) === hex(note.root), signed, steps: sidesOf(proof.index, note.size, path), size: note.size, root: hex(note.root) };
+}
+
+export async function verifyEntry(index: number): Promise<Verdict> {
+  const [proof, trust] = await Promise.all([api.auditProof(index), api.trust()]);
+  return judge(proof, trust);
+}
+
+/** The newest checkpoint's own signature. */
+export async function verifyCheckpoint(note: string): Promise<boolean> {
+  const log = logKey(await api.trust());
+  return readCheckpoint(note).origin === log.origin && signedBy(note, log.origin, fromHex(log.key));
+}

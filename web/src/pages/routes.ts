@@ -1,0 +1,54 @@
+/** The console's pages by path. */
+
+import type { Component } from 'svelte';
+import { matched, type Params } from '$lib/router.svelte';
+import Approvals from './Approvals.svelte';
+import Audit from './audit/Audit.svelte';
+import Device from './device/Device.svelte';
+import Devices from './devices/Devices.svelte';
+import Installers from './installers/Installers.svelte';
+import Job from './job/Job.svelte';
+import Jobs from './job/Jobs.svelte';
+import NotFound from './NotFound.svelte';
+import Profile from './profile/Profile.svelte';
+import Editor from './scripts/Editor.svelte';
+import Run from './run/Run.svelte';
+import Scripts from './scripts/Scripts.svelte';
+
+/** A page takes the path's parameters, or nothing. */
+type Page = Component<any>;
+
+interface Route {
+  pattern: string;
+  title: string;
+  page: Page;
+}
+
+const ROUTES: Route[] = [
+  { pattern: '/devices', title: 'Devices', page: Devices },
+  { pattern: '/devices/:id', title: 'Device', page: Device },
+  { pattern: '/scripts', title: 'Scripts', page: Scripts },
+  { pattern: '/scripts/:id', title: 'Script', page: Editor },
+  { pattern: '/run', title: 'Run a script', page: Run },
+  { pattern: '/jobs', title: 'Jobs', page: Jobs },
+  { pattern: '/jobs/:id', title: 'Job', page: Job },
+  { pattern: '/installers', title: 'Installers', page: Installers },
+  { pattern: '/approvals', title: 'Approvals', page: Approvals },
+  { pattern: '/audit', title: 'Audit', page: Audit },
+  { pattern: '/profile', title: 'Profile', page: Profile },
+];
+
+export interface Found {
+  pattern: string;
+  title: string;
+  page: Page;
+  params: Params;
+}
+
+export function pageFor(path: string): Found {
+  for (const route of ROUTES) {
+    const params = matched(route.pattern, path);
+    if (params) return { ...route, params };
+  }
+  return { pattern: '', title: 'Nothing here', page: NotFound, params: {} };
+}

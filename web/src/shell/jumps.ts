@@ -1,0 +1,21 @@
+import type { IconName } from '$parts/icons';
+
+/** Where the rail, the palette and the `g` keys lead. */
+export interface Jump {
+  key: string;
+  path: string;
+  word: string;
+  icon: IconName;
+  /** Left out on phones, which see, approve and end. */
+  wide?: boolean;
+}
+
+export const JUMPS: Jump[] = [
+  { key: 'd', path: '/devices', word: 'Devices', icon: 'device' },
+  { key: 's', path: '/scripts', word: 'Scripts', icon: 'script', wide: true },
+  { key: 'j', path: '/jobs', word: 'Jobs', icon: 'job' },
+  { key: 'a', path: '/approvals', word: 'Approvals', icon: 'approve' },
+  { key: 'i', path: '/installers', word: 'Installers', icon: 'installer', wide: true },
+  { key: 'u', path: '/audit', word: 'Audit', icon: 'audit' },
+  { key: 'p', path: '/profile', word: 'Profile', icon: 'user', wide: true },
+];
