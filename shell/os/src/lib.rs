@@ -18,6 +18,8 @@ pub use linux::machine;
 pub use linux::process::{Running, Stopper, find_program};
 #[cfg(target_os = "linux")]
 pub use linux::sealed::SealedFile;
+#[cfg(target_os = "linux")]
+pub use linux::sweep::end_marked;
 
 use std::path::Path;
 use std::time::Duration;

@@ -28,6 +28,12 @@ impl PrivateDir {
         }
     }
 
+    /// Puts a file into the directory of an agent that may be running, whole or not at all.
+    pub fn place(path: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+        private_dir(path)?;
+        put(path, name, bytes)
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -67,12 +73,7 @@ impl PrivateDir {
 
     /// Puts a whole file in place of the old one: afterwards there is the old or the new one, never a mixture.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let fresh = self.path.join(format!("{name}.new"));
-        let mut file = private_file().write(true).create(true).truncate(true).open(&fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, self.path.join(name))?;
-        self.sync_names()
+        put(&self.path, name, bytes)
     }
 
     /// Cuts a file to `len` bytes, durably.
@@ -99,6 +100,15 @@ impl PrivateDir {
         names.sort();
         Ok(names)
     }
+}
+
+fn put(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let fresh = dir.join(format!("{name}.new"));
+    let mut file = private_file().write(true).create(true).truncate(true).open(&fresh)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, dir.join(name))?;
+    File::open(dir)?.sync_all()
 }
 
 /// Files of the agent are nobody else's, whatever the process' mask says.

@@ -5,4 +5,4 @@ pub(crate) mod files;
 pub mod machine;
 pub(crate) mod process;
 pub(crate) mod sealed;
-mod sweep;
+pub(crate) mod sweep;

@@ -254,7 +254,7 @@ impl Running {
 
     fn kill_everything(&self) {
         self.signal_group(Signal::KILL);
-        sweep::kill_marked(self.leader, &self.mark);
+        sweep::kill_marked(Some(self.leader), &self.mark);
     }
 
     /// A group that is gone already is no error.

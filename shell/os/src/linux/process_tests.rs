@@ -102,7 +102,7 @@ fn a_daemon_with_a_session_of_its_own_outlives_a_run_that_finished() {
     let outcome = run("setsid sleep 300 >/dev/null 2>&1 & sleep 0.2; echo started", "daemon");
     assert_eq!(outcome.ending, Ending::Exited(0));
     assert_eq!(marked_processes("daemon"), 1);
-    sweep::kill_marked(Pid::INIT, "daemon");
+    sweep::end_marked("daemon");
     assert!(none_is_left("daemon"));
 }
 

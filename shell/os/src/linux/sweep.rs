@@ -7,15 +7,20 @@ use crate::RUN_VARIABLE;
 /// New processes can appear while the old ones are being killed; after so many rounds somebody forks on purpose.
 const ROUNDS: usize = 8;
 
-/// Kills all processes that are in the session `leader` began or carry the run's mark.
-pub(crate) fn kill_marked(leader: Pid, mark: &str) {
+/// Kills all processes that are in the session that `leader` began or carry the run's mark.
+pub(crate) fn kill_marked(leader: Option<Pid>, mark: &str) {
     let mark = format!("{RUN_VARIABLE}={mark}");
     for _ in 0..ROUNDS {
-        let killed = processes().filter(|pid| *pid != leader).filter(|pid| kill_if_member(*pid, leader, &mark)).count();
+        let killed = processes().filter(|pid| Some(*pid) != leader).filter(|pid| kill_if_member(*pid, leader, &mark)).count();
         if killed == 0 {
             return;
         }
     }
+}
+
+/// Kills what is left of a run whose first process is not known any more.
+pub fn end_marked(mark: &str) {
+    kill_marked(None, mark);
 }
 
 fn processes() -> impl Iterator<Item = Pid> {
@@ -24,7 +29,7 @@ fn processes() -> impl Iterator<Item = Pid> {
 }
 
 /// The handle is taken before the look, so that a process id that was given away again is not hit.
-fn kill_if_member(pid: Pid, leader: Pid, mark: &str) -> bool {
+fn kill_if_member(pid: Pid, leader: Option<Pid>, mark: &str) -> bool {
     let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty());
     if !is_member(pid, leader, mark) {
         return false;
@@ -35,14 +40,15 @@ fn kill_if_member(pid: Pid, leader: Pid, mark: &str) -> bool {
     }
 }
 
-fn is_member(pid: Pid, leader: Pid, mark: &str) -> bool {
+fn is_member(pid: Pid, leader: Option<Pid>, mark: &str) -> bool {
     let Ok(stat) = std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())) else { return false };
     let Some((state, session)) = state_and_session(&stat) else { return false };
     if state == b'Z' {
         return false;
     }
     let environment = std::fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default();
-    session == leader.as_raw_nonzero().get() || environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+    leader.is_some_and(|leader| session == leader.as_raw_nonzero().get())
+        || environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
 }
 
 /// proc(5): the name in parentheses may hold anything, so the fields are counted from the last one.

@@ -1,0 +1,61 @@
+//! `run`: one agent on the real machine, until a signal ends it.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use sallyport_agent_core::dial::TcpDialer;
+use sallyport_agent_core::inventory::MachineFacts;
+use sallyport_agent_core::ports::{Entropy, Ports, SystemClock, SystemEntropy};
+use sallyport_agent_core::runner::ScriptRunner;
+use sallyport_agent_core::{Agent, Config, PrivateDir, Timing};
+use tokio::signal::unix::{SignalKind, signal};
+
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub(crate) fn run(state: &Path) -> anyhow::Result<()> {
+    start_log();
+    let disk = PrivateDir::hold(state).map_err(|error| match error.kind() {
+        ErrorKind::ResourceBusy => anyhow!("another agent runs with {}; stop it first", state.display()),
+        ErrorKind::PermissionDenied => anyhow!("{} belongs to another account; use --state with a directory of your own", state.display()),
+        _ => anyhow!("cannot use {}: {error}", state.display()),
+    })?;
+    let agent = Agent::new(config()?, ports(disk)).context("the agent cannot start")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?;
+    tracing::info!(version = VERSION, state = %state.display(), device = %agent.identity().thumbprint(), "started");
+    runtime.block_on(async {
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        Box::pin(agent.run(stop)).await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SALLYPORT_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+fn config() -> anyhow::Result<Config> {
+    let random = SystemEntropy.random_32()?;
+    let [a, b, c, d, e, f, g, h, ..] = random;
+    Ok(Config { version: VERSION.to_owned(), seed: u64::from_le_bytes([a, b, c, d, e, f, g, h]), timing: Timing::default() })
+}
+
+fn ports(disk: PrivateDir) -> Ports {
+    Ports {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        disk: Arc::new(disk),
+        dial: Arc::new(TcpDialer::default()),
+        runs: Arc::new(ScriptRunner),
+        facts: Arc::new(MachineFacts { agent_version: VERSION.to_owned() }),
+    }
+}
