@@ -1,1 +1,40 @@
-fn main() {}
+//! `sallyport`: the server, its administration, and the operators' command line.
+
+mod dump;
+mod keep;
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+/// A self-hosted RMM in which a stolen password, session or token does not reach the fleet.
+#[derive(Parser)]
+#[command(name = "sallyport", version, propagate_version = true)]
+struct Sallyport {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    /// Copy a SQLite installation, running or not, into a folder.
+    Backup(keep::Backup),
+    /// Put a copy back into an empty data folder.
+    Restore(keep::Restore),
+    /// Print reviewed tables of this program: routes, roles, openapi, errors.
+    #[command(hide = true)]
+    Dump(dump::Dump),
+    #[command(flatten)]
+    Operator(sallyport_cli::Command),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Sallyport::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
+        Command::Dump(dump) => dump.run(),
+        Command::Operator(command) => command.run(),
+    }
+}

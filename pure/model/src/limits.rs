@@ -45,6 +45,8 @@ pub const CLASS1_DEVICES_PER_HOUR: usize = 5;
 pub const CLASS2_DEVICES_PER_HOUR: usize = 25;
 /// An account younger than this is nobody's second person.
 pub const NEW_PERSON_SECS: i64 = 7 * 24 * 60 * 60;
+/// How long is kept which devices a person reached.
+pub const TOUCHES_KEPT_SECS: i64 = 90 * 24 * 60 * 60;
 /// The rolling hour of the sums.
 pub const SUM_WINDOW_SECS: i64 = 60 * 60;
 
@@ -106,6 +108,8 @@ pub const SIGNATURE_BYTES: usize = 2 * 1024;
 pub const GRANT_SKEW_SECS: i64 = 120;
 /// Most people that one grant names as having proved a factor.
 pub const GRANT_PROOFS: usize = 16;
+/// Largest statement beside a server's signature on a grant, in bytes: all proofs with the longest addresses fit.
+pub const STATEMENT_BYTES: usize = 12 * 1024;
 /// Most authority keys of one tenant.
 pub const AUTHORITY_KEYS: usize = 16;
 /// Largest envelope of a trust root, signatures included.

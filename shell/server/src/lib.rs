@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod app;
+mod background;
 pub mod clock;
 pub mod config;
 mod console;
@@ -12,15 +13,19 @@ mod extract;
 mod front;
 mod guard;
 pub mod hub;
+pub mod keep;
 pub mod keys;
+mod observe;
 mod open;
 pub mod routes;
 mod serve;
 mod work;
 
 pub use app::{App, Parts};
+pub use docs::{print_errors, print_openapi, print_roles, print_unsigned_messages};
 pub use error::Refusal;
 pub use extract::{Id, Json, Query};
 pub use guard::Allowed;
+pub use observe::{files_and_agents, serve_metrics};
 pub use open::open;
 pub use serve::{Running, ServeError, start};

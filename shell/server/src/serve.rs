@@ -37,9 +37,18 @@ pub enum ServeError {
     /// The database cannot be used.
     #[error("the database cannot be used: {0}")]
     Store(#[from] StoreError),
+    /// The data folder cannot be made.
+    #[error("data_dir {0} cannot be used: {1}")]
+    Folder(std::path::PathBuf, std::io::Error),
+    /// The metrics cannot be served.
+    #[error("metrics_listen cannot be used: {0}")]
+    Metrics(String),
     /// A key cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The list of breached passwords cannot be used.
+    #[error("breached_passwords cannot be used: {0}")]
+    Breached(std::io::Error),
 }
 
 /// A server that serves.

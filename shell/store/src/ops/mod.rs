@@ -6,6 +6,7 @@ pub mod devices;
 pub mod enrolment;
 pub mod erasure;
 pub mod execute;
+pub mod housekeeping;
 pub mod installers;
 pub mod jobs;
 pub mod names;

@@ -1,0 +1,46 @@
+//! What the server does by itself: ends what waited too long, and keeps the gauges.
+
+use std::time::Duration;
+
+use sallyport_model::limits;
+use sallyport_store::StoreError;
+use sallyport_store::ops::housekeeping::{ForgetOldTouches, work_is_due};
+use sallyport_store::ops::requests::LapseRequests;
+use sallyport_store::ops::runs::ExpireRuns;
+
+use crate::App;
+use crate::clock::random;
+use crate::events::Event;
+
+const EVERY: Duration = Duration::from_secs(5);
+/// Rounds between two cleanings.
+const CLEAN_EVERY: u64 = 720;
+
+/// Runs until the process ends.
+pub(crate) async fn run(app: App) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for round in 0u64.. {
+        ticks.tick().await;
+        if let Err(error) = once(&app, round).await {
+            tracing::warn!(%error, "background work failed; it is tried again");
+        }
+    }
+}
+
+async fn once(app: &App, round: u64) -> Result<(), StoreError> {
+    let at = app.clock.now();
+    metrics::gauge!("sallyport_devices_online").set(app.hub.count() as f64);
+    // Reading first: an idle server writes nothing.
+    if work_is_due(&mut app.store.read().await?, at).await? {
+        app.store.commit(LapseRequests { at }).await?;
+        for (tenant, job) in app.store.commit(ExpireRuns { at, salt: random() }).await? {
+            app.events.tell(tenant, Event::Job { job: job.to_string() });
+        }
+    }
+    if round % CLEAN_EVERY == CLEAN_EVERY - 1 {
+        let before = at.plus_secs(-limits::TOUCHES_KEPT_SECS);
+        app.store.commit(ForgetOldTouches { before }).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! From checked settings to a running server.
+
+use std::sync::Arc;
+
+use sallyport_grant::checkpoint;
+use sallyport_grant::body::LogKey;
+use sallyport_grant::merkle::TreeHead;
+use sallyport_model::TenantId;
+use sallyport_store::{CheckpointSigner, Store};
+
+use crate::accounts::{self, BreachedList};
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::events::Events;
+use crate::hub::Hub;
+use crate::keys::Keys;
+use crate::{App, Parts, ServeError, background};
+
+/// Signs the head of each tenant's log with that tenant's key.
+struct Signer(Arc<Keys>);
+
+impl CheckpointSigner for Signer {
+    fn sign(&self, tenant: TenantId, head: TreeHead) -> Option<String> {
+        let keys = self.0.of(tenant)?;
+        Some(checkpoint::sign(&LogKey::origin_of(tenant), head, &keys.log))
+    }
+}
+
+/// Opens the store and the keys, and starts what runs in the background.
+///
+/// # Errors
+/// When the folder, the database or a key cannot be used.
+pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError> {
+    std::fs::create_dir_all(&config.data_dir).map_err(|error| ServeError::Folder(config.data_dir.clone(), error))?;
+    let keys = Arc::new(Keys::open(&config.master_key)?);
+    let store = Store::open(&config.database, Arc::new(Signer(keys.clone()))).await?;
+    accounts::open_keys(&store, &keys).await?;
+    let breached = config.breached_passwords.as_deref().map(BreachedList::open).transpose().map_err(ServeError::Breached)?;
+    let accounts = accounts::Live::new(&keys, breached);
+    let app = App::new(Parts { config, store, clock, keys, hub: Hub::default(), events: Events::default(), accounts });
+    tokio::spawn(background::run(app.clone()));
+    Ok(app)
+}
