@@ -266,3 +266,6 @@ impl Agent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

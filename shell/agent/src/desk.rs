@@ -90,6 +90,9 @@ impl Desk {
         if let Some(grant) = grant.filter(|grant| self.cancelled.remove(grant)) {
             return Answer::Cancelled { grant, receipt: self.reporter.cancelled(grant) };
         }
+        if grant.is_some() && self.waiting.iter().any(|waiting| gate::claimed_id(waiting) == grant) {
+            return Answer::Waits;
+        }
         match self.running.len() {
             full if full >= RUNNING && self.waiting.len() >= WAITING => self.refused(grant, Refusal::Busy),
             full if full >= RUNNING => {

@@ -11,7 +11,7 @@ use sallyport_grant::sealed::{self, Place, SecretValue};
 use sallyport_grant::targets::TargetTree;
 use sallyport_grant::verify::Profile;
 use sallyport_grant::{
-    AuthorityPin, Envelope, Hex, PayloadType, SignatureKind, SigningKey, TrustRoot, VerifyKey, checkpoint, enrol, log, sha256,
+    AuthorityPin, Envelope, Hex, PayloadType, SignatureKind, SigningKey, TrustRoot, VerifyKey, attest, checkpoint, enrol, log, sha256,
 };
 use sallyport_model::{Email, GrantId, InstallerId, Name, SiteId, TenantId, Timestamp, UserId};
 use sallyport_wire::{GrantOffer, Inclusion, LinkSecret, SealedSecret};
@@ -201,7 +201,6 @@ impl Script<'_> {
         let targets = self.targets();
         let email = Email::parse("ada@example.test").expect("email");
         let user = UserId::from_bytes([8; 16]);
-        let at = Timestamp::from_secs(NOW);
         GrantBody {
             r#type: GrantType::V1,
             id: self.id,
@@ -212,8 +211,7 @@ impl Script<'_> {
             not_before: Timestamp::from_secs(NOW - 5),
             expires: Timestamp::from_secs(NOW + 600),
             nonce: Hex([7; 16]),
-            requested_by: Person { user, email: email.clone() },
-            proofs: vec![FactorProof { user, email, method: ProofMethod::Totp, at }],
+            requested_by: Person { user, email },
         }
     }
 
@@ -224,7 +222,10 @@ impl Script<'_> {
     pub(crate) fn offer(self) -> GrantOffer {
         let body = self.body();
         let target = self.targets().proof(self.world.identity.thumbprint()).expect("target");
-        let envelope = Envelope::signed(PayloadType::Grant, body.clone().into_bytes().expect("body"), SignatureKind::Server, &key(2));
+        let Person { user, email } = body.requested_by.clone();
+        let proof = FactorProof { user, email, method: ProofMethod::Totp, at: Timestamp::from_secs(NOW) };
+        let unsigned = body.clone().into_envelope().expect("body");
+        let envelope = attest::sign(unsigned, vec![proof], &key(2)).expect("attested");
         let head = TreeHead { size: 1, root: merkle::leaf_hash(&log::grant_leaf_data(&envelope, &body)) };
         GrantOffer {
             envelope: envelope.to_bytes(),

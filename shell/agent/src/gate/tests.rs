@@ -35,7 +35,7 @@ fn a25_other_bytes_than_the_approved_ones_are_refused_and_cost_nothing() {
 }
 
 #[test]
-fn a25_a_changed_argument_account_or_interpreter_breaks_the_signature() {
+fn a25_a_changed_argument_account_or_interpreter_is_not_what_was_attested() {
     let world = World::new();
     let gate = world.gate();
     let good = world.script(1, SCRIPT).offer();
@@ -51,7 +51,7 @@ fn a25_a_changed_argument_account_or_interpreter_breaks_the_signature() {
     for change in changes {
         let body = world.script(1, SCRIPT).and(change).body().into_bytes().expect("body");
         let forged = Envelope::unsigned(PayloadType::Grant, body).and_signature(signed.signatures()[0].clone());
-        assert_eq!(code(&gate, &GrantOffer { envelope: forged.to_bytes(), ..good.clone() }), "bad_signature");
+        assert_eq!(code(&gate, &GrantOffer { envelope: forged.to_bytes(), ..good.clone() }), "wrong_grant");
     }
 }
 

@@ -90,7 +90,9 @@ impl Connection {
     async fn shake_hands(dial: &dyn Dial, greeting: Greeting<'_>) -> Result<Self, LinkEnd> {
         let trust = greeting.trust;
         let wire = dial.dial(&trust.server, trust.ca.as_deref()).await.map_err(LinkEnd::Unreachable)?;
-        let (mut socket, _) = client_async_with_config(trust.server.as_str(), wire, Some(socket_config())).await?;
+        // The server holds a link key for each tenant, and must know whose it is to answer with.
+        let address = format!("{}?tenant={}", trust.server, trust.root.tenant());
+        let (mut socket, _) = client_async_with_config(address, wire, Some(socket_config())).await?;
         let (initiator, first) = Initiator::start(&LinkKey::from_bytes(trust.root.body().link.0), greeting.seed);
         socket.send(Message::binary(first)).await?;
         let channel = initiator.finish(&next_frame(&mut socket).await?)?;

@@ -106,6 +106,3 @@ fn wire_stream(stream: Stream) -> sallyport_wire::Stream {
         Stream::Stderr => sallyport_wire::Stream::Stderr,
     }
 }
-
-#[cfg(test)]
-mod tests;
