@@ -1,1 +1,4 @@
-//! sallyport-it
+//! Integration tests: one binary, a module for each area.
+
+#[cfg(test)]
+mod accounts;

@@ -1,1 +1,5 @@
-//! sallyport-testkit
+//! What tests, demo and benches share: a running server, a browser, the first owner.
+
+pub mod client;
+pub mod owner;
+pub mod server;

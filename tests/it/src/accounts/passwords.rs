@@ -1,0 +1,188 @@
+use sallyport_server::clock::Clock;
+use sallyport_testkit::client::Client;
+use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, begin, oathtool, sign_in, start_body, token_of};
+use sallyport_testkit::server::TestServer;
+use serde_json::json;
+
+use super::totp::at_once;
+use super::{assert_refused, assert_signed_in, wrong_code};
+
+const WRONG: &str = "something else entirely, sorry";
+
+#[tokio::test]
+async fn pwd_01_03_04_a_refused_password_comes_with_its_reason() {
+    let server = TestServer::start().await;
+    let mut client = Client::new(&server, 1);
+    for (password, reason) in [
+        ("short", "at least 15 characters"),
+        ("PasswordPassword", "common password"),
+        ("aaaaaaaaaaaaaaaaaaaa", "repeats"),
+        ("123456789012345", "common words and runs"),
+        ("Nordwind-Amelie-1", "a name that an attacker knows"),
+    ] {
+        let mut body = start_body(&token_of(&server));
+        body["password"] = json!(password);
+        let reply = client.post("/v1/setup/start", body).await;
+        assert_eq!((reply.status, reply.code().as_str()), (422, "password_refused"), "{password}");
+        assert!(reply.json()["detail"].as_str().is_some_and(|detail| detail.contains(reason)), "{password}: {}", reply.json());
+    }
+}
+
+/// Sets up with a password and signs in with another spelling or length of it.
+async fn sets_and_signs_in(set: &str, typed: &str) -> u16 {
+    let server = TestServer::start().await;
+    let mut client = Client::new(&server, 1);
+    let mut body = start_body(&token_of(&server));
+    body["password"] = json!(set);
+    let mut begun = begin(&server, &mut client).await;
+    let reply = client.post("/v1/setup/start", body).await;
+    assert_eq!(reply.status, 200, "{}", reply.json());
+    begun.draft = reply.json();
+    let now = server.clock.now();
+    let code = oathtool(begun.secret(), now);
+    assert_eq!(client.post("/v1/setup/finish", begun.finish(&code, &begun.root(now))).await.status, 201);
+    server.clock.advance(30);
+    let code = oathtool(begun.secret(), server.clock.now());
+    sign_in(&mut Client::new(&server, 2), EMAIL, typed, &code).await.status
+}
+
+#[tokio::test]
+async fn pwd_02_long_passwords_are_compared_entire() {
+    let long: String = (0u32..200).map(|n| char::from(b'!' + u8::try_from(n * 37 % 90).expect("small"))).collect();
+    assert_eq!(sets_and_signs_in(&long, &long).await, 200);
+    assert_eq!(sets_and_signs_in(&long, &format!("{}~", &long[..199])).await, 401);
+    assert_eq!(sets_and_signs_in(&long, &long[..72]).await, 401);
+}
+
+#[tokio::test]
+async fn pwd_05_another_unicode_form_of_a_password_is_the_password() {
+    assert_eq!(sets_and_signs_in("les cafés éteints fument", "les cafe\u{301}s e\u{301}teints fument").await, 200);
+}
+
+#[tokio::test]
+async fn pwd_06_spaces_at_the_ends_belong_to_the_password() {
+    assert_eq!(sets_and_signs_in("  pasted 9v}~ from a manager ", "  pasted 9v}~ from a manager ").await, 200);
+    assert_eq!(sets_and_signs_in("  pasted 9v}~ from a manager ", "pasted 9v}~ from a manager").await, 401);
+}
+
+#[tokio::test]
+async fn pwd_07_08_one_hash_on_every_way_and_the_same_answer() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    let mut client = Client::new(&server, 2);
+    let right = owner.code(&server);
+    let wrong = wrong_code(&right);
+    let mut answers = Vec::new();
+    for (email, password, code) in [
+        ("nobody@nordwind.example", PASSWORD, right.as_str()),
+        (EMAIL, WRONG, &right),
+        (EMAIL, PASSWORD, &wrong),
+        (EMAIL, WRONG, &wrong),
+        (EMAIL, PASSWORD, "000G40-R40M30-E209ZB-XZSZFY"),
+    ] {
+        let before = server.app.accounts.hash_count();
+        let reply = sign_in(&mut client, email, password, code).await;
+        assert_eq!(server.app.accounts.hash_count() - before, 1, "{email} {password}");
+        answers.push(reply.essence());
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+    let before = server.app.accounts.hash_count();
+    assert_signed_in(&owner.sign_in(&mut client, &right).await);
+    assert_eq!(server.app.accounts.hash_count() - before, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pwd_09_two_hundred_at_once_are_refused_or_told_to_come_back() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    let begun = server.app.accounts.hash_count();
+    let (first, second) =
+        tokio::join!(at_once(&server, 100, WRONG, |_| "123456".to_owned()), at_once(&server, 100, WRONG, |_| "123456".to_owned()));
+    let replies: Vec<_> = first.iter().chain(&second).collect();
+    let busy = replies.iter().filter(|reply| reply.code() == "busy").count();
+    let refused = replies.iter().filter(|reply| reply.code() == "sign_in_refused").count();
+    assert_eq!(busy + refused, 200);
+    assert_eq!(server.app.accounts.hash_count() - begun, refused as u64, "who is sent away costs no hash");
+    assert!(
+        replies.iter().filter(|reply| reply.code() == "busy").all(|reply| reply.status == 503 && reply.header("retry-after").is_some())
+    );
+    server.clock.advance(3600);
+    assert_signed_in(&owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await);
+}
+
+async fn fail(server: &TestServer, times: usize) {
+    for _ in 0..times {
+        assert_refused(&sign_in(&mut Client::new(server, 9), EMAIL, WRONG, "123456").await);
+    }
+}
+
+#[tokio::test]
+async fn pwd_10_ten_failures_make_the_account_wait_and_never_lock_it() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    fail(&server, 10).await;
+    let waiting = owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await;
+    let wrong = sign_in(&mut Client::new(&server, 2), EMAIL, WRONG, "123456").await;
+    assert_refused(&waiting);
+    assert_eq!(waiting.essence(), wrong.essence(), "a wait is not told");
+    server.clock.advance(30);
+    assert_signed_in(&owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await);
+}
+
+#[tokio::test]
+async fn pwd_10_control_nine_failures_make_nobody_wait() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    fail(&server, 9).await;
+    assert_signed_in(&owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await);
+}
+
+#[tokio::test]
+async fn pwd_11_failures_are_counted_across_a_crash() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    fail(&server, 9).await;
+    let crashed = server.after_a_crash().await;
+    fail(&crashed, 1).await;
+    assert_refused(&owner.sign_in(&mut Client::new(&crashed, 2), &owner.code(&crashed)).await);
+}
+
+#[tokio::test]
+async fn pwd_13_wrong_passwords_do_not_touch_the_factor_nor_wrong_codes_the_password() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    for _ in 0..30 {
+        fail(&server, 1).await;
+        server.clock.advance(3600);
+    }
+    owner.sign_in(&mut owner.client.clone(), &owner.code(&server)).await;
+    let mut fresh = Client::new(&server, 3);
+    server.clock.advance(30);
+    assert_signed_in(&owner.sign_in(&mut fresh, &owner.code(&server)).await);
+    owner.client = fresh;
+    assert_eq!(owner.client.get("/v1/me/factors").await.json()["items"][0]["locked"], false);
+    // The other way round: codes that lock the factor leave the password without a wait, so that a recovery code gets in.
+    let wrong = wrong_code(&owner.code(&server));
+    for _ in 0..12 {
+        assert_refused(&owner.sign_in(&mut Client::new(&server, 4), &wrong).await);
+    }
+    assert_signed_in(&owner.sign_in(&mut Client::new(&server, 4), &owner.recovery_codes[0]).await);
+}
+
+#[tokio::test]
+async fn pwd_14_a_right_password_with_a_wrong_code_resets_nothing() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    fail(&server, 9).await;
+    assert_refused(&owner.sign_in(&mut Client::new(&server, 2), &wrong_code(&owner.code(&server))).await);
+    fail(&server, 1).await;
+    assert_refused(&owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await);
+}
+
+#[tokio::test]
+async fn pwd_16_there_are_no_default_accounts() {
+    let server = TestServer::start().await;
+    for (email, password) in [("admin@localhost", "admin"), ("owner@localhost", "sallyport"), ("root@localhost", ""), (EMAIL, PASSWORD)] {
+        assert_refused(&sign_in(&mut Client::new(&server, 2), email, password, "000000").await);
+    }
+}

@@ -1,0 +1,239 @@
+//! A browser as far as the server can tell: a key that signs every request, a cookie, the newest nonce.
+//!
+//! It writes HTTP/1.1 by itself, so that tests can send what no library would.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use p256::ecdsa::signature::Signer;
+use p256::ecdsa::{Signature, SigningKey};
+use sallyport_server::clock::Clock;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::server::{TestClock, TestServer};
+
+static PROOFS: AtomicU64 = AtomicU64::new(0);
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON; null where there is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The code of a refusal; empty where it is none.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Status and body, without what differs in every answer.
+    pub fn essence(&self) -> (u16, Value) {
+        let mut body = self.json();
+        if let Some(problem) = body.as_object_mut() {
+            problem.remove("request_id");
+        }
+        (self.status, body)
+    }
+}
+
+/// One request, before it is signed.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    /// `GET`, `POST`, ...
+    pub method: String,
+    /// Path and query, as sent.
+    pub path: String,
+    /// JSON, or nothing.
+    pub body: Option<Value>,
+    /// More headers.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Call {
+    /// A call without a body.
+    pub fn new(method: &str, path: &str) -> Self {
+        Self { method: method.to_owned(), path: path.to_owned(), ..Self::default() }
+    }
+
+    /// With a body.
+    #[must_use]
+    pub fn body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.body.as_ref().map(|body| body.to_string().into_bytes()).unwrap_or_default()
+    }
+}
+
+/// A browser. A clone is the same browser: same key, same cookie.
+#[derive(Clone)]
+pub struct Client {
+    address: SocketAddr,
+    origin: String,
+    clock: TestClock,
+    key: SigningKey,
+    /// The cookie's value, once there is one.
+    pub cookie: Option<String>,
+    nonce: String,
+}
+
+impl Client {
+    /// A browser with a key of its own for each seed from 1 on.
+    pub fn new(server: &TestServer, seed: u8) -> Self {
+        let key = SigningKey::from_slice(&[seed; 32]).expect("a scalar");
+        Self { address: server.address, origin: server.app.config.origin().to_owned(), clock: server.clock.clone(), key, cookie: None, nonce: String::new() }
+    }
+
+    /// The same browser at another server, as after a restart.
+    #[must_use]
+    pub fn at(&self, server: &TestServer) -> Self {
+        Self { address: server.address, clock: server.clock.clone(), ..self.clone() }
+    }
+
+    /// Asks without a body.
+    pub async fn get(&mut self, path: &str) -> Reply {
+        self.send(Call::new("GET", path)).await
+    }
+
+    /// Posts JSON.
+    pub async fn post(&mut self, path: &str, body: Value) -> Reply {
+        self.send(Call::new("POST", path).body(body)).await
+    }
+
+    /// Signs and sends; once more where the server wants its nonce; keeps the cookie that it sets.
+    pub async fn send(&mut self, call: Call) -> Reply {
+        let mut reply = self.send_once(&call).await;
+        if reply.code() == "use_dpop_nonce" {
+            reply = self.send_once(&call).await;
+        }
+        if let Some(cookie) = reply.header("set-cookie") {
+            let value = cookie.split(';').next().and_then(|pair| pair.strip_prefix("__Host-sallyport=")).unwrap_or_default();
+            self.cookie = (!value.is_empty()).then(|| value.to_owned());
+        }
+        reply
+    }
+
+    async fn send_once(&mut self, call: &Call) -> Reply {
+        let proof = self.proof(call);
+        let reply = self.send_with(call, Some(&proof)).await;
+        if let Some(nonce) = reply.header("dpop-nonce") {
+            nonce.clone_into(&mut self.nonce);
+        }
+        reply
+    }
+
+    /// Sends with this proof, or none.
+    pub async fn send_with(&self, call: &Call, proof: Option<&str>) -> Reply {
+        let body = call.bytes();
+        let mut text = format!("{} {} HTTP/1.1\r\nhost: localhost:8800\r\nconnection: close\r\n", call.method, call.path);
+        let mut header = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\r\n"));
+        if call.body.is_some() {
+            header("content-type", "application/json");
+        }
+        header("content-length", &body.len().to_string());
+        if let Some(cookie) = &self.cookie {
+            header("cookie", &format!("__Host-sallyport={cookie}"));
+        }
+        if let Some(proof) = proof {
+            header("dpop", proof);
+        }
+        call.headers.iter().for_each(|(name, value)| header(name, value));
+        text.push_str("\r\n");
+        exchange(self.address, &[text.as_bytes(), &body].concat()).await
+    }
+
+    /// The proof for a call, with the newest nonce.
+    pub fn proof(&self, call: &Call) -> String {
+        let (path, query) = call.path.split_once('?').map_or((call.path.as_str(), None), |(path, query)| (path, Some(query)));
+        let mut jti = [0u8; 16];
+        jti[..8].copy_from_slice(&PROOFS.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let mut claims = json!({
+            "jti": URL_SAFE_NO_PAD.encode(jti), "htm": call.method, "htu": format!("{}{path}", self.origin), "iat": self.clock.now().secs(),
+            "nonce": self.nonce,
+        });
+        if let Some(query) = query {
+            claims["htq"] = json!(query);
+        }
+        let body = call.bytes();
+        if !body.is_empty() {
+            claims["bh"] = json!(URL_SAFE_NO_PAD.encode(Sha256::digest(&body)));
+        }
+        self.sign(&claims)
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        let point = self.key.verifying_key().to_sec1_point(false);
+        let (x, y) = point.as_bytes()[1..].split_at(32);
+        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) });
+        let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk });
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(&header), part(claims));
+        let signature: Signature = self.key.sign(signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+    }
+}
+
+/// Sends bytes as they are and reads until the server closes.
+pub async fn exchange(address: SocketAddr, request: &[u8]) -> Reply {
+    let mut stream = TcpStream::connect(address).await.expect("the server listens");
+    stream.write_all(request).await.expect("the server reads");
+    let mut answer = Vec::new();
+    // A server that refuses a body may close before it has read it all: what it said counts.
+    let _ = stream.read_to_end(&mut answer).await;
+    parse(&answer)
+}
+
+fn parse(answer: &[u8]) -> Reply {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("an HTTP answer");
+    let head = String::from_utf8_lossy(&answer[..end]);
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).expect("a status");
+    let headers: Vec<(String, String)> =
+        lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+    let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+    let body = &answer[end + 4..];
+    Reply { status, headers, body: if chunked { joined(body) } else { body.to_vec() } }
+}
+
+/// Puts the chunks of a chunked body together.
+fn joined(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
+        let size = std::str::from_utf8(&rest[..end]).ok().and_then(|text| usize::from_str_radix(text, 16).ok()).unwrap_or(0);
+        if size == 0 || rest.len() < end + 2 + size {
+            break;
+        }
+        body.extend_from_slice(&rest[end + 2..end + 2 + size]);
+        rest = rest.get(end + 4 + size..).unwrap_or_default();
+    }
+    body
+}

@@ -1,0 +1,124 @@
+//! The real server on a loopback port, with its SQLite database in a folder of its own and a clock that the test holds.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use sallyport_model::Timestamp;
+use sallyport_server::clock::{Clock, SystemClock};
+use sallyport_server::config::Raw;
+use sallyport_server::{App, Running};
+use tempfile::TempDir;
+
+/// The origin that clients sign, whatever the port is.
+pub const ORIGIN: &str = "http://localhost:8800";
+/// When every test begins: 2026-09-21T14:13:30Z, at the beginning of a TOTP step.
+pub const BEGIN: i64 = 1_790_000_010;
+
+/// A clock that moves only when a test says so, or the system's with an offset.
+#[derive(Clone)]
+pub struct TestClock {
+    micros: Arc<AtomicI64>,
+    follows_system: bool,
+}
+
+impl TestClock {
+    /// Begins at [`BEGIN`].
+    pub fn new() -> Self {
+        Self { micros: Arc::new(AtomicI64::new(BEGIN * 1_000_000)), follows_system: false }
+    }
+
+    /// Follows the system's clock: for servers that real agents talk to.
+    pub fn system() -> Self {
+        Self { micros: Arc::new(AtomicI64::new(0)), follows_system: true }
+    }
+
+    /// Moves by seconds; negative ones go back.
+    pub fn advance(&self, secs: i64) {
+        self.micros.fetch_add(secs * 1_000_000, Ordering::SeqCst);
+    }
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let own = self.micros.load(Ordering::SeqCst);
+        Timestamp::from_micros(if self.follows_system { SystemClock.now().micros() + own } else { own })
+    }
+}
+
+/// A running server.
+pub struct TestServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its clock.
+    pub clock: TestClock,
+    /// Its parts, for looking at what no client sees.
+    pub app: App,
+    /// The link that it printed; `None` once it is set up.
+    pub setup_link: Option<String>,
+    folder: TempDir,
+    running: Running,
+}
+
+impl TestServer {
+    /// A new installation.
+    pub async fn start() -> Self {
+        Self::on(tempfile::tempdir().expect("a folder"), TestClock::new(), ORIGIN).await
+    }
+
+    /// A new installation on the system's clock, at an address that real agents can dial.
+    pub async fn live() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        Self::on(tempfile::tempdir().expect("a folder"), TestClock::system(), &format!("http://127.0.0.1:{port}")).await
+    }
+
+    async fn on(folder: TempDir, clock: TestClock, origin: &str) -> Self {
+        let port = if origin == ORIGIN { "0" } else { origin.rsplit(':').next().unwrap_or("0") };
+        let raw = Raw {
+            listen: Some(format!("127.0.0.1:{port}")),
+            public_url: Some(origin.to_owned()),
+            data_dir: Some(folder.path().to_owned()),
+            ..Raw::default()
+        };
+        let config = raw.check().expect("good settings");
+        let app = sallyport_server::open(config, Arc::new(clock.clone())).await.expect("the parts open");
+        let setup_link = sallyport_server::accounts::offer_setup(&app).await.expect("the store answers").map(|link| link.to_string());
+        let running = sallyport_server::start(app.clone()).await.expect("a loopback port");
+        Self { address: running.address, clock, app, setup_link, folder, running }
+    }
+
+    /// Where database and master key lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends in an orderly way and starts again.
+    pub async fn restart(self) -> Self {
+        self.running.stop().await;
+        let origin = self.app.config.origin().to_owned();
+        Self::on(self.folder, self.clock, &origin).await
+    }
+
+    /// What `kill -9` at this moment leaves: another server on a copy of the files as they are, nothing closed or flushed.
+    pub async fn after_a_crash(&self) -> Self {
+        let copy = tempfile::tempdir().expect("a folder");
+        for file in std::fs::read_dir(self.folder()).expect("the folder").flatten().filter(|file| file.path().is_file()) {
+            std::fs::copy(file.path(), copy.path().join(file.file_name())).expect("a copy");
+        }
+        Self::on(copy, self.clock.clone(), ORIGIN).await
+    }
+
+    /// Every byte that the server keeps, but for the master key.
+    pub fn bytes_at_rest(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.folder()).expect("the folder").flatten().map(|file| file.path());
+        let kept = files.filter(|path| path.is_file() && path.extension().is_none_or(|kind| kind != "key"));
+        kept.flat_map(|path| std::fs::read(path).expect("a file")).collect()
+    }
+}
