@@ -171,11 +171,17 @@ fn words(root: &Root, wishes: &Wishes, port: u16, start: Instant) -> String {
     )
 }
 
-/// The one-time link that the server writes at start as long as it has no owner.
+/// The one-time link that the server writes at start as long as it has no owner; it does so just after it is ready.
 fn setup_link(dir: &Path) -> Option<String> {
-    let log = fs::read_to_string(dir.join("server.log")).ok()?;
-    let mut links = log.split_whitespace().filter(|word| word.contains("://") && word.contains("/setup"));
-    links.next_back().map(|link| link.trim_matches(|letter: char| matches!(letter, '"' | '<' | '>' | '\'')).to_owned())
+    let start = Instant::now();
+    loop {
+        let log = fs::read_to_string(dir.join("server.log")).unwrap_or_default();
+        let link = log.split_whitespace().rfind(|word| word.contains("://") && word.contains("/setup#")).map(str::to_owned);
+        if link.is_some() || start.elapsed() > Duration::from_millis(500) {
+            return link;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Shared by the parts that start programs.

@@ -1,9 +1,10 @@
 //! A program that runs beside us, with its log in a file. It has a process group of its own: Ctrl-C reaches us alone, and we stop it
 //! in order.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,7 +28,9 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn start(name: &'static str, program: &Path, arguments: &[&str], dir: &Path) -> Result<Self> {
         let log = dir.join(format!("{name}.log"));
-        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        // The server's log holds the one-time link of the set-up.
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&log);
+        let file = file.with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = Command::new(program);
         command.args(arguments).current_dir(dir).process_group(0);
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
