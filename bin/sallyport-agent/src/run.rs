@@ -24,7 +24,7 @@ pub(crate) fn run(state: &Path) -> anyhow::Result<()> {
     let agent = Agent::new(config()?, ports(disk)).context("the agent cannot start")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?;
     tracing::info!(version = VERSION, state = %state.display(), device = %agent.identity().thumbprint(), "started");
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let stop = async move {
             tokio::select! {
@@ -35,7 +35,10 @@ pub(crate) fn run(state: &Path) -> anyhow::Result<()> {
         Box::pin(agent.run(stop)).await;
         tracing::info!("stopped");
         Ok(())
-    })
+    });
+    // A program of the system that hangs must not keep the agent from stopping.
+    runtime.shutdown_background();
+    ended
 }
 
 fn start_log() {

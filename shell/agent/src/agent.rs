@@ -85,6 +85,8 @@ pub struct Agent {
     identity: Arc<Identity>,
     journal: Arc<Journal>,
     published: Option<Status>,
+    /// What the device was to the server when the last link ended.
+    last_state: LinkState,
 }
 
 impl Agent {
@@ -101,6 +103,7 @@ impl Agent {
             uplink: Uplink::default(),
             desk: None,
             published: None,
+            last_state: LinkState::WaitingForEnrolment,
             config,
             ports,
             status,
@@ -141,7 +144,7 @@ impl Agent {
             };
             self.link_ended(&end);
             let wait = match end {
-                LinkEnd::NotKnown => self.backoff.after_failure().max(self.config.timing.not_known),
+                _ if self.is_unwanted() => self.backoff.after_failure().max(self.config.timing.not_known),
                 LinkEnd::EnrolmentChanged => Duration::ZERO,
                 _ => self.backoff.after_failure(),
             };
@@ -229,13 +232,19 @@ impl Agent {
         HelloClaims { agent_version: AgentText::tame(&self.config.version, sallyport_model::limits::AGENT_NAME_CHARS), enrol }
     }
 
+    /// Whether the server wants nothing of this device; then there is no hurry.
+    fn is_unwanted(&self) -> bool {
+        matches!(self.last_state, LinkState::NotKnown | LinkState::Removed)
+    }
+
     fn link_ended(&mut self, end: &LinkEnd) {
         if let Some(desk) = &mut self.desk {
             desk.link_lost();
         }
+        self.last_state = if matches!(end, LinkEnd::NotKnown) { LinkState::NotKnown } else { self.status.link };
         self.status.link_trouble = Some(end.to_string());
         tracing::warn!(reason = %end, "the link ended");
-        self.show(if matches!(end, LinkEnd::NotKnown) { LinkState::NotKnown } else { LinkState::Connecting });
+        self.show(if self.is_unwanted() { self.last_state } else { LinkState::Connecting });
     }
 
     /// Shows people what is; a status that cannot be written harms nothing else.

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+use sallyport_model::GrantId;
 use sallyport_wire::{DeviceState, GrantOffer, Inventory, ToAgent, ToServer, UnsignedToAgent};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::agent::Agent;
-use crate::desk::Answer;
+use crate::desk::{Answer, Desk};
+use crate::gate::Refusal;
 use crate::inventory_mark;
 use crate::link::{Connection, Event, LinkEnd};
 use crate::status::{LinkState, Refused};
 use crate::trust::{ENROLMENT_FILE, Trust};
+
+/// A link that lasted so long was no failure.
+const STABLE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Session<'a> {
     agent: &'a mut Agent,
@@ -19,7 +24,8 @@ pub(crate) struct Session<'a> {
     trust: &'a Trust,
     /// The token was shown and not yet answered.
     enrolling: bool,
-    welcome: bool,
+    /// When the server answered the hello.
+    welcome: Option<Instant>,
     heard: Instant,
     heartbeat_at: Instant,
     inventory_at: Instant,
@@ -39,7 +45,7 @@ impl<'a> Session<'a> {
         let now = Instant::now();
         let heartbeat_at = now + agent.jitter.below(agent.config.timing.heartbeat);
         let inventory_at = now + agent.config.timing.inventory;
-        Self { agent, connection, trust, enrolling, welcome: false, heard: now, heartbeat_at, inventory_at, collecting: None }
+        Self { agent, connection, trust, enrolling, welcome: None, heard: now, heartbeat_at, inventory_at, collecting: None }
     }
 
     /// Lasts as long as the link.
@@ -50,6 +56,10 @@ impl<'a> Session<'a> {
                 Err(end) => Err(end),
             };
             if let Err(end) = stepped.and_then(|()| self.pump()) {
+                // A server that welcomes and hangs up must not be dialled in a hurry.
+                if self.welcome.is_some_and(|since| since.elapsed() >= STABLE) {
+                    self.agent.backoff.reset();
+                }
                 return end;
             }
         }
@@ -67,7 +77,7 @@ impl<'a> Session<'a> {
 
     /// How long nothing may be heard.
     fn patience(&self) -> Duration {
-        if self.welcome { self.agent.config.timing.silence } else { self.agent.config.timing.handshake }
+        if self.welcome.is_some() { self.agent.config.timing.silence } else { self.agent.config.timing.handshake }
     }
 
     fn step(&mut self, happening: Happening) -> Result<(), LinkEnd> {
@@ -113,11 +123,10 @@ impl<'a> Session<'a> {
 
     fn welcomed(&mut self, state: DeviceState) -> Result<(), LinkEnd> {
         self.state_is(state)?;
-        if self.welcome {
+        if self.welcome.is_some() {
             return Ok(());
         }
-        self.welcome = true;
-        self.agent.backoff.reset();
+        self.welcome = Some(Instant::now());
         self.agent.uplink = self.agent.uplink.resume();
         tracing::info!(?state, "linked");
         if self.enrolling && !matches!(state, DeviceState::Removed) {
@@ -161,14 +170,7 @@ impl<'a> Session<'a> {
             }
             Answer::Cancelled { grant, receipt } => self.connection.queue(&ToServer::RunEnded { grant, receipt: receipt.into_bytes() }),
             Answer::Refused { grant, refusal, receipt } => {
-                tracing::warn!(?grant, code = refusal.code(), reason = %refusal, "a grant was refused");
-                self.agent.status.note_refusal(Refused {
-                    grant: grant.map(|grant| grant.to_string()),
-                    at: self.agent.ports.clock.now(),
-                    code: refusal.code().to_owned(),
-                    reason: refusal.to_string(),
-                });
-                self.show();
+                self.note_refusal(grant, &refusal);
                 match (grant, receipt) {
                     (Some(grant), Some(receipt)) => self.connection.queue(&ToServer::RunEnded { grant, receipt: receipt.into_bytes() }),
                     _ => Ok(()),
@@ -177,17 +179,28 @@ impl<'a> Session<'a> {
         }
     }
 
+    fn note_refusal(&mut self, grant: Option<GrantId>, refusal: &Refusal) {
+        tracing::warn!(?grant, code = refusal.code(), reason = %refusal, "a grant was refused");
+        self.agent.status.note_refusal(Refused {
+            grant: grant.map(|grant| grant.to_string()),
+            at: self.agent.ports.clock.now(),
+            code: refusal.code().to_owned(),
+            reason: refusal.to_string(),
+        });
+        self.show();
+    }
+
     fn show(&mut self) {
         let link = self.agent.status.link;
         self.agent.show(link);
     }
 
     fn tidy(&mut self) -> Result<(), LinkEnd> {
-        let answers = self.agent.desk.as_mut().map(super::desk::Desk::tidy).unwrap_or_default();
+        let answers = self.agent.desk.as_mut().map(Desk::tidy).unwrap_or_default();
         answers.into_iter().try_for_each(|answer| self.answer(answer))
     }
 
-    fn receipt_stored(&mut self, grant: sallyport_model::GrantId) {
+    fn receipt_stored(&mut self, grant: GrantId) {
         let Some(desk) = &self.agent.desk else { return };
         match desk.journal().acknowledge(grant) {
             Ok(()) => self.agent.uplink.forget(grant),
@@ -198,7 +211,7 @@ impl<'a> Session<'a> {
 
     /// Queues what the server must hear of runs, as far as there is room.
     fn pump(&mut self) -> Result<(), LinkEnd> {
-        while self.welcome && self.connection.has_room() {
+        while self.welcome.is_some() && self.connection.has_room() {
             let Some(desk) = &self.agent.desk else { return Ok(()) };
             match self.agent.uplink.next(desk.journal()) {
                 Ok(Some(message)) => self.connection.queue(&message)?,
@@ -215,7 +228,7 @@ impl<'a> Session<'a> {
     fn timer(&mut self) -> Result<(), LinkEnd> {
         let now = Instant::now();
         if now >= self.heard + self.patience() {
-            return Err(if self.welcome { LinkEnd::Silent } else { LinkEnd::TooSlow });
+            return Err(if self.welcome.is_some() { LinkEnd::Silent } else { LinkEnd::TooSlow });
         }
         if now >= self.inventory_at {
             self.inventory_at = now + self.agent.config.timing.inventory;

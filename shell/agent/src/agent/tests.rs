@@ -3,7 +3,7 @@ use std::io;
 use std::sync::Mutex;
 
 use futures_util::{SinkExt, StreamExt};
-use sallyport_grant::body::{Outcome, ServerUrl};
+use sallyport_grant::body::{Outcome, ReasonCode, ServerUrl};
 use sallyport_grant::receipt;
 use sallyport_model::{GrantId, Timestamp};
 use sallyport_wire::{DeviceState, Hello, Responder, ServerLink, ToAgent, ToServer, UnsignedToAgent};
@@ -215,7 +215,7 @@ async fn a_refusal_is_signed_and_shown() {
     server.say(ToAgent::GrantOffer(Box::new(offer))).await;
     let receipt = server.follow(crate::testing::grant_id(1), &mut BTreeMap::new(), 0).await.expect("a receipt");
     let receipt = receipt::verify(&receipt, &world.identity.verify_key()).expect("signed");
-    assert_eq!((receipt.outcome, receipt.reason.as_ref().map(|code| code.as_str())), (Outcome::Refused, Some("content_differs")));
+    assert_eq!((receipt.outcome, receipt.reason.as_ref().map(ReasonCode::as_str)), (Outcome::Refused, Some("content_differs")));
     assert_eq!(status(&world).refused[0].code, "content_differs");
 }
 
@@ -266,4 +266,18 @@ async fn stopping_the_agent_ends_its_runs_as_interrupted() {
     let entry = world.journal().entry(grant).expect("known");
     assert!(matches!(entry.phase, crate::journal::Phase::Ended { outcome: Outcome::Interrupted, .. }), "{entry:?}");
     assert_eq!(status(&world).link, LinkState::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_up_at_once_is_not_dialled_in_a_hurry() {
+    let world = World::new();
+    place_enrolment(&world);
+    let mut running = start(&world);
+    let began = Instant::now();
+    for _ in 0..12 {
+        let mut server = Server::accept(&world, &mut running.calls).await;
+        server.welcome(DeviceState::Removed).await;
+        drop(server);
+    }
+    assert!(began.elapsed() > Duration::from_secs(5 * 30), "{:?}", began.elapsed());
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use sallyport_grant::body::{Outcome, RunScript};
 use sallyport_model::{GrantId, Timestamp, limits};
-use sallyport_os::Stream;
 use tokio::sync::Notify;
 
+pub use sallyport_os::Stream;
 pub use script::ScriptRunner;
 
 use crate::gate::Claimed;

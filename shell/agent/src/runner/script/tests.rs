@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use sallyport_grant::body::{EnvName, ReceiptBody, RunAs};
+use sallyport_grant::body::{EnvName, ReasonCode, ReceiptBody, RunAs};
 use sallyport_grant::receipt;
 use sallyport_wire::GrantOffer;
 
@@ -105,7 +105,7 @@ fn a_disk_that_fills_up_ends_the_run_and_says_so() {
     world.disk.limit(Some(everything_stored(&world.disk).len() + 10_000));
     let receipt = receipt_of(&world, &world.wait_for(desk.journal(), grant));
     assert_eq!(receipt.outcome, Outcome::OutputLimit);
-    assert_eq!(receipt.reason.as_ref().map(|reason| reason.as_str()), Some("disk_full"));
+    assert_eq!(receipt.reason.as_ref().map(ReasonCode::as_str), Some("disk_full"));
 }
 
 #[test]
