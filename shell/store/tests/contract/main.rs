@@ -30,6 +30,7 @@ macro_rules! on_both {
     )*};
 }
 
+mod accounts;
 mod audit;
 mod failures;
 mod files;
