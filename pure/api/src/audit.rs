@@ -16,7 +16,7 @@ pub struct AuditEntry {
     pub kind: String,
     /// Who did it; absent where nobody signed in did.
     pub actor: Option<AuditParty>,
-    /// What happened, as parts of a sentence.
+    /// What happened, as parts of one whole sentence, with who did it.
     pub sentence: Vec<SentencePart>,
     /// The entry's details. Erased ones are null; the proof still holds.
     #[schema(value_type = Object)]
@@ -31,7 +31,7 @@ pub struct AuditEntry {
 pub struct AuditParty {
     /// Its id.
     pub id: String,
-    /// Its name when the entry was written.
+    /// Its name.
     pub name: String,
 }
 

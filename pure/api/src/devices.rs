@@ -157,6 +157,8 @@ pub struct Inventory {
     pub processes: Vec<Process>,
     /// Services.
     pub services: Vec<Service>,
+    /// How many items the device left out to keep within its limits.
+    pub omitted: u32,
 }
 
 /// What a machine is made of.
@@ -174,7 +176,7 @@ pub struct Hardware {
     pub product: String,
     /// Serial number.
     pub serial: String,
-    /// Kind of virtual machine or container; empty on real hardware.
+    /// `virtual machine`, or empty on real hardware.
     pub virtualization: String,
 }
 
@@ -223,12 +225,10 @@ pub struct SignedIn {
 pub struct LocalUser {
     /// Account name.
     pub name: String,
-    /// Numeric id.
-    pub uid: u32,
-    /// Home directory.
-    pub home: String,
-    /// Login shell.
-    pub shell: String,
+    /// A uid on Unix, a SID on Windows.
+    pub id: String,
+    /// Whether it may become root or is in the administrators' group.
+    pub administrator: bool,
 }
 
 /// An installed package.
@@ -268,9 +268,9 @@ pub struct Service {
     pub name: String,
     /// What it is.
     pub description: String,
-    /// State, as the system says.
+    /// `running`, `stopped`, `failed`, `changing` or `other`.
     pub state: String,
-    /// How it starts.
+    /// When it starts: `automatic`, `manual`, `disabled` or `other`.
     pub start: String,
 }
 

@@ -193,3 +193,13 @@ pub struct OutputChunk {
     /// The text; bytes that are not UTF-8 are replaced.
     pub text: String,
 }
+
+/// What a device signed about a run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Receipt {
+    /// The run.
+    #[schema(value_type = String)]
+    pub run: RunId,
+    /// The signed envelope (DSSE), verbatim.
+    pub envelope: String,
+}

@@ -97,12 +97,9 @@ impl ScriptError {
             Self::Description => "description",
             Self::Interpreter => "interpreter",
             Self::Empty | Self::TooLong | Self::Nul => "text",
-            Self::TooManyParameters
-            | Self::ParameterName(_)
-            | Self::Repeated
-            | Self::Label(_)
-            | Self::SecretDefault
-            | Self::Default => "parameters",
+            Self::TooManyParameters | Self::ParameterName(_) | Self::Repeated | Self::Label(_) | Self::SecretDefault | Self::Default => {
+                "parameters"
+            }
         }
     }
 }

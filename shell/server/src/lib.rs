@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod app;
+mod audit;
 mod background;
 pub mod clock;
 pub mod config;
@@ -10,15 +11,20 @@ mod docs;
 mod error;
 pub mod events;
 mod extract;
+mod fleet;
 mod front;
 mod guard;
 pub mod hub;
+mod jobs;
 pub mod keep;
 pub mod keys;
+mod live;
 mod observe;
 mod open;
+mod paging;
 pub mod routes;
 mod serve;
+mod trust;
 mod work;
 
 pub use app::{App, Parts};

@@ -141,6 +141,7 @@ async fn accept(app: App, listener: TcpListener, acceptor: Option<TlsAcceptor>, 
         });
     }
     app.hub.close_all();
+    app.events.close();
     let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
     app.store.close().await;
 }

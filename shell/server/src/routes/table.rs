@@ -1,16 +1,24 @@
 //! The rows.
 
+mod fleet;
+mod reading;
+
 use axum::handler::Handler;
 use sallyport_api as api;
 use sallyport_decide::policy;
 use utoipa::ToSchema;
 
-use super::route::{Access, Route, needs};
+use super::route::{Access, Query, Route, needs, query};
 use crate::{App, accounts, docs, work};
+
+/// Where a page begins.
+const CURSOR: Query = query("cursor", "Where the page begins: `next` of the page before");
+/// How long a page is.
+const LIMIT: Query = query("limit", "Most items of the page, 1 to 1000; 100 where nothing is said");
 
 /// Every route of the API.
 pub fn table() -> Vec<Route> {
-    [about(), signing_in(), oneself(), guarded()].into_iter().flatten().collect()
+    [about(), signing_in(), oneself(), guarded(), fleet::rows(), reading::rows()].into_iter().flatten().collect()
 }
 
 fn about() -> Vec<Route> {

@@ -1,0 +1,60 @@
+//! `/v1/installers`: seeing and revoking installers. They are asked for like every guarded operation.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use sallyport_api as api;
+use sallyport_decide::policy::{ManageInstallers, ReadInstallers};
+use sallyport_model::InstallerId;
+use sallyport_store::ops::installers::{self as store, InstallerRow, RevokeInstaller};
+use serde::Deserialize;
+
+use crate::clock::random;
+use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
+
+/// Which page.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListInstallers {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+/// Installers, the newest first.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Allowed(permit): Allowed<ReadInstallers>,
+    Query(query): Query<ListInstallers>,
+) -> Result<Json<api::Page<api::Installer>>, Refusal> {
+    let limit = paging::limit(query.limit)?;
+    let after = paging::parsed("cursor", query.cursor.as_deref())?;
+    let rows = store::list(&mut app.store.read().await?, permit.actor().tenant, after, limit + 1).await?;
+    Ok(Json(paging::page(rows, limit, |row| row.id.to_string(), shown)))
+}
+
+fn shown(row: InstallerRow) -> api::Installer {
+    api::Installer {
+        id: row.id,
+        label: row.label,
+        site: row.site,
+        site_name: row.site_name,
+        customer_name: row.customer_name,
+        platform: row.platform,
+        uses: row.uses,
+        used: row.used,
+        network: row.network,
+        created: row.created,
+        created_by: row.created_by,
+        expires: row.expires,
+        revoked: row.revoked,
+    }
+}
+
+/// Ends an installer before its time.
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    Allowed(permit): Allowed<ManageInstallers>,
+    Id(installer): Id<InstallerId>,
+) -> Result<StatusCode, Refusal> {
+    app.store.commit(RevokeInstaller { permit, installer, at: app.clock.now(), salt: random() }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,6 @@
+//! What is managed, and with what: customers, devices, installers, the script library.
+
+pub(crate) mod customers;
+pub(crate) mod devices;
+pub(crate) mod installers;
+pub(crate) mod scripts;

@@ -1,0 +1,80 @@
+//! Rows of what is managed: customers, devices, installers, scripts.
+
+use sallyport_api as api;
+use sallyport_decide::policy;
+
+use super::{CURSOR, LIMIT};
+use crate::fleet::{customers, devices, installers, scripts};
+use crate::routes::route::{Query, Route, needs, query};
+
+const DEVICES: &[Query] = &[
+    query("q", "Words that must all be found in name, operating system, signed-in users, labels or place"),
+    query("state", "online, offline, pending, approved, quarantined, attention or removed; may be repeated"),
+    query("site", "Only devices of this site; may be repeated"),
+    query("customer", "Only devices of this customer; may be repeated"),
+    query("tag", "Only devices with this label; may be repeated"),
+    query("os", "Only devices whose operating system contains this; may be repeated"),
+    query("sort", "name, last_seen, state, site or os, with - in front for the other direction"),
+    CURSOR,
+    LIMIT,
+];
+
+pub(super) fn rows() -> Vec<Route> {
+    [places(), managed(), library()].into_iter().flatten().collect()
+}
+
+fn places() -> Vec<Route> {
+    vec![
+        Route::get("/v1/customers", "All customers with their sites", needs::<policy::ReadDevices>(), customers::list)
+            .answers::<api::Page<api::Customer>>(200),
+        Route::post("/v1/customers", "Add a customer", needs::<policy::ManageCustomers>(), customers::create)
+            .takes::<api::NewName>()
+            .answers::<api::Customer>(201)
+            .audit("customer.created"),
+        Route::post("/v1/customers/{id}/sites", "Add a site to a customer", needs::<policy::ManageCustomers>(), customers::create_site)
+            .takes::<api::NewName>()
+            .answers::<api::Site>(201)
+            .audit("site.created"),
+    ]
+}
+
+fn managed() -> Vec<Route> {
+    vec![
+        Route::get("/v1/devices", "Devices, with the counts for the tabs", needs::<policy::ReadDevices>(), devices::list)
+            .query(DEVICES)
+            .answers::<api::DevicePage>(200),
+        Route::get("/v1/devices/{id}", "One device", needs::<policy::ReadDevices>(), devices::show).answers::<api::DeviceDetails>(200),
+        Route::get("/v1/devices/{id}/inventory", "What a device says of itself", needs::<policy::ReadDevices>(), devices::inventory)
+            .answers::<api::Inventory>(200),
+        Route::put("/v1/devices/{id}/tags", "Replace a device's labels", needs::<policy::TagDevices>(), devices::tag)
+            .takes::<api::SetTags>()
+            .answers::<api::Device>(200)
+            .audit("device.tagged"),
+        Route::get("/v1/installers", "Installers, the newest first", needs::<policy::ReadInstallers>(), installers::list)
+            .query(const { &[CURSOR, LIMIT] })
+            .answers::<api::Page<api::Installer>>(200),
+        Route::delete("/v1/installers/{id}", "Revoke an installer", needs::<policy::ManageInstallers>(), installers::revoke)
+            .empty(204)
+            .audit("installer.revoked"),
+    ]
+}
+
+fn library() -> Vec<Route> {
+    vec![
+        Route::get("/v1/scripts", "All scripts", needs::<policy::ReadScripts>(), scripts::list).answers::<api::Page<api::Script>>(200),
+        Route::post("/v1/scripts", "Add a script", needs::<policy::WriteScripts>(), scripts::create)
+            .takes::<api::SaveScript>()
+            .answers::<api::ScriptDetails>(201)
+            .audit("script.created"),
+        Route::get("/v1/scripts/{id}", "One version of a script", needs::<policy::ReadScripts>(), scripts::show)
+            .query(const { &[query("version", "The newest where none is named")] })
+            .answers::<api::ScriptDetails>(200),
+        Route::put("/v1/scripts/{id}", "Save a new version of a script", needs::<policy::WriteScripts>(), scripts::save)
+            .takes::<api::SaveScript>()
+            .answers::<api::ScriptDetails>(200)
+            .audit("script.saved"),
+        Route::delete("/v1/scripts/{id}", "Take a script out of the library", needs::<policy::WriteScripts>(), scripts::delete)
+            .empty(204)
+            .audit("script.deleted"),
+    ]
+}

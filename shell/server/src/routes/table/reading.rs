@@ -1,0 +1,61 @@
+//! Rows of what is read: jobs and their output, the audit log, trust, live events.
+
+use sallyport_api as api;
+use sallyport_decide::policy;
+
+use super::{CURSOR, LIMIT};
+use crate::events::Event;
+use crate::routes::route::{Query, Route, needs, query};
+use crate::{audit, jobs, live, trust};
+
+const JOBS: &[Query] = &[
+    query("script", "Only jobs that ran this script"),
+    query("device", "Only jobs that ran on this device"),
+    query("requested_by", "Only jobs that this user asked for"),
+    CURSOR,
+    LIMIT,
+];
+
+const ENTRIES: &[Query] = &[
+    query("kind", "Only entries of this kind"),
+    query("actor", "Only entries by this user, device, or `system`"),
+    query("before", "Only entries older than this index; the same as cursor"),
+    CURSOR,
+    LIMIT,
+];
+
+pub(super) fn rows() -> Vec<Route> {
+    [work(), record()].into_iter().flatten().collect()
+}
+
+fn work() -> Vec<Route> {
+    vec![
+        Route::get("/v1/jobs", "Jobs, the newest first", needs::<policy::ReadJobs>(), jobs::list)
+            .query(JOBS)
+            .answers::<api::Page<api::Job>>(200),
+        Route::get("/v1/jobs/{id}", "One job", needs::<policy::ReadJobs>(), jobs::show).answers::<api::Job>(200),
+        Route::get("/v1/jobs/{id}/runs", "A job's runs, with the digests of their outputs", needs::<policy::ReadJobs>(), jobs::runs)
+            .query(const { &[query("state", "Only runs in this state"), CURSOR, LIMIT] })
+            .answers::<api::Page<api::Run>>(200),
+        Route::get("/v1/runs/{id}", "One run", needs::<policy::ReadJobs>(), jobs::run).answers::<api::Run>(200),
+        Route::get("/v1/runs/{id}/output", "What a run wrote", needs::<policy::ReadJobs>(), jobs::output)
+            .query(const { &[query("after", "The first chunk's number: `next` of the answer before")] })
+            .answers::<api::Output>(200),
+        Route::get("/v1/runs/{id}/receipt", "What the device signed about a run", needs::<policy::ReadJobs>(), jobs::receipt)
+            .answers::<api::Receipt>(200),
+    ]
+}
+
+fn record() -> Vec<Route> {
+    vec![
+        Route::get("/v1/audit", "The audit log, the newest entries first", needs::<policy::ReadAudit>(), audit::list)
+            .query(ENTRIES)
+            .answers::<api::Page<api::AuditEntry>>(200),
+        Route::get("/v1/audit/checkpoint", "The newest signed checkpoint", needs::<policy::ReadAudit>(), audit::checkpoint)
+            .answers::<api::Checkpoint>(200),
+        Route::get("/v1/audit/{index}/proof", "Shows that an entry is in the log", needs::<policy::ReadAudit>(), audit::proof)
+            .answers::<api::InclusionProof>(200),
+        Route::get("/v1/trust", "Which keys command the devices", needs::<policy::ReadAudit>(), trust::show).answers::<api::Trust>(200),
+        Route::get("/v1/events", "Live changes, until the session ends", needs::<policy::FollowEvents>(), live::follow).streams::<Event>(),
+    ]
+}
