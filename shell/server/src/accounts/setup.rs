@@ -14,7 +14,7 @@ use sallyport_decide::accounts::throttle::Charged;
 use sallyport_decide::accounts::totp::{self, Accepted, Code as TotpCode, Secret};
 use sallyport_decide::policy::Stage;
 use sallyport_grant::{Envelope, VerifyKey};
-use sallyport_model::{Email, FactorId, Name, TenantId, UserId};
+use sallyport_model::{CustomerId, Email, FactorId, Name, SiteId, TenantId, UserId};
 use sallyport_store::StoreError;
 use sallyport_store::ops::accounts::{ChargeDraft, Draft, FinishSetup, SaveDraft, is_setup_open, is_setup_token};
 use sallyport_wire::LinkSecret;
@@ -119,6 +119,8 @@ pub async fn finish(
         recovery_factor: FactorId::new(now, random()),
         recovery_hashes: codes.hashes,
         root_envelope: root.to_bytes(),
+        customer: CustomerId::new(now, random()),
+        site: SiteId::new(now, random()),
         session: opening.of(&signed_in),
         at: now,
         salt: random(),

@@ -4,7 +4,7 @@ use sallyport_decide::accounts::sign_in::UserState;
 use sallyport_decide::accounts::throttle::{Charged, FactorCounter};
 use sallyport_decide::accounts::totp::Step;
 use sallyport_decide::policy::Role;
-use sallyport_model::{Digest, Email, FactorId, Name, TenantId, Timestamp, UserId, limits};
+use sallyport_model::{CustomerId, Digest, Email, FactorId, Name, SiteId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
 use super::factors::{RecoveryHashes, replace_recovery_codes};
@@ -163,6 +163,9 @@ pub struct FinishSetup {
     pub recovery_factor: FactorId,
     pub recovery_hashes: RecoveryHashes,
     pub root_envelope: Vec<u8>,
+    /// The first place for devices, so that an installer can be made at once.
+    pub customer: CustomerId,
+    pub site: SiteId,
     pub session: NewSession,
     pub at: Timestamp,
     pub salt: [u8; 32],
@@ -177,6 +180,7 @@ impl Change for FinishSetup {
         tx.execute("DELETE FROM setup_drafts", &[]).await?;
         self.insert_tenant(tx).await?;
         self.insert_owner(tx).await?;
+        self.insert_place(tx).await?;
         let payload = json!({ "tenant_name": self.draft.tenant_name, "owner": self.user, "email": self.draft.email });
         let entry = Entry::new("setup.finished", Actor::User(self.user), self.at, self.salt, payload);
         tx.append(self.draft.tenant, entry).await?;
@@ -193,6 +197,15 @@ impl FinishSetup {
         tx.execute(sql, values![draft.tenant, draft.keys_sealed, self.at]).await?;
         let sql = "INSERT INTO trust_roots (tenant, version, envelope) VALUES ($1, 1, $2)";
         tx.execute(sql, values![draft.tenant, self.root_envelope]).await.map(|_| ())
+    }
+
+    /// The company itself is its first customer.
+    async fn insert_place(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let draft = &self.draft;
+        let sql = "INSERT INTO customers (id, tenant, name, created) VALUES ($1, $2, $3, $4)";
+        tx.execute(sql, values![self.customer, draft.tenant, draft.tenant_name, self.at]).await?;
+        let sql = "INSERT INTO sites (id, tenant, customer, name, created) VALUES ($1, $2, $3, 'Main', $4)";
+        tx.execute(sql, values![self.site, draft.tenant, self.customer, self.at]).await.map(|_| ())
     }
 
     async fn insert_owner(&self, tx: &mut Tx) -> Result<(), StoreError> {

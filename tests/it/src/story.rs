@@ -1,0 +1,77 @@
+//! From an empty folder to a script that a real device agreed to run.
+
+use sallyport_testkit::owner::Owner;
+use sallyport_testkit::server::TestServer;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_script_runs_on_two_real_devices() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let (machines, devices) = owner.machines(&server, 2).await;
+    let script = owner.script("greet", "echo \"hello $1 from $GREETER\"; echo oops >&2; exit 3").await;
+    let more = json!({ "arguments": ["world"], "environment": [{ "name": "GREETER", "value": "sally" }] });
+    let job = owner.run(&server, &script, &devices, more).await;
+    let runs = owner.ended_runs(&job).await;
+    assert_eq!(runs.len(), 2);
+    for run in &runs {
+        assert_eq!((&run["state"], &run["exit_code"]), (&json!("failed"), &json!(3)), "{run} {}", machines[0].log());
+        let output = owner.output(run).await;
+        assert!(output.contains("hello world from sally") && output.contains("oops"), "{output}");
+        assert_eq!(run["receipt"], json!(true));
+    }
+    let status = machines[0].status();
+    assert!(status.to_string().contains("greet"), "{status}");
+}
+
+#[tokio::test]
+async fn a_pending_device_receives_nothing() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let file = owner.installer(&server, 1).await;
+    let mut machine = sallyport_testkit::agent::Machine::new();
+    machine.start();
+    machine.enrol(&file);
+    let pending = owner.devices("state=pending", 1).await;
+    let script = owner.script("nothing", "true").await;
+    let body = json!({ "script": script, "version": 1, "devices": [pending[0]["id"]] });
+    let reply = owner.client.post("/v1/jobs", body).await;
+    assert_eq!((reply.status, reply.code()), (422, "invalid_field".to_owned()));
+}
+
+#[tokio::test]
+async fn a_secret_reaches_the_script_and_nothing_else() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let (machines, devices) = owner.machines(&server, 1).await;
+    let script = owner.script("secretive", "printf '%s' \"$TOKEN\" | wc -c; echo \"it is $TOKEN\"").await;
+    let secret = "tr4velling-lantern-92";
+    let job = owner.run(&server, &script, &devices, json!({ "secrets": [{ "name": "TOKEN", "value": secret }] })).await;
+    let runs = owner.ended_runs(&job).await;
+    let output = owner.output(&runs[0]).await;
+    assert!(output.contains(&secret.len().to_string()), "the script had it: {output}");
+    assert!(!output.contains(secret), "and its output does not: {output}");
+    let at_rest = server.bytes_at_rest();
+    assert!(!at_rest.windows(secret.len()).any(|window| window == secret.as_bytes()), "not in the database");
+    assert!(!machines[0].log().contains(secret), "not in the agent's log");
+}
+
+#[tokio::test]
+async fn a_running_script_is_cancelled_with_all_that_it_started() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let (_machines, devices) = owner.machines(&server, 1).await;
+    let script = owner.script("slow", "sleep 300 & echo begun; wait").await;
+    let job = owner.run(&server, &script, &devices, json!({})).await;
+    let run = loop {
+        let runs = owner.client.get(&format!("/v1/jobs/{job}/runs")).await.json();
+        if runs["items"][0]["output_bytes"].as_u64() > Some(0) {
+            break runs["items"][0].clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let path = format!("/v1/runs/{}/cancel", run["id"].as_str().expect("an id"));
+    assert_eq!(owner.client.post(&path, json!({})).await.status, 204);
+    let runs = owner.ended_runs(&job).await;
+    assert_eq!(runs[0]["state"], "cancelled", "{}", runs[0]);
+}

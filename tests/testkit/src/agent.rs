@@ -1,0 +1,105 @@
+//! The real agent as a process of its own, in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// Builds a program of this workspace once per test run and says where it is.
+///
+/// # Panics
+/// Where it does not build.
+pub fn program(package: &str) -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        // The test runner holds no lock while tests run; an up-to-date build takes a fraction of a second.
+        let status = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "sallyport", "-p", "sallyport-agent"]).status();
+        assert!(status.expect("cargo runs").success(), "the programs build");
+    });
+    let mut path = std::env::current_exe().expect("a path");
+    while path.file_name().is_some_and(|name| name != "deps") {
+        path.pop();
+    }
+    path.pop();
+    path.join(package)
+}
+
+/// A machine with an agent.
+pub struct Machine {
+    folder: TempDir,
+    child: Option<Child>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Machine {
+    /// A machine whose agent was never started.
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder"), child: None }
+    }
+
+    /// Where the agent keeps everything.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Starts the agent; it waits for an enrolment file where there is none.
+    pub fn start(&mut self) {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).expect("a log");
+        let child = Command::new(program("sallyport-agent"))
+            .args(["run", "--state"])
+            .arg(self.state())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a handle"))
+            .stderr(log)
+            .spawn();
+        self.child = Some(child.expect("the agent starts"));
+    }
+
+    /// Ends the agent as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Gives the agent its enrolment file.
+    pub fn enrol(&self, file: &str) {
+        let path = self.folder.path().join("enrolment-file.json");
+        std::fs::write(&path, file).expect("a file");
+        let done = self.agent(&["enrol".as_ref(), path.as_os_str(), "--state".as_ref(), self.state().as_os_str()]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// What `sallyport-agent status --json` says.
+    pub fn status(&self) -> serde_json::Value {
+        let done = self.agent(&["status".as_ref(), "--json".as_ref(), "--state".as_ref(), self.state().as_os_str()]);
+        serde_json::from_slice(&done.stdout).expect("JSON")
+    }
+
+    fn agent(&self, args: &[&std::ffi::OsStr]) -> std::process::Output {
+        Command::new(program("sallyport-agent")).args(args).stdin(Stdio::null()).output().expect("the agent runs")
+    }
+
+    /// What the agent wrote to its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// The folder above the state.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
