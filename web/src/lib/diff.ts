@@ -67,6 +67,9 @@ export interface Folded {
   lines: number;
 }
 
+/** Fewer lines than a fold would save stay. */
+const FEWEST_FOLDED = 3;
+
 /** Hides long unchanged stretches, but never a changed line or its neighbours. */
 export function folded(lines: DiffLine[], around = 3): (DiffLine | Folded)[] {
   const near = new Set<number>();
@@ -75,11 +78,20 @@ export function folded(lines: DiffLine[], around = 3): (DiffLine | Folded)[] {
     for (let other = at - around; other <= at + around; other++) near.add(other);
   });
   const out: (DiffLine | Folded)[] = [];
+  let hidden: DiffLine[] = [];
+  const close = () => {
+    if (hidden.length > FEWEST_FOLDED) out.push({ kind: 'fold', lines: hidden.length });
+    else out.push(...hidden);
+    hidden = [];
+  };
   for (const [at, line] of lines.entries()) {
-    const last = out.at(-1);
-    if (near.has(at)) out.push(line);
-    else if (last?.kind === 'fold') last.lines++;
-    else out.push({ kind: 'fold', lines: 1 });
+    if (!near.has(at)) {
+      hidden.push(line);
+      continue;
+    }
+    close();
+    out.push(line);
   }
+  close();
   return out;
 }

@@ -54,7 +54,9 @@ export function ago(moment: string, now: number): string {
 /** `in 4 min`, for what lies ahead. */
 export function ahead(moment: string, now: number): string {
   const secs = (Date.parse(moment) - now) / 1000;
-  return secs <= 0 ? 'past' : `in ${secs < 60 ? `${Math.ceil(secs)} s` : length(secs)}`;
+  if (secs <= 0) return 'past';
+  if (secs < 60) return `in ${Math.ceil(secs)} s`;
+  return `in ${length(Math.floor(secs / 60) * 60)}`;
 }
 
 /** `12 Nov`, with the year where it is another one. */

@@ -14,9 +14,14 @@ const SHELL: Rule[] = [
   ['c', /(?<=^|[\s;(])#[^\n]*/my],
   ['s', /'[^']*'?/y],
   ['v', /\$\{[^}\n]*\}?|\$[\w@*#?$!-]/y],
-  ['s', /"(?:\\[\s\S]|[^"\\$])*"?/y],
   ['k', words('if then elif else fi for in do done while until case esac function return exit set local export readonly declare trap source shift break continue')],
   ['f', /(?<=^[ \t]*|[|;&(]\s*|\bthen\s+|\bdo\s+|\belse\s+)[A-Za-z_][\w.+-]*(?![\w=])/my],
+];
+
+/** Inside of double quotes: variables keep their colour, a quote ends it. */
+const QUOTED: Rule[] = [
+  ['v', /\$\{[^}\n]*\}?|\$[\w@*#?$!-]/y],
+  ['s', /(?:\\[\s\S]|[^"\\$])+|\$/y],
 ];
 
 const PYTHON: Rule[] = [
@@ -53,8 +58,11 @@ function nextToken(rules: Rule[], text: string, at: number): Token {
 export function highlighted(text: string, interpreter: string): Token[][] {
   const rules = RULES[interpreter] ?? [];
   const lines: Token[][] = [[]];
+  let quoted = false;
   for (let at = 0; at < text.length; ) {
-    const token = nextToken(rules, text, at);
+    const quote = rules === SHELL && text.charAt(at) === '"';
+    if (quote) quoted = !quoted;
+    const token: Token = quote ? { kind: 's', text: '"' } : nextToken(quoted ? QUOTED : rules, text, at);
     at += token.text.length;
     for (const [part, piece] of token.text.split('\n').entries()) {
       if (part > 0) lines.push([]);

@@ -19,11 +19,6 @@ export function takeToken(): string {
 
 export const forgetToken = (): void => sessionStorage.removeItem(KEPT);
 
-/** What was pasted, as a token: the whole link or its end. */
-export function tokenIn(pasted: string): string {
-  return /[?#&]token=([^&#\s]+)/.exec(pasted)?.[1] ?? pasted.trim();
-}
-
 export const pinOf = (authority: AuthorityKey): Promise<string> => authorityPin([fromHex(authority.publicHex)], 1);
 
 export async function finish(token: string, draft: SetupDraft, authority: AuthorityKey, code: string): Promise<string[]> {

@@ -56,6 +56,10 @@ export function deviceIcon(device: Pick<Device, 'os' | 'name'>): IconName {
   return /macos|laptop|-lt-/i.test(`${device.os} ${device.name}`) ? 'laptop' : 'device';
 }
 
+/** `Debian GNU/Linux 12.8` as `Debian 12.8`: a column's worth. */
+export const shortOs = (os: string): string =>
+  os.replace(/\s*GNU\/Linux/, '').replace(/Red Hat Enterprise Linux/, 'RHEL').replace(/\s+LTS\b/, '').replace(/\s*\([a-z ]+\)$/i, '');
+
 export const INTERPRETERS: { name: string; word: string }[] = [
   { name: 'bash', word: 'Bash' },
   { name: 'sh', word: 'POSIX shell' },

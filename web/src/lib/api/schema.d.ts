@@ -172,6 +172,7 @@ export interface components {
             software: components["schemas"]["Software"][];
             processes: components["schemas"]["Process"][];
             services: components["schemas"]["Service"][];
+            omitted: number;
         };
         Hardware: {
             cpu: string;
@@ -202,9 +203,8 @@ export interface components {
         };
         LocalUser: {
             name: string;
-            uid: number;
-            home: string;
-            shell: string;
+            id: string;
+            administrator: boolean;
         };
         Software: {
             name: string;
@@ -340,6 +340,10 @@ export interface components {
             seq: number;
             stream: string;
             text: string;
+        };
+        Receipt: {
+            run: string;
+            envelope: string;
         };
         RunState: "waiting" | "delivered" | "running" | "succeeded" | "failed" | "refused" | "cancelled" | "timed_out" | "output_limit" | "interrupted" | "expired";
         Problem: {

@@ -38,11 +38,17 @@ export function kindOf(kind: string): Kind {
 }
 
 export const FILTER_KINDS = [
-  { value: 'job', word: 'Jobs' },
-  { value: 'request', word: 'Requests and proofs' },
-  { value: 'device', word: 'Devices' },
-  { value: 'script', word: 'Scripts' },
-  { value: 'session', word: 'Sessions' },
-  { value: 'sign_in', word: 'Failed sign-ins' },
-  { value: 'installer', word: 'Installers' },
+  { value: 'job.created', word: 'Jobs that began' },
+  { value: 'job.ended', word: 'Jobs that ended' },
+  { value: 'run.refused', word: 'Refusals by devices' },
+  { value: 'request.created', word: 'Requests' },
+  { value: 'request.proved', word: 'Proofs' },
+  { value: 'request.denied', word: 'Denials' },
+  { value: 'devices.approved', word: 'Approvals of devices' },
+  { value: 'devices.removed', word: 'Removals of devices' },
+  { value: 'device.enrolled', word: 'Enrolments' },
+  { value: 'script.saved', word: 'Scripts saved' },
+  { value: 'installer.created', word: 'Installers' },
+  { value: 'session.opened', word: 'Sign-ins' },
+  { value: 'sign_in.failed', word: 'Failed sign-ins' },
 ];
