@@ -80,13 +80,23 @@ fn cases(root: &Root) -> Result<Vec<Case>> {
 }
 
 /// What is shown, in order; each is a shell script inside the container that fails when it does not hold.
-const STEPS: [(&str, &str); 6] = [
+const STEPS: [(&str, &str); 7] = [
     ("the agent installs itself as a service", "/opt/sallyport-agent install"),
     ("the unit is active and enabled", "systemctl is-active sallyport-agent && systemctl is-enabled sallyport-agent"),
-    ("status names the state of the agent", "sallyport-agent status | grep -i -e enrol -e state"),
+    (
+        "status says that nobody commands the device",
+        "for i in $(seq 40); do sallyport-agent status | grep Nobody && exit; sleep 0.25; done; exit 1",
+    ),
+    (
+        "the agent's folder is private",
+        "test \"$(stat -c %a:%U /var/lib/sallyport-agent)\" = 700:root && ! find /var/lib/sallyport-agent -type f -perm /077 | grep .",
+    ),
     ("the unit is killed and comes back", "systemctl kill -s KILL sallyport-agent && sleep 3 && systemctl is-active sallyport-agent"),
-    ("the unit is hardened", "systemd-analyze security --no-pager sallyport-agent"),
-    ("uninstalling leaves no unit behind", "sallyport-agent uninstall && ! systemctl cat sallyport-agent"),
+    ("a restart ends the agent in an orderly way", "systemctl restart sallyport-agent && journalctl -u sallyport-agent | grep -w stopped"),
+    (
+        "uninstalling leaves no unit and no program behind",
+        "sallyport-agent uninstall && ! systemctl cat sallyport-agent && ! test -e /usr/local/bin/sallyport-agent",
+    ),
 ];
 
 /// The folder of a minimal Debian, made once.
