@@ -53,6 +53,7 @@ async fn ses_02_an_elevation_gives_another_token_and_ends_the_old_one() {
 async fn ses_03_a_session_ends_after_an_hour_without_use() {
     let server = TestServer::start().await;
     let mut owner = Owner::set_up(&server).await;
+    owner.client.get("/v1/me").await;
     server.clock.advance(3599);
     assert_eq!(owner.client.get("/v1/me").await.status, 200);
     server.clock.advance(3600);

@@ -74,9 +74,9 @@ async fn pwd_16_two_who_finish_at_once_make_one_tenant() {
     let now = server.clock.now();
     let finish = |begun: &sallyport_testkit::owner::Begun| begun.finish(&oathtool(begun.secret(), now), &begun.root(now));
     let (a, b) = tokio::join!(one.post("/v1/setup/finish", finish(&first)), two.post("/v1/setup/finish", finish(&second)));
-    let mut statuses = [a.status, b.status];
-    statuses.sort_unstable();
-    assert_eq!(statuses, [201, 404]);
+    let statuses = [a.status, b.status];
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 201 | 404 | 422)), "closed, or the draft is gone: {statuses:?}");
 }
 
 #[tokio::test]

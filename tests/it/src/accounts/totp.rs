@@ -209,23 +209,51 @@ async fn totp_13_another_spelling_of_a_used_code_is_the_used_code() {
     }
 }
 
+async fn counted_failures(server: &TestServer, owner: &mut Owner) -> u32 {
+    let me = owner.client.get("/v1/me").await.json();
+    let user = me["user"].as_str().expect("an id").parse().expect("an id");
+    factors(&mut server.app.store.read().await.expect("a reader"), user).await.expect("factors")[0].counter.failures
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn totp_14_a_burst_of_fifty_wrong_codes_costs_fifty_and_locks() {
     let server = TestServer::start().await;
     let mut owner = Owner::set_up(&server).await;
+    let asked = owner.client.send(Call::new("POST", "/v1/me/recovery-codes")).await;
+    let proofs = format!("{}/proofs", asked.header("location").expect("where it waits"));
     let right = owner.code(&server);
-    let wrong = wrong_code(&right);
-    let replies = at_once(&server, 50, PASSWORD, |_| wrong.clone()).await;
-    replies.iter().for_each(assert_refused);
+    let barrier = Arc::new(tokio::sync::Barrier::new(50));
+    let burst = (0..50).map(|_| {
+        let (mut client, barrier, proofs, code) = (owner.client.clone(), barrier.clone(), proofs.clone(), wrong_code(&right));
+        tokio::spawn(async move {
+            barrier.wait().await;
+            client.post(&proofs, json!({ "totp": code })).await.code()
+        })
+    });
+    let mut codes = Vec::new();
+    for one in burst.collect::<Vec<_>>() {
+        codes.push(one.await.expect("no panic"));
+    }
+    let judged = codes.iter().filter(|code| *code == "code_refused").count();
+    assert_eq!((judged, codes.iter().filter(|code| *code == "factor_locked").count()), (9, 41), "the tenth wrong one locks");
+    assert_eq!(counted_failures(&server, &mut owner).await, 50);
+    assert_eq!(owner.client.post(&proofs, json!({ "totp": right })).await.code(), "factor_locked");
     assert_refused(&owner.sign_in(&mut Client::new(&server, 2), &right).await);
     let crashed = server.after_a_crash().await;
     assert_refused(&owner.sign_in(&mut Client::new(&crashed, 2), &right).await);
     let shown = owner.client.get("/v1/me/factors").await.json();
     assert_eq!(shown["items"][0]["locked"], true);
-    let me = owner.client.get("/v1/me").await.json();
-    let user = me["user"].as_str().expect("an id").parse().expect("an id");
-    let counted = factors(&mut server.app.store.read().await.expect("a reader"), user).await.expect("factors")[0].counter.failures;
-    assert_eq!(counted, 51);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn totp_14_a_burst_of_sign_ins_judges_ten_at_most() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let right = owner.code(&server);
+    let replies = at_once(&server, 50, PASSWORD, |_| wrong_code(&right)).await;
+    replies.iter().for_each(assert_refused);
+    assert!(counted_failures(&server, &mut owner).await >= 10);
+    assert_refused(&owner.sign_in(&mut Client::new(&server, 2), &right).await);
 }
 
 #[tokio::test]
