@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
 when = datetime.datetime.fromisoformat
 signed_by = lambda key, sig, text: Ed25519PublicKey.from_public_bytes(key).verify(sig, text)
-KEYS = "type id tenant class action targets not_before expires nonce requested_by proofs".split()
+KEYS = "type id tenant class action targets not_before expires nonce requested_by".split()
+PROOF = "user email method at".split()
+GRANT, ATTESTATION, ROOT = (f"application/vnd.sallyport.{name}.v1+json" for name in ("grant", "attestation", "root"))
 
 def want(holds, why):
     if not holds: raise ValueError(why)
@@ -34,27 +36,45 @@ def in_tree(leaf, index, size, proof, root):  # RFC 9162, section 2.1.3.2
         node, last = node >> 1, last >> 1
     return index < size and last == 0 and leaf == root
 
-def opened(text, key_of, kind, bad, unknown):  # the body of an envelope that the key signed, its pre-authentication encoding, key ids
+def encoded(media, body):  # DSSE's pre-authentication encoding
+    return f"DSSEv1 {len(media)} {media} {len(body)} ".encode() + body
+
+def opened(text, media):  # the payload of an envelope, its signatures
     envelope = json.loads(text, object_pairs_hook=once)
-    body, media = base64.b64decode(envelope["payload"], validate=True), envelope["payloadType"]
-    pae = f"DSSEv1 {len(media)} {media} {len(body)} ".encode() + body
-    key, ours = key_of(body), lambda s: s["kind"] == kind and s["keyid"] == sha(key).hex()
-    found = [s for s in envelope["signatures"] if ours(s)]
+    want(envelope["payloadType"] == media, "malformed")
+    for s in envelope["signatures"]: want(("statement" in s) == (s["kind"] == "server" and media == GRANT), "malformed")
+    return base64.b64decode(envelope["payload"], validate=True), envelope["signatures"]
+
+def check(signatures, key, kind, covered, bad, unknown):  # a signature by the key over what it must cover
+    found = [s for s in signatures if s["kind"] == kind and s["keyid"] == sha(key).hex()]
     want(found, unknown)
-    try: signed_by(key, base64.b64decode(found[0]["sig"], validate=True), pae)
+    try: signed_by(key, base64.b64decode(found[0]["sig"], validate=True), covered(found[0]))
     except InvalidSignature: raise ValueError(bad)
-    return json.loads(body, object_pairs_hook=once), media, pae, [s["keyid"] for s in envelope["signatures"]]
+    return found[0]
+
+def attested(signatures, key, pae):  # the proofs in the server's statement about the grant with this encoding
+    said = lambda s: base64.b64decode(s["statement"], validate=True)
+    signature = check(signatures, key, "server", lambda s: encoded(ATTESTATION, said(s)), "bad_signature", "unknown_signer")
+    statement = json.loads(said(signature), object_pairs_hook=once)
+    want(list(statement) == ["type", "grant", "proofs"] and statement["type"] == "sallyport.attestation/1", "malformed")
+    want(1 <= len(statement["proofs"]) <= 16 and all(list(p) == PROOF for p in statement["proofs"]), "malformed")
+    want(statement["grant"] == sha(pae).hex(), "wrong_grant")
+    return statement["proofs"]
 
 def decide(root, case):
-    body, media, pae, keyids = opened(case["envelope"], lambda _: bytes.fromhex(root["attestation"]), "server", "bad_signature", "unknown_signer")
-    want(media.startswith("application/vnd.sallyport.grant.v1") and list(body) == KEYS, "malformed")
+    payload, signatures = opened(case["envelope"], GRANT)
+    pae, keyids = encoded(GRANT, payload), [s["keyid"] for s in signatures]
+    proofs = attested(signatures, bytes.fromhex(root["attestation"]), pae)
+    body = json.loads(payload, object_pairs_hook=once)
+    want(list(body) == KEYS and body["type"] == "sallyport.grant/1", "malformed")
     run, targets, now = body["action"]["run_script"], body["targets"], when(case["now"])
     want(body["class"] >= (1 if targets["count"] == 1 else 2 if targets["count"] <= 25 else 3), "class_too_low")
-    want(any(p["method"] == "totp" or body["class"] < 2 for p in body["proofs"]), "proof_missing")
+    start, end = when(body["not_before"]), when(body["expires"])
+    want(all(start <= when(p["at"]) <= end for p in proofs), "proof_time")
+    want(any(p["method"] == "totp" or body["class"] < 2 for p in proofs), "proof_missing")
     want(body["tenant"] == root["tenant"], "wrong_tenant")
     leaf = sha(b"\x00sallyport.target/1\n", id_bytes(body["tenant"]), sha(bytes.fromhex(case["device"])))
     want(in_tree(leaf, case["target_index"], targets["count"], case["target_proof"], bytes.fromhex(targets["root"])), "wrong_device")
-    start, end = when(body["not_before"]), when(body["expires"])
     want((end - start).total_seconds() <= 1020, "window_too_long")
     want(start <= now, "not_yet_valid")
     want(now < end, "expired")
@@ -74,8 +94,9 @@ def decide(root, case):
     return "obeyed"
 
 vectors, wrong = json.load(open(sys.argv[1])), 0
-authority = lambda body: bytes.fromhex(json.loads(body)["authority"][0])
-root = opened(vectors["root"], authority, "native-ed25519", "root_bad_signature", "root_too_few_signatures")[0]
+payload, signatures = opened(vectors["root"], ROOT)
+root = json.loads(payload, object_pairs_hook=once)
+check(signatures, bytes.fromhex(root["authority"][0]), "native-ed25519", lambda _: encoded(ROOT, payload), "root_bad_signature", "root_too_few_signatures")
 pinned = sha(b"sallyport.authority/1\n", root["threshold"].to_bytes(4, "big"), *sorted(map(bytes.fromhex, root["authority"])))
 want(root["threshold"] == 1 and pinned.hex() == vectors["authority_pin"], "root_other_authority")
 for case in vectors["cases"]:

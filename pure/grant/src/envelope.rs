@@ -31,6 +31,15 @@ pub enum EnvelopeError {
     /// A signature above [`limits::SIGNATURE_BYTES`].
     #[error("a signature is too long")]
     LongSignature,
+    /// A server's signature on a grant that does not say what it attests.
+    #[error("a server signs a grant without a statement")]
+    StatementMissing,
+    /// A statement beside a signature of another kind, or on something else than a grant.
+    #[error("only a server's signature on a grant carries a statement")]
+    StrayStatement,
+    /// A statement above [`limits::STATEMENT_BYTES`].
+    #[error("a statement is too long")]
+    LongStatement,
 }
 
 /// What an envelope may carry; the type is part of what is signed.
@@ -114,7 +123,7 @@ impl<'de> Deserialize<'de> for SignatureKind {
     }
 }
 
-/// One signature over the pre-authentication encoding.
+/// One signature: over the envelope's pre-authentication encoding, or over that of its own statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
@@ -125,6 +134,10 @@ pub struct Signature {
     /// The raw signature; its shape depends on the kind.
     #[serde(with = "canonical_base64")]
     pub sig: Vec<u8>,
+    /// What a server attests about a grant, verbatim ([`crate::body::Statement`]): then `sig` covers this, and only this
+    /// names what the payload must be. There on each `server` signature of a grant and nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "statement")]
+    pub statement: Option<Vec<u8>>,
 }
 
 /// A payload with its signatures. Having one says nothing about whether they are good.
@@ -165,11 +178,11 @@ impl Envelope {
         Self::unsigned(payload_type, payload).and_signed(kind, key)
     }
 
-    /// Adds a signature with an Ed25519 key.
+    /// Adds a signature with an Ed25519 key over the payload. A server signs grants by [`crate::attest::sign`] instead.
     #[must_use]
     pub fn and_signed(self, kind: SignatureKind, key: &SigningKey) -> Self {
         let sig = keys::sign(key, &self.pae()).to_vec();
-        self.and_signature(Signature { keyid: VerifyKey::of(key).id(), kind, sig })
+        self.and_signature(Signature { keyid: VerifyKey::of(key).id(), kind, sig, statement: None })
     }
 
     /// Adds a signature that was made elsewhere, unchecked.
@@ -189,6 +202,7 @@ impl Envelope {
             return Err(EnvelopeError::OtherType);
         }
         check_signatures(&written.signatures)?;
+        written.signatures.iter().try_for_each(|signature| check_statement(wanted, signature))?;
         Ok(Self { payload_type: wanted, payload: written.payload, signatures: written.signatures })
     }
 
@@ -197,12 +211,12 @@ impl Envelope {
         json::write(&Written::from(self))
     }
 
-    /// What the signatures cover.
+    /// What the signatures cover, apart from those with a statement of their own.
     pub fn pae(&self) -> Vec<u8> {
         pae(self.payload_type.media_type(), &self.payload)
     }
 
-    /// SHA-256 of what the signatures cover: the name of the signed thing in the audit log, and the challenge of a passkey.
+    /// SHA-256 of [`Envelope::pae`]: the name of the signed thing in the audit log, and the challenge of a passkey.
     pub fn digest(&self) -> Digest {
         sha256(&[&self.pae()])
     }
@@ -222,10 +236,11 @@ impl Envelope {
         &self.signatures
     }
 
-    /// Looks for `key`'s signature of one kind; the algorithm is Ed25519 because the caller's trust says so.
+    /// Looks for `key`'s signature of one kind over the payload; one over a statement is none. The algorithm is Ed25519 because the caller's trust says so.
     pub fn signature_by(&self, key: &VerifyKey, kind: &SignatureKind) -> SignatureState {
         let id = key.id();
-        let Some(signature) = self.signatures.iter().find(|signature| signature.keyid == id && signature.kind == *kind) else {
+        let ours = |signature: &&Signature| signature.keyid == id && signature.kind == *kind && signature.statement.is_none();
+        let Some(signature) = self.signatures.iter().find(ours) else {
             return SignatureState::Absent;
         };
         if key.verifies(&self.pae(), &signature.sig) { SignatureState::Good } else { SignatureState::Bad }
@@ -252,6 +267,33 @@ fn check_signatures(signatures: &[Signature]) -> Result<(), EnvelopeError> {
     }
     let distinct: BTreeSet<KeyId> = signatures.iter().map(|signature| signature.keyid).collect();
     if distinct.len() == signatures.len() { Ok(()) } else { Err(EnvelopeError::RepeatedKey) }
+}
+
+/// Statements are where they belong, so that nobody who reads a signature takes it for one over other bytes.
+fn check_statement(payload_type: PayloadType, signature: &Signature) -> Result<(), EnvelopeError> {
+    let attests = payload_type == PayloadType::Grant && signature.kind == SignatureKind::Server;
+    match &signature.statement {
+        Some(_) if !attests => Err(EnvelopeError::StrayStatement),
+        None if attests => Err(EnvelopeError::StatementMissing),
+        Some(statement) if statement.len() > limits::STATEMENT_BYTES => Err(EnvelopeError::LongStatement),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A statement that may be missing; where its key is there, it is base64 and not `null`.
+mod statement {
+    use super::{Deserializer, Serializer, canonical_base64};
+
+    pub(super) fn serialize<S: Serializer>(statement: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+        match statement {
+            Some(bytes) => canonical_base64::serialize(bytes, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+        canonical_base64::deserialize(from).map(Some)
+    }
 }
 
 /// RFC 4648 base64 with padding; a text that decodes but is not what encoding writes is refused.

@@ -16,6 +16,9 @@ pub enum GrantError {
     /// The signed body is not a grant, or above its limits.
     #[error("malformed grant: {0}")]
     MalformedBody(BodyError),
+    /// What the server attested is not a statement, or out of its bounds.
+    #[error("malformed statement: {0}")]
+    MalformedStatement(BodyError),
     /// The device's policy wants native signatures, which this version cannot check.
     #[error("this version cannot check what the verified profile wants")]
     ProfileNotSupported,
@@ -28,12 +31,18 @@ pub enum GrantError {
     /// No signature of a key that counts.
     #[error("nobody signed whom this device trusts")]
     UnknownSigner,
+    /// The server attested another grant, or the body was changed afterwards.
+    #[error("the server's statement is about another grant")]
+    WrongGrant,
     /// The grant claims a lower class than its action and targets have.
     #[error("the grant claims a lower class than it has")]
     ClassTooLow,
-    /// The grant names no factor that its class wants.
-    #[error("the grant names no proof of a factor that its class wants")]
+    /// The server attests no factor that the grant's class wants.
+    #[error("the server attests no proof of a factor that the class wants")]
     ProofMissing,
+    /// A proof from before the grant was frozen, or from after its end.
+    #[error("a proof is dated outside of the grant's window")]
+    ProofTime,
     /// A grant of another tenant.
     #[error("the grant is of another tenant")]
     WrongTenant,
@@ -73,13 +82,15 @@ impl GrantError {
     /// A stable code, for receipts, the API and the docs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::MalformedEnvelope(_) | Self::MalformedBody(_) => "malformed",
+            Self::MalformedEnvelope(_) | Self::MalformedBody(_) | Self::MalformedStatement(_) => "malformed",
             Self::ProfileNotSupported => "profile_not_supported",
             Self::RootExpired(_) => "root_expired",
             Self::BadSignature => "bad_signature",
             Self::UnknownSigner => "unknown_signer",
+            Self::WrongGrant => "wrong_grant",
             Self::ClassTooLow => "class_too_low",
             Self::ProofMissing => "proof_missing",
+            Self::ProofTime => "proof_time",
             Self::WrongTenant => "wrong_tenant",
             Self::WrongDevice => "wrong_device",
             Self::NotYetValid(_) => "not_yet_valid",

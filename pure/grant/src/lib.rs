@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod attest;
 pub mod body;
 pub mod checkpoint;
 pub mod enrol;

@@ -6,9 +6,10 @@
 
 use sallyport_model::{Digest, GrantId, Timestamp, limits};
 
-use crate::body::{Body, Class, GrantAction, GrantBody, ProofMethod, RunScript, SecretParameter};
+use crate::attest::{self, Attested};
+use crate::body::{Body, Class, FactorProof, GrantAction, GrantBody, RunScript, SecretParameter};
 use crate::checkpoint;
-use crate::envelope::{Envelope, PayloadType, SignatureKind, SignatureState};
+use crate::envelope::{Envelope, PayloadType};
 use crate::error::GrantError;
 use crate::keys::VerifyKey;
 use crate::log;
@@ -82,9 +83,10 @@ impl<U: UsedIds> Verifier<'_, U> {
     pub fn verify(&self, offer: &Offer<'_>) -> Result<VerifiedGrant<RunScript>, GrantError> {
         let envelope = Envelope::parse(offer.envelope, PayloadType::Grant).map_err(GrantError::MalformedEnvelope)?;
         self.check_trust()?;
-        self.check_signatures(&envelope)?;
+        let attested = self.check_signatures(&envelope)?;
         let body = GrantBody::parse(envelope.payload()).map_err(GrantError::MalformedBody)?;
         check_class(&body)?;
+        attest::check_proofs(&attested.proofs, &body)?;
         self.check_targets(&body, offer.target)?;
         self.check_window(&body)?;
         if self.used.is_used(body.id) {
@@ -92,7 +94,7 @@ impl<U: UsedIds> Verifier<'_, U> {
         }
         let log_head = self.check_log(&envelope, &body, offer)?;
         let GrantAction::RunScript(action) = body.action.clone();
-        Ok(VerifiedGrant { action, digest: envelope.digest(), body, log_head })
+        Ok(VerifiedGrant { action, body, attested, log_head })
     }
 
     fn check_trust(&self) -> Result<(), GrantError> {
@@ -101,14 +103,10 @@ impl<U: UsedIds> Verifier<'_, U> {
     }
 
     /// Kinds and keys that the profile does not know count nothing; a wrong signature in a trusted name ends it.
-    fn check_signatures(&self, envelope: &Envelope) -> Result<(), GrantError> {
+    fn check_signatures(&self, envelope: &Envelope) -> Result<Attested, GrantError> {
         match self.profile {
             Profile::Verified => Err(GrantError::ProfileNotSupported),
-            Profile::Starter => match envelope.signature_by(&self.root.body().attestation, &SignatureKind::Server) {
-                SignatureState::Good => Ok(()),
-                SignatureState::Bad => Err(GrantError::BadSignature),
-                SignatureState::Absent => Err(GrantError::UnknownSigner),
-            },
+            Profile::Starter => attest::verify(envelope, &self.root.body().attestation),
         }
     }
 
@@ -151,16 +149,9 @@ pub fn derived_class(action: &GrantAction, targets: u32) -> Class {
     }
 }
 
-/// The claimed class is high enough, and from class 2 on a factor was proved for this very request.
+/// The claimed class is high enough.
 fn check_class(body: &GrantBody) -> Result<(), GrantError> {
-    if body.class < derived_class(&body.action, body.targets.count) {
-        return Err(GrantError::ClassTooLow);
-    }
-    let enough = |method: ProofMethod| match method {
-        ProofMethod::Totp => true,
-        ProofMethod::StepUp => body.class <= Class::OneDevice,
-    };
-    if body.proofs.iter().any(|proof| enough(proof.method)) { Ok(()) } else { Err(GrantError::ProofMissing) }
+    if body.class < derived_class(&body.action, body.targets.count) { Err(GrantError::ClassTooLow) } else { Ok(()) }
 }
 
 /// A grant that this device may obey once its content is there. Only [`Verifier::verify`] makes one.
@@ -169,7 +160,7 @@ fn check_class(body: &GrantBody) -> Result<(), GrantError> {
 pub struct VerifiedGrant<A> {
     action: A,
     body: GrantBody,
-    digest: Digest,
+    attested: Attested,
     log_head: TreeHead,
 }
 
@@ -191,7 +182,12 @@ impl<A> VerifiedGrant<A> {
 
     /// SHA-256 of the signed encoding.
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.attested.grant
+    }
+
+    /// Who proved what for it, as the server attests.
+    pub fn proofs(&self) -> &[FactorProof] {
+        &self.attested.proofs
     }
 
     /// The tree of the checkpoint that proved the grant.

@@ -87,7 +87,8 @@ pub fn check_root(signed: &SignedRoot<'_>, tenant: TenantId, keys: &ServerKeys, 
         return Err(SetupError::OtherKeys);
     }
     check_lifetime(&body, now)?;
-    let signature = Signature { keyid: authority.id(), kind: SignatureKind::NativeEd25519, sig: signed.signature.to_vec() };
+    let signature =
+        Signature { keyid: authority.id(), kind: SignatureKind::NativeEd25519, sig: signed.signature.to_vec(), statement: None };
     let envelope = Envelope::unsigned(PayloadType::Root, signed.body.to_vec()).and_signature(signature);
     TrustRoot::verify(&envelope.to_bytes(), AuthorityPin::of(1, &[authority]), now)?;
     Ok(envelope)

@@ -13,4 +13,4 @@ pub use action::{Action, ActionKind, CreateInstaller, Target};
 pub use class::{Classified, Hour, classify};
 pub use release::{Eligible, Method, Missing, Proof, Released, Requirement, release};
 pub use request::{Frozen, RequestState, freeze};
-pub use run_script::{RunScript, WantedRun, WantedRunError, run_script};
+pub use run_script::{CLOCK_BEHIND_SECS, RunScript, WantedRun, WantedRunError, run_script};

@@ -1,7 +1,7 @@
 //! What it takes to release an action, and the proof value that it was all there.
 
-use sallyport_grant::body::Class;
-use sallyport_model::{RequestId, Timestamp, UserId, limits};
+use sallyport_grant::body::{Class, FactorProof, ProofMethod};
+use sallyport_model::{Email, RequestId, TextError, Timestamp, UserId, limits};
 use serde::{Deserialize, Serialize};
 
 use super::Frozen;
@@ -81,6 +81,17 @@ pub struct Proof {
     pub at: Timestamp,
 }
 
+impl Proof {
+    /// The proof as devices read it.
+    fn attested(&self) -> Result<FactorProof, TextError> {
+        let method = match self.method {
+            Method::Totp => ProofMethod::Totp,
+            Method::StepUp => ProofMethod::StepUp,
+        };
+        Ok(FactorProof { user: self.user, email: Email::parse(&self.email)?, method, at: self.at })
+    }
+}
+
 /// What is still missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Missing {
@@ -112,6 +123,14 @@ impl Released {
     /// The proofs that released it.
     pub fn proofs(&self) -> &[Proof] {
         &self.proofs
+    }
+
+    /// What the server attests to devices: the proofs that counted, and no others.
+    ///
+    /// # Errors
+    /// When a stored address is none.
+    pub fn attested(&self) -> Result<Vec<FactorProof>, TextError> {
+        self.proofs.iter().filter(|proof| counts(&self.frozen, proof, self.at)).map(Proof::attested).collect()
     }
 
     /// When.
@@ -221,6 +240,17 @@ mod tests {
         assert!(release(frozen(Class::Mass, 1, None), both, at(2)).is_ok());
         let other_only = vec![proof(2, Method::Totp, 1), proof(3, Method::Totp, 2)];
         assert_eq!(release(frozen(Class::Mass, 2, None), other_only, at(2)).unwrap_err(), Missing::Asker);
+    }
+
+    #[test]
+    fn only_proofs_that_counted_are_attested() {
+        let early = proof(2, Method::Totp, -1);
+        let window = proof(2, Method::StepUp, 1);
+        let proofs = vec![early, window, proof(1, Method::Totp, 1), proof(2, Method::Totp, 2)];
+        let released = release(frozen(Class::Mass, 1, Some(at(60))), proofs, at(2)).unwrap();
+        let email = Email::parse("a@b").unwrap();
+        let attested = |n: u8, secs: i64| FactorProof { user: user(n), email: email.clone(), method: ProofMethod::Totp, at: at(secs) };
+        assert_eq!(released.attested(), Ok(vec![attested(1, 1), attested(2, 2)]));
     }
 
     #[test]

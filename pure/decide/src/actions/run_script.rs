@@ -1,7 +1,8 @@
 //! Running a script: from what was typed to the exact body that devices verify.
 
 use sallyport_grant::body::{
-    Body, BodyError, Class, EnvName, FieldError, GrantAction, GrantBody, GrantType, Interpreter, Person, RunAs, RunScript as GrantRun, SecretParameter,
+    Body, BodyError, Class, EnvName, FieldError, GrantAction, GrantBody, GrantType, Interpreter, Person, RunAs, RunScript as GrantRun,
+    SecretParameter,
 };
 use sallyport_grant::targets::{TargetTree, TargetsError};
 use sallyport_grant::{Hex, PayloadType, pae, sha256};
@@ -10,6 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::action::named;
 use super::{Action, Classified, Hour, Target, classify};
+
+/// A grant's window begins this long before it was asked for: a device whose clock is behind must not refuse it.
+/// Devices grant [`limits::GRANT_SKEW_SECS`] beyond the lifetime, so that this much is never too long.
+pub const CLOCK_BEHIND_SECS: i64 = 60;
+const _: () = assert!(CLOCK_BEHIND_SECS <= limits::GRANT_SKEW_SECS);
 
 /// A run as it was frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,11 +124,10 @@ fn body(wanted: &WantedRun, tree: &TargetTree, class: Class, now: Timestamp) -> 
         class,
         action: GrantAction::RunScript(run(wanted)?),
         targets: tree.targets(),
-        not_before: now,
+        not_before: now.plus_secs(-CLOCK_BEHIND_SECS),
         expires: now.plus_secs(limits::GRANT_LIFETIME_SECS),
         nonce: Hex(wanted.nonce),
         requested_by: Person { user: wanted.user, email },
-        proofs: Vec::new(),
     })
 }
 
@@ -133,12 +138,7 @@ fn run(wanted: &WantedRun) -> Result<GrantRun, WantedRunError> {
         interpreter: wanted.interpreter,
         script_sha256: sha256(&[wanted.text.as_bytes()]),
         script_bytes: u32::try_from(wanted.text.len()).unwrap_or(u32::MAX),
-        run_as: wanted
-            .run_as
-            .as_deref()
-            .map(RunAs::parse)
-            .transpose()
-            .map_err(|why| WantedRunError::Field { field: "run_as", why })?,
+        run_as: wanted.run_as.as_deref().map(RunAs::parse).transpose().map_err(|why| WantedRunError::Field { field: "run_as", why })?,
         arguments: wanted.arguments.clone(),
         environment: wanted
             .environment
@@ -176,5 +176,64 @@ impl RunScript {
         };
         let account = run.run_as.as_ref().map_or("root", RunAs::as_str);
         format!("Run {} v{} as {account} on {}", run.name, self.version, named(&self.targets))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sallyport_grant::body::{FactorProof, ProofMethod};
+    use sallyport_grant::{Envelope, KeyId, SigningKey, attest};
+    use sallyport_model::DeviceId;
+
+    use super::*;
+
+    fn frozen(now: Timestamp) -> RunScript {
+        let target = Target { device: DeviceId::from_bytes([5; 16]), name: "web-1".into(), thumbprint: KeyId(sha256(&[b"web-1"])) };
+        let wanted = WantedRun {
+            grant: GrantId::from_bytes([1; 16]),
+            nonce: [2; 16],
+            tenant: TenantId::from_bytes([3; 16]),
+            user: UserId::from_bytes([4; 16]),
+            email: "ada@example.test".into(),
+            script: ScriptId::from_bytes([6; 16]),
+            version: 1,
+            name: "disk-clean".into(),
+            text: "df -h\n".into(),
+            interpreter: Interpreter::Sh,
+            run_as: None,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            secrets: Vec::new(),
+            time_limit_secs: limits::RUN_TIME_DEFAULT_SECS,
+            output_limit_bytes: limits::RUN_OUTPUT_DEFAULT_BYTES,
+            targets: vec![target],
+        };
+        match run_script(wanted, &Hour::default(), now).unwrap().0 {
+            Action::RunScript(run) => run,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_window_forgives_clocks_that_are_behind_and_is_not_too_long() {
+        let now = Timestamp::from_secs(1_790_000_000);
+        let body = frozen(now).grant_body().unwrap();
+        assert_eq!(body.not_before, now.plus_secs(-CLOCK_BEHIND_SECS));
+        let longest = limits::GRANT_LIFETIME_SECS + limits::GRANT_SKEW_SECS;
+        assert!(body.expires <= body.not_before.plus_secs(longest));
+        assert!(body.expires >= now.plus_secs(limits::REQUEST_LIFETIME_SECS), "some of it is left when the request lapses");
+    }
+
+    #[test]
+    fn what_was_frozen_is_attested_as_it_is_until_the_request_lapses() {
+        let now = Timestamp::from_secs(1_790_000_000);
+        let run = frozen(now);
+        for secs in [0, limits::REQUEST_LIFETIME_SECS] {
+            let email = Email::parse("ada@example.test").unwrap();
+            let proof = FactorProof { user: UserId::from_bytes([4; 16]), email, method: ProofMethod::Totp, at: now.plus_secs(secs) };
+            let unsigned = Envelope::unsigned(PayloadType::Grant, run.body.clone().into_bytes());
+            let envelope = attest::sign(unsigned, vec![proof], &SigningKey::from_bytes(&[7; 32])).unwrap();
+            assert_eq!((envelope.digest(), envelope.payload()), (run.digest(), run.body.as_bytes()));
+        }
     }
 }

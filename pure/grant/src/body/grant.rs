@@ -15,6 +15,9 @@ type_tag!(
 );
 
 /// One frozen action for its targets, within a window.
+///
+/// Its bytes are final when the action is asked for: people see, prove and sign their digest. What comes later (who
+/// proved what) stands beside them, in a [`super::Statement`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrantBody {
@@ -38,8 +41,6 @@ pub struct GrantBody {
     pub nonce: Hex<16>,
     /// Who asked.
     pub requested_by: Person,
-    /// Which factors the server saw proved.
-    pub proofs: Vec<FactorProof>,
 }
 
 /// How much proof an action wants (DESIGN, section 4), written as a number.
@@ -180,37 +181,11 @@ pub struct Person {
     pub email: Email,
 }
 
-/// What the server saw proved, and by whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FactorProof {
-    /// Who.
-    pub user: UserId,
-    /// The address at that time.
-    #[serde(deserialize_with = "fields::email")]
-    pub email: Email,
-    /// How.
-    pub method: ProofMethod,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// How a factor was proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProofMethod {
-    /// A code for this very request.
-    Totp,
-    /// An earlier proof whose step-up window was still open.
-    StepUp,
-}
-
 impl Body for GrantBody {
     const TYPE: PayloadType = PayloadType::Grant;
 
     fn check(&self) -> Result<(), BodyError> {
         in_range(self.targets.count as usize, 1..=limits::TARGETS)?;
-        at_most(self.proofs.len(), limits::GRANT_PROOFS)?;
         if self.not_before >= self.expires {
             return Err(BodyError::TimeOrder);
         }

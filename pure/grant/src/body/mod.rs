@@ -5,6 +5,7 @@ mod fields;
 mod grant;
 mod receipt;
 mod root;
+mod statement;
 
 use sallyport_model::limits;
 use serde::Serialize;
@@ -12,9 +13,10 @@ use serde::de::DeserializeOwned;
 
 pub use enrolment::{EnrolmentBody, EnrolmentType, Platform, ServerUrl, TokenSecret};
 pub use fields::{EnvName, FieldError, RunAs};
-pub use grant::{Class, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, Person, ProofMethod, RunScript, SecretParameter};
+pub use grant::{Class, GrantAction, GrantBody, GrantType, Interpreter, Person, RunScript, SecretParameter};
 pub use receipt::{Outcome, ReasonCode, ReceiptBody, ReceiptType};
 pub use root::{LogKey, RootBody, RootType};
+pub use statement::{FactorProof, ProofMethod, Statement, StatementType};
 
 use crate::envelope::{Envelope, PayloadType};
 use crate::json::{self, JsonError};
@@ -25,6 +27,9 @@ pub enum BodyError {
     /// Not the JSON of this body.
     #[error("not the wanted body: {0}")]
     Json(#[from] JsonError),
+    /// A list with nothing in it where something is wanted.
+    #[error("a list is empty")]
+    Empty,
     /// More items than the limit of their list.
     #[error("a list has too many items")]
     TooMany,

@@ -7,7 +7,7 @@ use sallyport_grant::{Envelope, PayloadType, Signature, SignatureKind, VerifyKey
 use crate::world::World;
 
 fn signed() -> Envelope {
-    Envelope::signed(PayloadType::Grant, b"{\"a\":1}".to_vec(), SignatureKind::Server, &World::seeded(1).key("attestation"))
+    Envelope::signed(PayloadType::Grant, b"{\"a\":1}".to_vec(), SignatureKind::NativeEd25519, &World::seeded(1).key("operator"))
 }
 
 fn parse(text: &str) -> Result<Envelope, EnvelopeError> {
@@ -38,23 +38,23 @@ fn base64_has_one_form() {
 #[test]
 fn an_envelope_is_of_one_type() {
     assert_eq!(Envelope::parse(written().as_bytes(), PayloadType::Receipt), Err(EnvelopeError::OtherType));
-    let receipt = Envelope::signed(PayloadType::Receipt, b"{}".to_vec(), SignatureKind::Server, &World::seeded(1).key("attestation"));
+    let receipt = Envelope::signed(PayloadType::Receipt, b"{}".to_vec(), SignatureKind::NativeEd25519, &World::seeded(1).key("device-0"));
     let relabelled = String::from_utf8(receipt.to_bytes()).unwrap().replace("receipt", "grant");
     let relabelled = parse(&relabelled).unwrap();
-    let key = World::seeded(1).public("attestation");
-    assert_eq!(relabelled.signature_by(&key, &SignatureKind::Server), SignatureState::Bad, "the type is signed too");
+    let key = World::seeded(1).public("device-0");
+    assert_eq!(relabelled.signature_by(&key, &SignatureKind::NativeEd25519), SignatureState::Bad, "the type is signed too");
 }
 
 #[test]
 fn signatures_are_counted_and_distinct() {
     let unsigned = Envelope::unsigned(PayloadType::Grant, b"{}".to_vec());
     assert_eq!(Envelope::parse(&unsigned.to_bytes(), PayloadType::Grant), Err(EnvelopeError::SignatureCount));
-    let twice = signed().and_signed(SignatureKind::NativeEd25519, &World::seeded(1).key("attestation"));
+    let twice = signed().and_signed(SignatureKind::Webauthn, &World::seeded(1).key("operator"));
     assert_eq!(Envelope::parse(&twice.to_bytes(), PayloadType::Grant), Err(EnvelopeError::RepeatedKey));
     let world = World::seeded(1);
-    let many = (0..17).fold(unsigned, |envelope, n| envelope.and_signed(SignatureKind::Server, &world.key(&format!("k{n}"))));
+    let many = (0..17).fold(unsigned, |envelope, n| envelope.and_signed(SignatureKind::NativeEd25519, &world.key(&format!("k{n}"))));
     assert_eq!(Envelope::parse(&many.to_bytes(), PayloadType::Grant), Err(EnvelopeError::SignatureCount));
-    let long = Signature { keyid: world.public("x").id(), kind: SignatureKind::Webauthn, sig: vec![0; 2049] };
+    let long = Signature { keyid: world.public("x").id(), kind: SignatureKind::Webauthn, sig: vec![0; 2049], statement: None };
     assert_eq!(Envelope::parse(&signed().and_signature(long).to_bytes(), PayloadType::Grant), Err(EnvelopeError::LongSignature));
 }
 

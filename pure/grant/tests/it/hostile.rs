@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use sallyport_grant::body::{Body, EnrolmentBody, GrantBody, ReceiptBody, RootBody};
+use sallyport_grant::body::{Body, EnrolmentBody, GrantBody, ReceiptBody, RootBody, Statement};
 use sallyport_grant::enrol::{self, Enrolment};
 use sallyport_grant::targets::TargetProof;
-use sallyport_grant::{Envelope, PayloadType, TrustRoot, json, receipt};
+use sallyport_grant::{Envelope, PayloadType, Signature, TrustRoot, json, receipt};
 use sallyport_model::{Digest, limits};
 
 use crate::roots::enrolment;
@@ -29,6 +29,7 @@ fn read_everything(bytes: &[u8]) {
         let _ = Envelope::parse(bytes, wanted);
     }
     let _ = GrantBody::parse(bytes);
+    let _ = Statement::parse(bytes);
     let _ = RootBody::parse(bytes);
     let _ = EnrolmentBody::parse(bytes);
     let _ = ReceiptBody::parse(bytes);
@@ -50,6 +51,12 @@ fn a25_any_flipped_bit_of_a_signed_envelope_is_refused() {
         bent.envelope[at] ^= 1 << bit;
     }
     assert!(world.offer("device-0", &bent).is_ok(), "the control is obeyed");
+}
+
+/// The statement of the offered grant.
+fn statement() -> Vec<u8> {
+    let envelope = Envelope::parse(&OFFERED.1.envelope, PayloadType::Grant).unwrap();
+    envelope.signatures()[0].statement.clone().unwrap()
 }
 
 /// What a parser sees when an honest text was edited by someone hostile.
@@ -92,6 +99,30 @@ proptest! {
             let same = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
             prop_assert_eq!(grant.digest(), same.digest());
             prop_assert_eq!(Envelope::parse(&bent.envelope, PayloadType::Grant).unwrap(), same);
+        }
+    }
+
+    #[test]
+    fn a25_a_mutated_statement_is_refused(bytes in mutated(statement())) {
+        let (world, offered) = &*OFFERED;
+        prop_assume!(bytes != statement());
+        read_everything(&bytes);
+        let honest = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
+        let bent = Signature { statement: Some(bytes), ..honest.signatures()[0].clone() };
+        let bent = Envelope::unsigned(PayloadType::Grant, honest.payload().to_vec()).and_signature(bent);
+        let bent = Offered { envelope: bent.to_bytes(), ..offered.clone() };
+        prop_assert!(world.offer("device-0", &bent).is_err());
+    }
+
+    /// Even the server's own key binds a statement to one grant.
+    #[test]
+    fn a25_a_mutated_statement_signed_anew_is_about_the_same_grant_or_refused(bytes in mutated(statement())) {
+        let (world, offered) = &*OFFERED;
+        let honest = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
+        let bent = world.attest_text(Envelope::unsigned(PayloadType::Grant, honest.payload().to_vec()), &bytes, "attestation");
+        if let Ok(grant) = world.offer("device-0", &Offered { envelope: bent.to_bytes(), ..offered.clone() }) {
+            prop_assert_eq!(grant.digest(), honest.digest());
+            prop_assert_eq!(Statement::parse(&bytes).map(|statement| statement.grant), Ok(honest.digest()));
         }
     }
 

@@ -3,6 +3,7 @@
 // The golden vectors are files, and writing them anew is asked for by an environment variable.
 #![allow(clippy::disallowed_methods)]
 
+mod attestations;
 mod bodies;
 mod checkpoints;
 mod envelopes;

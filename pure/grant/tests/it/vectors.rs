@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use sallyport_grant::body::{Body, GrantBody, ProofMethod};
+use sallyport_grant::body::{Body, GrantBody, ProofMethod, Statement};
 use sallyport_grant::targets::TargetProof;
 use sallyport_grant::verify::{Clock, Offer, Profile, Verifier};
 use sallyport_grant::{AuthorityPin, Envelope, PayloadType, SignatureKind, TrustRoot, VerifyKey, checkpoint, json, sha256};
@@ -90,11 +90,52 @@ fn bent(name: &str, expected: &str, bend: impl FnOnce(&mut World, &mut Offered, 
     case(name, expected, 3, |_| (), bend)
 }
 
-/// Signs the payload of an offer again, by another key or as another kind.
-fn sign_again(world: &World, offered: &mut Offered, kind: SignatureKind, key: &str) {
+fn attested_wrong(name: &str, expected: &str, count: usize, change: impl FnOnce(&mut World, &mut Statement)) -> Case {
+    case(
+        name,
+        expected,
+        count,
+        |_| (),
+        |world, offered, _| {
+            let body = GrantBody::parse(unsigned(offered).payload()).unwrap();
+            let mut statement = world.statement(&unsigned(offered));
+            change(world, &mut statement);
+            *offered = world.grant_stating(body, count, |honest| *honest = statement);
+        },
+    )
+}
+
+fn unsigned(offered: &Offered) -> Envelope {
     let envelope = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
-    let payload = envelope.payload().to_vec();
-    offered.envelope = Envelope::signed(PayloadType::Grant, payload, kind, &world.key(key)).to_bytes();
+    Envelope::unsigned(PayloadType::Grant, envelope.payload().to_vec())
+}
+
+/// Another grant of the same world, with an honest statement.
+fn another(world: &mut World) -> Offered {
+    let body = world.body(3);
+    world.grant(body, 3)
+}
+
+/// Takes the signature and its statement of another grant.
+fn borrow_statement(world: &mut World, offered: &mut Offered) {
+    let other = Envelope::parse(&another(world).envelope, PayloadType::Grant).unwrap();
+    offered.envelope = unsigned(offered).and_signature(other.signatures()[0].clone()).to_bytes();
+}
+
+/// Changes the statement and keeps the signature over the honest one.
+fn edit_statement(offered: &mut Offered) {
+    let envelope = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
+    let mut signature = envelope.signatures()[0].clone();
+    let text = String::from_utf8(signature.statement.take().unwrap()).unwrap().replace("ada@", "bob@");
+    signature.statement = Some(text.into_bytes());
+    offered.envelope = unsigned(offered).and_signature(signature).to_bytes();
+}
+
+/// Logs and offers the payload of an offer again, signed otherwise.
+fn sign_again(world: &mut World, offered: &mut Offered, sign: impl FnOnce(&World, Envelope) -> Envelope) {
+    let envelope = sign(world, unsigned(offered));
+    let body = GrantBody::parse(envelope.payload()).unwrap();
+    *offered = world.publish(&envelope, &body, 3);
 }
 
 /// Changes one byte of the signed payload and keeps the signature.
@@ -109,13 +150,14 @@ fn edit_payload(offered: &mut Offered) {
 fn publish_text(world: &mut World, offered: &mut Offered, edit: impl Fn(&str) -> String) {
     let body = world.body(3);
     let text = String::from_utf8(body.clone().into_bytes().unwrap()).unwrap();
-    let envelope = world.attest(edit(&text).into_bytes());
+    let envelope = world.attest_by(Envelope::unsigned(PayloadType::Grant, edit(&text).into_bytes()), "attestation");
     *offered = world.publish(&envelope, &body, 3);
 }
 
 fn cases() -> Vec<Case> {
     let mut cases = vec![good("one device", 1), good("three devices", 3), good("twenty-six devices", 26)];
     cases.extend(wrong_bodies());
+    cases.extend(wrong_statements());
     cases.extend(wrong_offers());
     cases.extend(wrong_evidence());
     cases
@@ -125,10 +167,9 @@ fn wrong_bodies() -> Vec<Case> {
     vec![
         signed_wrong("class 1 on three devices", "class_too_low", 3, |body| body.class = class(1)),
         signed_wrong("class 2 on twenty-six devices", "class_too_low", 26, |body| body.class = class(2)),
-        signed_wrong("a step-up window for three devices", "proof_missing", 3, |body| body.proofs[0].method = ProofMethod::StepUp),
         signed_wrong("another tenant", "wrong_tenant", 1, |body| body.tenant = TenantId::from_bytes([9; 16])),
         signed_wrong("a window of an hour", "window_too_long", 1, |body| body.expires = body.not_before.plus_secs(3600)),
-        signed_wrong("not yet", "not_yet_valid", 1, |body| body.not_before = body.not_before.plus_secs(61)),
+        bent("not yet", "not_yet_valid", |_, _, around| around.now = around.now.plus_secs(-61)),
         signed_wrong("expired", "expired", 1, |body| {
             (body.not_before, body.expires) = (body.not_before.plus_secs(-840), body.expires.plus_secs(-840));
         }),
@@ -137,12 +178,39 @@ fn wrong_bodies() -> Vec<Case> {
     ]
 }
 
+fn wrong_statements() -> Vec<Case> {
+    let signed_plainly = |kind: SignatureKind| {
+        |world: &mut World, offered: &mut Offered, _: &mut Around| {
+            sign_again(world, offered, |world, unsigned| unsigned.and_signed(kind, &world.key("attestation")));
+        }
+    };
+    vec![
+        attested_wrong("a step-up window for three devices", "proof_missing", 3, |_, it| it.proofs[0].method = ProofMethod::StepUp),
+        attested_wrong("a step-up window for one device", "obeyed", 1, |_, it| it.proofs[0].method = ProofMethod::StepUp),
+        attested_wrong("no proofs", "malformed", 1, |_, it| it.proofs.clear()),
+        attested_wrong("seventeen proofs", "malformed", 1, |_, it| it.proofs = vec![it.proofs[0].clone(); 17]),
+        attested_wrong("a proof from before the grant", "proof_time", 1, |_, it| it.proofs[0].at = it.proofs[0].at.plus_secs(-61)),
+        attested_wrong("a proof from after the grant", "proof_time", 1, |_, it| it.proofs[0].at = it.proofs[0].at.plus_secs(841)),
+        attested_wrong("a statement with another digest", "wrong_grant", 3, |_, it| it.grant = sha256(&[b"another"])),
+        bent("the statement of another grant", "wrong_grant", |world, offered, _| borrow_statement(world, offered)),
+        bent("a name changed in the statement", "bad_signature", |_, offered, _| edit_statement(offered)),
+        bent("no statement", "malformed", signed_plainly(SignatureKind::Server)),
+        bent("signed as a native key", "unknown_signer", signed_plainly(SignatureKind::NativeEd25519)),
+        bent("a statement beside a native signature", "malformed", |world, offered, _| {
+            sign_again(world, offered, |world, unsigned| {
+                let mut signature = world.attest_by(unsigned.clone(), "attestation").signatures()[0].clone();
+                signature.kind = SignatureKind::NativeEd25519;
+                unsigned.and_signature(signature)
+            });
+        }),
+    ]
+}
+
 fn wrong_offers() -> Vec<Case> {
     vec![
-        bent("an argument changed after signing", "bad_signature", |_, offered, _| edit_payload(offered)),
-        bent("signed by a stranger", "unknown_signer", |world, offered, _| sign_again(world, offered, SignatureKind::Server, "stranger")),
-        bent("signed as a native key", "unknown_signer", |world, offered, _| {
-            sign_again(world, offered, SignatureKind::NativeEd25519, "attestation");
+        bent("an argument changed after signing", "wrong_grant", |_, offered, _| edit_payload(offered)),
+        bent("signed by a stranger", "unknown_signer", |world, offered, _| {
+            sign_again(world, offered, |world, unsigned| world.attest_by(unsigned, "stranger"));
         }),
         bent("another device", "wrong_device", |world, _, around| around.device = world.public("device-3")),
         bent("another place among the targets", "wrong_device", |_, offered, _| offered.target.index ^= 1),

@@ -1,6 +1,6 @@
 //! The device's own check, attack by attack.
 
-use sallyport_grant::body::{Body, GrantAction, GrantBody, ProofMethod, RunAs, RunScript, SecretParameter};
+use sallyport_grant::body::{Body, GrantAction, GrantBody, RunAs, RunScript, SecretParameter};
 use sallyport_grant::checkpoint::CheckpointError;
 use sallyport_grant::sealed::{self, Place, SealKey, SecretValue};
 use sallyport_grant::verify::{Clock, Profile, SealedSecret, VerifiedGrant, Verifier, derived_class};
@@ -98,7 +98,7 @@ fn a25_anything_changed_after_signing_is_refused() {
         |body| body.class = class(3),
     ];
     for change in changes {
-        assert_eq!(refusal_of_bent(|_, offered| swap_payload(offered, change)), GrantError::BadSignature);
+        assert_eq!(refusal_of_bent(|_, offered| swap_payload(offered, change)), GrantError::WrongGrant);
     }
 }
 
@@ -160,7 +160,7 @@ fn signers_that_the_root_does_not_name_count_nothing() {
     let error = refusal_of_bent(|world, offered| {
         let envelope = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
         let unsigned = Envelope::unsigned(PayloadType::Grant, envelope.payload().to_vec());
-        offered.envelope = unsigned.and_signed(SignatureKind::Server, &world.key("stranger")).to_bytes();
+        offered.envelope = world.attest_by(unsigned, "stranger").to_bytes();
     });
     assert_eq!(error, GrantError::UnknownSigner);
 }
@@ -182,7 +182,7 @@ fn other_server_keys_sign_no_grants() {
     for purpose in ["log", "fresh", "enrolment", "authority", "device-0"] {
         let mut world = World::seeded(1);
         let body = world.body(1);
-        let envelope = body.clone().into_envelope().unwrap().and_signed(SignatureKind::Server, &world.key(purpose));
+        let envelope = world.attest_by(body.clone().into_envelope().unwrap(), purpose);
         let offered = world.publish(&envelope, &body, 1);
         assert_eq!(refused(world.offer("device-0", &offered)), GrantError::UnknownSigner, "{purpose}");
     }
@@ -192,7 +192,7 @@ fn other_server_keys_sign_no_grants() {
 fn unknown_signatures_beside_a_good_one_do_no_harm() {
     let mut world = World::seeded(1);
     let body = world.body(1);
-    let envelope = world.attest(body.clone().into_bytes().unwrap());
+    let envelope = world.attest(body.clone());
     let envelope = envelope.and_signed(SignatureKind::Unknown("ml-dsa-65".to_owned()), &world.key("newer"));
     let offered = world.publish(&envelope, &body, 1);
     assert!(world.offer("device-0", &offered).is_ok());
@@ -223,18 +223,6 @@ fn a_higher_class_than_derived_is_obeyed() {
     let mut world = World::seeded(1);
     let mut body = world.body(1);
     body.class = class(2);
-    let offered = world.grant(body, 1);
-    assert!(world.offer("device-0", &offered).is_ok());
-}
-
-#[test]
-fn the_step_up_window_covers_class_one_only() {
-    let step_up = |body: &mut GrantBody| body.proofs[0].method = ProofMethod::StepUp;
-    assert_eq!(refusal_of(2, step_up), GrantError::ProofMissing);
-    assert_eq!(refusal_of(1, |body| body.proofs.clear()), GrantError::ProofMissing);
-    let mut world = World::seeded(1);
-    let mut body = world.body(1);
-    step_up(&mut body);
     let offered = world.grant(body, 1);
     assert!(world.offer("device-0", &offered).is_ok());
 }

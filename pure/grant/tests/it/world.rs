@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sallyport_grant::body::{
     Body, Class, EnvName, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, LogKey, Person, ProofMethod, RootBody, RootType,
-    RunScript,
+    RunScript, Statement, StatementType,
 };
 use sallyport_grant::merkle::{self, Frontier, NodeId, TreeHead};
 use sallyport_grant::targets::{TargetProof, TargetTree};
 use sallyport_grant::verify::{Clock, Offer, Profile, UsedIds, VerifiedGrant, Verifier, derived_class};
-use sallyport_grant::{AuthorityPin, Envelope, GrantError, Hex, SignatureKind, SigningKey, TrustRoot, VerifyKey, checkpoint, log, sha256};
+use sallyport_grant::{
+    AuthorityPin, Envelope, GrantError, Hex, Signature, SignatureKind, SigningKey, TrustRoot, VerifyKey, attest, checkpoint, json, keys,
+    log, pae, sha256,
+};
 use sallyport_model::{Digest, Email, GrantId, Name, TenantId, Timestamp, UserId};
 
 pub(crate) const SCRIPT: &[u8] = b"#!/bin/sh\ndf -h \"$1\"\n";
@@ -111,7 +114,6 @@ impl World {
     pub(crate) fn body(&mut self, count: usize) -> GrantBody {
         self.grants += 1;
         let action = GrantAction::RunScript(run_script(SCRIPT));
-        let person = Person { user: UserId::from_bytes([3; 16]), email: Email::parse("ada@example.test").unwrap() };
         GrantBody {
             r#type: GrantType::V1,
             id: GrantId::new(self.now, [self.grants; 10]),
@@ -122,18 +124,51 @@ impl World {
             not_before: self.now.plus_secs(-60),
             expires: self.now.plus_secs(840),
             nonce: Hex([self.grants; 16]),
-            proofs: vec![FactorProof { user: person.user, email: person.email.clone(), method: ProofMethod::Totp, at: self.now }],
-            requested_by: person,
+            requested_by: ada(),
         }
     }
 
-    pub(crate) fn attest(&self, payload: Vec<u8>) -> Envelope {
-        Envelope::signed(GrantBody::TYPE, payload, SignatureKind::Server, &self.key("attestation"))
+    /// A code of the asker, now.
+    pub(crate) fn proof(&self) -> FactorProof {
+        let Person { user, email } = ada();
+        FactorProof { user, email, method: ProofMethod::Totp, at: self.now }
+    }
+
+    /// An honest server's statement about an envelope.
+    pub(crate) fn statement(&self, envelope: &Envelope) -> Statement {
+        Statement { r#type: StatementType::V1, grant: envelope.digest(), proofs: vec![self.proof()] }
+    }
+
+    /// A body as an honest server signs it.
+    pub(crate) fn attest(&self, body: GrantBody) -> Envelope {
+        attest::sign(body.into_envelope().unwrap(), vec![self.proof()], &self.key("attestation")).unwrap()
+    }
+
+    /// What a server with a key could sign, honest or not, checking nothing.
+    pub(crate) fn attest_text(&self, envelope: Envelope, statement: &[u8], key: &str) -> Envelope {
+        let sig = keys::sign(&self.key(key), &pae(Statement::MEDIA_TYPE, statement)).to_vec();
+        let statement = Some(statement.to_vec());
+        envelope.and_signature(Signature { keyid: self.public(key).id(), kind: SignatureKind::Server, sig, statement })
+    }
+
+    /// Signs an honest statement with any key.
+    pub(crate) fn attest_by(&self, envelope: Envelope, key: &str) -> Envelope {
+        let statement = json::write(&self.statement(&envelope));
+        self.attest_text(envelope, &statement, key)
     }
 
     /// Signs, logs and offers a body to device 0, one of `count`.
     pub(crate) fn grant(&mut self, body: GrantBody, count: usize) -> Offered {
-        let envelope = self.attest(body.clone().into_bytes().unwrap());
+        let envelope = self.attest_by(body.clone().into_envelope().unwrap(), "attestation");
+        self.publish(&envelope, &body, count)
+    }
+
+    /// Grants a body with a changed statement.
+    pub(crate) fn grant_stating(&mut self, body: GrantBody, count: usize, change: impl FnOnce(&mut Statement)) -> Offered {
+        let unsigned = body.clone().into_envelope().unwrap();
+        let mut statement = self.statement(&unsigned);
+        change(&mut statement);
+        let envelope = self.attest_text(unsigned, &json::write(&statement), "attestation");
         self.publish(&envelope, &body, count)
     }
 
@@ -183,6 +218,10 @@ impl Offered {
             checkpoint: &self.checkpoint,
         }
     }
+}
+
+fn ada() -> Person {
+    Person { user: UserId::from_bytes([3; 16]), email: Email::parse("ada@example.test").unwrap() }
 }
 
 pub(crate) fn run_script(script: &[u8]) -> RunScript {

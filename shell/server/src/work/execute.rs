@@ -4,8 +4,8 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::{Action, Frozen, Missing, Proof, Released, RunScript, release};
 use sallyport_grant::body::{Body, EnrolmentBody, EnrolmentType, Platform, RootBody, ServerUrl, TokenSecret};
-use sallyport_grant::{AuthorityPin, Envelope, PayloadType, SignatureKind, TrustRoot, enrol, sha256};
-use sallyport_model::{InstallerId, JobId, Name, RunId, TenantId, Timestamp, UserId};
+use sallyport_grant::{AuthorityPin, Envelope, PayloadType, TrustRoot, attest, enrol, sha256};
+use sallyport_model::{InstallerId, JobId, Name, RunId, TenantId, Timestamp};
 use sallyport_store::ops::accounts::trust_root;
 use sallyport_store::ops::execute::{Execute, Executed, NewRun, Part};
 use sallyport_store::ops::requests::UsedCode;
@@ -33,7 +33,7 @@ pub(super) async fn execute(app: &App, released: Released, code: Option<UsedCode
     let request = released.request();
     let action = released.frozen().action.clone();
     let user = released.frozen().asker.user;
-    let (part, keep) = prepare(app, tenant, user, &action)?;
+    let (part, keep) = prepare(app, &released)?;
     let executed = app.store.commit(Execute { released, part, code, salt: random() }).await?;
     app.events.tell(tenant, Event::Request { request: request.to_string(), state: "executed".to_owned() });
     match keep {
@@ -54,10 +54,11 @@ enum Keep {
     Codes(Vec<String>),
 }
 
-fn prepare(app: &App, tenant: TenantId, user: UserId, action: &Action) -> Result<(Part, Keep), Refusal> {
+fn prepare(app: &App, released: &Released) -> Result<(Part, Keep), Refusal> {
     let now = app.clock.now();
-    Ok(match action {
-        Action::RunScript(run) => (run_script(app, tenant, run)?, Keep::Nothing),
+    let frozen = released.frozen();
+    Ok(match &frozen.action {
+        Action::RunScript(run) => (run_script(app, run, released)?, Keep::Nothing),
         Action::CreateInstaller(_) => {
             let (installer, secret): (_, [u8; 32]) = (InstallerId::new(now, random()), random());
             (Part::CreateInstaller { installer, secret_hash: sha256(&[&secret]) }, Keep::Token(installer, secret))
@@ -65,17 +66,22 @@ fn prepare(app: &App, tenant: TenantId, user: UserId, action: &Action) -> Result
         Action::ApproveDevices(_) => (Part::ApproveDevices, Keep::Nothing),
         Action::RemoveDevices(_) => (Part::RemoveDevices, Keep::Nothing),
         Action::RegenerateRecoveryCodes => {
-            let codes = accounts::me::new_recovery_codes(app, user);
+            let codes = accounts::me::new_recovery_codes(app, frozen.asker.user);
             (Part::RegenerateRecoveryCodes { hashes: codes.hashes }, Keep::Codes(codes.shown))
         }
     })
 }
 
-/// Attests with the server's key that the proofs were verified, over the very bytes that were frozen.
-fn run_script(app: &App, tenant: TenantId, run: &RunScript) -> Result<Part, Refusal> {
+/// Attests with the server's key which proofs were verified for the very bytes that were frozen.
+fn run_script(app: &App, run: &RunScript, released: &Released) -> Result<Part, Refusal> {
     let now = app.clock.now();
-    let keys = app.keys.of(tenant).ok_or(Code::Internal)?;
-    let envelope = Envelope::signed(PayloadType::Grant, run.body.clone().into_bytes(), SignatureKind::Server, &keys.attestation);
+    let keys = app.keys.of(released.frozen().asker.tenant).ok_or(Code::Internal)?;
+    let proofs = released.attested().map_err(|_| Refusal::from(Code::Internal))?;
+    let unsigned = Envelope::unsigned(PayloadType::Grant, run.body.clone().into_bytes());
+    let envelope = attest::sign(unsigned, proofs, &keys.attestation).map_err(|error| {
+        tracing::error!(%error, grant = %run.grant, "a released run cannot be attested");
+        Refusal::from(Code::Internal)
+    })?;
     let runs = run.targets.iter().map(|target| NewRun { run: RunId::new(now, random()), device: target.device }).collect();
     Ok(Part::RunScript { job: JobId::new(now, random()), envelope, runs })
 }
