@@ -2,27 +2,26 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-/// Builds a program of this workspace once per test run and says where it is.
+/// Where a program of this workspace is. It is built first, unless `SALLYPORT_PROGRAMS` names a folder that has it.
 ///
 /// # Panics
 /// Where it does not build.
-pub fn program(package: &str) -> PathBuf {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        // The test runner holds no lock while tests run; an up-to-date build takes a fraction of a second.
-        let status = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "sallyport", "-p", "sallyport-agent"]).status();
-        assert!(status.expect("cargo runs").success(), "the programs build");
-    });
+pub fn program(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("SALLYPORT_PROGRAMS") {
+        return Path::new(&folder).join(name);
+    }
+    // An up-to-date build takes a fraction of a second, and no lock is held while tests run.
+    let status = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", name]).status();
+    assert!(status.expect("cargo runs").success(), "{name} builds");
     let mut path = std::env::current_exe().expect("a path");
     while path.file_name().is_some_and(|name| name != "deps") {
         path.pop();
     }
     path.pop();
-    path.join(package)
+    path.join(name)
 }
 
 /// A machine with an agent.
