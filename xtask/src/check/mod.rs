@@ -145,7 +145,9 @@ fn formatting(root: &Root) -> Result<Findings> {
 }
 
 fn clippy(root: &Root) -> Result<Findings> {
-    let arguments = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    // A line for each finding; `cargo clippy` itself says more about them.
+    let arguments =
+        ["clippy", "--quiet", "--workspace", "--all-targets", "--keep-going", "--message-format", "short", "--", "--deny", "warnings"];
     let output = process::capture(process::cargo(root.path(), &arguments))?;
     let mut findings = Findings::default();
     if !output.status.success() {
