@@ -68,3 +68,37 @@ fn main() -> anyhow::Result<()> {
         Command::Uninstall { purge } => install::uninstall(if purge { install::Leave::Nothing } else { install::Leave::State }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_takes_no_token() {
+        Arguments::command().debug_assert();
+        let mut help = String::new();
+        for command in Arguments::command().get_subcommands_mut() {
+            help.push_str(&command.render_long_help().to_string());
+        }
+        assert!(!help.to_lowercase().contains("token") && !help.to_lowercase().contains("secret"), "{help}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_enrolment_is_refused_and_not_placed() {
+        let temp = tempfile::tempdir().expect("temp");
+        let (file, state) = (temp.path().join("file"), temp.path().join("state"));
+        for garbage in ["", "{}", "not json", "{\"payloadType\":\"x\"}"] {
+            std::fs::write(&file, garbage).expect("write");
+            assert!(enrol::enrol(&file, &state).is_err(), "{garbage}");
+        }
+        assert!(!state.exists());
+        assert!(status::print(&state).expect_err("no agent").to_string().contains("sallyport-agent run"));
+    }
+
+    #[test]
+    fn the_unit_names_the_paths_that_install_uses() {
+        assert!(unit::UNIT.contains(&format!("ExecStart={} run --state {}\n", unit::BINARY_PATH, unit::STATE_DIR)));
+    }
+}

@@ -41,9 +41,10 @@ pub(crate) fn run(state: &Path) -> anyhow::Result<()> {
     ended
 }
 
+/// `SALLYPORT_LOG` is one of error, warn, info, debug and trace.
 fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SALLYPORT_LOG").unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let level = std::env::var("SALLYPORT_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(tracing::Level::INFO);
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
 }
 
 fn config() -> anyhow::Result<Config> {
