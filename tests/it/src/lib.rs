@@ -2,3 +2,7 @@
 
 #[cfg(test)]
 mod accounts;
+#[cfg(test)]
+mod fleet;
+#[cfg(test)]
+mod story;

@@ -34,6 +34,8 @@ mod accounts;
 mod audit;
 mod failures;
 mod files;
+mod fleet;
+mod jobs;
 mod log;
 mod several;
 mod values;

@@ -1,0 +1,24 @@
+//! What is managed and what is read, over HTTP, against a running server.
+
+mod devices;
+mod library;
+mod live;
+mod log;
+
+use sallyport_store::{Audit, Change, StoreError, Tx, Value};
+
+/// Rows that only agents could bring in, put where they would put them.
+struct Rows {
+    table: &'static str,
+    columns: &'static [&'static str],
+    rows: Vec<Vec<Value>>,
+}
+
+impl Change for Rows {
+    type Out = ();
+    const AUDIT: Audit = Audit::Exempt("tests");
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        tx.insert_rows(self.table, self.columns, &self.rows).await
+    }
+}
