@@ -110,7 +110,14 @@ impl Client {
     /// A browser with a key of its own for each seed from 1 on.
     pub fn new(server: &TestServer, seed: u8) -> Self {
         let key = SigningKey::from_slice(&[seed; 32]).expect("a scalar");
-        Self { address: server.address, origin: server.app.config.origin().to_owned(), clock: server.clock.clone(), key, cookie: None, nonce: String::new() }
+        Self {
+            address: server.address,
+            origin: server.app.config.origin().to_owned(),
+            clock: server.clock.clone(),
+            key,
+            cookie: None,
+            nonce: String::new(),
+        }
     }
 
     /// The same browser at another server, as after a restart.
@@ -169,6 +176,21 @@ impl Client {
         call.headers.iter().for_each(|(name, value)| header(name, value));
         text.push_str("\r\n");
         exchange(self.address, &[text.as_bytes(), &body].concat()).await
+    }
+
+    /// Opens a stream of events and leaves it open: what comes is read from the connection.
+    pub async fn follow(&mut self, path: &str) -> TcpStream {
+        self.get("/v1/nonce").await;
+        let call = Call::new("GET", path);
+        let proof = self.proof(&call);
+        let cookie = self.cookie.as_deref().unwrap_or_default();
+        let text = format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost:8800\r\nconnection: close\r\naccept: text/event-stream\r\n\
+             cookie: __Host-sallyport={cookie}\r\ndpop: {proof}\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        stream.write_all(text.as_bytes()).await.expect("the server reads");
+        stream
     }
 
     /// The proof for a call, with the newest nonce.

@@ -123,9 +123,10 @@ pub fn judge_password(account: Option<Account>, attempt: Attempt, verdict: Passw
     }
 }
 
-/// What a right sign-in opens, and what it uses up. Only the judges below make one.
+/// What a right sign-in opens, and what it uses up. Only this module makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "what it uses up must be stored in the transaction that opens the session"]
+#[non_exhaustive]
 pub struct SignedIn {
     /// Who.
     pub user: UserId,
@@ -137,6 +138,12 @@ pub struct SignedIn {
     pub used_step: Option<Step>,
     /// The step-up window; a recovery code opens none.
     pub step_up: Option<StepUpWindow>,
+}
+
+/// The first sign-in of a user whose set-up it finishes: the code that confirmed the authenticator is used up by it.
+pub fn enrolled(user: UserId, accepted: totp::Accepted, now: Timestamp) -> SignedIn {
+    let step_up = Some(StepUpWindow::open(now));
+    SignedIn { user, stage: Stage::Codes, method: Method::Totp, used_step: Some(accepted.step), step_up }
 }
 
 /// What is known of the account's authenticator.

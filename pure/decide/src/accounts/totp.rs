@@ -164,6 +164,7 @@ fn truncate(digest: &[u8]) -> u32 {
 /// A code that counts, and the step that it uses up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "the step must be stored as used, or the code works twice"]
+#[non_exhaustive]
 pub struct Accepted {
     /// To be stored as the factor's last step, on condition that the stored one is still earlier.
     pub step: Step,

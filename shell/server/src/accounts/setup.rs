@@ -7,16 +7,17 @@ use base64::engine::general_purpose::STANDARD;
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::accounts::password::{self, Breached, Context, Password};
-use sallyport_decide::accounts::session::{Method, Purpose, StepUpWindow, Token};
+use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::accounts::setup::{DRAFT_LIFETIME_SECS, ServerKeys, SignedRoot, check_root};
-use sallyport_decide::accounts::sign_in::SignedIn;
+use sallyport_decide::accounts::sign_in::enrolled;
 use sallyport_decide::accounts::throttle::Charged;
 use sallyport_decide::accounts::totp::{self, Accepted, Code as TotpCode, Secret};
-use sallyport_decide::policy::Stage;
 use sallyport_grant::{Envelope, VerifyKey};
-use sallyport_model::{CustomerId, Email, FactorId, Name, SiteId, TenantId, UserId};
+use sallyport_model::{CustomerId, Digest, Email, FactorId, Name, SiteId, TenantId, UserId};
 use sallyport_store::StoreError;
-use sallyport_store::ops::accounts::{ChargeDraft, Draft, FinishSetup, SaveDraft, is_setup_open, is_setup_token};
+use sallyport_store::ops::accounts::{
+    ChargeDraft, Draft, FinishSetup, NewSession, RecoveryHashes, SaveDraft, is_setup_open, is_setup_token,
+};
 use sallyport_wire::LinkSecret;
 use zeroize::Zeroizing;
 
@@ -103,31 +104,42 @@ pub async fn finish(
     let (draft, accepted) = prove(&app, &body).await?;
     let tenant_keys = unseal_keys(&app.keys, draft.tenant, &draft.keys_sealed)?;
     let root = signed_root(&app, &body, &draft, &tenant_keys)?;
-    let now = app.clock.now();
-    let (user, token) = (UserId::new(now, random()), Token::from_bytes(random()));
+    let (now, token) = (app.clock.now(), Token::from_bytes(random()));
+    let user = UserId::new(now, random());
     let codes = me::new_recovery_codes(&app, user);
-    let step_up = Some(StepUpWindow::open(now));
-    let signed_in = SignedIn { user, stage: Stage::Codes, method: Method::Totp, used_step: Some(accepted.step), step_up };
     let opening = Opening { key, source, token: token.stored(Purpose::Session), at: now };
+    let session = opening.of(&enrolled(user, accepted, now));
     // The log's key signs in the very transaction that makes the tenant.
     app.keys.keep(draft.tenant, tenant_keys);
-    let change = FinishSetup {
-        setup_token: setup_token.stored(Purpose::Setup),
-        draft,
-        user,
-        used_step: accepted.step,
-        recovery_factor: FactorId::new(now, random()),
-        recovery_hashes: codes.hashes,
-        root_envelope: root.to_bytes(),
-        customer: CustomerId::new(now, random()),
-        site: SiteId::new(now, random()),
-        session: opening.of(&signed_in),
-        at: now,
-        salt: random(),
-    };
+    let change = finished(setup_token.stored(Purpose::Setup), draft, accepted, codes.hashes, &root, session);
     app.store.commit(change).await.map_err(closed_meanwhile)?;
     let answer = api::RecoveryCodes { recovery_codes: codes.shown };
     Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie::set(&token))], Json(answer)))
+}
+
+fn finished(
+    setup_token: Digest,
+    draft: Draft,
+    accepted: Accepted,
+    recovery_hashes: RecoveryHashes,
+    root: &Envelope,
+    session: NewSession,
+) -> FinishSetup {
+    let at = session.at;
+    FinishSetup {
+        setup_token,
+        draft,
+        user: session.user,
+        used_step: accepted.step,
+        recovery_factor: FactorId::new(at, random()),
+        recovery_hashes,
+        root_envelope: root.to_bytes(),
+        customer: CustomerId::new(at, random()),
+        site: SiteId::new(at, random()),
+        session,
+        at,
+        salt: random(),
+    }
 }
 
 fn closed_meanwhile(error: StoreError) -> Refusal {

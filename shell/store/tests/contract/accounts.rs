@@ -8,7 +8,7 @@ use sallyport_decide::accounts::sign_in::{
 use sallyport_decide::accounts::throttle::Charged;
 use sallyport_decide::accounts::totp::{Code, Secret, Step};
 use sallyport_decide::policy::Stage;
-use sallyport_model::{Digest, Email, FactorId, Name, SessionId, Timestamp, UserId, limits};
+use sallyport_model::{CustomerId, Digest, Email, FactorId, Name, SessionId, SiteId, Timestamp, UserId, limits};
 use sallyport_store::ops::accounts::{
     ChargeDraft, ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, ConfirmRecoveryCodes, Draft,
     EndOtherSessions, EndReason, EndSession, FinishSetup, NewSession, OfferSetup, OpenSession, RecordFailure, SaveDraft, SetupState,
@@ -85,6 +85,8 @@ fn finish() -> FinishSetup {
         recovery_factor: FactorId::from_bytes([8; 16]),
         recovery_hashes: (0..10).map(|n| code(n).stored(&PEPPER, user())).collect(),
         root_envelope: b"root".to_vec(),
+        customer: CustomerId::from_bytes([11; 16]),
+        site: SiteId::from_bytes([12; 16]),
         session: session(30, Stage::Codes, at(0)),
         at: at(0),
         salt: [1; 32],

@@ -7,6 +7,7 @@ use sallyport_testkit::client::{Call, Client, Reply, exchange};
 use sallyport_testkit::owner::{Owner, begin, oathtool};
 use sallyport_testkit::server::TestServer;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 
 use super::assert_signed_in;
 
@@ -99,6 +100,53 @@ async fn ses_05_a_session_that_ended_is_dead_at_the_next_request_and_for_streams
     assert_eq!(owner.client.send(Call::new("DELETE", &format!("/v1/me/sessions/{session}"))).await.status, 204);
     assert_dead(&other.get("/v1/me").await);
     tokio::time::timeout(Duration::from_secs(1), stream).await.expect("within a second").expect("no panic");
+}
+
+/// Reads what is there until the stream has said something.
+async fn first_words(stream: &mut tokio::net::TcpStream) -> String {
+    let mut text = String::new();
+    while !text.contains(": hello") {
+        let mut piece = [0u8; 1024];
+        let read = stream.read(&mut piece).await.expect("the stream is open");
+        assert!(read > 0, "closed after {text:?}");
+        text.push_str(&String::from_utf8_lossy(&piece[..read]));
+    }
+    text
+}
+
+#[tokio::test]
+async fn ses_05_an_event_stream_ends_with_its_session() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let mut other = Client::new(&server, 2);
+    assert_signed_in(&owner.sign_in(&mut other, &owner.code(&server)).await);
+    let mut theirs = other.follow("/v1/events").await;
+    let mut ours = owner.client.follow("/v1/events").await;
+    assert!(first_words(&mut theirs).await.starts_with("HTTP/1.1 200"));
+    first_words(&mut ours).await;
+    assert_eq!(owner.client.send(Call::new("DELETE", "/v1/me/sessions")).await.status, 204);
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(1), theirs.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "within a second");
+    assert!(!String::from_utf8_lossy(&rest).contains("data:"), "nothing is told any more");
+    let mut piece = [0u8; 64];
+    let still = tokio::time::timeout(Duration::from_millis(300), ours.read(&mut piece)).await;
+    assert!(!matches!(still, Ok(Ok(0) | Err(_))), "control: the other stream stays");
+}
+
+#[tokio::test]
+async fn ses_04_an_open_event_stream_does_not_keep_a_session_alive() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    owner.client.get("/v1/me").await;
+    server.clock.advance(1800);
+    let mut stream = owner.client.follow("/v1/events").await;
+    first_words(&mut stream).await;
+    server.clock.advance(1800);
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(2), stream.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the idle timer ends the stream too");
+    assert_dead(&owner.client.get("/v1/me").await);
 }
 
 #[tokio::test]
