@@ -51,11 +51,14 @@ class Live {
       this.state = 'live';
       opened();
       if (again) tell('resync', undefined);
-      for await (const event of eventsOf(response)) {
+      const alive = () => {
         clearTimeout(timer);
         timer = setTimeout(() => silence.abort(), SILENCE_MS);
+      };
+      for await (const event of eventsOf(response, alive)) {
         this.#last = event.id ?? this.#last;
-        tell(event.event, parsed(event.data));
+        // `missed`: this reader was too slow for some notes, and loads again instead.
+        tell(event.event === 'missed' ? 'resync' : event.event, parsed(event.data));
       }
     } finally {
       clearTimeout(timer);

@@ -22,6 +22,13 @@ export interface Answer<T> {
   value: T;
 }
 
+/** Reading that no key or pointer caused lately is the page's own doing, and no use of the session. */
+const CAUSED_MS = 5000;
+let lastInput = Date.now();
+if (typeof addEventListener === 'function') {
+  for (const kind of ['pointerdown', 'keydown', 'wheel']) addEventListener(kind, () => (lastInput = Date.now()), { capture: true, passive: true });
+}
+
 let nonce: string | undefined;
 let firstNonce: Promise<void> | undefined;
 
@@ -65,7 +72,8 @@ async function once(method: string, path: string, body: Bytes | undefined, optio
   const headers = new Headers(options.headers);
   headers.set('DPoP', await proof(await browserKey(), { method, url, body, nonce, now: Date.now() / 1000 }));
   if (body) headers.set('content-type', 'application/json');
-  if (options.background) headers.set('x-sallyport-background', '1');
+  const unasked = method === 'GET' && Date.now() - lastInput > CAUSED_MS;
+  if (options.background || unasked) headers.set('x-sallyport-background', '1');
   const init: RequestInit = { method, headers, signal: options.signal ?? null };
   if (body) init.body = body;
   const response = await reach(url, init);

@@ -46,8 +46,8 @@ export class EventParser {
   }
 }
 
-/** Reads a response to its end, one event at a time. */
-export async function* eventsOf(response: Response): AsyncGenerator<ServerEvent> {
+/** Reads a response to its end, one event at a time; `alive` hears of every piece, heartbeats included. */
+export async function* eventsOf(response: Response, alive: () => void): AsyncGenerator<ServerEvent> {
   if (!response.body) return;
   const parser = new EventParser();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -55,6 +55,7 @@ export async function* eventsOf(response: Response): AsyncGenerator<ServerEvent>
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
+      alive();
       yield* parser.push(value);
     }
   } finally {

@@ -9,5 +9,6 @@ export function linkTo(id: string): string {
   if (kind === 'sit') return `/devices?site=${id}`;
   if (kind === 'ins') return '/installers';
   if (kind === 'req') return '/approvals';
+  if (kind === 'usr') return `/audit?actor=${id}`;
   return `/audit?q=${encodeURIComponent(id)}`;
 }
