@@ -171,7 +171,8 @@ mod tests {
                 let mut request = [0; 1024];
                 let read = stream.read(&mut request).unwrap();
                 assert!(request[..read].starts_with(b"GET /readyz HTTP/1.1\r\n"));
-                write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").unwrap();
+                // In one piece: who asks hangs up after the status.
+                stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
             }
         });
         assert!(!answers(port, "/readyz"));
