@@ -7,8 +7,10 @@ use axum::http::header;
 use axum::http::request::Parts;
 use sallyport_api::Code;
 use sallyport_decide::accounts::proof::{self, ProvenKey, Thumbprint};
+use sallyport_decide::accounts::session::Token;
 use sallyport_model::{AgentText, limits};
 
+use super::cookie;
 use super::live::refused;
 use crate::guard::ReadBody;
 use crate::{App, Refusal};
@@ -37,6 +39,8 @@ pub(super) fn prove(app: &App, parts: &Parts, body: &[u8]) -> Result<ProvenKey, 
 
 /// Where a request comes from, as far as the server can see.
 pub struct Source {
+    /// The token of a session that this browser has already, or had.
+    pub token: Option<Token>,
     /// The address of the peer.
     pub address: String,
     /// What it calls itself; made harmless.
@@ -50,6 +54,7 @@ impl<S: Sync> FromRequestParts<S> for Source {
         let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or(Code::Internal)?;
         let user_agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
         Ok(Self {
+            token: cookie::read(&parts.headers),
             address: peer.ip().to_canonical().to_string(),
             user_agent: AgentText::tame(&user_agent, limits::AGENT_NAME_CHARS).into_string(),
         })

@@ -61,7 +61,7 @@ pub async fn sign_in(
     let charged = app.store.reserve(attempt).await?;
     let judged = judge(&app, &place, &typed, &charged, now).await?;
     let token = Token::from_bytes(random());
-    match open(&app, &charged, judged, new_session(key, source, &token, now)).await? {
+    match open(&app, &charged, judged, Opening { key, source, token: token.stored(Purpose::Session), at: now }).await? {
         Ok(session) => {
             rehash(&app, &place, &typed.password, &charged).await;
             Ok(([(header::SET_COOKIE, cookie::set(&token))], Json(me::of_session(&app, session).await?)))
@@ -150,10 +150,6 @@ pub(super) struct Opening {
     pub(super) at: Timestamp,
 }
 
-fn new_session(key: Thumbprint, source: Source, token: &Token, at: Timestamp) -> Opening {
-    Opening { key, source, token: token.stored(Purpose::Session), at }
-}
-
 impl Opening {
     pub(super) fn of(self, signed_in: &SignedIn) -> NewSession {
         NewSession {
@@ -164,6 +160,7 @@ impl Opening {
             stage: signed_in.stage,
             method: signed_in.method,
             step_up: signed_in.step_up,
+            replaces: self.source.token.map(|token| token.stored(Purpose::Session)),
             address: self.source.address,
             user_agent: self.source.user_agent,
             at: self.at,

@@ -69,6 +69,7 @@ fn session(token: u8, stage: Stage, now: Timestamp) -> NewSession {
         stage,
         method: Method::Totp,
         step_up: Some(StepUpWindow::open(now)),
+        replaces: None,
         address: "192.0.2.1".to_owned(),
         user_agent: "test".to_owned(),
         at: now,

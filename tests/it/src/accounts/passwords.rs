@@ -1,4 +1,6 @@
+use argon2::{Algorithm, Argon2, Params, Version};
 use sallyport_server::clock::Clock;
+use sallyport_store::{Audit, Change, StoreError, Tx, values};
 use sallyport_testkit::client::Client;
 use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, begin, oathtool, sign_in, start_body, token_of};
 use sallyport_testkit::server::TestServer;
@@ -89,6 +91,39 @@ async fn pwd_07_08_one_hash_on_every_way_and_the_same_answer() {
     let before = server.app.accounts.hash_count();
     assert_signed_in(&owner.sign_in(&mut client, &right).await);
     assert_eq!(server.app.accounts.hash_count() - before, 1);
+}
+
+/// Puts a cheaper hash in place, as an older version of the server might have left it; or reads what is there.
+struct Cheapen(Option<Vec<u8>>);
+
+impl Change for Cheapen {
+    type Out = i64;
+    const AUDIT: Audit = Audit::Exempt("a test");
+
+    async fn apply(&self, tx: &mut Tx) -> Result<i64, StoreError> {
+        if let Some(hash) = &self.0 {
+            tx.execute("UPDATE passwords SET salt = $1, hash = $2, memory_kib = 8192, passes = 1", values![[7u8; 16], hash]).await?;
+        }
+        tx.fetch_one("SELECT memory_kib FROM passwords", &[]).await?.int("memory_kib")
+    }
+}
+
+#[tokio::test]
+async fn pwd_07_an_older_hash_is_made_anew_at_the_next_sign_in() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    let pepper = server.app.keys.derive("pepper");
+    let params = Params::new(8192, 1, 1, Some(32)).expect("a cost");
+    let argon = Argon2::new_with_secret(&*pepper, Algorithm::Argon2id, Version::V0x13, params).expect("a pepper");
+    let mut hash = vec![0; 32];
+    argon.hash_password_into(PASSWORD.as_bytes(), &[7; 16], &mut hash).expect("a hash");
+    assert_eq!(server.app.store.reserve(Cheapen(Some(hash))).await.expect("a change"), 8192);
+    assert_refused(&sign_in(&mut Client::new(&server, 2), EMAIL, WRONG, &owner.code(&server)).await);
+    assert_eq!(server.app.store.reserve(Cheapen(None)).await.expect("a change"), 8192, "a failure changes nothing");
+    assert_signed_in(&owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await);
+    assert_eq!(server.app.store.reserve(Cheapen(None)).await.expect("a change"), 19_456);
+    server.clock.advance(30);
+    assert_signed_in(&owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -51,6 +51,23 @@ async fn ses_02_an_elevation_gives_another_token_and_ends_the_old_one() {
 }
 
 #[tokio::test]
+async fn ses_02_signing_in_again_ends_the_session_of_the_same_browser_alone() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let mut client = Client::new(&server, 2);
+    assert_signed_in(&owner.sign_in(&mut client, &owner.code(&server)).await);
+    let mut before = client.clone();
+    server.clock.advance(30);
+    assert_signed_in(&owner.sign_in(&mut client, &owner.code(&server)).await);
+    assert_dead(&before.get("/v1/me").await);
+    server.clock.advance(30);
+    let mut thief = Client::new(&server, 66);
+    thief.cookie.clone_from(&owner.client.cookie);
+    assert_signed_in(&owner.sign_in(&mut thief, &owner.code(&server)).await);
+    assert_eq!(owner.client.get("/v1/me").await.status, 200, "a copied cookie ends nobody's session");
+}
+
+#[tokio::test]
 async fn ses_03_a_session_ends_after_an_hour_without_use() {
     let server = TestServer::start().await;
     let mut owner = Owner::set_up(&server).await;

@@ -18,8 +18,7 @@ use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
 
 pub(crate) use factors::replace_recovery_codes;
 pub use factors::{
-    ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, factors, recovery_codes_left,
-    use_recovery_code, use_totp_step,
+    ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, factors, recovery_codes_left, use_recovery_code, use_totp_step,
 };
 pub use sessions::{
     ConfirmRecoveryCodes, EndOtherSessions, EndReason, EndSession, LiveSession, SessionRow, TouchSession, live_session, live_session_by_id,
@@ -63,6 +62,8 @@ pub struct NewSession {
     pub stage: Stage,
     pub method: Method,
     pub step_up: Option<StepUpWindow>,
+    /// The token that the same browser came with: its session ends where this one begins.
+    pub replaces: Option<Digest>,
     pub address: String,
     pub user_agent: String,
     pub at: Timestamp,
@@ -70,13 +71,14 @@ pub struct NewSession {
 }
 
 impl NewSession {
-    /// Writes the session down, ends the oldest beyond the limit, and tells the log.
+    /// Writes the session down, ends the one that it replaces and the oldest beyond the limit, and tells the log.
     async fn insert(&self, tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> {
+        let replaced = sessions::end_replaced(tx, self).await?;
         sessions::make_room(tx, self.user, self.at).await?;
         tx.insert_rows("sessions", SESSION_COLUMNS, &[self.row()]).await?;
         let payload = serde_json::json!({
             "session": self.id, "method": self.method.as_str(), "stage": stage_word(self.stage),
-            "address": self.address, "user_agent": self.user_agent,
+            "address": self.address, "user_agent": self.user_agent, "replaces": replaced,
         });
         tx.append(tenant, Entry::new("session.opened", Actor::User(self.user), self.at, self.salt, payload)).await?;
         Ok(())

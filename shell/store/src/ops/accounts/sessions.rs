@@ -6,7 +6,7 @@ use sallyport_decide::policy::{Role, Stage};
 use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
-use super::{read_role, read_session, stage_word};
+use super::{NewSession, read_role, read_session, stage_word};
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// A session that nobody ended, with its user; whether its timers run is for `decide` to say.
@@ -77,6 +77,14 @@ pub async fn sessions(reader: &mut Reader, user: UserId) -> Result<Vec<SessionRo
     let read =
         |row: &Row| Ok(SessionRow { session: read_session(row)?, address: row.text("address")?, user_agent: row.text("user_agent")? });
     rows.iter().map(read).collect()
+}
+
+/// Ends the session that the same browser had before: only its own, for the key must be the same.
+pub(super) async fn end_replaced(tx: &mut Tx, new: &NewSession) -> Result<Option<SessionId>, StoreError> {
+    let Some(token) = new.replaces else { return Ok(None) };
+    let sql = "UPDATE sessions SET ended_at = $3 WHERE token = $1 AND jkt = $2 AND ended_at IS NULL RETURNING id";
+    let row = tx.fetch_optional(sql, values![token, new.key, new.at]).await?;
+    row.map(|row| row.id("id")).transpose()
 }
 
 /// Makes room for one more session: beyond the limit the one that was idle longest ends.
