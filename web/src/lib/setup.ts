@@ -4,12 +4,13 @@ import * as api from '$lib/api/routes';
 import type { SetupDraft } from '$lib/api/types';
 import { type AuthorityKey, authorityPin, rootBody, signRoot } from '$lib/crypto/authority';
 import { base64, fromHex } from '$lib/crypto/bytes';
+import { tokenIn } from '$lib/token';
 
 const KEPT = 'setup-token';
 
 /** The one-time token of the printed link. It leaves the address at once, so that no history keeps it. */
 export function takeToken(): string {
-  const given = new URLSearchParams(location.search).get('token') ?? new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
+  const given = tokenIn(location.hash);
   if (given) {
     sessionStorage.setItem(KEPT, given);
     history.replaceState(null, '', '/setup');

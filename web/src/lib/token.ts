@@ -1,2 +1,2 @@
-/** What was pasted, as a set-up token: the whole link or its end. */
-export const tokenIn = (pasted: string): string => /[?#&]token=([^&#\s]+)/.exec(pasted)?.[1] ?? pasted.trim();
+/** What was pasted, as a set-up token: the whole link, or what stands behind its '#'. */
+export const tokenIn = (pasted: string): string => (pasted.includes('#') ? pasted.slice(pasted.indexOf('#') + 1) : pasted).trim();
