@@ -3,7 +3,7 @@
 import type { Query } from '$lib/api/client';
 import { asProblem, type Problem } from '$lib/api/problem';
 import * as api from '$lib/api/routes';
-import type { Device, DeviceCounts } from '$lib/api/types';
+import type { Device, DeviceCounts, DevicePage } from '$lib/api/types';
 
 const FIRST_PAGE = 200;
 const LATER_PAGE = 1000;
@@ -23,6 +23,7 @@ export class DeviceList {
   #next: string | undefined;
   #turn = 0;
   #more: Promise<void> | undefined;
+  #refreshing = false;
   readonly #places = new Map<string, number>();
   readonly #notes = new Map<string, boolean>();
 
@@ -34,13 +35,7 @@ export class DeviceList {
     try {
       const page = await api.devices({ ...query, limit: FIRST_PAGE });
       if (turn !== this.#turn) return;
-      this.#places.clear();
-      this.items = [];
-      this.#append(page.items);
-      this.#next = page.next ?? undefined;
-      this.total = page.total;
-      this.counts = page.counts;
-      this.problem = undefined;
+      this.#start(page.items, page, page.next ?? undefined);
     } catch (error) {
       if (turn === this.#turn) this.problem = asProblem(error);
     } finally {
@@ -48,21 +43,44 @@ export class DeviceList {
     }
   }
 
-  /** Loads again what is shown now, without emptying it. */
+  /** Loads again what is there now, and swaps it in at once; the list never shrinks under the reader. */
   async refresh(): Promise<void> {
-    const turn = ++this.#turn;
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    try {
+      await this.#reload(this.#turn);
+    } catch {
+      // What is shown stays; the live mark says that the connection is lost.
+    } finally {
+      this.#refreshing = false;
+    }
+  }
+
+  async #reload(turn: number): Promise<void> {
+    const wanted = Math.max(FIRST_PAGE, this.items.length);
+    const fresh: Device[] = [];
+    let page: DevicePage;
+    let cursor: string | undefined;
+    do {
+      const limit = wanted > FIRST_PAGE ? LATER_PAGE : FIRST_PAGE;
+      page = await api.devices({ ...this.#query, limit, cursor }, true);
+      if (turn !== this.#turn) return;
+      fresh.push(...page.items);
+      cursor = page.next ?? undefined;
+    } while (cursor && fresh.length < wanted);
+    this.#turn++;
     this.#more = undefined;
-    const limit = Math.min(LATER_PAGE, Math.max(FIRST_PAGE, this.items.length));
-    const page = await api.devices({ ...this.#query, limit }, true).catch(() => undefined);
-    if (!page || turn !== this.#turn) return;
-    const rest = this.items.slice(page.items.length);
+    this.#start(fresh, page, cursor);
+  }
+
+  #start(devices: Device[], page: DevicePage, next: string | undefined): void {
     this.#places.clear();
     this.items = [];
-    this.#append(page.items);
-    this.#next = page.next ?? undefined;
-    if (rest.length > 0 && page.next) void this.reach(page.items.length + rest.length);
+    this.#append(devices);
+    this.#next = next;
     this.total = page.total;
     this.counts = page.counts;
+    this.problem = undefined;
   }
 
   #append(devices: Device[]): void {
@@ -92,10 +110,10 @@ export class DeviceList {
     }
   }
 
-  /** Takes a live note; true where it names a device that is not in the list. */
+  /** Takes a live note; true where it names a device that a complete list does not have. */
   note(note: DeviceNote): boolean {
     this.#notes.set(note.device, note.online);
-    return !this.#places.has(note.device);
+    return !this.#next && !this.#places.has(note.device);
   }
 
   /** Puts all waiting notes into the rows at once. */

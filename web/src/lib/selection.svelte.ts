@@ -1,10 +1,8 @@
 /** The cursor and the chosen rows of a list, as the keys j, k, x and Shift move them. */
 
-import { SvelteSet } from 'svelte/reactivity';
-
 export class Selection {
   cursor = $state(-1);
-  readonly chosen = new SvelteSet<string>();
+  chosen = $state.raw<ReadonlySet<string>>(new Set());
   #anchor = -1;
   readonly #idAt: (index: number) => string | undefined;
   readonly #count: () => number;
@@ -27,23 +25,24 @@ export class Selection {
     const wanted = !this.chosen.has(id);
     const from = range && this.#anchor >= 0 ? Math.min(this.#anchor, index) : index;
     const to = range && this.#anchor >= 0 ? Math.max(this.#anchor, index) : index;
-    for (let at = from; at <= to; at++) this.#set(this.#idAt(at), wanted);
+    const next = new Set(this.chosen);
+    for (let at = from; at <= to; at++) {
+      const one = this.#idAt(at);
+      if (one === undefined) continue;
+      if (wanted) next.add(one);
+      else next.delete(one);
+    }
+    this.chosen = next;
     this.#anchor = index;
     this.cursor = index;
   }
 
-  #set(id: string | undefined, wanted: boolean): void {
-    if (id === undefined) return;
-    if (wanted) this.chosen.add(id);
-    else this.chosen.delete(id);
-  }
-
   choose(ids: Iterable<string>): void {
-    for (const id of ids) this.chosen.add(id);
+    this.chosen = new Set([...this.chosen, ...ids]);
   }
 
   clear(): void {
-    this.chosen.clear();
+    if (this.chosen.size > 0) this.chosen = new Set();
     this.#anchor = -1;
   }
 

@@ -69,7 +69,7 @@ const basics = (label: string): Extension => [
   look,
   keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
   EditorState.tabSize.of(4),
-  EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false', autocapitalize: 'off' }),
+  EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0', spellcheck: 'false', autocapitalize: 'off' }),
 ];
 
 export function openEditor(host: HTMLElement, wanted: Wanted): EditorHandle {
