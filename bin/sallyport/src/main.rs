@@ -4,7 +4,9 @@ mod dump;
 mod keep;
 mod serve;
 
-use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// A self-hosted RMM in which a stolen password, session or token does not reach the fleet.
 #[derive(Parser)]
@@ -29,12 +31,19 @@ enum Command {
     Operator(sallyport_cli::Command),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Sallyport::parse().command {
+fn main() -> ExitCode {
+    let done = match Sallyport::parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
         Command::Dump(dump) => dump.run(),
-        Command::Operator(command) => command.run(),
+        Command::Operator(command) => return command.run(Sallyport::command()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -1,28 +1,153 @@
-//! The operators' command line: one file per command.
+//! The operators' command line, for people and scripts: one file per command.
+//!
+//! Requests are signed by the session's key ([`client`], [`dpop`]). Guarded operations go through [`prove`]: shown, checked against what
+//! was asked for, proved. Whatever came from a device passes [`safe`] before it reaches a terminal.
 
-use clap::Subcommand;
+mod ask;
+mod client;
+mod clock;
+mod commands;
+mod dpop;
+mod failure;
+mod lookup;
+mod origin;
+mod prove;
+mod request;
+mod safe;
+mod say;
+mod screen;
+mod session;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use client::Client;
+use commands::{audit, completion, devices, installers, jobs, login, logout, requests, run, runs, scripts, whoami};
+use failure::{Failure, Outcome};
+use screen::{Form, Screen, print_json};
 
 /// What operators do from a terminal.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Sign in to a server with password and code.
+    ///
+    /// Both are asked for, or come by SALLYPORT_PASSWORD and standard input. They are never arguments, which everybody on this computer
+    /// could read.
+    Login(login::Login),
+    /// End this session.
+    Logout(logout::Logout),
+    /// Show who is signed in, and for how long.
+    Whoami(whoami::Whoami),
+    /// List, show, approve, remove and tag devices.
+    ///
+    /// Without a command: lists devices, all or those that the options name. Values of one option are alternatives; the options hold
+    /// together.
+    Devices(devices::Devices),
+    /// List, show and save scripts of the library.
+    Scripts(scripts::Scripts),
+    /// Make, list and revoke installers.
+    Installers(installers::Installers),
+    /// Run a script of the library on devices, and follow it.
+    ///
+    /// Shows exactly what will happen, asks for a fresh code, and shows each result as it comes. Ctrl-C asks whether to cancel or to leave.
+    /// Ends with 0 when all devices succeeded, with 1 when some did not, with 2 when it was refused.
+    Run(run::Run),
+    /// List, show, follow and cancel jobs.
+    Jobs(jobs::Jobs),
+    /// Show the output of a run, or cancel it.
+    Runs(runs::Runs),
+    /// List, approve and deny authorization requests.
+    Requests(requests::Requests),
+    /// Read the audit log, and check that it holds.
+    Audit(audit::Audit),
     /// Print a shell's completion script.
-    Completion {
-        /// bash, zsh, fish, elvish or powershell.
-        shell: clap_complete::Shell,
-    },
+    ///
+    /// For instance: sallyport completion bash > /etc/bash_completion.d/sallyport
+    Completion(completion::Completion),
+}
+
+/// What all commands take.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Common {
+    /// Print one JSON document, and nothing else on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    /// The file that keeps the session [default: sallyport/session.json in $XDG_STATE_HOME or ~/.local/state].
+    #[arg(long, global = true, env = "SALLYPORT_SESSION", hide_env_values = true, value_name = "FILE")]
+    session: Option<PathBuf>,
+}
+
+impl Common {
+    fn screen(&self) -> Screen {
+        Screen::new(if self.json { Form::Json } else { Form::Text })
+    }
+
+    fn path(&self) -> PathBuf {
+        session::place(self.session.clone())
+    }
+
+    /// The signed-in client and where to print.
+    fn desk(&self) -> Result<(Client, Screen), Failure> {
+        Ok((Client::resume(self.path())?, self.screen()))
+    }
 }
 
 impl Command {
-    /// Does it.
+    /// Does it and tells what went wrong. `whole` is the program's command, for completion scripts.
     ///
-    /// # Errors
-    /// Says what went wrong and what to do.
-    pub fn run(self) -> anyhow::Result<()> {
-        match self {
-            Command::Completion { shell } => {
-                let _ = shell;
-                Ok(())
+    /// Exit codes: 0 done, 1 some runs did not succeed, 2 refused or wrongly asked, 3 network, files, an unreadable answer,
+    /// 4 not signed in, 5 the audit log does not hold, 130 left before it was over.
+    pub fn run(self, whole: clap::Command) -> ExitCode {
+        let form = self.form();
+        match self.outcome(whole) {
+            Ok(outcome) => outcome.exit_code().into(),
+            Err(failure) => {
+                failure.tell();
+                if form == Form::Json {
+                    print_json(&failure.to_json());
+                }
+                failure.exit_code().into()
             }
         }
     }
+
+    fn outcome(self, whole: clap::Command) -> Result<Outcome, Failure> {
+        match self {
+            Self::Login(command) => command.run(),
+            Self::Logout(command) => command.run(),
+            Self::Whoami(command) => command.run(),
+            Self::Devices(command) => command.run(),
+            Self::Scripts(command) => command.run(),
+            Self::Installers(command) => command.run(),
+            Self::Run(command) => command.run(),
+            Self::Jobs(command) => command.run(),
+            Self::Runs(command) => command.run(),
+            Self::Requests(command) => command.run(),
+            Self::Audit(command) => command.run(),
+            Self::Completion(command) => Ok(command.run(whole)),
+        }
+    }
+
+    fn form(&self) -> Form {
+        let common = match self {
+            Self::Login(command) => &command.common,
+            Self::Logout(command) => &command.common,
+            Self::Whoami(command) => &command.common,
+            Self::Devices(command) => &command.common,
+            Self::Scripts(command) => &command.common,
+            Self::Installers(command) => &command.common,
+            Self::Run(command) => &command.common,
+            Self::Jobs(command) => &command.common,
+            Self::Runs(command) => &command.common,
+            Self::Requests(command) => &command.common,
+            Self::Audit(command) => &command.common,
+            Self::Completion(_) => return Form::Text,
+        };
+        common.screen().form()
+    }
 }
+
+#[cfg(test)]
+mod help;

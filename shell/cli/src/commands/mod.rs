@@ -1,0 +1,19 @@
+//! The commands.
+
+pub(crate) mod audit;
+pub(crate) mod completion;
+pub(crate) mod devices;
+mod follow;
+pub(crate) mod installers;
+mod interrupt;
+pub(crate) mod jobs;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod requests;
+mod results;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod scripts;
+mod secrets;
+mod verify;
+pub(crate) mod whoami;

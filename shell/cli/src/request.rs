@@ -1,0 +1,94 @@
+//! An authorization request as people read it before they prove it: what exactly, where, how dangerous, by whom.
+
+use sallyport_api as api;
+use sallyport_grant::sha256;
+
+use crate::clock;
+use crate::safe::{lines, one_line};
+use crate::say;
+use crate::screen::{Screen, Tone};
+
+/// Names that are listed; the rest is counted.
+const NAMES: usize = 20;
+
+/// Shows a frozen request.
+pub(crate) fn show(screen: Screen, request: &api::AuthorizationRequest) {
+    screen.say(one_line(&request.summary));
+    action(screen, &request.action);
+    let tone = if request.class > 1 { Tone::Waiting } else { Tone::Plain };
+    screen.facts(&[
+        ("class", screen.painted(tone, &format!("{}: {}", request.class, one_line(&request.class_reason)))),
+        ("this hour", format!("{} touched, {} is the limit of the class", say::devices(count(request.hour_devices)), request.hour_limit)),
+        ("asked by", one_line(&request.requested_by_name)),
+        ("digest", say::groups(&request.digest)),
+        ("request", format!("{}, lapses {}", one_line(&request.short), say::relative(request.expires, clock::now()))),
+    ]);
+    for step in request.requirement.iter().filter(|step| step.who != "device") {
+        let mark = if step.met { "done" } else { "open" };
+        screen.say(format!("  [{mark}] {}", one_line(&step.text)));
+    }
+}
+
+/// Shows what an action does.
+pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
+    match action {
+        api::ActionDetails::RunScript(run) => run_script(screen, run),
+        api::ActionDetails::CreateInstaller(wanted) => screen.facts(&[
+            ("label", one_line(&wanted.label)),
+            ("place", one_line(&wanted.place)),
+            ("platform", one_line(&wanted.platform)),
+            ("uses", wanted.uses.to_string()),
+            ("expires", say::relative(wanted.expires, clock::now())),
+            ("network", wanted.network.as_deref().map_or_else(|| "any".to_owned(), one_line)),
+        ]),
+        api::ActionDetails::ApproveDevices(targets) | api::ActionDetails::RemoveDevices(targets) => devices(screen, targets),
+        api::ActionDetails::RegenerateRecoveryCodes => {}
+    }
+}
+
+/// Shows a script run.
+pub(crate) fn run_script(screen: Screen, run: &api::RunScriptDetails) {
+    let list = |items: &[String]| items.iter().map(|item| format!("{:?}", one_line(item))).collect::<Vec<_>>().join(" ");
+    let environment: Vec<String> = run.environment.iter().map(|variable| format!("{}={}", variable.name, variable.value)).collect();
+    screen.facts(&[
+        ("script", format!("{} version {}, {}", one_line(&run.name), run.version, say::bytes(run.bytes))),
+        ("SHA-256", say::groups(&run.sha256)),
+        ("interpreter", one_line(&run.interpreter)),
+        ("run as", run.run_as.as_deref().map_or_else(|| "root".to_owned(), one_line)),
+        ("arguments", list(&run.arguments)),
+        ("environment", list(&environment)),
+        ("secrets", list(&run.secrets)),
+        ("limits", format!("{}, {} of output", say::length(i64::from(run.time_limit_secs)), say::bytes(run.output_limit_bytes))),
+        ("changed", run.previous.as_ref().map_or_else(String::new, |previous| format!("version {} ran last", previous.version))),
+    ]);
+    devices(screen, &run.targets);
+}
+
+fn devices(screen: Screen, targets: &api::TargetDetails) {
+    let names: Vec<String> = targets.devices.iter().map(|device| device.name.clone()).collect();
+    let offline = targets.count.saturating_sub(targets.online);
+    let mut remarks = vec![say::devices(count(targets.count))];
+    if offline > 0 {
+        remarks.push(format!("{offline} not connected now"));
+    }
+    if targets.first_time > 0 {
+        remarks.push(format!("{} for the first time", targets.first_time));
+    }
+    screen.facts(&[("on", remarks.join(", ")), ("", say::names(&names, NAMES))]);
+}
+
+/// Shows a script's text with line numbers.
+pub(crate) fn text(screen: Screen, text: &str) {
+    for (number, line) in lines(text).lines().enumerate() {
+        screen.say(format!("{} {line}", screen.painted(Tone::Quiet, &format!("{:4}", number + 1))));
+    }
+}
+
+/// Whether the text is the one that its SHA-256 names.
+pub(crate) fn is_whole(run: &api::RunScriptDetails) -> bool {
+    sha256(&[run.text.as_bytes()]) == run.sha256 && run.bytes == run.text.len() as u64
+}
+
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

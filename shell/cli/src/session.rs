@@ -1,0 +1,108 @@
+//! The session file: server, cookie and key, readable by its owner alone.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// What is kept between commands. Whoever has it is signed in as its person until it ends: it has no `Debug`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Session {
+    /// The server's origin.
+    pub(crate) server: String,
+    /// Who signed in.
+    pub(crate) email: String,
+    /// The P-256 scalar, base64url.
+    pub(crate) key: String,
+    /// The cookie's value; none where signed out.
+    pub(crate) cookie: Option<String>,
+    /// Certificates (PEM) that are trusted besides the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ca: Option<String>,
+}
+
+/// Where the session is kept, from what was asked for and the environment.
+pub(crate) fn place(asked: Option<PathBuf>) -> PathBuf {
+    let state = || {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state"))).unwrap_or_else(|| PathBuf::from("."))
+    };
+    asked.unwrap_or_else(|| state().join("sallyport/session.json"))
+}
+
+/// Reads the session; none where there is no file.
+pub(crate) fn load(path: &Path) -> Result<Option<Session>, Failure> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(why) => return Err(Failure::File { path: path.to_owned(), why }),
+    };
+    let session = serde_json::from_slice(&text);
+    session.map(Some).map_err(|_| Failure::Content { path: path.to_owned(), why: "not a session of this program; remove it and sign in" })
+}
+
+/// Writes the session in one step: other commands see the old or the new one.
+pub(crate) fn save(path: &Path, session: &Session) -> Result<(), Failure> {
+    let text = serde_json::to_vec_pretty(session).map_err(|error| Failure::Answer(error.to_string()))?;
+    write_private(path, &text)
+}
+
+/// Forgets the session.
+pub(crate) fn forget(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(Failure::File { path: path.to_owned(), why }),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file that only its owner reads, in one step.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |why| Failure::File { path: path.to_owned(), why };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let fresh = path.with_file_name(name);
+    // Whatever lies there is of an earlier process with our number, which is gone.
+    let _ = fs::remove_file(&fresh);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&fresh, path)).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_its_owner_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/session.json");
+        assert!(load(&path).unwrap().is_none());
+        let session = Session { server: "https://a".into(), email: "a@b".into(), key: "k".into(), cookie: Some("c".into()), ca: None };
+        save(&path, &session).unwrap();
+        save(&path, &session).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(load(&path).unwrap().unwrap().cookie.as_deref(), Some("c"));
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        forget(&path).unwrap();
+        forget(&path).unwrap();
+        assert!(load(&path).unwrap().is_none());
+    }
+
+    #[test]
+    fn another_file_is_not_taken_for_a_session() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session.json");
+        fs::write(&path, "{}").unwrap();
+        assert!(matches!(load(&path), Err(Failure::Content { .. })));
+    }
+}
