@@ -132,6 +132,13 @@ impl ProvenKey {
     pub(crate) fn for_tests(key: Thumbprint) -> Self {
         Self { key, id: [0; 16] }
     }
+
+    #[cfg(test)]
+    fn numbered(number: usize) -> Self {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        Self { key: Thumbprint::from_bytes([0; 32]), id }
+    }
 }
 
 /// The checks of RFC 9449, section 4.3, in its order, with query and body. `headers` are all `DPoP` headers of the request.

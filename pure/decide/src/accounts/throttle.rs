@@ -170,6 +170,7 @@ mod tests {
         assert_eq!(outcomes.iter().filter(|outcome| **outcome != Charged::Locked).count(), 10);
         assert_eq!(outcomes[9], Charged::Last);
         assert!(counter.is_locked());
+        assert!(FactorCounter { failures: 10 }.is_locked() && !FactorCounter { failures: 9 }.is_locked());
     }
 
     #[test]

@@ -76,10 +76,10 @@ fn is_run(piece: &[char]) -> bool {
 
 fn follows(a: char, b: char) -> bool {
     let in_alphabet = a.is_alphanumeric() && b.is_alphanumeric() && u32::from(a) + 1 == u32::from(b);
-    in_alphabet || (a, b) == ('9', '0') || on_keyboard(a, b)
+    in_alphabet || on_keyboard(a, b)
 }
 
-/// Rows run into each other: after `p` comes `a`, after 0 comes 1.
+/// Rows run into each other: after `p` comes `a`; the row of digits has 0 after 9 and 1 after 0.
 fn on_keyboard(a: char, b: char) -> bool {
     let at = |c: char| ROWS.iter().enumerate().find_map(|(row, keys)| keys.find(c).map(|column| (row, column)));
     match (at(a), at(b)) {

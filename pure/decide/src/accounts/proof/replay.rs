@@ -9,7 +9,7 @@ use super::{ProofError, ProvenKey};
 /// A proof's `iat` lies at most this long before or after now, so it is inside the window for twice as long at most.
 const GENERATION_SECS: i64 = 2 * limits::PROOF_SKEW_SECS + 1;
 /// Most proofs of one generation: 1,500 requests a second.
-const GENERATION_PROOFS: usize = 180_000;
+pub(super) const GENERATION_PROOFS: usize = 180_000;
 
 /// The memory of used proofs, in two generations: what is younger than one generation is never forgotten.
 #[derive(Debug, Default)]

@@ -263,3 +263,17 @@ fn oa_17_the_same_jti_of_another_key_is_another_proof() {
     assert_ne!(proof.key(), other.key());
     assert_eq!((seen.remember(&proof, now()), seen.remember(&other, now())), (Ok(()), Ok(())));
 }
+
+#[test]
+fn oa_17_the_memory_has_an_end_and_forgets_nobody_for_it() {
+    let mut seen = Seen::default();
+    let most = replay::GENERATION_PROOFS;
+    for number in 0..most {
+        assert_eq!(seen.remember(&ProvenKey::numbered(number), now()), Ok(()));
+    }
+    assert_eq!(seen.remember(&ProvenKey::numbered(most), now()), Err(ProofError::Crowded));
+    assert_eq!(seen.remember(&ProvenKey::numbered(0), now()), Err(ProofError::Replayed));
+    let later = now().plus_secs(121);
+    assert_eq!(seen.remember(&ProvenKey::numbered(most), later), Ok(()));
+    assert_eq!(seen.remember(&ProvenKey::numbered(0), later), Err(ProofError::Replayed));
+}
