@@ -47,10 +47,10 @@ class Live {
     if (this.#last) headers['Last-Event-ID'] = this.#last;
     try {
       const response = await send('GET', 'events', { headers, background: true, signal: AbortSignal.any([signal, silence.signal]) });
-      const again = this.state === 'waiting';
       this.state = 'live';
       opened();
-      if (again) tell('resync', undefined);
+      // Also at first: what changed between the page's own loading and this moment was told to nobody.
+      tell('resync', undefined);
       const alive = () => {
         clearTimeout(timer);
         timer = setTimeout(() => silence.abort(), SILENCE_MS);
@@ -80,7 +80,7 @@ function tell(name: string, data: unknown): void {
 
 export const live = new Live();
 
-/** `device`, `job`, `run`, `output`, `request`, and `resync` after a break. Returns how to stop. */
+/** `device`, `job`, `run`, `output`, `request`, and `resync` once the stream is open, at first and after each break. Returns how to stop. */
 export function on<T>(name: string, listener: (data: T) => void): () => void {
   const set = listeners.get(name) ?? new Set();
   listeners.set(name, set);

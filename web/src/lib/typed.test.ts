@@ -47,9 +47,10 @@ test('rec_11 the file holds every code once, with whose they are', () => {
 });
 
 test.each([
-  ['https://rmm.example/setup?token=abc123', 'abc123'],
   ['https://rmm.example/setup#abc123', 'abc123'],
+  ['#abc123', 'abc123'],
   ['  abc123 ', 'abc123'],
+  ['', ''],
 ])('the set-up link %j has the token %j', (pasted, token) => {
   expect(tokenIn(pasted)).toBe(token);
 });
