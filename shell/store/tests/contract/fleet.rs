@@ -58,9 +58,10 @@ async fn with_site(store: &Store) {
 
 async fn add_device(store: &Store, n: u8, state: &'static str) {
     let sql = "INSERT INTO devices (id, tenant, site, thumbprint, device_key, seal_key, name, os, agent_version, state, installer, enrolled, \
-               enrolled_from, tags, signed_in, alerts, version) \
-               VALUES ($1, $2, $3, $4, $4, $4, $5, 'Debian', '1', $6, $1, 0, '192.0.2.1', '', 'root', '', 1)";
-    let args = values![device(n), ours(), site(1), [n; 32], format!("web-{n}"), state];
+               enrolled_from, tags, signed_in, alerts, last_seen, version) \
+               VALUES ($1, $2, $3, $4, $4, $4, $5, 'Debian', '1', $6, $1, 0, '192.0.2.1', '', $7, '', $8, 1)";
+    let signed_in = if n == 1 { "root\n\u{dc}nal" } else { "" };
+    let args = values![device(n), ours(), site(1), [n; 32], format!("web-{n}"), state, signed_in, (n == 1).then(|| moment(5))];
     store.reserve(Sql(sql, args.to_vec())).await.unwrap();
 }
 
@@ -149,6 +150,11 @@ on_both! {
         let mut reader = world.store.read().await.unwrap();
         let found: BTreeSet<_> = devices::list(&mut reader, ours(), Which::Managed).await.unwrap().into_iter().map(|row| row.id).collect();
         assert_eq!(found, [1, 2, 3].map(device).into());
+        let mut listed = devices::list(&mut reader, ours(), Which::Managed).await.unwrap();
+        listed.sort_by_key(|row| row.id);
+        for (n, row) in (1..).zip(listed) {
+            assert_eq!(row, devices::device(&mut reader, ours(), device(n)).await.unwrap().row, "a list says the same as the details");
+        }
         assert_eq!(devices::list(&mut reader, ours(), Which::Removed).await.unwrap()[0].state, DeviceState::Removed);
         assert!(devices::list(&mut reader, theirs(), Which::Managed).await.unwrap().is_empty());
         assert_eq!(devices::inventory(&mut reader, ours(), device(1)).await.unwrap(), None);
