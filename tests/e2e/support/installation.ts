@@ -1,0 +1,105 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, existsSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const PROGRAMS = process.env['SALLYPORT_PROGRAMS'] ?? join(ROOT, 'target/debug');
+
+async function freePort(): Promise<number> {
+  return new Promise((done) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => done(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+async function until<T>(what: string, attempt: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  const end = Date.now() + 60_000;
+  while (Date.now() < end) {
+    const value = await attempt();
+    if (value !== undefined) return value;
+    await new Promise((next) => setTimeout(next, 50));
+  }
+  throw new Error(`waited in vain for ${what}`);
+}
+
+/** The real server on SQLite and real agents, each a process of its own, in a folder that goes with the test. */
+export class Installation {
+  readonly folder = mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
+  private readonly children: ChildProcess[] = [];
+  url = '';
+  setupLink = '';
+
+  async start(): Promise<this> {
+    const port = await freePort();
+    this.url = `http://localhost:${port}`;
+    const link = join(this.folder, 'setup-link');
+    this.run('sallyport', ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', this.url, '--data-dir', join(this.folder, 'data'), '--setup-link-file', link], {
+      SALLYPORT_CONSOLE_DIR: join(ROOT, 'web/dist'),
+    });
+    await until('the server', async () => ((await fetch(`${this.url}/readyz`).catch(() => undefined))?.ok ? true : undefined));
+    this.setupLink = await until('the set-up link', () => (existsSync(link) ? readFileSync(link, 'utf8') || undefined : undefined));
+    return this;
+  }
+
+  /** Starts an agent that waits for its enrolment file; returns its folder. */
+  agent(name: string): string {
+    const state = join(this.folder, name);
+    this.run('sallyport-agent', ['run', '--state', state]);
+    return state;
+  }
+
+  enrol(state: string, file: string): void {
+    execFileSync(join(PROGRAMS, 'sallyport-agent'), ['enrol', file, '--state', state]);
+  }
+
+  status(state: string): string {
+    return execFileSync(join(PROGRAMS, 'sallyport-agent'), ['status', '--state', state], { encoding: 'utf8' });
+  }
+
+  private run(program: string, args: string[], env: Record<string, string> = {}): void {
+    const log = openSync(join(this.folder, `${program}.log`), 'a');
+    const child = spawn(join(PROGRAMS, program), args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
+    this.children.push(child);
+  }
+
+  log(program: string): string {
+    return readFileSync(join(this.folder, `${program}.log`), 'utf8');
+  }
+
+  async stop(): Promise<void> {
+    for (const child of this.children) child.kill('SIGTERM');
+    await Promise.all(this.children.map((child) => child.exitCode ?? new Promise((gone) => child.once('exit', gone))));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Codes from an authenticator that is not ours. Each works once, so the next one is waited for. */
+export class Authenticator {
+  private last = '';
+  /** Seconds that a person would have waited for the next code, and codes that they typed. */
+  waited = 0;
+  typed = 0;
+
+  constructor(private readonly secret: string) {}
+
+  async fresh(): Promise<string> {
+    const begun = Date.now();
+    const code = await until('the next code', () => {
+      const shown = execFileSync('oathtool', ['--totp', '-b', this.secret], { encoding: 'utf8' }).trim();
+      return shown === this.last ? undefined : shown;
+    });
+    this.waited += (Date.now() - begun) / 1000;
+    this.typed += 1;
+    this.last = code;
+    return code;
+  }
+
+  /** What is shown now, used or not. */
+  now(): string {
+    return execFileSync('oathtool', ['--totp', '-b', this.secret], { encoding: 'utf8' }).trim();
+  }
+}
