@@ -1,0 +1,37 @@
+//! One script on many devices. The devices are simulated; their agents are the real code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sallyport_testkit::owner::Owner;
+use sallyport_testkit::server::TestServer;
+use sallyport_testkit::simulated::{Fleet, PREFIX, Plan, Spread};
+use serde_json::json;
+
+const DEVICES: usize = 50;
+
+#[tokio::test]
+async fn fifty_simulated_devices_lose_nothing_and_double_nothing() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let file = owner.installer(&server, DEVICES as u32).await;
+    let mut plan = Plan::new(DEVICES, 7, Arc::new(Spread::to(server.address, None)));
+    plan.timing.heartbeat = Duration::from_millis(200);
+    let fleet = Fleet::start(&plan, Some(file.as_bytes())).expect("the fleet starts");
+    let pending = owner.devices("state=pending", DEVICES).await;
+    assert!(pending.iter().all(|device| device["name"].as_str().is_some_and(|name| name.starts_with(PREFIX))), "{pending:?}");
+    let ids: Vec<String> = pending.iter().map(|device| device["id"].as_str().expect("an id").to_owned()).collect();
+    owner.ask(&server, "/v1/devices/approve", json!({ "devices": ids })).await;
+    owner.devices("state=online", DEVICES).await;
+
+    let script = owner.script("everywhere", "true").await;
+    for round in 1..=2u64 {
+        let job = owner.run(&server, &script, &ids, json!({})).await;
+        let runs = owner.ended_runs(&job).await;
+        let succeeded = runs.iter().filter(|run| run["state"] == "succeeded" && run["receipt"] == json!(true)).count();
+        assert_eq!((runs.len(), succeeded), (DEVICES, DEVICES), "{:?}", runs.first());
+        assert_eq!((fleet.tally().begun(), fleet.tally().doubled()), (round * DEVICES as u64, 0));
+    }
+    fleet.stop().await;
+    owner.devices("state=offline", DEVICES).await;
+}
