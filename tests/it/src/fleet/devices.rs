@@ -60,7 +60,7 @@ async fn with_devices(server: &TestServer, owner: &mut Owner, count: u32) {
             "192.0.2.1",
             "prod web",
             "root\nÜnal",
-            if n % 100 == 0 { "Disk / 97 %" } else { "" },
+            if n.is_multiple_of(100) { "Disk / 97 %" } else { "" },
             1i64
         ]
         .to_vec()

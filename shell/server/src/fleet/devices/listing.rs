@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sallyport_api as api;
-use sallyport_model::{DeviceId, SiteId};
+use sallyport_model::{DeviceId, SiteId, Timestamp};
 use sallyport_store::ops::customers::Place as SitePlace;
 use sallyport_store::ops::devices::{DeviceRow, DeviceState};
 
@@ -92,7 +92,7 @@ impl Fleet {
 
     /// Who is connected was seen last; equal lengths sort like the numbers that they are.
     fn last_seen(&self, row: &DeviceRow) -> String {
-        let micros = if self.is_online(row) { i64::MAX } else { row.last_seen.map_or(0, |at| at.micros()) };
+        let micros = if self.is_online(row) { i64::MAX } else { row.last_seen.map_or(0, Timestamp::micros) };
         format!("{micros:020}")
     }
 
@@ -132,7 +132,7 @@ fn towards(order: Order, one: &Place, other: &Place) -> std::cmp::Ordering {
 
 #[cfg(test)]
 mod tests {
-    use sallyport_model::{CustomerId, Timestamp};
+    use sallyport_model::CustomerId;
 
     use super::*;
 
