@@ -5,7 +5,7 @@ import { one, readFilters, withFilter, writeFilters } from './filters';
 import { ago, ahead, bytes, count, countdown, fours, length, shortDigest } from './format';
 import { grouped } from './groups';
 import { best, runWish } from './palette';
-import { hintsIn, listed } from './unusual';
+import { hintsIn, listed, visible } from './unusual';
 import { visibleRows } from './virtual';
 
 const KNOWN = ['state', 'q', 'customer'] as const;
@@ -71,6 +71,11 @@ test('hints name the lines of code, not of comments', () => {
     { what: 'fetch and run code', lines: [3] },
   ]);
   expect(listed([6, 7, 9])).toBe('6, 7 and 9');
+});
+
+test('what is not seen is spelled out, and pointed at even in a comment', () => {
+  expect(visible('a\u202eb\tc\u200b é')).toBe('a⟨U+202E⟩b\tc⟨U+200B⟩ é');
+  expect(hintsIn([{ number: 1, text: '# harmless\u2067' }])).toEqual([{ what: 'hide characters, spelled out here', lines: [1] }]);
 });
 
 test('numbers, sizes and times are written the same everywhere', () => {
