@@ -116,6 +116,17 @@ impl Route {
         self
     }
 
+    /// The page of a list that it answers with: a schema of its own for each kind of item.
+    pub fn pages<T: ToSchema>(mut self) -> Self {
+        let mut page = body::<sallyport_api::Page<T>>("application/json");
+        let name = format!("{}Page", T::name());
+        page.schemas[0].0.clone_from(&name);
+        page.name = name;
+        page.schemas.extend(body::<T>("application/json").schemas);
+        self.answers.push((200, Some(page)));
+        self
+    }
+
     /// The server-sent events that it answers with.
     pub fn streams<T: ToSchema>(mut self) -> Self {
         self.answers.push((200, Some(body::<T>("text/event-stream"))));

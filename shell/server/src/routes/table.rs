@@ -50,7 +50,7 @@ fn oneself() -> Vec<Route> {
     use accounts::{me, sessions};
     vec![
         Route::get("/v1/me", "Who is signed in", needs::<policy::ReadSelf>(), me::show).answers::<api::Me>(200),
-        Route::get("/v1/me/factors", "One's own factors", needs::<policy::ReadOwnFactors>(), me::factors).answers::<api::Page<api::Factor>>(200),
+        Route::get("/v1/me/factors", "One's own factors", needs::<policy::ReadOwnFactors>(), me::factors).pages::<api::Factor>(),
         Route::post(
             "/v1/me/recovery-codes/saved",
             "Confirm that the recovery codes are kept",
@@ -60,7 +60,7 @@ fn oneself() -> Vec<Route> {
         .empty(204)
         .audit("recovery_codes.saved"),
         Route::get("/v1/me/sessions", "One's own sessions", needs::<policy::ManageOwnSessions>(), sessions::list)
-            .answers::<api::Page<api::Session>>(200),
+            .pages::<api::Session>(),
         Route::delete("/v1/me/sessions", "End all other sessions", needs::<policy::ManageOwnSessions>(), sessions::end_others)
             .empty(204)
             .audit("session.ended"),
@@ -95,7 +95,7 @@ fn guarded() -> Vec<Route> {
         .class("2")
         .audit("request.created recovery_codes.regenerated"),
         Route::get("/v1/authorization-requests", "Requests that wait for proofs", needs::<policy::ReadRequests>(), work::list)
-            .answers::<api::Page<api::AuthorizationRequest>>(200),
+            .pages::<api::AuthorizationRequest>(),
         Route::get("/v1/authorization-requests/{id}", "One request", needs::<policy::ReadRequests>(), work::show)
             .answers::<api::AuthorizationRequest>(200),
         Route::post("/v1/authorization-requests/{id}/proofs", "Prove a request", needs::<policy::ProveRequests>(), work::prove)

@@ -26,7 +26,7 @@ pub(super) fn rows() -> Vec<Route> {
 fn places() -> Vec<Route> {
     vec![
         Route::get("/v1/customers", "All customers with their sites", needs::<policy::ReadDevices>(), customers::list)
-            .answers::<api::Page<api::Customer>>(200),
+            .pages::<api::Customer>(),
         Route::post("/v1/customers", "Add a customer", needs::<policy::ManageCustomers>(), customers::create)
             .takes::<api::NewName>()
             .answers::<api::Customer>(201)
@@ -52,7 +52,7 @@ fn managed() -> Vec<Route> {
             .audit("device.tagged"),
         Route::get("/v1/installers", "Installers, the newest first", needs::<policy::ReadInstallers>(), installers::list)
             .query(const { &[CURSOR, LIMIT] })
-            .answers::<api::Page<api::Installer>>(200),
+            .pages::<api::Installer>(),
         Route::delete("/v1/installers/{id}", "Revoke an installer", needs::<policy::ManageInstallers>(), installers::revoke)
             .empty(204)
             .audit("installer.revoked"),
@@ -61,7 +61,7 @@ fn managed() -> Vec<Route> {
 
 fn library() -> Vec<Route> {
     vec![
-        Route::get("/v1/scripts", "All scripts", needs::<policy::ReadScripts>(), scripts::list).answers::<api::Page<api::Script>>(200),
+        Route::get("/v1/scripts", "All scripts", needs::<policy::ReadScripts>(), scripts::list).pages::<api::Script>(),
         Route::post("/v1/scripts", "Add a script", needs::<policy::WriteScripts>(), scripts::create)
             .takes::<api::SaveScript>()
             .answers::<api::ScriptDetails>(201)

@@ -30,13 +30,11 @@ pub(super) fn rows() -> Vec<Route> {
 
 fn work() -> Vec<Route> {
     vec![
-        Route::get("/v1/jobs", "Jobs, the newest first", needs::<policy::ReadJobs>(), jobs::list)
-            .query(JOBS)
-            .answers::<api::Page<api::Job>>(200),
+        Route::get("/v1/jobs", "Jobs, the newest first", needs::<policy::ReadJobs>(), jobs::list).query(JOBS).pages::<api::Job>(),
         Route::get("/v1/jobs/{id}", "One job", needs::<policy::ReadJobs>(), jobs::show).answers::<api::Job>(200),
         Route::get("/v1/jobs/{id}/runs", "A job's runs, with the digests of their outputs", needs::<policy::ReadJobs>(), jobs::runs)
             .query(const { &[query("state", "Only runs in this state"), CURSOR, LIMIT] })
-            .answers::<api::Page<api::Run>>(200),
+            .pages::<api::Run>(),
         Route::get("/v1/runs/{id}", "One run", needs::<policy::ReadJobs>(), jobs::run).answers::<api::Run>(200),
         Route::get("/v1/runs/{id}/output", "What a run wrote", needs::<policy::ReadJobs>(), jobs::output)
             .query(const { &[query("after", "The first chunk's number: `next` of the answer before")] })
@@ -50,7 +48,7 @@ fn record() -> Vec<Route> {
     vec![
         Route::get("/v1/audit", "The audit log, the newest entries first", needs::<policy::ReadAudit>(), audit::list)
             .query(ENTRIES)
-            .answers::<api::Page<api::AuditEntry>>(200),
+            .pages::<api::AuditEntry>(),
         Route::get("/v1/audit/checkpoint", "The newest signed checkpoint", needs::<policy::ReadAudit>(), audit::checkpoint)
             .answers::<api::Checkpoint>(200),
         Route::get("/v1/audit/{index}/proof", "Shows that an entry is in the log", needs::<policy::ReadAudit>(), audit::proof)
