@@ -64,7 +64,8 @@ impl Serve {
 }
 
 fn log(raw: &Raw) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(raw.log.as_deref().unwrap_or("info,sallyport::http=warn")).context("log: not a filter like info or sallyport=debug")?;
+    let filter = EnvFilter::try_new(raw.log.as_deref().unwrap_or("info,sallyport::http=warn"))
+        .context("log: not a filter like info or sallyport=debug")?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match raw.log_format.as_deref() {
         None | Some("text") => builder.with_ansi(false).init(),

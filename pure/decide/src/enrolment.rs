@@ -112,7 +112,9 @@ impl Network {
     /// Whether an address lies in it. An IPv4 address inside of IPv6 (`::ffff:`) is the IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(mine), IpAddr::V4(other)) => prefix(u128::from(mine.to_bits()) << 96, self.bits) == prefix(u128::from(other.to_bits()) << 96, self.bits),
+            (IpAddr::V4(mine), IpAddr::V4(other)) => {
+                prefix(u128::from(mine.to_bits()) << 96, self.bits) == prefix(u128::from(other.to_bits()) << 96, self.bits)
+            }
             (IpAddr::V6(mine), IpAddr::V6(other)) => prefix(mine.to_bits(), self.bits) == prefix(other.to_bits(), self.bits),
             _ => false,
         }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use sallyport_store::Store;
 
+use crate::accounts;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
-use crate::accounts;
 
 /// The running server; cheap to clone.
 #[derive(Clone)]

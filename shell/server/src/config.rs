@@ -151,20 +151,32 @@ impl Config {
 }
 
 fn address(key: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
-    text.parse().map_err(|_| ConfigError { key, why: format!("{text:?} is not an address and a port"), fix: "Write it like 127.0.0.1:8800 or [::1]:8800" })
+    text.parse().map_err(|_| ConfigError {
+        key,
+        why: format!("{text:?} is not an address and a port"),
+        fix: "Write it like 127.0.0.1:8800 or [::1]:8800",
+    })
 }
 
 fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, ConfigError> {
     match (certificate, key) {
         (None, None) => Ok(None),
         (Some(certificate), Some(key)) => Ok(Some(Tls { certificate, key })),
-        (Some(_), None) => Err(ConfigError { key: "tls_key", why: "missing".into(), fix: "Set it to the PEM file of the certificate's key" }),
-        (None, Some(_)) => Err(ConfigError { key: "tls_certificate", why: "missing".into(), fix: "Set it to the PEM file of the certificate chain" }),
+        (Some(_), None) => {
+            Err(ConfigError { key: "tls_key", why: "missing".into(), fix: "Set it to the PEM file of the certificate's key" })
+        }
+        (None, Some(_)) => {
+            Err(ConfigError { key: "tls_certificate", why: "missing".into(), fix: "Set it to the PEM file of the certificate chain" })
+        }
     }
 }
 
 fn origin(url: String) -> Result<String, ConfigError> {
-    let wrong = |why: &str| ConfigError { key: "public_url", why: format!("{url:?} {why}"), fix: "Write it like https://rmm.example.test, without a path" };
+    let wrong = |why: &str| ConfigError {
+        key: "public_url",
+        why: format!("{url:?} {why}"),
+        fix: "Write it like https://rmm.example.test, without a path",
+    };
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).ok_or_else(|| wrong("does not begin with https://"))?;
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority.is_empty() || authority.contains(['/', '?', '#', '@', ' ']) {

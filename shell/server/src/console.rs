@@ -26,7 +26,9 @@ pub(crate) async fn serve(app: &App, path: &str, headers: &HeaderMap) -> Respons
     if wanted.rsplit('/').next().is_some_and(|name| name.contains('.')) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    find(app, "index.html", headers).await.unwrap_or_else(|| (StatusCode::NOT_FOUND, "The console is not built: run `npm ci && npm run build` in web/.\n").into_response())
+    find(app, "index.html", headers)
+        .await
+        .unwrap_or_else(|| (StatusCode::NOT_FOUND, "The console is not built: run `npm ci && npm run build` in web/.\n").into_response())
 }
 
 async fn find(app: &App, wanted: &str, headers: &HeaderMap) -> Option<Response> {

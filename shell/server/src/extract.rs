@@ -24,7 +24,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if kind.split(';').next().map(str::trim) != Some("application/json") {
             return Err(Code::UnsupportedMediaType.into());
         }
-        let body = axum::body::to_bytes(request.into_body(), limits::HTTP_BODY_BYTES).await.map_err(|_| Refusal::from(Code::BodyTooLarge))?;
+        let body =
+            axum::body::to_bytes(request.into_body(), limits::HTTP_BODY_BYTES).await.map_err(|_| Refusal::from(Code::BodyTooLarge))?;
         serde_json::from_slice(&body).map(Json).map_err(|error| Refusal::from(Code::Malformed).because(error))
     }
 }

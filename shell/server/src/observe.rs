@@ -31,7 +31,10 @@ async fn answer(mut stream: tokio::net::TcpStream, handle: PrometheusHandle) {
     let mut request = [0u8; 2048];
     let _ = stream.read(&mut request).await;
     let body = handle.render();
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     let _ = stream.write_all(head.as_bytes()).await;
     let _ = stream.write_all(body.as_bytes()).await;
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use sallyport_grant::checkpoint;
 use sallyport_grant::body::LogKey;
+use sallyport_grant::checkpoint;
 use sallyport_grant::merkle::TreeHead;
 use sallyport_model::TenantId;
 use sallyport_store::{CheckpointSigner, Store};

@@ -83,7 +83,10 @@ pub async fn start(app: App) -> Result<Running, ServeError> {
 
 fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ServeError> {
     let wrong = |error: &dyn std::fmt::Display| ServeError::Tls(error.to_string());
-    let chain: Vec<_> = CertificateDer::pem_file_iter(&tls.certificate).map_err(|error| wrong(&error))?.collect::<Result<_, _>>().map_err(|error| wrong(&error))?;
+    let chain: Vec<_> = CertificateDer::pem_file_iter(&tls.certificate)
+        .map_err(|error| wrong(&error))?
+        .collect::<Result<_, _>>()
+        .map_err(|error| wrong(&error))?;
     let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| wrong(&error))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)

@@ -14,7 +14,12 @@ use crate::App;
 use crate::clock::random;
 
 /// Finds the device of a hello, or makes one where a good token is shown.
-pub(super) async fn identify(app: &App, tenant: TenantId, hello: &Hello, from: IpAddr) -> Result<Option<(DeviceId, DeviceState)>, StoreError> {
+pub(super) async fn identify(
+    app: &App,
+    tenant: TenantId,
+    hello: &Hello,
+    from: IpAddr,
+) -> Result<Option<(DeviceId, DeviceState)>, StoreError> {
     let thumbprint = hello.device_key().id().0;
     let known = by_thumbprint(&mut app.store.read().await?, tenant, thumbprint).await?;
     match known {

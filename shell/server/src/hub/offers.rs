@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use sallyport_model::{JobId, TenantId};
 use sallyport_grant::targets::TargetProof;
+use sallyport_model::{JobId, TenantId};
 use sallyport_store::ops::runs::{JobParts, Offered, cancelled_of_device, job_parts, secrets, waiting_of_device, waiting_of_job};
 use sallyport_store::{Reader, StoreError, log};
 use sallyport_wire::{GrantOffer, Inclusion, SealedSecret, ToAgent, UnsignedToAgent};

@@ -69,7 +69,8 @@ fn alerts(inventory: &Inventory) -> String {
         0 => 0,
         total => 100 - disk.free_bytes.min(total).saturating_mul(100) / total,
     };
-    let mut full: Vec<_> = inventory.disks.iter().map(|disk| (used(disk), disk.mount.as_str())).filter(|(used, _)| *used >= DISK_FULL_PERCENT).collect();
+    let mut full: Vec<_> =
+        inventory.disks.iter().map(|disk| (used(disk), disk.mount.as_str())).filter(|(used, _)| *used >= DISK_FULL_PERCENT).collect();
     full.sort_unstable_by(|one, other| other.cmp(one));
     let failed = inventory.services.iter().filter(|service| service.state == sallyport_wire::ServiceState::Failed);
     let disks = full.iter().map(|(used, mount)| format!("Disk {mount} {used} %"));

@@ -27,7 +27,9 @@ pub fn document(routes: &[Route]) -> OpenApi {
     let info = InfoBuilder::new()
         .title("Sallyport")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Every request of a session is signed by its browser key (RFC 9449, with `bh` and `htq`). Refusals are RFC 9457 problems."))
+        .description(Some(
+            "Every request of a session is signed by its browser key (RFC 9449, with `bh` and `htq`). Refusals are RFC 9457 problems.",
+        ))
         .build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components.build())).build()
 }
@@ -55,8 +57,8 @@ fn operation(route: &Route) -> OperationBuilder {
     }
     if let Some(body) = &route.body {
         let content = ContentBuilder::new().schema(Some(reference(body))).build();
-        operation =
-            operation.request_body(Some(RequestBodyBuilder::new().content(body.content_type, content).required(Some(Required::True)).build()));
+        operation = operation
+            .request_body(Some(RequestBodyBuilder::new().content(body.content_type, content).required(Some(Required::True)).build()));
     }
     for (status, body) in &route.answers {
         operation = operation.response(status.to_string(), answer(body.as_ref()));

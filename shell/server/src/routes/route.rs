@@ -46,12 +46,12 @@ pub struct Route {
 }
 
 /// A parameter of the query with its meaning.
-pub const fn query(name: &'static str, about: &'static str) -> Query {
+pub(super) const fn query(name: &'static str, about: &'static str) -> Query {
     Query { name, about }
 }
 
 /// A live session with this capability.
-pub fn needs<C: Capability>() -> Access {
+pub(super) fn needs<C: Capability>() -> Access {
     Access::Session(Row::of::<C>())
 }
 

@@ -28,7 +28,8 @@ fn about() -> Vec<Route> {
 fn signing_in() -> Vec<Route> {
     use accounts::{nonce, setup, sign_in};
     vec![
-        Route::get("/v1/nonce", "A nonce for the next proof, in DPoP-Nonce", Access::Public("a nonce proves nothing"), nonce::show).empty(204),
+        Route::get("/v1/nonce", "A nonce for the next proof, in DPoP-Nonce", Access::Public("a nonce proves nothing"), nonce::show)
+            .empty(204),
         Route::get("/v1/setup", "Whether the set-up is still to be done", Access::Public("says yes or no"), setup::state)
             .answers::<api::SetupState>(200),
         Route::post("/v1/setup/start", "Begin the set-up", Access::Public("needs the one-time token; dead once set up"), setup::start)
@@ -59,8 +60,7 @@ fn oneself() -> Vec<Route> {
         )
         .empty(204)
         .audit("recovery_codes.saved"),
-        Route::get("/v1/me/sessions", "One's own sessions", needs::<policy::ManageOwnSessions>(), sessions::list)
-            .pages::<api::Session>(),
+        Route::get("/v1/me/sessions", "One's own sessions", needs::<policy::ManageOwnSessions>(), sessions::list).pages::<api::Session>(),
         Route::delete("/v1/me/sessions", "End all other sessions", needs::<policy::ManageOwnSessions>(), sessions::end_others)
             .empty(204)
             .audit("session.ended"),
@@ -79,9 +79,14 @@ fn guarded() -> Vec<Route> {
         asks::<api::NewInstaller, _, _>("/v1/installers", "Make an installer", needs::<policy::ManageInstallers>(), work::create_installer)
             .class("2")
             .audit("request.created installer.created"),
-        asks::<api::Devices, _, _>("/v1/devices/approve", "Approve pending devices", needs::<policy::ApproveDevices>(), work::approve_devices)
-            .class("1")
-            .audit("request.created devices.approved"),
+        asks::<api::Devices, _, _>(
+            "/v1/devices/approve",
+            "Approve pending devices",
+            needs::<policy::ApproveDevices>(),
+            work::approve_devices,
+        )
+        .class("1")
+        .audit("request.created devices.approved"),
         asks::<api::Devices, _, _>("/v1/devices/remove", "Stop managing devices", needs::<policy::RemoveDevices>(), work::remove_devices)
             .class("2-3")
             .audit("request.created devices.removed"),
@@ -108,7 +113,9 @@ fn guarded() -> Vec<Route> {
         Route::post("/v1/jobs/{id}/cancel", "Cancel a job's runs", needs::<policy::CancelRuns>(), work::cancel_job)
             .empty(204)
             .audit("run.cancelled"),
-        Route::post("/v1/runs/{id}/cancel", "Cancel a run", needs::<policy::CancelRuns>(), work::cancel_run).empty(204).audit("run.cancelled"),
+        Route::post("/v1/runs/{id}/cancel", "Cancel a run", needs::<policy::CancelRuns>(), work::cancel_run)
+            .empty(204)
+            .audit("run.cancelled"),
     ]
 }
 

@@ -5,7 +5,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sallyport_api as api;
 use sallyport_api::Code;
-use sallyport_decide::actions::{Action, Classified, CreateInstaller, Eligible, Frozen, Hour, Method, Proof, Requirement, Target, classify, freeze};
+use sallyport_decide::actions::{
+    Action, Classified, CreateInstaller, Eligible, Frozen, Hour, Method, Proof, Requirement, Target, classify, freeze,
+};
 use sallyport_decide::enrolment::Network;
 use sallyport_decide::policy::{self, Actor};
 use sallyport_grant::KeyId;
@@ -31,7 +33,9 @@ pub(super) async fn ground(app: &App, actor: &Actor) -> Result<Ground, Refusal> 
     let mut reader = app.store.read().await?;
     Ok(Ground {
         hour: hour(&mut reader, actor.tenant, actor.user, now.plus_secs(-limits::SUM_WINDOW_SECS)).await?,
-        eligible: Eligible { others: eligible_others(&mut reader, actor.tenant, actor.user, now.plus_secs(-limits::NEW_PERSON_SECS)).await? },
+        eligible: Eligible {
+            others: eligible_others(&mut reader, actor.tenant, actor.user, now.plus_secs(-limits::NEW_PERSON_SECS)).await?,
+        },
         now,
     })
 }
@@ -44,7 +48,14 @@ pub(super) struct Extra {
 }
 
 /// Freezes an action; executes it where the asker's open window is all that it takes.
-pub(super) async fn ask(app: &App, actor: &Actor, action: Action, classified: Classified, ground: Ground, extra: Extra) -> Result<Response, Refusal> {
+pub(super) async fn ask(
+    app: &App,
+    actor: &Actor,
+    action: Action,
+    classified: Classified,
+    ground: Ground,
+    extra: Extra,
+) -> Result<Response, Refusal> {
     let id = RequestId::new(ground.now, random());
     let frozen = freeze(id, actor, action, classified, ground.eligible, ground.now);
     let change = Freeze { frozen: frozen.clone(), grant: extra.grant, secrets: extra.secrets, salt: random() };
@@ -57,7 +68,14 @@ pub(super) async fn ask(app: &App, actor: &Actor, action: Action, classified: Cl
         let result = execute::release_and_execute(app, frozen, vec![proof]).await?;
         return Ok((StatusCode::CREATED, Json(result)).into_response());
     }
-    let stored = StoredRequest { frozen, state: sallyport_decide::actions::RequestState::Open, proofs: Vec::new(), grant: extra.grant, job: None, log_index: None };
+    let stored = StoredRequest {
+        frozen,
+        state: sallyport_decide::actions::RequestState::Open,
+        proofs: Vec::new(),
+        grant: extra.grant,
+        job: None,
+        log_index: None,
+    };
     let body = view::request(app, &stored, actor).await?;
     let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
     let location = HeaderValue::from_str(&format!("/v1/authorization-requests/{id}")).expect("an id is ASCII");
@@ -96,7 +114,7 @@ pub(super) fn target(facts: &DeviceFacts) -> Target {
 }
 
 /// Asks for the approval of pending devices.
-pub async fn approve_devices(
+pub(crate) async fn approve_devices(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::ApproveDevices>,
     Json(body): Json<api::Devices>,
@@ -109,7 +127,7 @@ pub async fn approve_devices(
 }
 
 /// Asks for the removal of devices.
-pub async fn remove_devices(
+pub(crate) async fn remove_devices(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::RemoveDevices>,
     Json(body): Json<api::Devices>,
@@ -122,7 +140,7 @@ pub async fn remove_devices(
 }
 
 /// Asks for an installer.
-pub async fn create_installer(
+pub(crate) async fn create_installer(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::ManageInstallers>,
     Json(body): Json<api::NewInstaller>,
@@ -148,7 +166,8 @@ async fn wanted_installer(app: &App, actor: &Actor, body: api::NewInstaller, now
     let network = body.network.filter(|text| !text.trim().is_empty());
     let network = network.map(|text| text.trim().parse::<Network>()).transpose().map_err(|error| Refusal::field("network", error))?;
     let site: SiteId = body.site.parse().map_err(|error| Refusal::field("site", error))?;
-    let place = site_place(&mut app.store.read().await?, actor.tenant, site).await?.ok_or_else(|| Refusal::field("site", "does not exist"))?;
+    let place =
+        site_place(&mut app.store.read().await?, actor.tenant, site).await?.ok_or_else(|| Refusal::field("site", "does not exist"))?;
     Ok(CreateInstaller {
         label: Name::parse(&body.label).map_err(|error| Refusal::field("label", error))?.into_string(),
         site,
@@ -160,7 +179,10 @@ async fn wanted_installer(app: &App, actor: &Actor, body: api::NewInstaller, now
 }
 
 /// Asks for new recovery codes of one's own.
-pub async fn regenerate_recovery_codes(State(app): State<App>, Allowed(permit): Allowed<policy::RegenerateRecoveryCodes>) -> Result<Response, Refusal> {
+pub(crate) async fn regenerate_recovery_codes(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::RegenerateRecoveryCodes>,
+) -> Result<Response, Refusal> {
     let ground = ground(&app, permit.actor()).await?;
     let action = Action::RegenerateRecoveryCodes;
     let classified = classify(&action, &ground.hour);

@@ -8,9 +8,9 @@ use sallyport_grant::{AuthorityPin, Envelope, PayloadType, TrustRoot, attest, en
 use sallyport_model::{InstallerId, JobId, Name, RunId, TenantId, Timestamp};
 use sallyport_store::ops::accounts::trust_root;
 use sallyport_store::ops::execute::{Execute, Executed, NewRun, Part};
+use sallyport_store::ops::installers;
 use sallyport_store::ops::requests::UsedCode;
 use sallyport_store::ops::targets::site_place;
-use sallyport_store::ops::installers;
 use sallyport_wire::DeviceState;
 
 use super::view;

@@ -19,7 +19,7 @@ use crate::events::Event;
 use crate::{Allowed, App, Id, Json, Refusal};
 
 /// Asks to run a script on devices.
-pub async fn create(
+pub(crate) async fn create(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::RunScripts>,
     Json(body): Json<api::NewJob>,
@@ -75,12 +75,20 @@ fn refused(error: WantedRunError) -> Refusal {
 }
 
 /// Cancels every run of a job that has not ended.
-pub async fn cancel_job(State(app): State<App>, Allowed(permit): Allowed<policy::CancelRuns>, Id(job): Id<JobId>) -> Result<StatusCode, Refusal> {
+pub(crate) async fn cancel_job(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::CancelRuns>,
+    Id(job): Id<JobId>,
+) -> Result<StatusCode, Refusal> {
     cancel(&app, permit.actor(), CancelWhat::Job(job)).await
 }
 
 /// Cancels one run.
-pub async fn cancel_run(State(app): State<App>, Allowed(permit): Allowed<policy::CancelRuns>, Id(run): Id<RunId>) -> Result<StatusCode, Refusal> {
+pub(crate) async fn cancel_run(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::CancelRuns>,
+    Id(run): Id<RunId>,
+) -> Result<StatusCode, Refusal> {
     cancel(&app, permit.actor(), CancelWhat::Run(run)).await
 }
 

@@ -7,6 +7,6 @@ mod requests;
 mod secrets;
 mod view;
 
-pub use ask::{approve_devices, create_installer, regenerate_recovery_codes, remove_devices};
-pub use jobs::{cancel_job, cancel_run, create as create_job};
-pub use requests::{deny, list, prove, show};
+pub(crate) use ask::{approve_devices, create_installer, regenerate_recovery_codes, remove_devices};
+pub(crate) use jobs::{cancel_job, cancel_run, create as create_job};
+pub(crate) use requests::{deny, list, prove, show};

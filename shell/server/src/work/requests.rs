@@ -12,13 +12,16 @@ use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, UsedCode, op
 use super::{execute, view};
 use crate::clock::random;
 use crate::events::Event;
-use crate::{accounts, Allowed, App, Id, Json, Refusal};
+use crate::{Allowed, App, Id, Json, Refusal, accounts};
 
 /// Most requests that are listed.
 const LISTED: u32 = 200;
 
 /// The requests that wait.
-pub async fn list(State(app): State<App>, Allowed(permit): Allowed<policy::ReadRequests>) -> Result<Json<api::Page<api::AuthorizationRequest>>, Refusal> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::ReadRequests>,
+) -> Result<Json<api::Page<api::AuthorizationRequest>>, Refusal> {
     let actor = permit.actor();
     let open = open_requests(&mut app.store.read().await?, actor.tenant, app.clock.now(), LISTED).await?;
     let mut items = Vec::with_capacity(open.len());
@@ -29,7 +32,7 @@ pub async fn list(State(app): State<App>, Allowed(permit): Allowed<policy::ReadR
 }
 
 /// One request.
-pub async fn show(
+pub(crate) async fn show(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::ReadRequests>,
     Id(id): Id<RequestId>,
@@ -39,7 +42,7 @@ pub async fn show(
 }
 
 /// One person's answer. Where it was the last one missing, the action is done before this returns.
-pub async fn prove(
+pub(crate) async fn prove(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::ProveRequests>,
     Id(id): Id<RequestId>,
@@ -83,7 +86,11 @@ fn may_prove(stored: &StoredRequest, actor: &policy::Actor) -> bool {
 }
 
 /// Says no: the request is over for everybody.
-pub async fn deny(State(app): State<App>, Allowed(permit): Allowed<policy::ProveRequests>, Id(id): Id<RequestId>) -> Result<StatusCode, Refusal> {
+pub(crate) async fn deny(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::ProveRequests>,
+    Id(id): Id<RequestId>,
+) -> Result<StatusCode, Refusal> {
     let actor = permit.actor();
     app.store.commit(Deny { tenant: actor.tenant, request: id, by: actor.user, at: app.clock.now(), salt: random() }).await?;
     app.events.tell(actor.tenant, Event::Request { request: id.to_string(), state: "denied".to_owned() });

@@ -1,10 +1,10 @@
 //! Executing a released action: the one place where a guarded operation happens, in one transaction with its entry.
 
 use sallyport_decide::actions::{Action, Released, Target};
+use sallyport_grant::Envelope;
 use sallyport_grant::body::{Body, GrantAction, GrantBody};
 use sallyport_grant::log::grant_leaf_data;
 use sallyport_grant::targets::TargetTree;
-use sallyport_grant::Envelope;
 use sallyport_model::{DeviceId, Digest, GrantId, InstallerId, JobId, RequestId, RunId, TenantId, Timestamp};
 use serde_json::json;
 
@@ -101,7 +101,12 @@ impl Change for Execute {
             Action::RunScript(run) => Some(run.grant),
             _ => None,
         };
-        Ok(Executed { log_index, job, grant, devices: self.released.frozen().action.targets().iter().map(|target| target.device).collect() })
+        Ok(Executed {
+            log_index,
+            job,
+            grant,
+            devices: self.released.frozen().action.targets().iter().map(|target| target.device).collect(),
+        })
     }
 }
 

@@ -12,5 +12,5 @@ pub mod jobs;
 pub mod names;
 pub mod requests;
 pub mod runs;
-pub mod targets;
 pub mod scripts;
+pub mod targets;

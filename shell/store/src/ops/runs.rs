@@ -296,7 +296,8 @@ impl Change for ExpireRuns {
     const AUDIT: Audit = Audit::Exempt("the grant's own end is in the log; the end of the job is logged with its counts");
 
     async fn apply(&self, tx: &mut Tx) -> Result<Vec<(TenantId, JobId)>, StoreError> {
-        let sql = "SELECT r.id, r.job, r.tenant FROM runs r JOIN jobs j ON j.id = r.job WHERE r.state = 'waiting' AND j.expires <= $1 LIMIT 1000";
+        let sql =
+            "SELECT r.id, r.job, r.tenant FROM runs r JOIN jobs j ON j.id = r.job WHERE r.state = 'waiting' AND j.expires <= $1 LIMIT 1000";
         let rows = tx.fetch_all(sql, values![self.at]).await?;
         let mut jobs = Vec::new();
         for row in &rows {

@@ -45,7 +45,11 @@ pub async fn devices_by_id(reader: &mut Reader, tenant: TenantId, ids: &[DeviceI
 }
 
 /// Which of a tenant's devices a person reached before.
-pub async fn ever_touched(reader: &mut Reader, tenant: TenantId, person: UserId) -> Result<std::collections::BTreeSet<DeviceId>, StoreError> {
+pub async fn ever_touched(
+    reader: &mut Reader,
+    tenant: TenantId,
+    person: UserId,
+) -> Result<std::collections::BTreeSet<DeviceId>, StoreError> {
     let sql = "SELECT DISTINCT device FROM touches WHERE tenant = $1 AND person = $2";
     reader.fetch_all(sql, values![tenant, person]).await?.iter().map(|row| row.get("device")).collect()
 }
@@ -102,7 +106,11 @@ pub async fn eligible_others(reader: &mut Reader, tenant: TenantId, person: User
 }
 
 /// Customer and site of each device of a tenant, for those that are named. `ids` is sorted.
-pub async fn places_of(reader: &mut Reader, tenant: TenantId, ids: &[DeviceId]) -> Result<std::collections::BTreeMap<DeviceId, String>, StoreError> {
+pub async fn places_of(
+    reader: &mut Reader,
+    tenant: TenantId,
+    ids: &[DeviceId],
+) -> Result<std::collections::BTreeMap<DeviceId, String>, StoreError> {
     let sql = "SELECT d.id, c.name AS customer, s.name AS site FROM devices d JOIN sites s ON s.id = d.site JOIN customers c ON c.id = s.customer \
                WHERE d.tenant = $1";
     let mut places = std::collections::BTreeMap::new();
