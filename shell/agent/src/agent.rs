@@ -132,11 +132,11 @@ impl Agent {
             let before = self.enrolment_file();
             let end = match Standing::load(&*self.ports.disk, self.ports.clock.now()) {
                 Ok(Standing::NotEnrolled) => {
-                    self.not_enrolled(None).await;
+                    self.not_enrolled(before, None).await;
                     continue;
                 }
                 Err(error) => {
-                    self.not_enrolled(Some(error.to_string())).await;
+                    self.not_enrolled(before, Some(error.to_string())).await;
                     continue;
                 }
                 Ok(Standing::Enrolling(trust, token)) => self.link(&trust, Some(token)).await,
@@ -152,8 +152,9 @@ impl Agent {
         }
     }
 
-    /// Waits for a file, or for another one than the one that was refused.
-    async fn not_enrolled(&mut self, trouble: Option<String>) {
+    /// Waits for a file, or for another one than the one that was refused. `before` was read before it was judged: a file
+    /// that comes in between is a new one.
+    async fn not_enrolled(&mut self, before: Option<Vec<u8>>, trouble: Option<String>) {
         if self.status.link_trouble != trouble || self.published.is_none() {
             match &trouble {
                 None => tracing::info!("not enrolled: waiting for {ENROLMENT_FILE}"),
@@ -162,7 +163,6 @@ impl Agent {
         }
         self.status.link_trouble = trouble;
         self.show(LinkState::WaitingForEnrolment);
-        let before = self.enrolment_file();
         while self.enrolment_file() == before {
             tokio::time::sleep(self.config.timing.watch).await;
         }

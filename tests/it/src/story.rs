@@ -1,12 +1,19 @@
 //! From an empty folder to a script that a real device agreed to run.
 
+use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
-use sallyport_testkit::server::TestServer;
+use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use serde_json::json;
 
-#[tokio::test]
-async fn a_script_runs_on_two_real_devices() {
-    let server = TestServer::live().await;
+on_both!(
+    a_script_runs_on_two_real_devices,
+    a_pending_device_receives_nothing,
+    a_secret_reaches_the_script_and_nothing_else,
+    a_running_script_is_cancelled_with_all_that_it_started,
+);
+
+async fn a_script_runs_on_two_real_devices(engine: Engine) {
+    let server = TestServer::live_on(engine, TestClock::system()).await;
     let mut owner = Owner::set_up(&server).await;
     let (machines, devices) = owner.machines(&server, 2).await;
     let script = owner.script("greet", "echo \"hello $1 from $GREETER\"; echo oops >&2; exit 3").await;
@@ -24,9 +31,8 @@ async fn a_script_runs_on_two_real_devices() {
     assert!(status.to_string().contains("greet"), "{status}");
 }
 
-#[tokio::test]
-async fn a_pending_device_receives_nothing() {
-    let server = TestServer::live().await;
+async fn a_pending_device_receives_nothing(engine: Engine) {
+    let server = TestServer::live_on(engine, TestClock::system()).await;
     let mut owner = Owner::set_up(&server).await;
     let file = owner.installer(&server, 1).await;
     let mut machine = sallyport_testkit::agent::Machine::new();
@@ -39,9 +45,8 @@ async fn a_pending_device_receives_nothing() {
     assert_eq!((reply.status, reply.code()), (422, "invalid_field".to_owned()));
 }
 
-#[tokio::test]
-async fn a_secret_reaches_the_script_and_nothing_else() {
-    let server = TestServer::live().await;
+async fn a_secret_reaches_the_script_and_nothing_else(engine: Engine) {
+    let server = TestServer::live_on(engine, TestClock::system()).await;
     let mut owner = Owner::set_up(&server).await;
     let (machines, devices) = owner.machines(&server, 1).await;
     let script = owner.script("secretive", "printf '%s' \"$TOKEN\" | wc -c; echo \"it is $TOKEN\"").await;
@@ -56,9 +61,8 @@ async fn a_secret_reaches_the_script_and_nothing_else() {
     assert!(!machines[0].log().contains(secret), "not in the agent's log");
 }
 
-#[tokio::test]
-async fn a_running_script_is_cancelled_with_all_that_it_started() {
-    let server = TestServer::live().await;
+async fn a_running_script_is_cancelled_with_all_that_it_started(engine: Engine) {
+    let server = TestServer::live_on(engine, TestClock::system()).await;
     let mut owner = Owner::set_up(&server).await;
     let (_machines, devices) = owner.machines(&server, 1).await;
     let script = owner.script("slow", "sleep 300 & echo begun; wait").await;

@@ -1,22 +1,34 @@
 //! The real agent as a process of its own, in a folder of its own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
-/// Where a program of this workspace is. It is built first, unless `SALLYPORT_PROGRAMS` names a folder that has it.
+/// Where a program of this workspace is. It is built first, unless `SALLYPORT_BIN_DIR` names a folder that has it.
 ///
 /// # Panics
 /// Where it does not build.
 pub fn program(name: &str) -> PathBuf {
-    if let Some(folder) = std::env::var_os("SALLYPORT_PROGRAMS") {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    built.entry(name.to_owned()).or_insert_with(|| build(name)).clone()
+}
+
+fn build(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("SALLYPORT_BIN_DIR") {
         return Path::new(&folder).join(name);
+    }
+    let mut path = std::env::current_exe().expect("a path");
+    // Programs that are no tests lie beside the programs that they start, which were built the same way.
+    if !path.components().any(|part| part.as_os_str() == "deps") {
+        return path.with_file_name(name);
     }
     // An up-to-date build takes a fraction of a second, and no lock is held while tests run.
     let status = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", name]).status();
     assert!(status.expect("cargo runs").success(), "{name} builds");
-    let mut path = std::env::current_exe().expect("a path");
     while path.file_name().is_some_and(|name| name != "deps") {
         path.pop();
     }
@@ -66,6 +78,11 @@ impl Machine {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// The agent's process, where it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Gives the agent its enrolment file.

@@ -12,10 +12,12 @@ use p256::ecdsa::{Signature, SigningKey};
 use sallyport_server::clock::Clock;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
-use crate::server::{TestClock, TestServer};
+use crate::host::Host;
+use crate::server::TestClock;
 
 static PROOFS: AtomicU64 = AtomicU64::new(0);
 
@@ -65,6 +67,8 @@ pub struct Call {
     pub path: String,
     /// JSON, or nothing.
     pub body: Option<Value>,
+    /// Bytes that are sent instead of JSON.
+    pub raw: Option<Vec<u8>>,
     /// More headers.
     pub headers: Vec<(String, String)>,
 }
@@ -82,6 +86,13 @@ impl Call {
         self
     }
 
+    /// With a body that need not be JSON.
+    #[must_use]
+    pub fn raw(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.raw = Some(body.into());
+        self
+    }
+
     /// With one more header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -90,7 +101,8 @@ impl Call {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        self.body.as_ref().map(|body| body.to_string().into_bytes()).unwrap_or_default()
+        let json = || self.body.as_ref().map(|body| body.to_string().into_bytes());
+        self.raw.clone().or_else(json).unwrap_or_default()
     }
 }
 
@@ -104,26 +116,35 @@ pub struct Client {
     /// The cookie's value, once there is one.
     pub cookie: Option<String>,
     nonce: String,
+    tls: Option<TlsConnector>,
 }
 
 impl Client {
     /// A browser with a key of its own for each seed from 1 on.
-    pub fn new(server: &TestServer, seed: u8) -> Self {
+    pub fn new(server: &impl Host, seed: u8) -> Self {
         let key = SigningKey::from_slice(&[seed; 32]).expect("a scalar");
         Self {
-            address: server.address,
-            origin: server.app.config.origin().to_owned(),
-            clock: server.clock.clone(),
+            address: server.address(),
+            origin: server.origin().to_owned(),
+            clock: server.clock().clone(),
             key,
             cookie: None,
             nonce: String::new(),
+            tls: None,
         }
+    }
+
+    /// The same browser, over TLS with a server for `localhost`.
+    #[must_use]
+    pub fn over(mut self, tls: TlsConnector) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// The same browser at another server, as after a restart.
     #[must_use]
-    pub fn at(&self, server: &TestServer) -> Self {
-        Self { address: server.address, clock: server.clock.clone(), ..self.clone() }
+    pub fn at(&self, server: &impl Host) -> Self {
+        Self { address: server.address(), clock: server.clock().clone(), ..self.clone() }
     }
 
     /// Asks without a body.
@@ -163,7 +184,8 @@ impl Client {
         let body = call.bytes();
         let mut text = format!("{} {} HTTP/1.1\r\nhost: localhost:8800\r\nconnection: close\r\n", call.method, call.path);
         let mut header = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\r\n"));
-        if call.body.is_some() {
+        let is_named = call.headers.iter().any(|(name, _)| name == "content-type");
+        if (call.body.is_some() || call.raw.is_some()) && !is_named {
             header("content-type", "application/json");
         }
         header("content-length", &body.len().to_string());
@@ -175,7 +197,11 @@ impl Client {
         }
         call.headers.iter().for_each(|(name, value)| header(name, value));
         text.push_str("\r\n");
-        exchange(self.address, &[text.as_bytes(), &body].concat()).await
+        let request = [text.as_bytes(), &body].concat();
+        match &self.tls {
+            None => exchange(self.address, &request).await,
+            Some(tls) => exchange_over(tls, self.address, &request).await,
+        }
     }
 
     /// Opens a stream of events and leaves it open: what comes is read from the connection.
@@ -226,7 +252,16 @@ impl Client {
 
 /// Sends bytes as they are and reads until the server closes.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> Reply {
-    let mut stream = TcpStream::connect(address).await.expect("the server listens");
+    talk(TcpStream::connect(address).await.expect("the server listens"), request).await
+}
+
+async fn exchange_over(tls: &TlsConnector, address: SocketAddr, request: &[u8]) -> Reply {
+    let stream = TcpStream::connect(address).await.expect("the server listens");
+    let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+    talk(tls.connect(name, stream).await.expect("the certificate is the server's"), request).await
+}
+
+async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Reply {
     stream.write_all(request).await.expect("the server reads");
     let mut answer = Vec::new();
     // A server that refuses a body may close before it has read it all: what it said counts.

@@ -5,16 +5,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::agent::Machine;
+use crate::host::Host;
 use crate::owner::Owner;
-use crate::server::TestServer;
 
 /// How long anything may take that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Owner {
     /// Moves the clock on to a code that was not used and proves a request with it.
-    pub async fn prove(&mut self, server: &TestServer, request: &Value) -> Value {
-        server.clock.advance(30);
+    pub async fn prove(&mut self, server: &impl Host, request: &Value) -> Value {
+        server.clock().advance(30);
         let code = self.code(server);
         let path = format!("/v1/authorization-requests/{}/proofs", request["id"].as_str().expect("an id"));
         let reply = self.client.post(&path, json!({ "totp": code })).await;
@@ -24,7 +24,7 @@ impl Owner {
     }
 
     /// Asks for a guarded operation and proves it where its window is not enough.
-    pub async fn ask(&mut self, server: &TestServer, path: &str, body: Value) -> Value {
+    pub async fn ask(&mut self, server: &impl Host, path: &str, body: Value) -> Value {
         let reply = self.client.post(path, body).await;
         match reply.status {
             201 => reply.json(),
@@ -34,7 +34,7 @@ impl Owner {
     }
 
     /// The enrolment file of a new installer.
-    pub async fn installer(&mut self, server: &TestServer, uses: u32) -> String {
+    pub async fn installer(&mut self, server: &impl Host, uses: u32) -> String {
         let customers = self.client.get("/v1/customers").await.json();
         let site = customers["items"][0]["sites"][0]["id"].clone();
         let body = json!({ "label": "Test", "site": site, "platform": "linux", "uses": uses, "lifetime_secs": 3600 });
@@ -58,7 +58,7 @@ impl Owner {
     }
 
     /// Machines that were enrolled, approved and are online.
-    pub async fn machines(&mut self, server: &TestServer, count: usize) -> (Vec<Machine>, Vec<String>) {
+    pub async fn machines(&mut self, server: &impl Host, count: usize) -> (Vec<Machine>, Vec<String>) {
         let file = self.installer(server, u32::try_from(count).expect("a few")).await;
         let mut machines: Vec<Machine> = (0..count).map(|_| Machine::new()).collect();
         for machine in &mut machines {
@@ -81,7 +81,7 @@ impl Owner {
     }
 
     /// Runs a script and returns its job's id.
-    pub async fn run(&mut self, server: &TestServer, script: &str, devices: &[String], more: Value) -> String {
+    pub async fn run(&mut self, server: &impl Host, script: &str, devices: &[String], more: Value) -> String {
         let mut body = json!({ "script": script, "version": 1, "devices": devices });
         if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
             body.extend(more.clone());

@@ -10,6 +10,7 @@ use sallyport_server::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Reply};
+use crate::host::Host;
 use crate::server::TestServer;
 
 /// The owner's e-mail address.
@@ -34,7 +35,8 @@ pub struct Begun {
     pub token: String,
     /// What `start` answered.
     pub draft: Value,
-    authority: SigningKey,
+    /// The authority key, as the owner keeps it.
+    pub authority: SigningKey,
 }
 
 impl Begun {
@@ -83,7 +85,11 @@ pub fn token_of(server: &TestServer) -> String {
 
 /// Begins the set-up.
 pub async fn begin(server: &TestServer, client: &mut Client) -> Begun {
-    let token = token_of(server);
+    begin_with(token_of(server), client).await
+}
+
+/// Begins the set-up with the token of a link.
+pub async fn begin_with(token: String, client: &mut Client) -> Begun {
     let reply = client.post("/v1/setup/start", start_body(&token)).await;
     assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
     Begun { token, draft: reply.json(), authority: SigningKey::from_bytes(&[42; 32]) }
@@ -117,8 +123,8 @@ impl Owner {
     }
 
     /// What the authenticator shows now.
-    pub fn code(&self, server: &TestServer) -> String {
-        oathtool(&self.secret, server.clock.now())
+    pub fn code(&self, server: &impl Host) -> String {
+        oathtool(&self.secret, server.clock().now())
     }
 
     /// Signs in with a browser, with the right password and this code.

@@ -53,6 +53,34 @@ pub fn fresh_database() -> String {
     format!("postgres://{USER}@localhost/{name}?host={}", server.folder.display())
 }
 
+/// Every row of a database, binary columns also as the bytes that they hold.
+///
+/// # Panics
+/// Where `pg_dump` does not work.
+#[allow(dead_code, reason = "the store's own tests include this file and need no dump")]
+pub fn dump(address: &str) -> Vec<u8> {
+    let programs = find_programs().expect("PostgreSQL is installed");
+    let output = Command::new(programs.join("pg_dump")).args(["--data-only", "--inserts", address]).output().expect("pg_dump runs");
+    assert!(output.status.success(), "pg_dump: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let digits = |hex: &str| -> Vec<u8> {
+        let pairs = hex.as_bytes().chunks_exact(2).map_while(|pair| std::str::from_utf8(pair).ok());
+        pairs.map_while(|pair| u8::from_str_radix(pair, 16).ok()).collect()
+    };
+    let binary: Vec<u8> = text.split("'\\x").skip(1).flat_map(digits).collect();
+    [output.stdout, binary].concat()
+}
+
+/// Runs statements in a database, as somebody who sits beside the server.
+///
+/// # Panics
+/// Where one of them fails.
+#[allow(dead_code, reason = "the store's own tests include this file and have the store itself")]
+pub fn run(address: &str, sql: &str) {
+    let (name, folder) = address.strip_prefix("postgres://").and_then(|rest| rest.split_once('/')?.1.split_once("?host=")).expect("our address");
+    query(Path::new(folder), name, sql).expect("the statements run");
+}
+
 struct Server {
     folder: PathBuf,
     /// Its standard input is the pipe that keeps the server alive; `None` where another process started it.

@@ -1,4 +1,4 @@
-//! The real server on a loopback port, with its SQLite database in a folder of its own and a clock that the test holds.
+//! The real server on a loopback port, with its database in a folder of its own and a clock that the test holds.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,6 +10,9 @@ use sallyport_server::clock::{Clock, SystemClock};
 use sallyport_server::config::Raw;
 use sallyport_server::{App, Running};
 use tempfile::TempDir;
+
+use crate::host::Host;
+use crate::postgres;
 
 /// The origin that clients sign, whatever the port is.
 pub const ORIGIN: &str = "http://localhost:8800";
@@ -53,6 +56,15 @@ impl Clock for TestClock {
     }
 }
 
+/// Which database a server keeps everything in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A file in the server's own folder.
+    Sqlite,
+    /// A fresh database of the tests' own PostgreSQL.
+    Postgres,
+}
+
 /// A running server.
 pub struct TestServer {
     /// Where it listens.
@@ -70,21 +82,42 @@ pub struct TestServer {
 impl TestServer {
     /// A new installation.
     pub async fn start() -> Self {
-        Self::on(tempfile::tempdir().expect("a folder"), TestClock::new(), ORIGIN).await
+        Self::start_on(Engine::Sqlite).await
+    }
+
+    /// A new installation in such a database.
+    pub async fn start_on(engine: Engine) -> Self {
+        Self::fresh(engine, TestClock::new(), ORIGIN).await
     }
 
     /// A new installation on the system's clock, at an address that real agents can dial.
     pub async fn live() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-        Self::on(tempfile::tempdir().expect("a folder"), TestClock::system(), &format!("http://127.0.0.1:{port}")).await
+        Self::live_on(Engine::Sqlite, TestClock::system()).await
     }
 
-    async fn on(folder: TempDir, clock: TestClock, origin: &str) -> Self {
+    /// As [`Self::live`], in such a database and on a clock that may be off.
+    pub async fn live_on(engine: Engine, clock: TestClock) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        Self::fresh(engine, clock, &format!("http://127.0.0.1:{port}")).await
+    }
+
+    async fn fresh(engine: Engine, clock: TestClock, origin: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = match engine {
+            Engine::Sqlite => sqlite_in(&folder),
+            Engine::Postgres => postgres::fresh_database(),
+        };
+        Self::reopen(folder, clock, origin, database).await
+    }
+
+    /// An installation as it was left.
+    pub(crate) async fn reopen(folder: TempDir, clock: TestClock, origin: &str, database: String) -> Self {
         let port = if origin == ORIGIN { "0" } else { origin.rsplit(':').next().unwrap_or("0") };
         let raw = Raw {
             listen: Some(format!("127.0.0.1:{port}")),
             public_url: Some(origin.to_owned()),
             data_dir: Some(folder.path().to_owned()),
+            database: Some(database),
             ..Raw::default()
         };
         let config = raw.check().expect("good settings");
@@ -101,24 +134,52 @@ impl TestServer {
 
     /// Ends in an orderly way and starts again.
     pub async fn restart(self) -> Self {
-        self.running.stop().await;
-        let origin = self.app.config.origin().to_owned();
-        Self::on(self.folder, self.clock, &origin).await
+        let (origin, database, clock) = (self.app.config.origin().to_owned(), self.app.config.database.clone(), self.clock.clone());
+        Self::reopen(self.stop().await, clock, &origin, database).await
     }
 
-    /// What `kill -9` at this moment leaves: another server on a copy of the files as they are, nothing closed or flushed.
+    /// Ends in an orderly way; the folder stays.
+    pub async fn stop(self) -> TempDir {
+        self.running.stop().await;
+        self.folder
+    }
+
+    /// What `kill -9` at this moment leaves of an installation on SQLite: another server on a copy of the files as they are, nothing closed or flushed.
     pub async fn after_a_crash(&self) -> Self {
         let copy = tempfile::tempdir().expect("a folder");
         for file in std::fs::read_dir(self.folder()).expect("the folder").flatten().filter(|file| file.path().is_file()) {
             std::fs::copy(file.path(), copy.path().join(file.file_name())).expect("a copy");
         }
-        Self::on(copy, self.clock.clone(), ORIGIN).await
+        let database = sqlite_in(&copy);
+        Self::reopen(copy, self.clock.clone(), ORIGIN, database).await
     }
 
     /// Every byte that the server keeps, but for the master key.
     pub fn bytes_at_rest(&self) -> Vec<u8> {
         let files = std::fs::read_dir(self.folder()).expect("the folder").flatten().map(|file| file.path());
         let kept = files.filter(|path| path.is_file() && path.extension().is_none_or(|kind| kind != "key"));
-        kept.flat_map(|path| std::fs::read(path).expect("a file")).collect()
+        let mut bytes: Vec<u8> = kept.flat_map(|path| std::fs::read(path).expect("a file")).collect();
+        if self.app.config.database.starts_with("postgres:") {
+            bytes.extend(postgres::dump(&self.app.config.database));
+        }
+        bytes
     }
+}
+
+impl Host for TestServer {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn origin(&self) -> &str {
+        self.app.config.origin()
+    }
+
+    fn clock(&self) -> &TestClock {
+        &self.clock
+    }
+}
+
+fn sqlite_in(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("sallyport.db").display())
 }

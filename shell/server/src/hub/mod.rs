@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use sallyport_api::Code;
@@ -166,6 +167,10 @@ struct Dialled {
 /// Any machine may dial; who it is shows inside the link. The tenant says only whose link key answers.
 async fn accept(State(app): State<App>, ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>, request: Request) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
+    // Agents send neither; a page that makes somebody's browser dial cannot leave them out.
+    if parts.headers.contains_key(header::ORIGIN) || parts.headers.contains_key("sec-fetch-site") {
+        return Err(Code::OriginRefused.into());
+    }
     let Query(Dialled { tenant }) = Query::from_request_parts(&mut parts, &app).await?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|_| Refusal::from(Code::Malformed))?;
     let tenant: TenantId = tenant.parse().map_err(|_| Refusal::from(Code::NotFound))?;

@@ -1,0 +1,5 @@
+//! What the product survives: crashes, hostile agents, hostile clients, a full disk, a clock that jumps.
+
+mod agents;
+mod http;
+mod routes;

@@ -1,0 +1,115 @@
+//! The server's own route table as attacks need it.
+
+use std::fmt;
+
+use sallyport_testkit::client::Call;
+use sallyport_testkit::owner::EMAIL;
+use serde_json::{Value, json};
+
+/// One row.
+pub(super) struct Route {
+    pub(super) method: String,
+    pub(super) path: String,
+    access: String,
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// Every route of the API.
+pub(super) fn routes() -> Vec<Route> {
+    let table = sallyport_server::routes::print();
+    let rows: Vec<Route> = table.lines().filter_map(Route::parse).collect();
+    assert!(rows.len() > 40, "the table is read");
+    rows
+}
+
+impl Route {
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let (method, path, access) = (words.next()?, words.next()?, words.next()?);
+        path.starts_with("/v1/").then(|| Self { method: method.to_owned(), path: path.to_owned(), access: access.to_owned() })
+    }
+
+    pub(super) fn of(method: &str, path: &str) -> Self {
+        Self { method: method.to_owned(), path: path.to_owned(), access: String::new() }
+    }
+
+    pub(super) fn is_public(&self) -> bool {
+        self.access == "public:"
+    }
+
+    /// Whether its answer has no end.
+    pub(super) fn streams(&self) -> bool {
+        self.path == "/v1/events"
+    }
+
+    /// The path with this in the place of an id.
+    pub(super) fn with_id(&self, id: &str) -> String {
+        self.path.replace("{id}", id).replace("{index}", id)
+    }
+
+    /// The path with an id that is well-formed and names nothing.
+    pub(super) fn concrete(&self) -> String {
+        let prefix = match self.path.split('/').nth(2) {
+            Some("audit") => return self.with_id("999999"),
+            Some("authorization-requests") => "req",
+            Some("customers") => "cus",
+            Some("devices") => "dev",
+            Some("installers") => "ins",
+            Some("jobs") => "job",
+            Some("me") => "ses",
+            Some("runs") => "run",
+            Some("scripts") => "scr",
+            _ => "x",
+        };
+        self.with_id(&format!("{prefix}_01k5p7m0000000000000000000"))
+    }
+
+    /// As a client would call it, with a body where it takes one.
+    pub(super) fn call(&self) -> Call {
+        match sample(self) {
+            Some(body) => self.bare().body(body),
+            None => self.bare(),
+        }
+    }
+
+    /// Without a body.
+    pub(super) fn bare(&self) -> Call {
+        Call::new(&self.method, &self.concrete())
+    }
+}
+
+/// A body of the right form, where the route takes one.
+pub(super) fn sample(route: &Route) -> Option<Value> {
+    let device = "dev_01k5p7m0000000000000000000";
+    Some(match (route.method.as_str(), route.path.as_str()) {
+        ("POST", "/v1/setup/start") => {
+            json!({ "token": "t", "tenant_name": "T", "name": "N", "email": "a@b.example", "password": "violet teapots whistle" })
+        }
+        ("POST", "/v1/setup/finish") => {
+            json!({ "token": "t", "draft": "d", "code": "123456", "root_body": "e30=", "authority_key": "00", "root_signature": "AA==" })
+        }
+        ("POST", "/v1/sign-in") => json!({ "email": EMAIL, "password": sallyport_testkit::owner::PASSWORD, "code": "000000" }),
+        ("POST", "/v1/jobs") => json!({
+            "script": "scr_01k5p7m0000000000000000000", "version": 1, "devices": [device], "arguments": ["a"],
+            "environment": [{ "name": "A", "value": "b" }], "secrets": [{ "name": "S", "value": "t" }], "run_as": "root",
+            "time_limit_secs": 60, "output_limit_bytes": 1000,
+        }),
+        ("POST", "/v1/installers") => json!({
+            "label": "L", "site": "sit_01k5p7m0000000000000000000", "platform": "linux", "uses": 1, "lifetime_secs": 3600, "network": "10.0.0.0/8",
+        }),
+        ("POST", "/v1/devices/approve" | "/v1/devices/remove") => json!({ "devices": [device] }),
+        ("PUT", "/v1/devices/{id}/tags") => json!({ "tags": ["a"] }),
+        ("POST", "/v1/customers" | "/v1/customers/{id}/sites") => json!({ "name": "N" }),
+        ("POST", "/v1/scripts") => json!({ "name": "N", "description": "", "interpreter": "sh", "text": "true", "parameters": [] }),
+        ("PUT", "/v1/scripts/{id}") => {
+            json!({ "name": "N", "description": "", "interpreter": "sh", "text": "true", "parameters": [], "version": 1 })
+        }
+        ("POST", "/v1/authorization-requests/{id}/proofs") => json!({ "totp": "000000" }),
+        _ => return None,
+    })
+}
