@@ -1,5 +1,14 @@
 //! What tests, demo and benches share: a running server, a browser, the first owner.
 
+pub mod agent;
 pub mod client;
+pub mod fleet;
+pub mod host;
+pub mod installation;
+pub mod operator;
 pub mod owner;
+pub mod postgres;
+pub mod process;
+pub mod rogue;
 pub mod server;
+pub mod simulated;
