@@ -35,5 +35,5 @@ fn help_texts_are_the_reviewed_ones() {
 
 #[test]
 fn no_two_options_collide() {
-    Command::augment_subcommands(clap::Command::new("sallyport")).debug_assert();
+    Command::augment_subcommands(clap::Command::new("sallyport").version("1").propagate_version(true)).debug_assert();
 }

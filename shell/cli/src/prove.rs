@@ -98,7 +98,7 @@ pub(crate) fn prove(
         match client.change::<api::AuthorizationRequest>(Method::POST, &path(asked, "/proofs"), &proof) {
             Ok(proved) => return outcome(client, screen, proved),
             Err(failure) if failure.is_refusal(api::Code::CodeRefused) => {
-                screen.say_in(Tone::Bad, format!("Not accepted. {}", failure.next_step()))
+                screen.say_in(Tone::Bad, format!("Not accepted. {}", failure.next_step()));
             }
             Err(failure) => return Err(failure),
         }

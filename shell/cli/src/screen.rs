@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use crate::safe;
 
+/// Names of facts are at least this wide, so that facts below each other stand in one column.
+const FACT_CHARS: usize = 11;
+
 /// How results are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -107,7 +110,7 @@ impl Screen {
 
     /// `name: value` lines.
     pub(crate) fn facts(self, facts: &[(&str, String)]) {
-        let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(FACT_CHARS);
         for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
             let padded = format!("{name:width$}");
             self.say(format!("{}  {value}", self.painted(Tone::Quiet, &padded)));

@@ -6,3 +6,5 @@ mod accounts;
 mod fleet;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod survival;

@@ -50,7 +50,7 @@ impl Requests {
                 let asked = find(&mut client, &request)?;
                 deny(&mut client, &asked)?;
                 screen.give(&json!({ "denied": asked.id }), |screen| {
-                    screen.say(format!("Denied {}: {}", one_line(&asked.short), one_line(&asked.summary)))
+                    screen.say(format!("Denied {}: {}", one_line(&asked.short), one_line(&asked.summary)));
                 });
                 Ok(Outcome::Done)
             }
@@ -109,7 +109,7 @@ fn approve(client: &mut Client, screen: Screen, agreement: Agreement, wanted: &s
 fn tell(screen: Screen, result: &api::ActionResult) {
     match result {
         api::ActionResult::Done(api::Done { job: Some(job), .. }) => {
-            screen.say_in(Tone::Good, format!("Done. Look at it with: sallyport jobs follow {job}"))
+            screen.say_in(Tone::Good, format!("Done. Look at it with: sallyport jobs follow {job}"));
         }
         api::ActionResult::RecoveryCodes(codes) => {
             screen.say_in(Tone::Good, "Your new recovery codes, shown once. The old ones are dead.");

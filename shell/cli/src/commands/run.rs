@@ -24,7 +24,7 @@ pub struct Run {
     /// Name or id of a script of the library.
     script: String,
     /// An older version of it.
-    #[arg(long)]
+    #[arg(long = "script-version", id = "script_version", value_name = "NUMBER")]
     version: Option<u32>,
     #[command(flatten)]
     targets: Targets,

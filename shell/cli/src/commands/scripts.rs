@@ -31,7 +31,7 @@ enum What {
         /// Name or id.
         script: String,
         /// An older version.
-        #[arg(long)]
+        #[arg(long = "script-version", id = "script_version", value_name = "NUMBER")]
         version: Option<u32>,
     },
     /// Save a file as a new script, or as a new version of the script with that name.

@@ -50,10 +50,10 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
     match me.session.stage {
         api::SessionStage::Full => {}
         api::SessionStage::Codes => {
-            screen.say_in(Tone::Waiting, "This session may only confirm recovery codes; finish that in the console.")
+            screen.say_in(Tone::Waiting, "This session may only confirm recovery codes; finish that in the console.");
         }
         api::SessionStage::Restricted => {
-            screen.say_in(Tone::Waiting, "This session was opened with a recovery code: enrol an authenticator in the console.")
+            screen.say_in(Tone::Waiting, "This session was opened with a recovery code: enrol an authenticator in the console.");
         }
     }
 }
