@@ -1,5 +1,6 @@
 /** Open authorization requests: for the rail's count and the page. */
 
+import { asProblem, type Problem } from '$lib/api/problem';
 import * as api from '$lib/api/routes';
 import type { AuthorizationRequest } from '$lib/api/types';
 import { gate } from './gate.svelte';
@@ -7,13 +8,19 @@ import { on, paced } from './live.svelte';
 
 class Approvals {
   list = $state.raw<AuthorizationRequest[]>();
+  problem = $state.raw<Problem>();
 
   get open(): AuthorizationRequest[] {
     return (this.list ?? []).filter((request) => request.state === 'open');
   }
 
   load = async (): Promise<void> => {
-    this.list = await api.requests(true).catch(() => this.list);
+    try {
+      this.list = await api.requests(true);
+      this.problem = undefined;
+    } catch (error) {
+      this.problem = asProblem(error);
+    }
   };
 
   start(): () => void {
