@@ -16,6 +16,7 @@ async fn fifty_simulated_devices_lose_nothing_and_double_nothing() {
     let mut owner = Owner::set_up(&server).await;
     let file = owner.installer(&server, DEVICES as u32).await;
     let mut plan = Plan::new(DEVICES, 7, Arc::new(Spread::to(server.address, None)));
+    plan.clock = Arc::new(server.clock.clone());
     plan.timing.heartbeat = Duration::from_millis(200);
     let fleet = Fleet::start(&plan, Some(file.as_bytes())).expect("the fleet starts");
     let pending = owner.devices("state=pending", DEVICES).await;

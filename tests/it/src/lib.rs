@@ -7,6 +7,8 @@ mod cli;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
+mod fanout;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod survival;

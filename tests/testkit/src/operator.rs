@@ -95,6 +95,14 @@ impl Operator {
     /// Where the server refuses.
     pub async fn prove(&mut self, request: &Reply) -> Value {
         let code = self.codes.fresh().await;
+        self.prove_with(request, &code).await
+    }
+
+    /// Proves a request with this code.
+    ///
+    /// # Panics
+    /// Where the server refuses.
+    pub async fn prove_with(&mut self, request: &Reply, code: &str) -> Value {
         let path = format!("/v1/authorization-requests/{}/proofs", request.json()["id"].as_str().expect("an id"));
         let reply = self.owner.client.post(&path, json!({ "totp": code })).await;
         assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));

@@ -74,6 +74,13 @@ impl Plan {
     }
 }
 
+/// Devices may follow the clock of a test.
+impl Clock for crate::server::TestClock {
+    fn now(&self) -> sallyport_model::Timestamp {
+        sallyport_server::clock::Clock::now(self)
+    }
+}
+
 /// Agents that live until they are stopped.
 pub struct Fleet {
     agents: JoinSet<()>,
