@@ -909,13 +909,34 @@ export interface components {
         });
         /** @description An entry of the audit log. */
         AuditEntry: {
-            actor?: null | components["schemas"]["AuditParty"];
+            actor?: components["schemas"]["AuditParty"] | null;
+            /** @description When it was written. */
             at: string;
+            /** @description The entry's details. Erased ones are null; the proof still holds. */
             details: Record<string, never>;
+            /**
+             * Format: int64
+             * @description Its place in the log, from 0.
+             */
             index: number;
+            /** @description What happened, as a stable word: `job.created`. */
             kind: string;
+            /** @description The hash of its leaf. */
             leaf: string;
+            /** @description What happened, as parts of one whole sentence, with who did it. */
             sentence: components["schemas"]["SentencePart"][];
+        };
+        /** @description One page of a list. */
+        AuditEntryPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["AuditEntry"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
         };
         /** @description A person or a thing in an entry. */
         AuditParty: {
@@ -966,6 +987,18 @@ export interface components {
             state: components["schemas"]["RequestState"];
             /** @description What will happen, as one sentence. */
             summary: string;
+        };
+        /** @description One page of a list. */
+        AuthorizationRequestPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["AuthorizationRequest"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
         };
         /** @description Devices that changed. */
         ChangedDevices: {
@@ -1028,6 +1061,18 @@ export interface components {
             name: string;
             /** @description Its sites. */
             sites: components["schemas"]["Site"][];
+        };
+        /** @description One page of a list. */
+        CustomerPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Customer"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
         };
         /** @description A device in a list. */
         Device: {
@@ -1216,12 +1261,30 @@ export interface components {
         };
         /** @description One of a user's factors. */
         Factor: {
+            /** @description When it was enrolled. */
             created: string;
+            /** @description Its id. */
             id: string;
+            /** @description `totp`. */
             kind: string;
+            /** @description When it was last used. */
             last_used?: string | null;
+            /** @description Whether it is locked after too many wrong codes. */
             locked: boolean;
+            /** @description What its owner calls it. */
             name: string;
+        };
+        /** @description One page of a list. */
+        FactorPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Factor"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
         };
         /** @description Light figures that a device sends with each heartbeat. */
         Figures: {
@@ -1333,6 +1396,18 @@ export interface components {
              */
             uses: number;
         };
+        /** @description One page of a list. */
+        InstallerPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Installer"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
+        };
         /** @description A network interface. */
         Interface: {
             /** @description Its addresses. */
@@ -1420,6 +1495,18 @@ export interface components {
              * @description The script's version.
              */
             version: number;
+        };
+        /** @description One page of a list. */
+        JobPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Job"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
         };
         /** @description An account on the device. */
         LocalUser: {
@@ -1538,18 +1625,6 @@ export interface components {
             stream: string;
             /** @description The text; bytes that are not UTF-8 are replaced. */
             text: string;
-        };
-        /** @description One page of a list. */
-        Page: {
-            /** @description The items, in the list's order. */
-            items: components["schemas"]["AuditEntry"][];
-            /** @description Where the next page begins; absent on the last page. */
-            next?: string | null;
-            /**
-             * Format: int64
-             * @description How many there are over all pages, where counting is cheap.
-             */
-            total?: number | null;
         };
         /** @description Something that a script asks for when it is run. */
         Parameter: {
@@ -1731,6 +1806,18 @@ export interface components {
              */
             waiting: number;
         };
+        /** @description One page of a list. */
+        RunPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Run"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
+        };
         /** @description A script run, exactly. */
         RunScriptDetails: {
             /** @description Arguments, in order. */
@@ -1836,6 +1923,18 @@ export interface components {
             /** @description Its versions, newest first. */
             versions: components["schemas"]["ScriptVersion"][];
         };
+        /** @description One page of a list. */
+        ScriptPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Script"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
+        };
         /** @description A version in the history of a script. */
         ScriptVersion: {
             /** @description When it was saved. */
@@ -1903,6 +2002,18 @@ export interface components {
             stage: components["schemas"]["SessionStage"];
             /** @description What the browser or the command line calls itself. */
             user_agent: string;
+        };
+        /** @description One page of a list. */
+        SessionPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Session"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
         };
         /**
          * @description What a session may do.
@@ -2075,7 +2186,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page"];
+                    "application/json": components["schemas"]["AuditEntryPage"];
                 };
             };
             /** @description Refused */
@@ -2164,7 +2275,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page"];
+                    "application/json": components["schemas"]["AuthorizationRequestPage"];
                 };
             };
             /** @description Refused */
@@ -2288,7 +2399,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page"];
+                    "application/json": components["schemas"]["CustomerPage"];
                 };
             };
             /** @description Refused */
@@ -2648,7 +2759,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page"];
+                    "application/json": components["schemas"]["InstallerPage"];
                 };
             };
             /** @description Refused */
@@ -2759,7 +2870,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page"];
+                    "application/json": components["schemas"]["JobPage"];
                 };
             };
             /** @description Refused */
@@ -2899,7 +3010,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page"];
+                    "application/json": components["schemas"]["RunPage"];
                 };
             };
             /** @description Refused */
@@ -2957,7 +3068,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page"];
+                    "application/json": components["schemas"]["FactorPage"];
                 };
             };
             /** @description Refused */
@@ -3042,7 +3153,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page"];
+                    "application/json": components["schemas"]["SessionPage"];
                 };
             };
             /** @description Refused */
@@ -3299,7 +3410,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page"];
+                    "application/json": components["schemas"]["ScriptPage"];
                 };
             };
             /** @description Refused */
