@@ -179,8 +179,23 @@ impl Client {
         reply
     }
 
+    /// Signs and sends once, with the newest nonce that it has, to a server that may end meanwhile.
+    pub async fn attempt(&mut self, call: &Call) -> Option<Reply> {
+        let request = self.request(call, Some(&self.proof(call)));
+        let stream = TcpStream::connect(self.address).await.ok()?;
+        try_talk(stream, &request).await
+    }
+
     /// Sends with this proof, or none.
     pub async fn send_with(&self, call: &Call, proof: Option<&str>) -> Reply {
+        let request = self.request(call, proof);
+        match &self.tls {
+            None => exchange(self.address, &request).await,
+            Some(tls) => exchange_over(tls, self.address, &request).await,
+        }
+    }
+
+    fn request(&self, call: &Call, proof: Option<&str>) -> Vec<u8> {
         let body = call.bytes();
         let mut text = format!("{} {} HTTP/1.1\r\nhost: localhost:8800\r\nconnection: close\r\n", call.method, call.path);
         let mut header = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\r\n"));
@@ -197,11 +212,7 @@ impl Client {
         }
         call.headers.iter().for_each(|(name, value)| header(name, value));
         text.push_str("\r\n");
-        let request = [text.as_bytes(), &body].concat();
-        match &self.tls {
-            None => exchange(self.address, &request).await,
-            Some(tls) => exchange_over(tls, self.address, &request).await,
-        }
+        [text.as_bytes(), &body].concat()
     }
 
     /// Opens a stream of events and leaves it open: what comes is read from the connection.
@@ -261,24 +272,32 @@ async fn exchange_over(tls: &TlsConnector, address: SocketAddr, request: &[u8]) 
     talk(tls.connect(name, stream).await.expect("the certificate is the server's"), request).await
 }
 
-async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Reply {
-    stream.write_all(request).await.expect("the server reads");
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Reply {
+    try_talk(stream, request).await.expect("an HTTP answer")
+}
+
+async fn try_talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Option<Reply> {
+    stream.write_all(request).await.ok()?;
     let mut answer = Vec::new();
     // A server that refuses a body may close before it has read it all: what it said counts.
     let _ = stream.read_to_end(&mut answer).await;
     parse(&answer)
 }
 
-fn parse(answer: &[u8]) -> Reply {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("an HTTP answer");
+/// Nothing where the server ended in the middle of its answer.
+fn parse(answer: &[u8]) -> Option<Reply> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&answer[..end]);
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).expect("a status");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok())?;
     let headers: Vec<(String, String)> =
         lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
     let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
     let body = &answer[end + 4..];
-    Reply { status, headers, body: if chunked { joined(body) } else { body.to_vec() } }
+    let body = if chunked { joined(body) } else { body.to_vec() };
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
+    let whole = length.is_none_or(|length: usize| length == body.len());
+    whole.then_some(Reply { status, headers, body })
 }
 
 /// Puts the chunks of a chunked body together.

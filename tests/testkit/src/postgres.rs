@@ -77,7 +77,8 @@ pub fn dump(address: &str) -> Vec<u8> {
 /// Where one of them fails.
 #[allow(dead_code, reason = "the store's own tests include this file and have the store itself")]
 pub fn run(address: &str, sql: &str) {
-    let (name, folder) = address.strip_prefix("postgres://").and_then(|rest| rest.split_once('/')?.1.split_once("?host=")).expect("our address");
+    let (name, folder) =
+        address.strip_prefix("postgres://").and_then(|rest| rest.split_once('/')?.1.split_once("?host=")).expect("our address");
     query(Path::new(folder), name, sql).expect("the statements run");
 }
 

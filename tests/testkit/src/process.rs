@@ -67,7 +67,16 @@ impl ServerProcess {
     fn start_by(&mut self, mut command: Command) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).expect("a log");
         command
-            .args(["serve", "--listen", &self.address.to_string(), "--public-url", &self.origin, "--database", &self.database, "--data-dir"])
+            .args([
+                "serve",
+                "--listen",
+                &self.address.to_string(),
+                "--public-url",
+                &self.origin,
+                "--database",
+                &self.database,
+                "--data-dir",
+            ])
             .arg(self.folder.path())
             .env_remove("SALLYPORT_CONFIG")
             .stdin(Stdio::null())

@@ -6,9 +6,12 @@ use sallyport_model::{AgentText, GrantId, TenantId, Timestamp, limits};
 use sallyport_server::clock::Clock as _;
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
-use sallyport_testkit::rogue::{self, Ended, End, File, Rogue, RogueLink, grant_of};
+use sallyport_testkit::rogue::{self, End, Ended, File, Rogue, RogueLink, grant_of};
 use sallyport_testkit::server::{Engine, TestServer};
-use sallyport_wire::{DeviceState, Hardware, Heartbeat, Inventory, Service, ServiceStart, ServiceState, Software, Stream, System, ToAgent, ToServer, UnsignedToAgent};
+use sallyport_wire::{
+    DeviceState, Hardware, Heartbeat, Inventory, Service, ServiceStart, ServiceState, Software, Stream, System, ToAgent, ToServer,
+    UnsignedToAgent,
+};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -265,7 +268,10 @@ async fn names_from_devices_are_plain_text(engine: Engine) {
     let full = world.owner.client.get(&format!("/v1/devices/{device}/inventory")).await;
     assert_eq!(full.status, 200);
     for text in [shown.to_string(), full.json().to_string(), world.owner.client.get("/v1/devices").await.json().to_string()] {
-        let bad = |c: &char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+        let bad = |c: &char| {
+            c.is_control()
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+        };
         assert_eq!(text.chars().find(bad), None, "{text}");
         for escape in ["\\u0000", "\\u001b", "\\r", "\\n", "\\u202e"] {
             assert!(!text.contains(escape), "{escape} in {text}");
@@ -283,14 +289,17 @@ async fn a_clock_that_is_ten_years_off_hurts_nobody(engine: Engine) {
     for off in [ten_years, -ten_years, i64::MAX / 2_000_000, i64::MIN / 2_000_000] {
         let theirs = world.now().plus_secs(off);
         let (job, grant) = world.offered(&mut link, &device).await;
-        let beat = Heartbeat { sent_at: theirs, load_permille: u32::MAX, memory_used_bytes: u64::MAX, uptime_secs: u64::MAX, signed_in: u32::MAX };
+        let beat =
+            Heartbeat { sent_at: theirs, load_permille: u32::MAX, memory_used_bytes: u64::MAX, uptime_secs: u64::MAX, signed_in: u32::MAX };
         link.say(&ToServer::Heartbeat(beat)).await.expect("sent");
         soon(link.obey(&machine, grant, b"tick\n", theirs)).await.expect("a receipt is taken");
         let run = world.run_of(&job).await;
         assert_eq!((&run["state"], &run["started"]), (&json!("succeeded"), &json!(theirs)), "shown as the device says: {run}");
         let shown = world.owner.client.get(&format!("/v1/jobs/{job}")).await.json();
-        let (created, ended): (Timestamp, Timestamp) =
-            (shown["created"].as_str().expect("a time").parse().expect("a time"), shown["ended"].as_str().expect("a time").parse().expect("a time"));
+        let (created, ended): (Timestamp, Timestamp) = (
+            shown["created"].as_str().expect("a time").parse().expect("a time"),
+            shown["ended"].as_str().expect("a time").parse().expect("a time"),
+        );
         assert!(ended >= created && ended <= world.now(), "the job's own times are the server's: {shown}");
     }
     let page = world.owner.client.get(&format!("/v1/devices/{device}")).await;
@@ -472,7 +481,15 @@ fn inventory(name: &str) -> Inventory {
             agent_version: text(name),
             booted_at: None,
         },
-        hardware: Hardware { cpu_model: text(name), cores: 0, memory_bytes: u64::MAX, vendor: none(), product: none(), serial: text(name), is_virtual: false },
+        hardware: Hardware {
+            cpu_model: text(name),
+            cores: 0,
+            memory_bytes: u64::MAX,
+            vendor: none(),
+            product: none(),
+            serial: text(name),
+            is_virtual: false,
+        },
         disks: Vec::new(),
         interfaces: Vec::new(),
         signed_in: Vec::new(),

@@ -191,7 +191,14 @@ async fn other_types_than_json_are_refused() {
     let mut target = Target::new().await;
     for route in routes() {
         let Some(body) = sample(&route) else { continue };
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "application/jsonp", "\"application/json"] {
+        for kind in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "",
+            "application/jsonp",
+            "\"application/json",
+        ] {
             let call = route.bare().raw(body.to_string()).header("content-type", kind);
             assert_refused(&target.attack(&route, call).await, "unsupported_media_type", &format!("{route} as {kind}"));
         }

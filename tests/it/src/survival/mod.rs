@@ -2,4 +2,5 @@
 
 mod agents;
 mod http;
+mod kill;
 mod routes;
