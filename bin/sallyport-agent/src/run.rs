@@ -21,7 +21,7 @@ pub(crate) fn run(state: &Path) -> anyhow::Result<()> {
         ErrorKind::PermissionDenied => anyhow!("{} belongs to another account; use --state with a directory of your own", state.display()),
         _ => anyhow!("cannot use {}: {error}", state.display()),
     })?;
-    let agent = Agent::new(config()?, ports(disk)).context("the agent cannot start")?;
+    let agent = Agent::new(config()?, ports(state, disk)).context("the agent cannot start")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?;
     tracing::info!(version = VERSION, state = %state.display(), device = %agent.identity().thumbprint(), "started");
     let ended = runtime.block_on(async {
@@ -53,13 +53,13 @@ fn config() -> anyhow::Result<Config> {
     Ok(Config { version: VERSION.to_owned(), seed: u64::from_le_bytes([a, b, c, d, e, f, g, h]), timing: Timing::default() })
 }
 
-fn ports(disk: PrivateDir) -> Ports {
+fn ports(state: &Path, disk: PrivateDir) -> Ports {
     Ports {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         disk: Arc::new(disk),
         dial: Arc::new(TcpDialer::default()),
-        runs: Arc::new(ScriptRunner),
+        runs: Arc::new(ScriptRunner::of(state)),
         facts: Arc::new(MachineFacts { agent_version: VERSION.to_owned() }),
     }
 }

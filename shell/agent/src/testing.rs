@@ -120,7 +120,7 @@ impl World {
     }
 
     pub(crate) fn gate(&self) -> Gate {
-        self.gate_with(Arc::new(ScriptRunner))
+        self.gate_with(Arc::new(ScriptRunner::of(std::path::Path::new("test"))))
     }
 
     pub(crate) fn gate_with(&self, runs: Arc<dyn Runs>) -> Gate {

@@ -79,3 +79,25 @@ async fn a_running_script_is_cancelled_with_all_that_it_started(engine: Engine) 
     let runs = owner.ended_runs(&job).await;
     assert_eq!(runs[0]["state"], "cancelled", "{}", runs[0]);
 }
+
+#[tokio::test]
+async fn cancelling_on_one_device_leaves_its_neighbour_on_the_same_machine_alone() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let (_machines, devices) = owner.machines(&server, 2).await;
+    let script = owner.script("patient", "echo begun; sleep 3; echo done").await;
+    let job = owner.run(&server, &script, &devices, json!({})).await;
+    let first = loop {
+        let runs = owner.client.get(&format!("/v1/jobs/{job}/runs")).await.json();
+        if runs["items"].as_array().is_some_and(|runs| runs.iter().all(|run| run["state"] == "running")) {
+            break runs["items"][0].clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let path = format!("/v1/runs/{}/cancel", first["id"].as_str().expect("an id"));
+    assert_eq!(owner.client.post(&path, json!({})).await.status, 204);
+    let runs = owner.ended_runs(&job).await;
+    let state = |id: &serde_json::Value| runs.iter().find(|run| run["id"] == *id).map(|run| run["state"].clone());
+    assert_eq!(state(&first["id"]), Some(json!("cancelled")));
+    assert_eq!(runs.iter().filter(|run| run["state"] == "succeeded").count(), 1, "{runs:?}");
+}

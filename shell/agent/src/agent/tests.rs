@@ -117,7 +117,7 @@ fn start_with(world: &World, timing: Timing) -> Running {
         entropy: Arc::new(SystemEntropy),
         disk: world.disk.clone(),
         dial: Arc::new(Cable(Mutex::new(cable))),
-        runs: Arc::new(ScriptRunner),
+        runs: Arc::new(ScriptRunner::of(std::path::Path::new("test"))),
         facts: Arc::new(MachineFacts { agent_version: "1.0.0".to_owned() }),
     };
     let timing = Timing { watch: Duration::from_millis(10), ..timing };

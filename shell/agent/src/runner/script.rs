@@ -1,11 +1,12 @@
 //! The real runner: one thread per run, which hears the script, keeps its limits and stores its output.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sallyport_grant::body::{Interpreter, Outcome, RunScript};
+use sallyport_grant::sha256;
 use sallyport_model::GrantId;
 use sallyport_os::{Account, AccountError, Activity, Ending, Launch, LaunchError, Running, Stopper, find_program};
 use zeroize::Zeroize;
@@ -21,8 +22,23 @@ const READ_BYTES: usize = 32 * 1024;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Runs scripts as processes of this machine.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ScriptRunner;
+#[derive(Debug, Clone)]
+pub struct ScriptRunner {
+    /// Tells the processes of this agent from those of another one on the same machine, which may obey the same grant.
+    place: String,
+}
+
+impl ScriptRunner {
+    /// The runner of the agent that keeps its state in this folder.
+    pub fn of(state: &Path) -> Self {
+        Self { place: sha256(&[state.as_os_str().as_encoded_bytes()]).to_string()[..16].to_owned() }
+    }
+
+    /// What marks all processes of a run.
+    fn mark(&self, grant: GrantId) -> String {
+        format!("{grant}@{}", self.place)
+    }
+}
 
 impl Runs for ScriptRunner {
     fn check(&self, action: &RunScript) -> Result<(), CannotRun> {
@@ -31,7 +47,7 @@ impl Runs for ScriptRunner {
     }
 
     fn start(&self, run: Claimed, sink: RunSink) -> Cancel {
-        match launch(&run) {
+        match launch(&run, &self.mark(run.id())) {
             Ok((running, stopper)) => follow(run, running, stopper, sink),
             Err(reason) => {
                 sink.end(&RunEnd::without_code(Outcome::Refused, Some(reason)));
@@ -41,7 +57,7 @@ impl Runs for ScriptRunner {
     }
 
     fn end_leftovers(&self, grant: GrantId) {
-        sallyport_os::end_marked(&grant.to_string());
+        sallyport_os::end_marked(&self.mark(grant));
     }
 }
 
@@ -70,7 +86,7 @@ fn account(action: &RunScript) -> Result<Account, CannotRun> {
     if account.is_own() || sallyport_os::machine::is_privileged() { Ok(account) } else { Err(CannotRun::AccountNotPermitted) }
 }
 
-fn launch(run: &Claimed) -> Result<(Running, Stopper), &'static str> {
+fn launch(run: &Claimed, mark: &str) -> Result<(Running, Stopper), &'static str> {
     let action = run.action();
     let program = program(action.interpreter).map_err(CannotRun::code)?;
     let account = account(action).map_err(CannotRun::code)?;
@@ -82,7 +98,7 @@ fn launch(run: &Claimed) -> Result<(Running, Stopper), &'static str> {
         arguments: &action.arguments,
         environment: &environment,
         account: &account,
-        mark: &run.id().to_string(),
+        mark,
     });
     environment.iter_mut().for_each(|(_, value)| value.zeroize());
     launched.map_err(|error| match error {
