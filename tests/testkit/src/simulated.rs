@@ -16,6 +16,7 @@ use sallyport_agent_core::dial::Dial;
 use sallyport_agent_core::ports::{Clock, Entropy, Ports, SystemClock};
 use sallyport_agent_core::trust::ENROLMENT_FILE;
 use sallyport_agent_core::{Agent, Config, StartError, Timing};
+use sallyport_grant::SigningKey;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -86,7 +87,7 @@ pub struct Fleet {
     agents: JoinSet<()>,
     stop: watch::Sender<bool>,
     tally: Arc<Tally>,
-    keys: Vec<sallyport_grant::VerifyKey>,
+    keys: Vec<SigningKey>,
 }
 
 impl Fleet {
@@ -122,7 +123,7 @@ impl Fleet {
             facts: Arc::new(Invented { seed, number }),
         };
         let agent = Agent::new(Config { version: VERSION.to_owned(), seed, timing: plan.timing }, ports)?;
-        self.keys.push(agent.identity().verify_key());
+        self.keys.push(agent.identity().signing_key().clone());
         let mut stop = self.stop.subscribe();
         self.agents.spawn(Box::pin(agent.run(async move {
             // A fleet that is dropped stops too.
@@ -136,8 +137,8 @@ impl Fleet {
         &self.tally
     }
 
-    /// The devices' keys, in the order of their numbers.
-    pub fn keys(&self) -> &[sallyport_grant::VerifyKey] {
+    /// The devices' own keys, in the order of their numbers: for harnesses that play a device.
+    pub fn keys(&self) -> &[SigningKey] {
         &self.keys
     }
 
