@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use sallyport_model::limits;
 use serde::Deserialize;
 
 /// The settings as people write them; every one may be absent.
@@ -23,6 +24,8 @@ pub struct Raw {
     pub tls_certificate: Option<PathBuf>,
     /// The certificate's key.
     pub tls_key: Option<PathBuf>,
+    /// Certificates (PEM) that agents trust beside their machine's own: for a private CA. They go into enrolment files.
+    pub tls_ca: Option<PathBuf>,
     /// Address and port of the metrics; absent means none.
     pub metrics_listen: Option<String>,
     /// `text` or `json`.
@@ -68,6 +71,8 @@ pub struct Config {
     pub master_key: PathBuf,
     /// TLS, or plain HTTP on loopback.
     pub tls: Option<Tls>,
+    /// The private CA that agents trust, PEM.
+    pub tls_ca: Option<String>,
     /// Where metrics are served.
     pub metrics_listen: Option<SocketAddr>,
     /// Console files for development.
@@ -99,6 +104,7 @@ impl Raw {
         self.master_key = path("MASTER_KEY").or(self.master_key);
         self.tls_certificate = path("TLS_CERTIFICATE").or(self.tls_certificate);
         self.tls_key = path("TLS_KEY").or(self.tls_key);
+        self.tls_ca = path("TLS_CA").or(self.tls_ca);
         self.metrics_listen = text("METRICS_LISTEN").or(self.metrics_listen);
         self.log_format = text("LOG_FORMAT").or(self.log_format);
         self.log = text("LOG").or(self.log);
@@ -131,6 +137,7 @@ impl Raw {
             master_key: self.master_key.unwrap_or_else(|| data_dir.join("master.key")),
             data_dir,
             tls,
+            tls_ca: self.tls_ca.as_deref().map(private_ca).transpose()?,
             metrics_listen: self.metrics_listen.as_deref().map(|text| address("metrics_listen", text)).transpose()?,
             console_dir: self.console_dir,
             breached_passwords: self.breached_passwords,
@@ -169,6 +176,15 @@ fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>
             Err(ConfigError { key: "tls_certificate", why: "missing".into(), fix: "Set it to the PEM file of the certificate chain" })
         }
     }
+}
+
+fn private_ca(path: &Path) -> Result<String, ConfigError> {
+    let wrong = |why: String| ConfigError { key: "tls_ca", why, fix: "Set it to a PEM file of at most a few certificates" };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+    if text.len() > limits::CA_BYTES || !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(wrong(format!("{} holds no certificates, or more than {} bytes", path.display(), limits::CA_BYTES)));
+    }
+    Ok(text)
 }
 
 fn origin(url: String) -> Result<String, ConfigError> {

@@ -9,6 +9,8 @@ mod fleet;
 #[cfg(test)]
 mod fanout;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod survival;

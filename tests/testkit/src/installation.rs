@@ -94,6 +94,7 @@ impl Installation {
         if self.certificate.is_some() {
             command.env("SALLYPORT_TLS_CERTIFICATE", self.folder.path().join("tls.crt"));
             command.env("SALLYPORT_TLS_KEY", self.folder.path().join("tls.key"));
+            command.env("SALLYPORT_TLS_CA", self.folder.path().join("tls.crt"));
         }
         command.env("SALLYPORT_LOG", "warn").env_remove("SALLYPORT_CONFIG").env_remove("SALLYPORT_DATABASE");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a handle")).stderr(log);

@@ -110,6 +110,16 @@ impl TestServer {
         Self::reopen(folder, clock, origin, database).await
     }
 
+    /// The installation that lies in a folder, copied from there.
+    pub async fn reopened(from: &Path, clock: TestClock) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for file in std::fs::read_dir(from).expect("the folder").flatten().filter(|file| file.path().is_file()) {
+            std::fs::copy(file.path(), folder.path().join(file.file_name())).expect("a copy");
+        }
+        let database = sqlite_in(&folder);
+        Self::reopen(folder, clock, ORIGIN, database).await
+    }
+
     /// An installation as it was left.
     pub(crate) async fn reopen(folder: TempDir, clock: TestClock, origin: &str, database: String) -> Self {
         let port = if origin == ORIGIN { "0" } else { origin.rsplit(':').next().unwrap_or("0") };

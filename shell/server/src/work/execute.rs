@@ -141,7 +141,7 @@ async fn created_installer(app: &App, tenant: TenantId, id: InstallerId, secret:
         token_secret: TokenSecret::from_bytes(secret),
         expires: stored.expires,
         platform: Platform::Linux,
-        ca: None,
+        ca: app.config.tls_ca.clone(),
     };
     let file = enrol::sign(file, &keys.enrolment).map_err(broken)?;
     let enrolment_file = String::from_utf8(file).map_err(|_| Refusal::from(Code::Internal))?;
