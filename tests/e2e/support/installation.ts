@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, existsSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ async function freePort(): Promise<number> {
   });
 }
 
-async function until<T>(what: string, attempt: () => T | undefined | Promise<T | undefined>): Promise<T> {
+export async function until<T>(what: string, attempt: () => T | undefined | Promise<T | undefined>): Promise<T> {
   const end = Date.now() + 60_000;
   while (Date.now() < end) {
     const value = await attempt();
@@ -52,6 +52,21 @@ export class Installation {
     return state;
   }
 
+  /** An agent whose machine calls itself something hostile; false where this kernel lets nobody rename a machine. */
+  hostileAgent(name: string, hostName: string): boolean {
+    const renamed = ['--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', hostName];
+    if (spawnSync('unshare', [...renamed, 'true'], { stdio: 'ignore' }).status !== 0) return false;
+    this.runAs('unshare', [...renamed, join(PROGRAMS, 'sallyport-agent'), 'run', '--state', join(this.folder, name)], 'sallyport-agent');
+    return true;
+  }
+
+  /** Simulated devices that enrol with a file; false where the program for them was not built. */
+  fleet(count: number, enrolment: string): boolean {
+    if (!existsSync(join(PROGRAMS, 'sallyport-fleet'))) return false;
+    this.run('sallyport-fleet', ['--enrolment', enrolment, '--count', String(count), '--state', join(this.folder, 'fleet')]);
+    return true;
+  }
+
   enrol(state: string, file: string): void {
     execFileSync(join(PROGRAMS, 'sallyport-agent'), ['enrol', file, '--state', state]);
   }
@@ -61,9 +76,12 @@ export class Installation {
   }
 
   private run(program: string, args: string[], env: Record<string, string> = {}): void {
-    const log = openSync(join(this.folder, `${program}.log`), 'a');
-    const child = spawn(join(PROGRAMS, program), args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
-    this.children.push(child);
+    this.runAs(join(PROGRAMS, program), args, program, env);
+  }
+
+  private runAs(program: string, args: string[], logName: string, env: Record<string, string> = {}): void {
+    const log = openSync(join(this.folder, `${logName}.log`), 'a');
+    this.children.push(spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } }));
   }
 
   log(program: string): string {
@@ -74,32 +92,5 @@ export class Installation {
     for (const child of this.children) child.kill('SIGTERM');
     await Promise.all(this.children.map((child) => child.exitCode ?? new Promise((gone) => child.once('exit', gone))));
     rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-/** Codes from an authenticator that is not ours. Each works once, so the next one is waited for. */
-export class Authenticator {
-  private last = '';
-  /** Seconds that a person would have waited for the next code, and codes that they typed. */
-  waited = 0;
-  typed = 0;
-
-  constructor(private readonly secret: string) {}
-
-  async fresh(): Promise<string> {
-    const begun = Date.now();
-    const code = await until('the next code', () => {
-      const shown = execFileSync('oathtool', ['--totp', '-b', this.secret], { encoding: 'utf8' }).trim();
-      return shown === this.last ? undefined : shown;
-    });
-    this.waited += (Date.now() - begun) / 1000;
-    this.typed += 1;
-    this.last = code;
-    return code;
-  }
-
-  /** What is shown now, used or not. */
-  now(): string {
-    return execFileSync('oathtool', ['--totp', '-b', this.secret], { encoding: 'utf8' }).trim();
   }
 }

@@ -1,0 +1,156 @@
+import { type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { Installation } from './support/installation.js';
+import { accessible, authorize, keepCodes, look, OWNER, type Owner, setUp, signIn, watch } from './support/steps.js';
+
+/** One installation, one owner: each test goes on where the one before left it. */
+test.describe.configure({ mode: 'serial' });
+
+let place: Installation;
+let owner: Owner;
+let context: BrowserContext;
+let page: Page;
+let faults: string[];
+
+test.beforeAll(async ({ browser }) => {
+  place = await new Installation().start();
+  context = await browser.newContext();
+  page = await context.newPage();
+  faults = watch(page);
+  owner = await setUp(page, place);
+});
+
+test.afterAll(async () => {
+  await context.close();
+  await place.stop();
+});
+
+test('SES-07: the cookie is the host\'s alone and out of reach of scripts, and no token lies in storage', async () => {
+  const cookies = await context.cookies();
+  expect(cookies.map((one) => one.name)).toEqual(['__Host-sallyport']);
+  const [cookie] = cookies;
+  expect(cookie).toMatchObject({ httpOnly: true, secure: true, sameSite: 'Strict', path: '/' });
+  const seen = await page.evaluate(() => JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, location.href]));
+  expect(seen).not.toContain(cookie?.value);
+  expect(Object.keys(await page.evaluate(() => ({ ...localStorage }))).filter((key) => /token|session|cookie/i.test(key))).toEqual([]);
+  expect(`${cookie?.value}`).not.toMatch(/robin|northwind/i);
+});
+
+test('SES-07: the browser\'s key signs and cannot be exported', async () => {
+  const exported = await page.evaluate(async () => {
+    const outcomes: string[] = [];
+    for (const { name } of await indexedDB.databases()) {
+      const db = await new Promise<IDBDatabase>((done) => (indexedDB.open(name ?? '').onsuccess = (event) => done((event.target as IDBOpenDBRequest).result)));
+      for (const store of db.objectStoreNames) {
+        const all = await new Promise<unknown[]>((done) => (db.transaction(store).objectStore(store).getAll().onsuccess = (event) => done((event.target as IDBRequest<unknown[]>).result)));
+        for (const key of all.flatMap((one) => (one instanceof CryptoKey ? [one] : Object.values(one as object))).filter((one): one is CryptoKey => one instanceof CryptoKey && one.type === 'private'))
+          outcomes.push(await crypto.subtle.exportKey('jwk', key).then(() => 'exported', () => 'refused'));
+      }
+    }
+    return outcomes;
+  });
+  expect(exported.length).toBeGreaterThan(0);
+  expect(new Set(exported)).toEqual(new Set(['refused']));
+});
+
+test('keys alone: the sheet, the palette, and going somewhere', async () => {
+  await page.locator('main').focus();
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keys and help' })).toBeVisible();
+  await accessible(page, 'keys');
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await page.keyboard.press('Control+k');
+  await expect(page.getByRole('combobox', { name: 'Search or act' })).toBeFocused();
+  await page.keyboard.type('audit');
+  await accessible(page, 'palette');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/audit/);
+  await page.keyboard.press('g');
+  await page.keyboard.press('p');
+  await expect(page).toHaveURL(/\/profile/);
+});
+
+test('PWD-05: a wrong password and a wrong code get the same words', async () => {
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await accessible(page, 'sign-in');
+  await look(page, 'sign-in');
+  const said: string[] = [];
+  for (const given of [{ password: 'seven lanterns cross the harbour', code: '135790' }, { code: '135790' }]) {
+    await page.reload();
+    await signIn(page, given);
+    const fault = page.locator('#sign-in-fault');
+    await expect(fault).toBeVisible();
+    said.push((await fault.innerText()).replace(/[0-9a-f-]{16,}|req_\S+/g, ''));
+    expect(await page.locator('#password').inputValue(), 'the password is kept').not.toBe('');
+  }
+  await page.reload();
+  await page.locator('#email').fill('nobody@northwind.example');
+  await page.locator('#password').fill(OWNER.password);
+  await page.locator('#code').fill('135790');
+  await expect(page.locator('#sign-in-fault')).toBeVisible();
+  said.push((await page.locator('#sign-in-fault').innerText()).replace(/[0-9a-f-]{16,}|req_\S+/g, ''));
+  expect(new Set(said).size, said.join(' | ')).toBe(1);
+});
+
+test('REC-09: a recovery code signs in once, to a session that shows and does nothing', async () => {
+  await page.reload();
+  await signIn(page, { recovery: owner.recoveryCodes[0] ?? '' });
+  await expect(page.getByRole('heading', { name: 'You are in, restricted' })).toBeVisible();
+  await accessible(page, 'restricted');
+  await look(page, 'restricted');
+  await page.goto(`${place.url}/devices`);
+  await expect(page.getByRole('heading', { name: 'You are in, restricted' })).toBeVisible();
+  await page.getByRole('button', { name: /Sign out/ }).click();
+  await signIn(page, { recovery: owner.recoveryCodes[0] ?? '' });
+  await expect(page.locator('#sign-in-fault')).toBeVisible();
+});
+
+test('SES-05, SES-06: another browser\'s session is seen and ended, locks in place within seconds, and keeps its draft', async ({ browser }) => {
+  await page.reload();
+  await signIn(page, { code: await owner.authenticator.soon() });
+  await expect(page).toHaveURL(/\/devices/);
+
+  const elsewhere = await browser.newContext();
+  const other = await elsewhere.newPage();
+  await other.goto(`${place.url}/scripts/new`);
+  await signIn(other, { code: await owner.authenticator.soon() });
+  await other.locator('#script-name').fill('half-done');
+  await other.locator('.cm-content').click();
+  await other.keyboard.type('echo "do not lose me"');
+
+  await page.goto(`${place.url}/profile`);
+  await expect(page.getByRole('heading', { name: 'Sessions' })).toBeVisible();
+  await expect(page.locator('.sessions > li')).toHaveCount(2);
+  await look(page, 'profile-sessions');
+  await page.getByRole('button', { name: 'End', exact: true }).click();
+  await page.getByRole('button', { name: 'End it?' }).click();
+  const ended = Date.now();
+  await expect(other.getByRole('dialog', { name: 'Your session ended' })).toBeVisible({ timeout: 5000 });
+  console.log(`locked ${Date.now() - ended} ms after the other browser ended it`);
+  await expect(page.locator('.sessions > li')).toHaveCount(1);
+  await look(other, 'locked');
+  await accessible(other, 'lock');
+
+  await signIn(other, { code: await owner.authenticator.soon(), inPlace: true });
+  await expect(other.getByRole('dialog')).toHaveCount(0);
+  await expect(other.locator('#script-name')).toHaveValue('half-done');
+  await expect(other.locator('.cm-content')).toContainText('do not lose me');
+  await elsewhere.close();
+});
+
+test('REC-11: new recovery codes go through the panel, and the old ones are dead', async () => {
+  await page.getByRole('button', { name: 'Make new codes' }).click();
+  await expect(page.getByRole('dialog')).toContainText('all your recovery codes');
+  await authorize(page, () => owner.authenticator.soon(), 'codes');
+  const fresh = await keepCodes(page, () => look(page, 'new-codes'));
+  expect(fresh.filter((code) => owner.recoveryCodes.includes(code))).toEqual([]);
+  await expect(page.getByText('10 left')).toBeVisible();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await signIn(page, { recovery: owner.recoveryCodes[1] ?? '' });
+  await expect(page.locator('#sign-in-fault')).toBeVisible();
+  await page.reload();
+  await signIn(page, { recovery: fresh[0] ?? '' });
+  await expect(page.getByRole('heading', { name: 'You are in, restricted' })).toBeVisible();
+  expect(faults).toEqual([]);
+});
