@@ -73,6 +73,10 @@ impl From<StoreError> for Refusal {
                 tracing::error!(%error, "a change was not made");
                 Code::LogUnavailable.into()
             }
+            error if error.is_disk() => {
+                tracing::error!(%error, "nothing can be written");
+                Code::LogUnavailable.into()
+            }
             _ => {
                 tracing::error!(%error, "the store failed");
                 Code::Internal.into()

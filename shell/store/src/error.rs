@@ -74,6 +74,21 @@ impl Fault {
     }
 }
 
+impl StoreError {
+    /// Whether nothing can be written: no room, or a disk that fails. SQLITE_FULL, SQLITE_IOERR and SQLITE_READONLY;
+    /// PostgreSQL's 53100 (disk full) and class 58 (system error).
+    pub fn is_disk(&self) -> bool {
+        let Self::Database(fault) = self else { return false };
+        let code = fault.0.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| code == "53100" || (code.len() == 5 && code.starts_with("58")) || is_disk_failure(&code) || is_full(&code))
+    }
+}
+
+/// SQLITE_FULL, and SQLITE_READONLY in any of its extended forms.
+fn is_full(code: &str) -> bool {
+    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 13))
+}
+
 /// As [`Fault::is_retryable`], before the error was translated.
 pub(crate) fn is_retryable(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);

@@ -164,7 +164,9 @@ impl Session {
 
     /// Until when the step-up window is open, if it is.
     pub fn step_up_until(&self, window_secs: i64, now: Timestamp) -> Option<Timestamp> {
-        self.step_up.as_ref().map(|window| window.closes(window_secs)).filter(|closes| *closes > now)
+        // A clock that went back does not make a window longer.
+        let begun = self.step_up.as_ref().filter(|window| window.opened_at <= now);
+        begun.map(|window| window.closes(window_secs)).filter(|closes| *closes > now)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use sallyport_decide::enrolment::accept;
-use sallyport_grant::sha256;
+use sallyport_grant::{VerifyKey, sha256};
 use sallyport_model::{AgentText, DeviceId, TenantId};
 use sallyport_store::StoreError;
 use sallyport_store::ops::enrolment::{Enrol, EnrolRefused, LinkedDevice, Quarantine, by_thumbprint, token};
@@ -41,6 +41,12 @@ async fn welcome_back(app: &App, tenant: TenantId, known: LinkedDevice, from: Ip
     app.hub.state_changed(&[device], DeviceState::Quarantined);
     tell_presence(app, tenant, device, false);
     Ok((device, DeviceState::Quarantined))
+}
+
+/// What a device is now, that it is entered in the hub: a change from here on reaches its link.
+pub(super) async fn state_now(app: &App, tenant: TenantId, key: &VerifyKey) -> Result<DeviceState, StoreError> {
+    let known = by_thumbprint(&mut app.store.read().await?, tenant, key.id().0).await?;
+    known.map_or(Ok(DeviceState::Removed), |known| state(&known.state))
 }
 
 fn state(word: &str) -> Result<DeviceState, StoreError> {

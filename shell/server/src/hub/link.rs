@@ -115,8 +115,16 @@ async fn frame(socket: &mut WebSocket) -> Result<Bytes, LinkEnd> {
 }
 
 impl Linked {
-    async fn run(&mut self, state: DeviceState, orders: &mut mpsc::Receiver<Order>) -> Result<(), LinkEnd> {
+    async fn run(&mut self, told: DeviceState, orders: &mut mpsc::Receiver<Order>) -> Result<(), LinkEnd> {
         self.app.store.commit(Seen { device: self.device, at: self.app.clock.now() }).await?;
+        // Between the welcome and the place in the hub somebody may have approved or removed the device.
+        let state = enrol::state_now(&self.app, self.tenant, &self.key).await?;
+        if state != told {
+            self.send(&UnsignedToAgent::StateChanged { state }.into()).await?;
+        }
+        if matches!(state, DeviceState::Removed | DeviceState::Quarantined) {
+            return Err(LinkEnd::Ended);
+        }
         if state == DeviceState::Approved {
             offers::deliver_device(self).await?;
         }

@@ -40,15 +40,16 @@ fn offered(row: &Row) -> Result<Offered, StoreError> {
     })
 }
 
-/// Runs of a device that wait and whose grant still lives.
+/// Runs of a device that wait and whose grant still lives; none for a device that receives nothing.
 pub async fn waiting_of_device(reader: &mut Reader, device: DeviceId, now: Timestamp) -> Result<Vec<Offered>, StoreError> {
-    let sql = "SELECT r.* FROM runs r JOIN jobs j ON j.id = r.job WHERE r.device = $1 AND r.state = 'waiting' AND j.expires > $2 ORDER BY r.id LIMIT 100";
+    let sql = "SELECT r.* FROM runs r JOIN jobs j ON j.id = r.job JOIN devices d ON d.id = r.device \
+               WHERE r.device = $1 AND r.state = 'waiting' AND j.expires > $2 AND d.state = 'approved' ORDER BY r.id LIMIT 100";
     reader.fetch_all(sql, values![device, now]).await?.iter().map(offered).collect()
 }
 
-/// All waiting runs of a job.
+/// All waiting runs of a job, but for those of devices that receive nothing.
 pub async fn waiting_of_job(reader: &mut Reader, job: JobId) -> Result<Vec<Offered>, StoreError> {
-    let sql = "SELECT * FROM runs WHERE job = $1 AND state = 'waiting'";
+    let sql = "SELECT r.* FROM runs r JOIN devices d ON d.id = r.device WHERE r.job = $1 AND r.state = 'waiting' AND d.state = 'approved'";
     reader.fetch_all(sql, values![job]).await?.iter().map(offered).collect()
 }
 
@@ -135,8 +136,8 @@ impl Change for KeepOutput {
     async fn apply(&self, tx: &mut Tx) -> Result<Reported, StoreError> {
         let (mut report, row) = reported(tx, self.grant, self.device).await?;
         let bytes = row.uint("output_bytes")? + self.content.len() as u64;
-        // A repetition is acknowledged again; a gap, or more than any run may keep, is not stored.
-        if self.seq != report.next_chunk || row.text_opt("receipt")?.is_some() || bytes > limits::RUN_OUTPUT_BYTES {
+        // A repetition is acknowledged again; a gap, nothing at all, or more than any run may keep, is not stored.
+        if self.seq != report.next_chunk || self.content.is_empty() || row.text_opt("receipt")?.is_some() || bytes > limits::RUN_OUTPUT_BYTES {
             return Ok(report);
         }
         let sql = "INSERT INTO output_chunks (run, seq, stream, content) VALUES ($1, $2, $3, $4)";

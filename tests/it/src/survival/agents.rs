@@ -39,18 +39,18 @@ async fn assert_ends(link: &mut RogueLink) {
 }
 
 /// An installation with one honest device and an enrolment file for others.
-struct World {
-    server: TestServer,
-    owner: Owner,
+pub(super) struct World {
+    pub(super) server: TestServer,
+    pub(super) owner: Owner,
     file: File,
     honest: Rogue,
-    honest_link: RogueLink,
-    honest_id: String,
-    script: String,
+    pub(super) honest_link: RogueLink,
+    pub(super) honest_id: String,
+    pub(super) script: String,
 }
 
 impl World {
-    async fn new(engine: Engine) -> Self {
+    pub(super) async fn new(engine: Engine) -> Self {
         let server = TestServer::start_on(engine).await;
         let mut owner = Owner::set_up(&server).await;
         let file = File::read(&owner.installer(&server, 50).await);
@@ -74,7 +74,7 @@ impl World {
     }
 
     /// Another device that is approved and linked.
-    async fn device(&mut self, machine: &Rogue) -> (RogueLink, String) {
+    pub(super) async fn device(&mut self, machine: &Rogue) -> (RogueLink, String) {
         let link = soon(machine.enrol(&self.server, &self.file)).await.expect("a link");
         let id = self.approve().await;
         (link, id)
@@ -99,7 +99,7 @@ impl World {
     }
 
     /// The honest device obeys a script, and the owner sees it.
-    async fn is_well(&mut self) {
+    pub(super) async fn is_well(&mut self) {
         let (job, id, machine, now) = (self.job(&self.honest_id.clone()).await, self.honest_id.clone(), self.honest.clone(), self.now());
         let grant = grant_of(&soon(self.honest_link.offer()).await.expect("an offer"));
         soon(self.honest_link.obey(&machine, grant, b"all is well\n", now)).await.expect("a receipt is taken");
@@ -436,6 +436,21 @@ async fn a_gigabyte_of_output_is_stored_up_to_the_limit_and_fills_no_memory() {
 }
 
 #[tokio::test]
+async fn a_script_that_writes_without_end_is_ended_at_its_limit() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let (machines, devices) = owner.machines(&server, 1).await;
+    let script = owner.script("endless", "yes sallyport").await;
+    let job = owner.run(&server, &script, &devices, json!({ "output_limit_bytes": 100_000 })).await;
+    let run = owner.ended_runs(&job).await[0].clone();
+    assert_eq!(run["state"], "output_limit", "{run} {}", machines[0].log());
+    let stored = run["output_bytes"].as_u64().expect("a number");
+    assert!(stored <= 100_000 && stored > 50_000, "{run}");
+    let job = owner.run(&server, &script, &devices, json!({ "output_limit_bytes": 100_000, "time_limit_secs": 60 })).await;
+    assert_eq!(owner.ended_runs(&job).await[0]["state"], "output_limit", "the device works on");
+}
+
+#[tokio::test]
 async fn a_flood_of_inventories_is_taken_once() {
     let mut world = World::new(Engine::Sqlite).await;
     let machine = Rogue::new(12);
@@ -450,6 +465,25 @@ async fn a_flood_of_inventories_is_taken_once() {
     let name = world.owner.client.get(&format!("/v1/devices/{device}")).await.json()["device"]["name"].clone();
     assert_eq!(name, "flood-0", "the first is kept");
     assert!(world.server.app.store.transactions() - before < 20, "the others cost no commit");
+    world.is_well().await;
+}
+
+#[tokio::test]
+async fn a_device_that_is_approved_while_it_links_learns_of_it() {
+    let mut world = World::new(Engine::Sqlite).await;
+    for seed in 20..35 {
+        let machine = Rogue::new(seed);
+        drop(soon(machine.enrol(&world.server, &world.file)).await.expect("a link"));
+        let pending = world.owner.devices("state=pending", 1).await;
+        let body = json!({ "devices": [pending[0]["id"]] });
+        let (server, file, owner) = (&world.server, &world.file, &mut world.owner);
+        let (link, _) = tokio::join!(soon(machine.link(server, file)), owner.ask(server, "/v1/devices/approve", body));
+        let mut link = link.expect("an answer");
+        if link.state != DeviceState::Approved {
+            let is_approval = |message: &UnsignedToAgent| *message == UnsignedToAgent::StateChanged { state: DeviceState::Approved };
+            soon(link.until(is_approval)).await.expect("the change");
+        }
+    }
     world.is_well().await;
 }
 

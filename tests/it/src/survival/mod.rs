@@ -1,6 +1,8 @@
 //! What the product survives: crashes, hostile agents, hostile clients, a full disk, a clock that jumps.
 
 mod agents;
+mod clock;
+mod disk;
 mod http;
 mod kill;
 mod routes;
