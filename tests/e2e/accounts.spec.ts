@@ -70,7 +70,7 @@ test('keys alone: the sheet, the palette, and going somewhere', async () => {
   await expect(page).toHaveURL(/\/profile/);
 });
 
-test('PWD-05: a wrong password and a wrong code get the same words', async () => {
+test('PWD-15: a wrong password, a wrong code and an unknown address get the same words', async () => {
   await page.getByRole('button', { name: 'Sign out' }).click();
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
   await accessible(page, 'sign-in');
@@ -93,7 +93,7 @@ test('PWD-05: a wrong password and a wrong code get the same words', async () =>
   expect(new Set(said).size, said.join(' | ')).toBe(1);
 });
 
-test('REC-09: a recovery code signs in once, to a session that shows and does nothing', async () => {
+test('REC-03, REC-09: a recovery code signs in once, to a session that shows and does nothing', async () => {
   await page.reload();
   await signIn(page, { recovery: owner.recoveryCodes[0] ?? '' });
   await expect(page.getByRole('heading', { name: 'You are in, restricted' })).toBeVisible();

@@ -95,10 +95,12 @@ test('a denied request runs nothing', async () => {
   await page.goto(`${place.url}/jobs`);
   await expect(page.getByText('No job yet')).toBeVisible();
   await page.goto(`${place.url}/approvals`);
-  await expect(page.getByRole('heading', { name: 'Lately' })).toBeVisible();
+  await expect(page.getByText('Nothing waits for a proof')).toBeVisible();
+  await page.getByRole('link', { name: 'To the log' }).click();
+  await expect(page.getByText(/denied/).first()).toBeVisible();
 });
 
-test('TOTP-17: a wrong code stays in the panel and loses nothing; a secret is in no page', async () => {
+test('a wrong code stays in the panel and loses nothing; a secret is in no page', async () => {
   await askOnAll();
   expect(await page.getByRole('dialog').innerText()).not.toContain(SECRET);
   await page.locator('#gate-code').fill('135790');

@@ -1,6 +1,6 @@
 /** How each state looks: one table, so that a word, its icon and its colour never drift apart. */
 
-import type { Device, RequestStateName, Run, RunState } from '$lib/api/types';
+import type { Device, Run, RunState } from '$lib/api/types';
 import type { IconName } from './icons';
 
 export interface Look {
@@ -30,13 +30,6 @@ export const RUN_LOOKS: Record<RunState, Look> = {
   output_limit: look('cut', 'Too much output', 'bad'),
   interrupted: look('warn', 'Interrupted', 'warn'),
   expired: look('hourglass', 'Lapsed', 'warn'),
-};
-
-export const REQUEST_LOOKS: Record<RequestStateName, Look> = {
-  open: look('clock', 'Waits for proof', 'wait'),
-  executed: look('done', 'Authorized', 'ok'),
-  denied: look('bad', 'Denied', 'bad'),
-  expired: look('hourglass', 'Lapsed', 'off'),
 };
 
 /** The words after a run's icon: what a reader wants to know first. */

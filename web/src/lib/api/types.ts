@@ -27,7 +27,6 @@ export type NewJob = Schemas['NewJob'];
 export type Output = Schemas['Output'];
 export type OutputChunk = Schemas['OutputChunk'];
 export type Parameter = Schemas['Parameter'];
-export type RequestStateName = Schemas['RequestState'];
 export type RequirementStep = Schemas['RequirementStep'];
 export type Run = Schemas['Run'];
 export type RunCounts = Schemas['RunCounts'];
