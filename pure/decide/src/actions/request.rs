@@ -3,7 +3,7 @@
 use sallyport_grant::body::Class;
 use sallyport_model::{Digest, RequestId, Timestamp, limits};
 
-use super::{Action, Classified, Eligible, Requirement};
+use super::{Action, Classified, Eligible, Hour, Requirement, classify};
 use crate::policy::Actor;
 
 /// Where a request stands. Every state but `Open` is final.
@@ -59,6 +59,15 @@ pub struct Frozen {
     pub created: Timestamp,
     /// When it lapses.
     pub expires: Timestamp,
+}
+
+impl Frozen {
+    /// Whether class and requirement are still high enough for what the asker has reached by now. Several requests that were frozen
+    /// side by side know nothing of each other: asked again where one is executed, so that the sum cannot be gone around.
+    pub fn still_suffices(&self, hour: &Hour, eligible: Eligible) -> bool {
+        let class = classify(&self.action, hour).class;
+        class <= self.class && Requirement::of(class, eligible).people() <= self.requirement.people()
+    }
 }
 
 /// Freezes an action.

@@ -12,8 +12,8 @@ use sallyport_decide::enrolment::Network;
 use sallyport_decide::policy::{self, Actor};
 use sallyport_grant::KeyId;
 use sallyport_model::{DeviceId, GrantId, Name, RequestId, SiteId, Timestamp, limits};
-use sallyport_store::ops::requests::{Freeze, Frost, Sealed, StoredRequest, hour};
-use sallyport_store::ops::targets::{DeviceFacts, devices_by_id, eligible_others, site_place};
+use sallyport_store::ops::requests::{self, Freeze, Frost, Sealed, StoredRequest};
+use sallyport_store::ops::targets::{DeviceFacts, devices_by_id, site_place};
 
 use super::{execute, view};
 use crate::clock::random;
@@ -30,14 +30,8 @@ pub(super) struct Ground {
 /// Loads what the class and the requirement are decided on.
 pub(super) async fn ground(app: &App, actor: &Actor) -> Result<Ground, Refusal> {
     let now = app.clock.now();
-    let mut reader = app.store.read().await?;
-    Ok(Ground {
-        hour: hour(&mut reader, actor.tenant, actor.user, now.plus_secs(-limits::SUM_WINDOW_SECS)).await?,
-        eligible: Eligible {
-            others: eligible_others(&mut reader, actor.tenant, actor.user, now.plus_secs(-limits::NEW_PERSON_SECS)).await?,
-        },
-        now,
-    })
+    let (hour, eligible) = requests::ground(&mut app.store.read().await?, actor.tenant, actor.user, now).await?;
+    Ok(Ground { hour, eligible, now })
 }
 
 /// What is frozen together with an action.

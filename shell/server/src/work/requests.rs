@@ -6,8 +6,9 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::{Method, Missing, Proof, RequestState, release};
 use sallyport_decide::policy;
-use sallyport_model::RequestId;
-use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, UsedCode, open_requests, request};
+use sallyport_model::{RequestId, limits};
+use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, UsedCode, ground, open_requests, request};
+use sallyport_store::ops::targets::may_be_second;
 
 use super::{execute, view};
 use crate::clock::random;
@@ -49,13 +50,7 @@ pub(crate) async fn prove(
     Json(body): Json<api::NewProof>,
 ) -> Result<Json<api::AuthorizationRequest>, Refusal> {
     let actor = permit.actor();
-    let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
-    if stored.state != RequestState::Open || app.clock.now() >= stored.frozen.expires {
-        return Err(Code::RequestClosed.into());
-    }
-    if !may_prove(&stored, actor) {
-        return Err(Refusal::from(Code::RoleRefused).because("Only the person who asked can prove this request."));
-    }
+    let stored = provable(&app, actor, id).await?;
     let code = accounts::prove_totp(&app, actor, &body.totp).await?;
     let code = UsedCode { factor: code.factor, step: code.step };
     let at = app.clock.now();
@@ -80,9 +75,28 @@ pub(crate) async fn prove(
     }
 }
 
-/// The asker proves their own; others prove what takes two people.
-fn may_prove(stored: &StoredRequest, actor: &policy::Actor) -> bool {
-    stored.frozen.asker.user == actor.user || stored.frozen.requirement.people() > 1
+/// A request that this person can prove now: looked at before a code is charged for it, and again where it is executed.
+/// The asker proves their own; others prove what takes two people, once they are not new any more.
+async fn provable(app: &App, actor: &policy::Actor, id: RequestId) -> Result<StoredRequest, Refusal> {
+    let now = app.clock.now();
+    let mut reader = app.store.read().await?;
+    let stored = request(&mut reader, actor.tenant, id).await?;
+    let (frozen, asker) = (&stored.frozen, stored.frozen.asker.user);
+    if stored.state != RequestState::Open || now >= frozen.expires {
+        return Err(Code::RequestClosed.into());
+    }
+    if asker != actor.user && frozen.requirement.people() == 1 {
+        return Err(Refusal::from(Code::RoleRefused).because("Only the person who asked can prove this request."));
+    }
+    if asker != actor.user && !may_be_second(&mut reader, actor.tenant, actor.user, now.plus_secs(-limits::NEW_PERSON_SECS)).await? {
+        return Err(Refusal::from(Code::RoleRefused).because("An account younger than seven days is nobody's second person."));
+    }
+    let (hour, eligible) = ground(&mut reader, actor.tenant, asker, now).await?;
+    if !frozen.still_suffices(&hour, eligible) {
+        let why = "Since it was asked for, other actions of the same person raised what it takes. Start the action again.";
+        return Err(Refusal::from(Code::RequestClosed).because(why));
+    }
+    Ok(stored)
 }
 
 /// Says no: the request is over for everybody.

@@ -5,11 +5,12 @@ use sallyport_grant::Envelope;
 use sallyport_grant::body::{Body, GrantAction, GrantBody};
 use sallyport_grant::log::grant_leaf_data;
 use sallyport_grant::targets::TargetTree;
-use sallyport_model::{DeviceId, Digest, GrantId, InstallerId, JobId, RequestId, RunId, TenantId, Timestamp};
+use sallyport_model::{DeviceId, Digest, GrantId, InstallerId, JobId, RequestId, RunId, TenantId, Timestamp, limits};
 use serde_json::json;
 
 use super::accounts::RecoveryHashes;
-use super::requests::{UsedCode, insert_proof};
+use super::requests::{UsedCode, ground, insert_proof};
+use super::targets::may_be_second;
 use crate::{Actor, Change, Entry, StoreError, Tx, values};
 
 /// A released action with what its execution needs beside it: ids, keys' outputs, hashes.
@@ -79,6 +80,8 @@ impl Change for Execute {
         }
         self.close(tx).await?;
         self.asker_still_stands(tx).await?;
+        self.others_still_stand(tx).await?;
+        self.class_still_suffices(tx).await?;
         let (log_index, job) = match (&self.released.frozen().action, &self.part) {
             (Action::RunScript(run), Part::RunScript { job, envelope, runs }) => {
                 devices_still_are(tx, self.tenant(), &run.targets, "approved").await?;
@@ -125,9 +128,29 @@ impl Execute {
     async fn asker_still_stands(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let asker = &self.released.frozen().asker;
         let sql = "SELECT 1 AS stands FROM users u JOIN sessions s ON s.user_id = u.id \
-                   WHERE u.id = $1 AND u.state = 'active' AND u.role = $2 AND s.id = $3 AND s.ended_at IS NULL";
-        let stands = tx.fetch_optional(sql, values![asker.user, asker.role.as_str(), asker.session]).await?;
+                   WHERE u.id = $1 AND u.state = 'active' AND u.role = $2 AND s.id = $3 AND s.ended_at IS NULL AND s.created > $4";
+        let begun_after = self.at().plus_secs(-limits::SESSION_LIFETIME_SECS);
+        let stands = tx.fetch_optional(sql, values![asker.user, asker.role.as_str(), asker.session, begun_after]).await?;
         stands.map(|_| ()).ok_or(StoreError::Conflict)
+    }
+
+    /// Whoever else proved it was somebody who could, and still is (A29).
+    async fn others_still_stand(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let asker = self.released.frozen().asker.user;
+        let not_after = self.at().plus_secs(-limits::NEW_PERSON_SECS);
+        for other in self.released.proofs().iter().filter(|proof| proof.user != asker) {
+            if !may_be_second(tx, self.tenant(), other.user, not_after).await? {
+                return Err(StoreError::Conflict);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the asker did since they asked counts too: in this transaction, so that no two actions overlook each other (C5).
+    async fn class_still_suffices(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let frozen = self.released.frozen();
+        let (hour, eligible) = ground(tx, self.tenant(), frozen.asker.user, self.at()).await?;
+        if frozen.still_suffices(&hour, eligible) { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     async fn run_script(&self, tx: &mut Tx, job: JobId, envelope: &Envelope, runs: &[NewRun]) -> Result<u64, StoreError> {

@@ -3,20 +3,28 @@
 use std::collections::BTreeSet;
 
 use sallyport_decide::accounts::totp::Step;
-use sallyport_decide::actions::{Action, Frozen, Hour, Method, Proof, RequestState, Requirement};
+use sallyport_decide::actions::{Action, Eligible, Frozen, Hour, Method, Proof, RequestState, Requirement};
 use sallyport_decide::policy::{self, Role, Stage};
 use sallyport_model::{DeviceId, Digest, FactorId, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
 use super::accounts::use_totp_step;
+use super::targets::eligible_others;
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// Devices that a person's actions reached since `since`.
-pub async fn hour(reader: &mut Reader, tenant: TenantId, person: UserId, since: Timestamp) -> Result<Hour, StoreError> {
+async fn hour(reader: &mut Reader, tenant: TenantId, person: UserId, since: Timestamp) -> Result<Hour, StoreError> {
     let sql = "SELECT DISTINCT device FROM touches WHERE tenant = $1 AND person = $2 AND at > $3";
     let rows = reader.fetch_all(sql, values![tenant, person, since]).await?;
     let touched: BTreeSet<DeviceId> = rows.iter().map(|row| row.get("device")).collect::<Result<_, _>>()?;
     Ok(Hour { touched })
+}
+
+/// What class and requirement of a person's actions stand on.
+pub async fn ground(reader: &mut Reader, tenant: TenantId, person: UserId, now: Timestamp) -> Result<(Hour, Eligible), StoreError> {
+    let hour = hour(reader, tenant, person, now.plus_secs(-limits::SUM_WINDOW_SECS)).await?;
+    let others = eligible_others(reader, tenant, person, now.plus_secs(-limits::NEW_PERSON_SECS)).await?;
+    Ok((hour, Eligible { others }))
 }
 
 /// A secret variable, sealed to one device.
