@@ -4,7 +4,7 @@ use sallyport_testkit::server::TestServer;
 use serde_json::json;
 
 use super::totp::at_once;
-use super::{assert_refused, assert_signed_in};
+use super::{assert_refused, assert_signed_in, wrong_code};
 
 #[tokio::test]
 async fn rec_01_02_ten_codes_of_120_bits_of_which_the_database_has_none() {
@@ -83,4 +83,19 @@ async fn rec_11_no_get_shows_or_makes_codes_and_new_ones_end_all_old_ones() {
     assert!(new.iter().all(|code| !again.contains(code)), "shown once");
     assert_refused(&owner.sign_in(&mut Client::new(&server, 2), &owner.recovery_codes[0]).await);
     assert_signed_in(&owner.sign_in(&mut Client::new(&server, 2), &new[0]).await);
+}
+
+#[tokio::test]
+async fn a07_a_recovery_code_opens_what_a_stolen_password_locked() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    let mut thief = Client::new(&server, 9);
+    let wrong = wrong_code(&owner.code(&server));
+    for _ in 0..12 {
+        assert_refused(&owner.sign_in(&mut thief, &wrong).await);
+        assert_refused(&owner.sign_in(&mut thief, "000000-000000-000000-000000").await);
+    }
+    assert_refused(&owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await);
+    assert_signed_in(&owner.sign_in(&mut Client::new(&server, 2), &owner.recovery_codes[0]).await);
+    assert_signed_in(&owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await);
 }

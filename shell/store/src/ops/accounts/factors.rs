@@ -44,12 +44,13 @@ pub(super) async fn charge_totp(tx: &mut Tx, user: UserId) -> Result<Option<Char
     }))
 }
 
+/// Counted, and never locked: 120 bits are not guessed, and a lock would only let whoever has the password keep the owner out for good.
 pub(super) async fn charge_recovery(tx: &mut Tx, user: UserId, hash: Digest) -> Result<ChargedCredential, StoreError> {
-    let sql = "UPDATE factors SET failures = failures + 1 WHERE user_id = $1 AND kind = 'recovery' RETURNING id, failures";
+    let sql = "UPDATE factors SET failures = failures + 1 WHERE user_id = $1 AND kind = 'recovery' RETURNING id";
     let Some(row) = tx.fetch_optional(sql, values![user]).await? else { return Ok(ChargedCredential::None) };
     let held = "SELECT hash FROM recovery_codes WHERE user_id = $1 AND hash = $2 AND used_at IS NULL";
     let held = tx.fetch_optional(held, values![user, hash]).await?.is_some();
-    Ok(ChargedCredential::Recovery { factor: row.id("id")?, charged: outcome(row.get("failures")?), held })
+    Ok(ChargedCredential::Recovery { factor: row.id("id")?, charged: Charged::Open, held })
 }
 
 /// `failures` counts this attempt already.
@@ -64,11 +65,13 @@ pub async fn use_totp_step(tx: &mut Tx, factor: FactorId, step: Step, at: Timest
     tx.execute_versioned(sql, values![factor, step.to_stored(), at]).await
 }
 
-/// Uses a recovery code up and sets their counter to zero. [`StoreError::Conflict`] where it was used meanwhile.
+/// Uses a recovery code up and sets all of its owner's counters to zero: with the password it stands for two factors, so that it opens an
+/// authenticator again that the password alone was enough to lock. [`StoreError::Conflict`] where it was used meanwhile.
 pub async fn use_recovery_code(tx: &mut Tx, user: UserId, factor: FactorId, hash: Digest, at: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE recovery_codes SET used_at = $3 WHERE user_id = $1 AND hash = $2 AND used_at IS NULL";
     tx.execute_versioned(sql, values![user, hash, at]).await?;
-    tx.execute("UPDATE factors SET failures = 0, locked_at = NULL, last_used = $2 WHERE id = $1", values![factor, at]).await.map(|_| ())
+    tx.execute("UPDATE factors SET failures = 0, locked_at = NULL WHERE user_id = $1", values![user]).await?;
+    tx.execute("UPDATE factors SET last_used = $2 WHERE id = $1", values![factor, at]).await.map(|_| ())
 }
 
 pub(super) async fn lock(
