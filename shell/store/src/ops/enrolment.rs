@@ -3,7 +3,9 @@
 use sallyport_decide::enrolment::Token;
 use sallyport_model::{AgentText, DeviceId, Digest, InstallerId, SiteId, TenantId, Timestamp};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
+use super::accounts::report_due;
 use crate::{Actor, Audit, Change, Entry, Reader, StoreError, Tx, values};
 
 /// The token of an installer, as `decide` judges it.
@@ -69,7 +71,7 @@ impl Change for Enrol {
     }
 }
 
-/// A machine showed a token that was not accepted.
+/// A machine showed a token that was not accepted. Whoever has an old enrolment file can repeat that, so it is summed up.
 pub struct EnrolRefused {
     pub tenant: TenantId,
     pub installer: InstallerId,
@@ -81,11 +83,21 @@ pub struct EnrolRefused {
 
 impl Change for EnrolRefused {
     type Out = ();
+    const AUDIT: Audit = Audit::Exempt("refused enrolments are summed up, one entry in a quarter of an hour for each installer and reason");
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let payload = json!({ "installer": self.installer, "reason": self.reason, "from": self.from });
+        let Some(attempts) = report_due(tx, self.subject(), self.at).await? else { return Ok(()) };
+        let payload = json!({ "installer": self.installer, "reason": self.reason, "from": self.from, "attempts": attempts });
         tx.append(self.tenant, Entry::new("device.enrolment_refused", Actor::System, self.at, self.salt, payload)).await?;
         Ok(())
+    }
+}
+
+impl EnrolRefused {
+    /// Each reason is told apart.
+    fn subject(&self) -> [u8; 16] {
+        let digest: [u8; 32] = Sha256::new().chain_update(self.installer.as_bytes()).chain_update(self.reason).finalize().into();
+        std::array::from_fn(|at| digest[at])
     }
 }
 

@@ -1,4 +1,4 @@
-//! Failed sign-ins for the audit log: summed up, so that strangers cannot fill it.
+//! What strangers fail at, for the audit log: summed up, so that they cannot fill it.
 
 use sallyport_decide::accounts::throttle::Unreported;
 use sallyport_model::{TenantId, Timestamp, UserId};
@@ -11,7 +11,18 @@ const UNKNOWN: [u8; 16] = [0; 16];
 
 /// Counts a failed sign-in; tells the log when it is time.
 pub(super) async fn count(tx: &mut Tx, account: Option<(TenantId, UserId)>, at: Timestamp, salt: [u8; 32]) -> Result<(), StoreError> {
-    let subject = account.map_or(UNKNOWN, |(_, user)| *user.as_bytes());
+    let report = due(tx, account.map_or(UNKNOWN, |(_, user)| *user.as_bytes()), at).await?;
+    match (report, tenant_of(tx, account).await?) {
+        (Some(count), Some(tenant)) => {
+            let payload = json!({ "user": account.map(|(_, user)| user), "attempts": count });
+            tx.append(tenant, Entry::new("sign_in.failed", Actor::System, at, salt, payload)).await.map(|_| ())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Counts one more for a subject; gives the number to report when it is time.
+pub(crate) async fn due(tx: &mut Tx, subject: [u8; 16], at: Timestamp) -> Result<Option<u32>, StoreError> {
     let row = tx.fetch_optional("SELECT waiting, last_report FROM failure_reports WHERE subject = $1", values![subject]).await?;
     let waiting = match row {
         Some(row) => Unreported { count: row.get("waiting")?, last_report: row.time_opt("last_report")? },
@@ -21,13 +32,7 @@ pub(super) async fn count(tx: &mut Tx, account: Option<(TenantId, UserId)>, at: 
     let sql = "INSERT INTO failure_reports (subject, waiting, last_report) VALUES ($1, $2, $3) \
                ON CONFLICT (subject) DO UPDATE SET waiting = excluded.waiting, last_report = excluded.last_report";
     tx.execute(sql, values![subject, waiting.count, waiting.last_report]).await?;
-    match (report, tenant_of(tx, account).await?) {
-        (Some(count), Some(tenant)) => {
-            let payload = json!({ "user": account.map(|(_, user)| user), "attempts": count });
-            tx.append(tenant, Entry::new("sign_in.failed", Actor::System, at, salt, payload)).await.map(|_| ())
-        }
-        _ => Ok(()),
-    }
+    Ok(report)
 }
 
 /// Names that are no account's belong to nobody; the oldest tenant, the installation's owner, is told of them.
