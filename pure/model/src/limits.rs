@@ -52,6 +52,8 @@ pub const SUM_WINDOW_SECS: i64 = 60 * 60;
 
 /// Largest body of an HTTP request.
 pub const HTTP_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Largest body of a request that needs no session: a trust root with its signature fits.
+pub const PUBLIC_BODY_BYTES: usize = 256 * 1024;
 /// Most items of one page of a list.
 pub const PAGE_ITEMS: u32 = 1000;
 /// Items of one page where nothing is said.
@@ -81,6 +83,8 @@ pub const ARGUMENT_BYTES: usize = 8 * 1024;
 pub const ENVIRONMENT: usize = 64;
 /// Most secret parameters of a run.
 pub const SECRETS: usize = 16;
+/// All secrets of one run, sealed to all of its devices.
+pub const SEALED_BYTES: usize = 32 * 1024 * 1024;
 /// Longest time limit of a run.
 pub const RUN_TIME_LIMIT_SECS: u32 = 24 * 60 * 60;
 /// Time limit of a run where nothing is said.

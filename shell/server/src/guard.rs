@@ -1,23 +1,38 @@
 //! The gate in front of every route: nothing reaches a handler that its row of the table does not allow.
 
-use axum::body::{Body, Bytes, to_bytes};
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::StreamExt as _;
 use sallyport_api::Code;
 use sallyport_decide::policy::{Actor, Capability, Permit, PolicyError, Row, permit};
-use sallyport_model::limits;
 
 use crate::routes::Access;
 use crate::{App, Refusal, accounts};
 
-/// Reads the body within its limit, then checks origin, session, its key's signature, stage and role.
+/// How long a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// How long what is refused may go on sending.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// Checks origin, session, its key's signature, stage and role. A stranger's body is kept only as far as public routes need it.
 pub(crate) async fn guard(State((app, access)): State<(App, Access)>, request: Request, next: Next) -> Result<Response, Refusal> {
     let (mut parts, body) = request.into_parts();
-    let body = to_bytes(body, limits::HTTP_BODY_BYTES).await.map_err(|_| Refusal::from(Code::BodyTooLarge))?;
-    same_origin(&app, &parts)?;
+    let admitted = match body.is_end_stream() {
+        true => same_origin(&app, &parts),
+        false => may_send(&app, access, &parts).await,
+    };
+    let body = body.into_data_stream();
+    if let Err(refusal) = admitted {
+        drain(body).await;
+        return Err(refusal);
+    }
+    let body = read(body, access.body_limit()).await?;
     if let Access::Session(row) = access {
         let actor = accounts::authenticate(&app, &parts, &body).await?;
         allowed(row, &actor)?;
@@ -25,6 +40,41 @@ pub(crate) async fn guard(State((app, access)): State<(App, Access)>, request: R
     }
     parts.extensions.insert(ReadBody(body.clone()));
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+/// What can be known before the body is.
+async fn may_send(app: &App, access: Access, parts: &Parts) -> Result<(), Refusal> {
+    same_origin(app, parts)?;
+    match access {
+        Access::Session(_) => accounts::known(app, parts).await,
+        Access::Public(_) => Ok(()),
+    }
+}
+
+/// A body that trickles in holds memory and a connection, so it has its time as well as its limit.
+async fn read(mut body: BodyDataStream, limit: usize) -> Result<Bytes, Refusal> {
+    let whole = tokio::time::timeout(BODY_TIME, async {
+        let mut whole = Vec::new();
+        while let Some(piece) = body.next().await {
+            let piece = piece.map_err(|error| Refusal::from(Code::Malformed).because(error))?;
+            if whole.len() + piece.len() > limit {
+                return Err(Code::BodyTooLarge.into());
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(Bytes::from(whole))
+    });
+    let whole = whole.await.unwrap_or_else(|_| Err(Refusal::from(Code::Malformed).because("the body took too long to arrive")));
+    if whole.is_err() {
+        drain(body).await;
+    }
+    whole
+}
+
+/// Lets the rest come in and keeps nothing of it: who is cut off while sending does not see the answer.
+async fn drain(mut body: BodyDataStream) {
+    let rest = async { while let Some(Ok(_)) = body.next().await {} };
+    let _ = tokio::time::timeout(DRAIN_TIME, rest).await;
 }
 
 /// The bytes of the body, for handlers that check a signature over them.

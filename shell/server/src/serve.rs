@@ -1,7 +1,8 @@
 //! Start and stop: opens the store, listens, serves, and ends what is open in an orderly way.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -12,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sallyport_store::StoreError;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
@@ -20,8 +21,12 @@ use crate::config::Tls;
 use crate::keys::KeyError;
 use crate::{App, routes};
 
-/// Handshakes under way at once; more wait in the kernel's queue, so that a reconnect storm cannot starve who is connected.
+/// TLS handshakes under way at once, so that a reconnect storm cannot starve who is connected.
 const HANDSHAKES: usize = 256;
+/// Of these from one address, so that one that never finishes its own leaves room for others.
+const HANDSHAKES_OF_ONE: usize = 32;
+/// How long a connection waits for its turn.
+const TURN: Duration = Duration::from_secs(30);
 /// How long open requests may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -102,10 +107,9 @@ fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ServeError> {
 
 async fn accept(app: App, listener: TcpListener, acceptor: Option<TlsAcceptor>, mut stopped: watch::Receiver<bool>) {
     let graceful = GracefulShutdown::new();
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let turns = Turns::default();
     let router = routes::router(app.clone());
     loop {
-        let place = handshakes.clone().acquire_owned().await.expect("the semaphore is never closed");
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -124,19 +128,19 @@ async fn accept(app: App, listener: TcpListener, acceptor: Option<TlsAcceptor>, 
             request.map(axum::body::Body::new)
         });
         let service = TowerToHyperService::new(service);
-        let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
+        let (acceptor, watcher, turns) = (acceptor.clone(), graceful.watcher(), turns.clone());
         tokio::spawn(async move {
             let mut builder = Builder::new(TokioExecutor::new()).http1_only();
             builder.http1().header_read_timeout(Duration::from_secs(15)).timer(hyper_util::rt::TokioTimer::new()).max_buf_size(16 * 1024);
             match acceptor {
                 None => {
-                    drop(place);
                     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
                     let _ = watcher.watch(connection.into_owned()).await;
                 }
                 Some(acceptor) => {
+                    let Some(turn) = turns.take(peer.ip()).await else { return };
                     let Some(stream) = handshake(acceptor, stream).await else { return };
-                    drop(place);
+                    drop(turn);
                     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
                     let _ = watcher.watch(connection.into_owned()).await;
                 }
@@ -151,4 +155,68 @@ async fn accept(app: App, listener: TcpListener, acceptor: Option<TlsAcceptor>, 
 
 async fn handshake(acceptor: TlsAcceptor, stream: TcpStream) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
     tokio::time::timeout(Duration::from_secs(10), acceptor.accept(stream)).await.ok()?.ok()
+}
+
+/// Who may shake hands now.
+#[derive(Clone)]
+struct Turns {
+    all: Arc<Semaphore>,
+    by_address: Arc<Mutex<BTreeMap<IpAddr, Arc<Semaphore>>>>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { all: Arc::new(Semaphore::new(HANDSHAKES)), by_address: Arc::default() }
+    }
+}
+
+impl Turns {
+    /// Waits for a turn; one's own come first, so that whoever has many waiting waits for oneself.
+    async fn take(&self, address: IpAddr) -> Option<Turn> {
+        let own = self.own(network(address));
+        let both = async { Some((own.acquire_owned().await.ok()?, self.all.clone().acquire_owned().await.ok()?)) };
+        let (own, all) = tokio::time::timeout(TURN, both).await.ok()??;
+        Some(Turn { _own: own, _all: all })
+    }
+
+    /// The turns of an address; those that nobody holds or waits for are forgotten.
+    fn own(&self, address: IpAddr) -> Arc<Semaphore> {
+        let mut known = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() > HANDSHAKES {
+            known.retain(|_, turns| Arc::strong_count(turns) > 1);
+        }
+        known.entry(address).or_insert_with(|| Arc::new(Semaphore::new(HANDSHAKES_OF_ONE))).clone()
+    }
+}
+
+/// Whoever has one address of IPv6 has 2^64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),
+        v4 => v4,
+    }
+}
+
+struct Turn {
+    _own: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_address_does_not_take_the_turns_of_all() {
+        let turns = Turns::default();
+        let mut held = Vec::new();
+        for n in 0..u64::try_from(HANDSHAKES_OF_ONE).unwrap() {
+            held.push(turns.take(format!("2001:db8::{n:x}").parse().unwrap()).await.unwrap());
+        }
+        let waits = tokio::time::timeout(Duration::from_millis(20), turns.take("2001:db8::ffff".parse().unwrap())).await;
+        assert!(waits.is_err(), "the same network waits");
+        assert!(turns.take("2001:db8:0:1::1".parse().unwrap()).await.is_some());
+        held.pop();
+        assert!(turns.take("2001:db8::ffff".parse().unwrap()).await.is_some());
+    }
 }

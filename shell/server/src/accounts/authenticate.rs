@@ -18,6 +18,14 @@ use crate::{App, Refusal};
 /// Where another process ended a session, an open stream learns of it after this time.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// Whether the cookie is that of a live session. No proof of anything: only who has such a cookie may make the server read a body, and
+/// [`authenticate`] looks again once it is read, for the session may end meanwhile.
+pub(crate) async fn known(app: &App, parts: &Parts) -> Result<(), Refusal> {
+    let token = cookie::read(&parts.headers).ok_or(Code::NotSignedIn)?;
+    let live = live_session(&mut app.store.read().await?, token.stored(Purpose::Session)).await?.ok_or(Code::NotSignedIn)?;
+    live.session.lives(app.clock.now()).map_err(ended)
+}
+
 /// Finds the live session of a request, whose key signed method, address, body and nonce.
 pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes) -> Result<Actor, Refusal> {
     let token = cookie::read(&parts.headers).ok_or(Code::NotSignedIn)?;

@@ -17,7 +17,7 @@ pub mod sign_in;
 mod start;
 mod totp;
 
-pub(crate) use authenticate::authenticate;
+pub(crate) use authenticate::{authenticate, known};
 pub use authenticate::until_ended;
 pub use breached::BreachedList;
 pub use live::{Live, dpop_nonce};

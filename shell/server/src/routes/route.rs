@@ -3,6 +3,7 @@
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use sallyport_decide::policy::{Capability, Row};
+use sallyport_model::limits;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
@@ -15,6 +16,16 @@ pub enum Access {
     Public(&'static str),
     /// A live session whose actor has the capability.
     Session(Row),
+}
+
+impl Access {
+    /// Largest body, in bytes.
+    pub(crate) fn body_limit(self) -> usize {
+        match self {
+            Self::Public(_) => limits::PUBLIC_BODY_BYTES,
+            Self::Session(_) => limits::HTTP_BODY_BYTES,
+        }
+    }
 }
 
 /// A body's schema: its name, and everything that it refers to.

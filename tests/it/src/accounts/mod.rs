@@ -5,6 +5,7 @@ mod proofs;
 mod recovery;
 mod sessions;
 mod setup;
+mod strangers;
 mod totp;
 
 use sallyport_testkit::client::Reply;
