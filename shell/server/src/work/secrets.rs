@@ -3,7 +3,7 @@
 use sallyport_api::Variable;
 use sallyport_grant::Hex;
 use sallyport_grant::body::EnvName;
-use sallyport_grant::sealed::{Place, SecretValue, commitment, seal};
+use sallyport_grant::sealed::{OVERHEAD_BYTES, Place, SecretValue, commitment, seal};
 use sallyport_model::{Digest, GrantId, limits};
 use sallyport_store::ops::requests::Sealed;
 use sallyport_store::ops::targets::DeviceFacts;
@@ -21,6 +21,10 @@ pub(super) struct SealedSecrets {
 pub(super) fn seal_all(grant: GrantId, secrets: &[Variable], devices: &[DeviceFacts]) -> Result<SealedSecrets, Refusal> {
     if secrets.len() > limits::SECRETS {
         return Err(Refusal::field("secrets", format!("at most {}", limits::SECRETS)));
+    }
+    let bytes: usize = secrets.iter().map(|secret| secret.value.len() + OVERHEAD_BYTES).sum();
+    if bytes.saturating_mul(devices.len()) > limits::SEALED_BYTES {
+        return Err(Refusal::field("secrets", "are too long for so many devices; run it on fewer at once"));
     }
     let mut all = SealedSecrets { commitments: Vec::new(), sealed: Vec::with_capacity(secrets.len() * devices.len()) };
     for secret in secrets {
