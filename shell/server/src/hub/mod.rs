@@ -111,8 +111,10 @@ impl Hub {
     }
 
     fn close(&self, device: DeviceId) {
-        if let Some(link) = self.links().get(&device) {
-            let _ = link.orders.try_send(Order::Close);
+        let mut links = self.links();
+        // A peer that does not read cannot keep its link by that: without its sender, the link ends after what waits already.
+        if links.get(&device).is_some_and(|link| link.orders.try_send(Order::Close).is_err()) {
+            links.remove(&device);
         }
     }
 
@@ -185,4 +187,22 @@ async fn accept(State(app): State<App>, ConnectInfo(peer): ConnectInfo<std::net:
 
 fn tell_presence(app: &App, tenant: TenantId, device: DeviceId, online: bool) {
     app.events.tell(tenant, Event::Device { device: device.to_string(), online });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_does_not_keep_up_is_ended_too() {
+        let (hub, device) = (Hub::default(), DeviceId::from_bytes([1; 16]));
+        let (_, mut orders) = hub.enter(TenantId::from_bytes([2; 16]), device);
+        while hub.send(device, UnsignedToAgent::CancelRun { grant: GrantId::from_bytes([3; 16]) }.into()) {}
+        hub.state_changed(&[device], DeviceState::Removed);
+        for _ in 0..ORDERS {
+            assert!(matches!(orders.try_recv(), Ok(Order::Send(_))));
+        }
+        assert!(matches!(orders.try_recv(), Ok(Order::Close) | Err(mpsc::error::TryRecvError::Disconnected)));
+        assert!(!hub.is_online(device));
+    }
 }

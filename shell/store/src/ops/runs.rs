@@ -137,7 +137,11 @@ impl Change for KeepOutput {
         let (mut report, row) = reported(tx, self.grant, self.device).await?;
         let bytes = row.uint("output_bytes")? + self.content.len() as u64;
         // A repetition is acknowledged again; a gap, nothing at all, or more than any run may keep, is not stored.
-        if self.seq != report.next_chunk || self.content.is_empty() || row.text_opt("receipt")?.is_some() || bytes > limits::RUN_OUTPUT_BYTES {
+        if self.seq != report.next_chunk
+            || self.content.is_empty()
+            || row.text_opt("receipt")?.is_some()
+            || bytes > limits::RUN_OUTPUT_BYTES
+        {
             return Ok(report);
         }
         let sql = "INSERT INTO output_chunks (run, seq, stream, content) VALUES ($1, $2, $3, $4)";
