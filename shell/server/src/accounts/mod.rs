@@ -17,8 +17,8 @@ pub mod sign_in;
 mod start;
 mod totp;
 
-pub(crate) use authenticate::{authenticate, known};
 pub use authenticate::until_ended;
+pub(crate) use authenticate::{authenticate, known};
 pub use breached::BreachedList;
 pub use live::{Live, dpop_nonce};
 pub use proven::{Proven, Source};

@@ -96,7 +96,8 @@ async fn colleague(server: &TestServer, n: u8, created: Timestamp) -> Client {
     run(server, sql, &values![user]).await;
     let secret = data_encoding::BASE32.decode(SECRET.as_bytes()).expect("base32");
     let sealed = server.app.keys.seal("totp", factor.as_bytes(), &secret);
-    let sql = "INSERT INTO factors (id, user_id, kind, name, sealed, failures, created) VALUES ($1, $2, 'totp', 'Authenticator', $3, 0, $4)";
+    let sql =
+        "INSERT INTO factors (id, user_id, kind, name, sealed, failures, created) VALUES ($1, $2, 'totp', 'Authenticator', $3, 0, $4)";
     run(server, sql, &values![factor, user, sealed, created]).await;
     let mut client = Client::new(server, n);
     let reply = sign_in(&mut client, &email, PASSWORD, &oathtool(SECRET, server.clock.now())).await;

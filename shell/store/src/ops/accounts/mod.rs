@@ -17,10 +17,10 @@ use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId};
 use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
 
 pub(crate) use factors::replace_recovery_codes;
-pub(crate) use reports::due as report_due;
 pub use factors::{
     ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, factors, recovery_codes_left, use_recovery_code, use_totp_step,
 };
+pub(crate) use reports::due as report_due;
 pub use sessions::{
     ConfirmRecoveryCodes, EndOtherSessions, EndReason, EndSession, LiveSession, SessionRow, TouchSession, live_session, live_session_by_id,
     open_step_up, sessions,
