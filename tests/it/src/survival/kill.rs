@@ -332,7 +332,11 @@ async fn kill_server(engine: Engine, seed: u64) {
                 world.until(&jobs, |run| run["output_bytes"].as_u64() > Some(0)).await;
                 sleep(Duration::from_millis(moments.below(300))).await;
             }
+            // While no agent is back yet: the jobs wait for them.
             _ => {
+                world.server.kill();
+                world.server.start();
+                world.owner.client.get("/v1/nonce").await;
                 world.ask_all(&calls).await;
                 sleep(Duration::from_millis(moments.below(900))).await;
             }
