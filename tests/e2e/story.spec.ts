@@ -15,7 +15,7 @@ test.afterEach(async () => {
 
 test('from an empty folder to a script that two real devices agreed to run', async ({ page }) => {
   const faults = watch(page);
-  const { authenticator } = await setUp(page, place, (name) => look(page, name));
+  const { authenticator } = await setUp(page, place, { see: (name) => look(page, name), code: (from) => from.fresh() });
   const code = () => authenticator.fresh();
 
   await test.step('the set-up is over for good (PWD-16, A34)', async () => {

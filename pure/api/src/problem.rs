@@ -70,12 +70,12 @@ codes! {
     NotSignedIn = 401, "not_signed_in", "There is no live session", "Sign in.";
     UseDpopNonce = 401, "use_dpop_nonce", "The proof of possession needs the server's nonce", "Repeat the request with the nonce of the DPoP-Nonce header.";
     ProofRefused = 401, "proof_refused", "The request is not signed by the session's key", "Sign in again in this browser or on this computer.";
-    SessionRestricted = 403, "session_restricted", "This session may not do that", "Finish what the session is for: save the recovery codes, or enrol a factor, then sign in again.";
+    SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";
     RoleRefused = 403, "role_refused", "Your role does not allow this", "Ask an owner or an admin of the tenant.";
     FactorRequired = 403, "factor_required", "This needs an active factor", "Enrol an authenticator on your profile page first.";
     OriginRefused = 403, "origin_refused", "The request comes from another site", "Use the console at its own address.";
     CodeRefused = 422, "code_refused", "The code was not accepted", "Enter the code that your authenticator shows now; each code works once.";
-    FactorLocked = 429, "factor_locked", "The factor is locked after too many wrong codes", "Sign in with a recovery code, or ask an admin to reset the factor.";
+    FactorLocked = 429, "factor_locked", "The factor is locked after too many wrong codes", "Sign in with a recovery code: it opens the factor again.";
     RequestClosed = 409, "request_closed", "This request no longer waits for proofs", "Start the action again.";
     TooManyRequests = 429, "too_many_open_requests", "Too many requests wait for proofs", "Prove or deny one of the open requests first.";
     Conflict = 409, "conflict", "It changed in the meantime", "Load it again, then repeat your change.";

@@ -38,7 +38,7 @@ export interface Owner {
 }
 
 /** The set-up as its owner does it, with the code read from the picture by another program. */
-export async function setUp(page: Page, place: Installation, see: (name: string) => Promise<void> = async () => {}): Promise<Owner> {
+export async function setUp(page: Page, place: Installation, { see = async (_: string) => {}, code = (from: Authenticator) => from.soon() } = {}): Promise<Owner> {
   await page.goto(place.setupLink);
   await page.getByLabel('Company').fill(OWNER.company);
   await page.getByLabel('Your name').fill(OWNER.name);
@@ -59,7 +59,7 @@ export async function setUp(page: Page, place: Installation, see: (name: string)
   const secret = new URL(uri).searchParams.get('secret') ?? '';
   expect(uri).toContain('Northwind');
   const authenticator = new Authenticator(secret);
-  await page.locator('#enrol-code').fill(await authenticator.fresh());
+  await page.locator('#enrol-code').fill(await code(authenticator));
   const recoveryCodes = await keepCodes(page, () => see('setup-codes'));
   await expect(page).toHaveURL(/\/devices/);
   return { authenticator, recoveryCodes };

@@ -39,3 +39,8 @@ function turn(root: HTMLElement, event: KeyboardEvent): void {
     (event.shiftKey ? last : first).focus();
   }
 }
+
+/** Where tabs do not fit, the open one is brought into sight. */
+export function showCurrent(tabs: HTMLElement): void {
+  tabs.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+}
