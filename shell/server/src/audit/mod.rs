@@ -4,7 +4,7 @@ mod sentence;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use sallyport_api as api;
 use sallyport_decide::policy::ReadAudit;
 use sallyport_grant::body::LogKey;
@@ -16,7 +16,7 @@ use sallyport_store::{Reader, StoreError};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Allowed, App, Json, Query, Refusal, paging};
+use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
 /// Which entries, and which page of them.
 #[derive(Debug, Deserialize)]
@@ -113,9 +113,8 @@ async fn shown(reader: &mut Reader, tenant: TenantId, head: Head) -> Result<api:
 pub(crate) async fn proof(
     State(app): State<App>,
     Allowed(permit): Allowed<ReadAudit>,
-    Path(index): Path<String>,
+    Id(index): Id<u64>,
 ) -> Result<Json<api::InclusionProof>, Refusal> {
-    let index: u64 = index.parse().map_err(|_| Refusal::from(api::Code::NotFound))?;
     let tenant = permit.actor().tenant;
     let mut reader = app.store.read().await?;
     let leaf = leaf_hash(&log::entry(&mut reader, tenant, index).await?.data);
