@@ -3,7 +3,8 @@
 use std::fmt;
 
 use sallyport_grant::log::entry_leaf_data;
-use sallyport_model::{DeviceId, Timestamp, UserId};
+use sallyport_grant::sha256;
+use sallyport_model::{DeviceId, TenantId, Timestamp, UserId};
 use serde_json::{Value as Json, json};
 
 /// Who did it.
@@ -42,11 +43,20 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry whose payload can be erased later. `kind` is like `session.opened`; `salt` is random.
+    /// An entry whose payload can be erased later. `kind` is like `session.opened`; `salt` is random, and the one in the log is made of it.
     pub fn new(kind: &'static str, actor: Actor, at: Timestamp, salt: [u8; 32], payload: Json) -> Self {
         let body = body(kind, actor, at, payload);
         let data = entry_leaf_data(&salt, body.as_bytes());
         Self { kind, at, actor, body, salt: Some(salt), data }
+    }
+
+    /// The entry in its place. Several entries of one change come with one salt; in the log each has its own, so that one that stays
+    /// does not keep the salt of another that was erased.
+    pub(crate) fn at_index(self, tenant: TenantId, index: u64) -> Self {
+        let Some(salt) = self.salt else { return self };
+        let own = *sha256(&[b"sallyport.log.salt/1\n", &salt, tenant.as_bytes(), &index.to_be_bytes()]).as_bytes();
+        let data = entry_leaf_data(&own, self.body.as_bytes());
+        Self { salt: Some(own), data, ..self }
     }
 
     /// A grant's entry: `leaf` comes from [`sallyport_grant::log::grant_leaf_data`]; it is never erasable.
@@ -57,4 +67,19 @@ impl Entry {
 
 fn body(kind: &'static str, actor: Actor, at: Timestamp, payload: Json) -> String {
     json!({ "kind": kind, "at": at, "actor": actor.to_string(), "payload": payload }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_one_change_have_salts_of_their_own() {
+        let tenant = |n| TenantId::from_bytes([n; 16]);
+        let placed = |of, index| Entry::new("job.ended", Actor::System, Timestamp::default(), [7; 32], json!({})).at_index(of, index);
+        let (one, next, theirs) = (placed(tenant(1), 4), placed(tenant(1), 5), placed(tenant(2), 4));
+        assert!(one.salt != next.salt && one.salt != theirs.salt && one.data != next.data);
+        assert_eq!(one.data, entry_leaf_data(&one.salt.unwrap(), one.body.as_bytes()), "the stored salt proves the stored body");
+        assert_eq!(one, placed(tenant(1), 4), "the same when the transaction is made again");
+    }
 }

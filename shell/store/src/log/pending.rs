@@ -37,7 +37,7 @@ impl Pending {
             btree_map::Entry::Vacant(place) => place.insert(OpenLog::lock(reader, tenant).await?),
         };
         let index = log.frontier.size() + log.entries.len() as u64;
-        log.entries.push(entry);
+        log.entries.push(entry.at_index(tenant, index));
         self.appended += 1;
         Ok(index)
     }
