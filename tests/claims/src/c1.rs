@@ -51,10 +51,10 @@ async fn setup_again(installation: &mut Installation, token: &str) -> Attack {
         "/v1/setup%2fstart", "/v1%2Fsetup%2Fstart", "/%76%31/setup/start", "/V1/SETUP/START", "/v1/setup;a=b/start", "/setup/start", "//setup", "/setup%2f",
         "/v1/setup/start?token=x", "/v1/setup/start%00", "/v1/setup/finish", "/v1/setup",
     ] {
-        for method in ["POST", "PUT", "PATCH", "GET", "HEAD", "DELETE"] {
+        for method in ["POST", "PUT", "PATCH", "GET", "DELETE"] {
             let begun = Instant::now();
             let call = Call::new(method, path).header("x-http-method-override", "POST").header("x-original-url", "/v1/setup/start");
-            let call = if method == "GET" || method == "HEAD" { call } else { call.body(start_body(token)) };
+            let call = if method == "GET" { call } else { call.body(start_body(token)) };
             let reply = browser.send(call).await;
             attack.tried(&format!("{method} {path}"), Outcome::unless(!begins_setup(&reply.json()), code_of(&reply)), begun);
         }

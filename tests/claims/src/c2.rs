@@ -15,18 +15,17 @@ const STREAMS: usize = 5;
 /// A revoked session is dead everywhere within this.
 const DEAD_WITHIN: Duration = Duration::from_secs(1);
 
-pub(crate) async fn attack(world: &mut World) -> Vec<Attack> {
+/// The session that is attacked: another browser of the owner, with a window of its own.
+pub(crate) async fn sign_in_elsewhere(world: &mut World) -> Client {
     let code = world.operator.codes.fresh().await;
     let mut victim = world.installation.browser(20);
     let opened = sign_in(&mut victim, EMAIL, PASSWORD, &code).await;
     assert_eq!(opened.status, 200, "{}", String::from_utf8_lossy(&opened.body));
-    vec![
-        copied_cookie(world, &mut victim).await,
-        stolen_proof(&mut victim).await,
-        guarded(world, &mut victim).await,
-        anothers_window(world).await,
-        revoked(world, &mut victim).await,
-    ]
+    victim
+}
+
+pub(crate) async fn attack(world: &mut World, victim: &mut Client) -> Vec<Attack> {
+    vec![copied_cookie(world, victim).await, stolen_proof(victim).await, guarded(world, victim).await, anothers_window(world).await]
 }
 
 async fn copied_cookie(world: &World, victim: &mut Client) -> Attack {
@@ -134,7 +133,8 @@ async fn anothers_window(world: &mut World) -> Attack {
     attack.control(opened && twin.status == 201)
 }
 
-async fn revoked(world: &mut World, victim: &mut Client) -> Attack {
+/// Ends the victim's session; nothing of it may live on.
+pub(crate) async fn revoked(world: &mut World, victim: &mut Client) -> Attack {
     let mut attack = Attack::new("A20", "a revoked session: open streams and every route");
     let session = victim.get("/v1/me").await.json()["session"]["id"].as_str().unwrap_or_default().to_owned();
     let mut streams = Vec::new();

@@ -5,7 +5,7 @@
 
 mod forgery;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sallyport_wire::GrantOffer;
 
@@ -18,6 +18,7 @@ use forgery::Forgery;
 /// Offers of one grant after it was used, and after the agent's restart.
 const REPLAYS: usize = 20;
 const DAY_SECS: i64 = 86_400;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Genuine offers, as the attacker saw them.
 struct Loot {
@@ -30,6 +31,8 @@ struct Loot {
 
 pub(crate) async fn attack(world: &mut World) -> Vec<Attack> {
     world.relay.switch(Mode::Keep);
+    // Otherwise the server's own link might still deliver what the attacker is to see first.
+    world.operator.wait_for("state=offline", 2, PATIENCE).await;
     let loot = Loot {
         first: world.genuine("first", Wanted::Real).await,
         second: world.genuine("second", Wanted::Real).await,
@@ -71,13 +74,13 @@ async fn try_all(world: &World, captive: &mut Captive, mut attack: Attack, forge
 /// One grant, offered with other content before, between and after; only the authorized content may run, and that once.
 async fn swapped_content(world: &World, captive: &mut Captive, loot: &Loot) -> Attack {
     let mut attack = Attack::new("A28", "the content swapped while the grant is on its way");
-    let evil = forgery::with_content(&loot.swapped, forgery::EVIL);
+    let evil = forgery::with_content(&loot.swapped, forgery::evil(&loot.swapped));
     let begun = Instant::now();
     let grant = id_of(&loot.swapped).expect("a genuine offer");
     let before = [evil.clone(), evil.clone()];
     let followed = captive.follow(before.into_iter().chain([loot.swapped.clone(), evil.clone(), evil]), grant).await;
     for number in 0..4 {
-        let harmless = world.lines(forgery::EVIL_LINE) == 0 && followed.began <= 1;
+        let harmless = world.lines(forgery::EVIL_LINE) == 0 && world.lines("swapped") <= 1;
         let code = followed.refusals.get(number).cloned().unwrap_or_else(|| "not_run".to_owned());
         attack.tried("swapped content", Outcome::unless(harmless, code), begun);
     }
@@ -95,13 +98,17 @@ async fn replayed(world: &mut World, mut captive: Captive, loot: &Loot) -> (bool
     let grant = id_of(&loot.burst).expect("a genuine offer");
     let burst = captive.follow(std::iter::repeat_n(loot.burst.clone(), REPLAYS), grant).await;
     for _ in 1..REPLAYS {
-        attack.tried("in a burst", Outcome::unless(burst.began <= 1 && world.lines("burst") <= 1, "known"), begun);
+        attack.tried("in a burst", Outcome::unless(world.lines("burst") <= 1, "known"), begun);
     }
     drop(captive);
     world.machine.kill();
     world.machine.start();
     let mut captive = capture(&mut world.relay, &world.link, &world.real.key).await;
     again(world, &mut captive, &mut attack, loot, REPLAYS).await;
+    let begun = Instant::now();
+    let once = ["first", "swapped", "burst"].iter().all(|name| world.lines(name) == 1);
+    let nothing_else = ["second", "turned", forgery::EVIL_LINE].iter().all(|name| world.lines(name) == 0);
+    attack.tried("what the file says in the end", Outcome::unless(once && nothing_else, "once"), begun);
     (finished, attack.control(finished && burst.finished == 1))
 }
 

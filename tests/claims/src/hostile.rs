@@ -103,7 +103,7 @@ impl Captive {
         loop {
             match self.hear().await {
                 None => return Outcome::Refused("hung_up".to_owned()),
-                Some(ToServer::RunStarted { .. } | ToServer::Output { .. }) => return Outcome::Through,
+                Some(ToServer::RunStarted { grant: of, .. } | ToServer::Output { grant: of, .. }) if Some(of) == grant => return Outcome::Through,
                 Some(ToServer::RunEnded { grant: of, receipt }) if Some(of) == grant => return self.read(&receipt),
                 Some(_) => {}
             }
@@ -118,7 +118,7 @@ impl Captive {
         }
     }
 
-    /// Offers something and follows it to its end as the real server would; says how many runs began and whether one finished.
+    /// Offers something and follows it to its end as the real server would; says what was refused and whether it finished.
     pub(crate) async fn follow(&mut self, offers: impl IntoIterator<Item = GrantOffer>, grant: GrantId) -> Followed {
         let mut left: VecDeque<GrantOffer> = offers.into_iter().collect();
         let mut followed = Followed::default();
@@ -129,7 +129,6 @@ impl Captive {
         while followed.answers < wanted {
             match self.hear().await {
                 None => return followed,
-                Some(ToServer::RunStarted { grant: of, .. }) if of == grant => followed.began += 1,
                 Some(ToServer::Output { grant: of, seq, .. }) if of == grant => {
                     self.say(UnsignedToAgent::OutputAck { grant, next_seq: seq + 1 }.into()).await;
                 }
@@ -155,7 +154,6 @@ impl Captive {
 /// What came of a burst of offers of one grant.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {
-    pub(crate) began: usize,
     pub(crate) finished: usize,
     pub(crate) refusals: Vec<String>,
     answers: usize,

@@ -48,10 +48,12 @@ fn main() -> anyhow::Result<ExitCode> {
 async fn attack() -> Report {
     let c1 = Box::pin(c1::attack()).await;
     let mut world = Box::pin(World::new()).await;
-    // The session's attacks come first: its step-up window is open for five minutes only.
+    // What needs the owner's step-up window comes first, and what uses up the hour's sums comes late.
     let c3 = Box::pin(c3::attack(&mut world)).await;
-    let c2 = Box::pin(c2::attack(&mut world)).await;
-    let c5 = Box::pin(c5::attack(&mut world)).await;
+    let mut victim = c2::sign_in_elsewhere(&mut world).await;
+    let mut c2 = Box::pin(c2::attack(&mut world, &mut victim)).await;
+    let c5 = Box::pin(c5::attack(&mut world, &mut victim)).await;
+    c2.push(c2::revoked(&mut world, &mut victim).await);
     world.leave().await;
     Report::new(vec![
         Claim::built("C1", "a password alone opens nothing", c1),

@@ -161,7 +161,7 @@ fn print_attack(attack: &Attack) {
     let codes: Vec<String> = attack.codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
     let control = if attack.control_ok { "control ok" } else { "CONTROL FAILED" };
     let (refused, attempts) = (attack.refused, attack.attempts);
-    println!("  {:<8}{refused:>4}/{attempts:<5}{:<58}{control}, at most {} ms; {}", attack.id, attack.words, attack.max_ms, codes.join(", "));
+    println!("  {:<8}{refused:>4}/{attempts:<5}{:<68}{control}, at most {} ms; {}", attack.id, attack.words, attack.max_ms, codes.join(", "));
     attack.through.iter().for_each(|what| println!("          GOT THROUGH: {what}"));
 }
 

@@ -11,9 +11,15 @@ use sallyport_wire::{GrantOffer, Inclusion, LinkSecret};
 /// What it is, and the offer.
 pub(super) type Forgery = (&'static str, GrantOffer);
 
-/// What an attacker would like to run.
-pub(super) const EVIL: &str = "echo EVIL >> ledger\n";
+/// The line that an attacker would like to see in the file that genuine scripts write to.
 pub(super) const EVIL_LINE: &str = "EVIL";
+
+/// What an attacker would like to run: it shows where it ran as the genuine script does.
+pub(super) fn evil(genuine: &GrantOffer) -> String {
+    let text = String::from_utf8(genuine.content.clone()).expect("a text");
+    let (_, to) = text.split_once(" >> ").expect("a script that writes a line");
+    format!("echo {EVIL_LINE} >> {to}")
+}
 
 fn envelope(offer: &GrantOffer) -> Envelope {
     Envelope::parse(&offer.envelope, PayloadType::Grant).expect("a genuine envelope")
@@ -44,14 +50,15 @@ fn bent(offer: &GrantOffer, from: &str, to: &str) -> GrantOffer {
 /// A25.
 pub(super) fn other_bytes(genuine: &GrantOffer, other: &GrantOffer) -> Vec<Forgery> {
     let text = String::from_utf8(genuine.content.clone()).expect("a text");
-    let evil_hash = sha256(&[EVIL.as_bytes()]).to_string();
+    let evil = evil(genuine);
+    let evil_hash = sha256(&[evil.as_bytes()]).to_string();
     let mine = body(genuine);
     let sallyport_grant::body::GrantAction::RunScript(script) = &mine.action;
     let true_hash = script.script_sha256.to_string();
     let resized = format!("\"script_bytes\":{}", script.script_bytes);
-    let evil_body = bent(&bent(genuine, &true_hash, &evil_hash), &resized, &format!("\"script_bytes\":{}", EVIL.len()));
+    let evil_body = bent(&bent(genuine, &true_hash, &evil_hash), &resized, &format!("\"script_bytes\":{}", evil.len()));
     vec![
-        ("another script", with_content(genuine, EVIL)),
+        ("another script", with_content(genuine, evil.clone())),
         ("another authorized script", with_content(genuine, other.content.clone())),
         ("a byte order mark", with_content(genuine, format!("\u{feff}{text}"))),
         ("CRLF", with_content(genuine, text.replace('\n', "\r\n"))),
@@ -59,7 +66,7 @@ pub(super) fn other_bytes(genuine: &GrantOffer, other: &GrantOffer) -> Vec<Forge
         ("no line break", with_content(genuine, text.trim_end())),
         ("nothing", with_content(genuine, "")),
         ("one bit", with_content(genuine, text.replacen('e', "d", 1))),
-        ("another digest in the body, with its script", with_content(&evil_body, EVIL)),
+        ("another digest in the body, with its script", with_content(&evil_body, evil)),
         ("arguments", bent(genuine, "\"arguments\":[]", "\"arguments\":[\"--force\"]")),
         ("environment", bent(genuine, "\"environment\":[]", "\"environment\":[[\"LD_PRELOAD\",\"/tmp/x.so\"]]")),
         ("interpreter", bent(genuine, "\"interpreter\":\"sh\"", "\"interpreter\":\"bash\"")),
@@ -93,23 +100,23 @@ pub(super) fn other_targets(genuine: &GrantOffer, neighbours: &GrantOffer, devic
         ("a place beyond the tree", shifted(u32::MAX)),
         ("a longer path", long),
         ("more targets", bent(genuine, "\"count\":1", "\"count\":2")),
-        ("another tenant, its own keys", foreign(&mine, device, TenantId::from_bytes([9; 16]))),
-        ("another tenant's keys in our tenant's name", foreign(&mine, device, mine.tenant)),
+        ("another tenant, its own keys", foreign(&mine, device, TenantId::from_bytes([9; 16]), &evil(genuine))),
+        ("another tenant's keys in our tenant's name", foreign(&mine, device, mine.tenant, &evil(genuine))),
     ]
 }
 
 /// Everything consistent, and signed by keys that another tenant's devices would obey.
-fn foreign(like: &GrantBody, device: &SigningKey, tenant: TenantId) -> GrantOffer {
+fn foreign(like: &GrantBody, device: &SigningKey, tenant: TenantId, evil: &str) -> GrantOffer {
     let thumbprint = VerifyKey::of(device).id();
     let tree = TargetTree::build(tenant, [thumbprint]).expect("one target");
     let mut body = like.clone();
     body.tenant = tenant;
     body.targets = tree.targets();
     let sallyport_grant::body::GrantAction::RunScript(script) = &mut body.action;
-    script.script_sha256 = sha256(&[EVIL.as_bytes()]);
-    script.script_bytes = u32::try_from(EVIL.len()).unwrap_or(0);
+    script.script_sha256 = sha256(&[evil.as_bytes()]);
+    script.script_bytes = u32::try_from(evil.len()).unwrap_or(0);
     let signed = attest::sign(unsigned(&body), vec![proof(&body)], &attacker(71)).expect("attested");
-    complete(signed, &body, tree.proof(thumbprint).expect("a proof"), EVIL)
+    complete(signed, &body, tree.proof(thumbprint).expect("a proof"), evil)
 }
 
 fn unsigned(body: &GrantBody) -> Envelope {
