@@ -24,7 +24,7 @@ static PROOFS: AtomicU64 = AtomicU64::new(0);
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// The HTTP status.
+    /// The HTTP status; 0 where the server hung up without an answer.
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
@@ -273,7 +273,7 @@ async fn exchange_over(tls: &TlsConnector, address: SocketAddr, request: &[u8]) 
 }
 
 async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Reply {
-    try_talk(stream, request).await.expect("an HTTP answer")
+    try_talk(stream, request).await.unwrap_or(Reply { status: 0, headers: Vec::new(), body: Vec::new() })
 }
 
 async fn try_talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Option<Reply> {
