@@ -3,6 +3,8 @@
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
+use sallyport_server::clock::Clock as _;
+use sallyport_store::ops::runs::ExpireRuns;
 use serde_json::json;
 
 on_both!(
@@ -10,6 +12,7 @@ on_both!(
     a_pending_device_receives_nothing,
     a_secret_reaches_the_script_and_nothing_else,
     a_running_script_is_cancelled_with_all_that_it_started,
+    a_run_whose_device_never_comes_back_ends_too,
 );
 
 async fn a_script_runs_on_two_real_devices(engine: Engine) {
@@ -100,4 +103,31 @@ async fn cancelling_on_one_device_leaves_its_neighbour_on_the_same_machine_alone
     let state = |id: &serde_json::Value| runs.iter().find(|run| run["id"] == *id).map(|run| run["state"].clone());
     assert_eq!(state(&first["id"]), Some(json!("cancelled")));
     assert_eq!(runs.iter().filter(|run| run["state"] == "succeeded").count(), 1, "{runs:?}");
+}
+
+async fn a_run_whose_device_never_comes_back_ends_too(engine: Engine) {
+    let server = TestServer::live_on(engine, TestClock::system()).await;
+    let mut owner = Owner::set_up(&server).await;
+    let (mut machines, devices) = owner.machines(&server, 1).await;
+    let script = owner.script("endless", "echo begun; sleep 300").await;
+    let job = owner.run(&server, &script, &devices, json!({})).await;
+    let path = format!("/v1/jobs/{job}/runs");
+    while owner.client.get(&path).await.json()["items"][0]["state"] != "running" {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    machines[0].kill();
+    let later = |secs: i64| ExpireRuns { at: server.clock.now().plus_secs(secs), salt: [7; 32] };
+    assert!(server.app.store.commit(later(3600)).await.expect("the store answers").is_empty(), "a script may run for a day");
+    assert_eq!(server.app.store.commit(later(25 * 3600)).await.expect("the store answers").len(), 1);
+    let run = owner.ended_runs(&job).await.remove(0);
+    assert_eq!((&run["state"], &run["reason"]), (&json!("interrupted"), &json!("device_silent")));
+    machines[0].start();
+    let receipted = loop {
+        let run = owner.client.get(&path).await.json()["items"][0].clone();
+        if run["receipt"] == true {
+            break run;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert_eq!((&receipted["state"], &receipted["reason"]), (&json!("interrupted"), &json!("agent_restarted")), "the device has the last word");
 }

@@ -2,6 +2,7 @@
 
 use sallyport_model::Timestamp;
 
+use super::runs::silent_since;
 use crate::{Audit, Change, Reader, StoreError, Tx, values};
 
 /// Whether a request has lapsed or a run's grant has: asked before anything is written.
@@ -11,8 +12,8 @@ pub async fn work_is_due(reader: &mut Reader, now: Timestamp) -> Result<bool, St
         return Ok(true);
     }
     let expired = "SELECT 1 AS due FROM jobs j WHERE j.left_runs > 0 AND j.expires <= $1 \
-                   AND EXISTS (SELECT 1 FROM runs r WHERE r.job = j.id AND r.state = 'waiting') LIMIT 1";
-    Ok(reader.fetch_optional(expired, values![now]).await?.is_some())
+                   AND (j.expires <= $2 OR EXISTS (SELECT 1 FROM runs r WHERE r.job = j.id AND r.state = 'waiting')) LIMIT 1";
+    Ok(reader.fetch_optional(expired, values![now, silent_since(now)]).await?.is_some())
 }
 
 /// Which devices a person reached is kept for the hour's sum and for what is unusual; not for ever.

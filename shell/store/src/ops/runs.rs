@@ -290,7 +290,8 @@ impl Change for Cancel {
     }
 }
 
-/// Runs whose device did not come back before the grant lapsed.
+/// Ends runs whose device did not come back: waiting ones once the grant lapsed, running ones once no script of that grant
+/// can still run. A device that comes back later has the last word, by its receipt.
 pub struct ExpireRuns {
     pub at: Timestamp,
     pub salt: [u8; 32],
@@ -301,17 +302,24 @@ impl Change for ExpireRuns {
     const AUDIT: Audit = Audit::Exempt("the grant's own end is in the log; the end of the job is logged with its counts");
 
     async fn apply(&self, tx: &mut Tx) -> Result<Vec<(TenantId, JobId)>, StoreError> {
-        let sql =
-            "SELECT r.id, r.job, r.tenant FROM runs r JOIN jobs j ON j.id = r.job WHERE r.state = 'waiting' AND j.expires <= $1 LIMIT 1000";
-        let rows = tx.fetch_all(sql, values![self.at]).await?;
+        let sql = "SELECT r.id, r.job, r.tenant, r.state FROM runs r JOIN jobs j ON j.id = r.job \
+                   WHERE (r.state = 'waiting' AND j.expires <= $1) OR (r.state = 'running' AND j.expires <= $2) LIMIT 1000";
+        let rows = tx.fetch_all(sql, values![self.at, silent_since(self.at)]).await?;
         let mut jobs = Vec::new();
         for row in &rows {
             let (tenant, job) = (row.get("tenant")?, row.get("job")?);
-            tx.execute("UPDATE runs SET state = 'expired' WHERE id = $1", values![row.get::<RunId>("id")?]).await?;
+            let (state, reason) = if row.text("state")? == "waiting" { ("expired", None) } else { ("interrupted", Some("device_silent")) };
+            let sql = "UPDATE runs SET state = $2, reason = $3 WHERE id = $1";
+            tx.execute(sql, values![row.get::<RunId>("id")?, state, reason]).await?;
             one_less(tx, tenant, job, self.at, self.salt).await?;
             jobs.push((tenant, job));
         }
         jobs.dedup();
         Ok(jobs)
     }
+}
+
+/// Grants that lapsed before this moment have no script running any more: none may run for longer.
+pub(super) fn silent_since(now: Timestamp) -> Timestamp {
+    now.plus_secs(-i64::from(limits::RUN_TIME_LIMIT_SECS) - limits::GRANT_LIFETIME_SECS)
 }
