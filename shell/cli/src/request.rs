@@ -59,9 +59,17 @@ pub(crate) fn run_script(screen: Screen, run: &api::RunScriptDetails) {
         ("environment", list(&environment)),
         ("secrets", list(&run.secrets)),
         ("limits", format!("{}, {} of output", say::length(i64::from(run.time_limit_secs)), say::bytes(run.output_limit_bytes))),
-        ("changed", run.previous.as_ref().map_or_else(String::new, |previous| format!("version {} ran last", previous.version))),
+        ("changed", changed(run)),
     ]);
     devices(screen, &run.targets);
+}
+
+fn changed(run: &api::RunScriptDetails) -> String {
+    match &run.previous {
+        None => String::new(),
+        Some(previous) if previous.text == run.text => "not since it last ran".to_owned(),
+        Some(previous) => format!("version {} ran last", previous.version),
+    }
 }
 
 fn devices(screen: Screen, targets: &api::TargetDetails) {

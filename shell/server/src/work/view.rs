@@ -135,11 +135,11 @@ fn interpreter(interpreter: sallyport_grant::body::Interpreter) -> String {
     serde_json::to_value(interpreter).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// The version that ran last, where it is another one: people compare with what they know.
+/// The version that ran last, be it the same: people compare with what they know.
 async fn previous(app: &App, tenant: TenantId, action: &RunScript) -> Result<Option<api::PreviousScript>, Refusal> {
     let mut reader = app.store.read().await?;
     let Some(current) = script_text(&mut reader, tenant, action.script, action.version).await? else { return Ok(None) };
-    let Some(version) = current.last_run_version.filter(|version| *version != action.version) else { return Ok(None) };
+    let Some(version) = current.last_run_version else { return Ok(None) };
     let previous = script_text(&mut reader, tenant, action.script, version).await?;
     Ok(previous.map(|previous| api::PreviousScript { version, text: previous.text }))
 }
