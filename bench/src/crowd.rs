@@ -44,7 +44,9 @@ impl Crowd {
         let bytes = rss_bytes(crowd.installation.pid()).saturating_sub(before) as f64 / count.max(1) as f64;
         let lost = (count as u64).saturating_sub(online);
         let rows = vec![
-            Row { n: count, ..Row::of("agents", format!("{count}-simulated-tls-rss"), "bytes per agent", &[bytes]) }.lost(lost, 0).budget(Op::AtMost, 16_000.0),
+            Row { n: count, ..Row::of("agents", format!("{count}-simulated-tls-rss"), "bytes per agent", &[bytes]) }
+                .lost(lost, 0)
+                .budget(Op::AtMost, 16_000.0),
             Row { n: count, ..Row::of("agents", format!("{count}-simulated-tls-enrol"), "devices/s", &[enrolled_per_sec]) },
         ];
         (crowd, rows)

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use sallyport_testkit::agent::Machine;
 use sallyport_testkit::installation::Installation;
 use sallyport_testkit::operator::Operator;
+use serde_json::Value;
 
 use crate::crowd::Crowd;
 use crate::measure::millis;

@@ -58,7 +58,9 @@ enum Scenario {
 fn main() -> anyhow::Result<ExitCode> {
     let wishes = Wishes::parse();
     if wishes.peers {
-        bail!("--peers is not available in this version: no other product is installed or started, and rows that would be compared with one say that their baseline is absent");
+        bail!(
+            "--peers is not available in this version: no other product is installed or started, and rows that would be compared with one say that their baseline is absent"
+        );
     }
     // Tens of thousands of connections need as many files.
     let (files, _) = sallyport_server::files_and_agents();

@@ -63,7 +63,20 @@ impl Row {
         sorted.sort_by(f64::total_cmp);
         let (p50, p99) = (at(&sorted, 0.50), at(&sorted, 0.99));
         let variant = variant.into();
-        Self { scenario, variant, unit, n: values.len(), p50, p99, lost: 0, doubled: 0, baseline: None, ratio: None, budget: None, met: None }
+        Self {
+            scenario,
+            variant,
+            unit,
+            n: values.len(),
+            p50,
+            p99,
+            lost: 0,
+            doubled: 0,
+            baseline: None,
+            ratio: None,
+            budget: None,
+            met: None,
+        }
     }
 
     pub(crate) fn lost(mut self, lost: u64, doubled: u64) -> Self {
@@ -152,15 +165,23 @@ fn line(row: &Row) -> String {
 
 fn commit() -> String {
     let output = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output();
-    output.ok().filter(|output| output.status.success()).map_or_else(|| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    output
+        .ok()
+        .filter(|output| output.status.success())
+        .map_or_else(|| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let after = |text: &str, key: &str| text.lines().find(|line| line.starts_with(key)).and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned());
+    let after = |text: &str, key: &str| {
+        text.lines().find(|line| line.starts_with(key)).and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
+    };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let model = after(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown processor".to_owned());
-    let memory = after(&read("/proc/meminfo"), "MemTotal").and_then(|text| text.split(' ').next().and_then(|kib| kib.parse::<u64>().ok())).unwrap_or(0) >> 20;
+    let memory = after(&read("/proc/meminfo"), "MemTotal")
+        .and_then(|text| text.split(' ').next().and_then(|kib| kib.parse::<u64>().ok()))
+        .unwrap_or(0)
+        >> 20;
     let load = read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned();
     format!("{cores} cores, {model}, {memory} GiB, load {load} at the start")
 }

@@ -76,7 +76,18 @@ async fn raw_per_sec() -> f64 {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let left = Arc::new(AtomicUsize::new(HASHES));
     let begun = Instant::now();
-    let threads: Vec<_> = (0..cores).map(|_| tokio::task::spawn_blocking({ let left = left.clone(); move || while take(&left) { hash() } })).collect();
+    let threads: Vec<_> = (0..cores)
+        .map(|_| {
+            tokio::task::spawn_blocking({
+                let left = left.clone();
+                move || {
+                    while take(&left) {
+                        hash()
+                    }
+                }
+            })
+        })
+        .collect();
     for thread in threads {
         thread.await.expect("a thread that hashes");
     }

@@ -54,7 +54,12 @@ async fn live(wishes: &Wishes) -> anyhow::Result<()> {
         file = enrolment(wishes) => file?,
         () = &mut stopped => return Ok(()),
     };
-    let plan = Plan { keys: Keys::Random, disks: Disks::Below(wishes.state.clone()), pace: Pace::Lively, ..Plan::new(wishes.count, wishes.seed, Arc::new(TcpDialer::default())) };
+    let plan = Plan {
+        keys: Keys::Random,
+        disks: Disks::Below(wishes.state.clone()),
+        pace: Pace::Lively,
+        ..Plan::new(wishes.count, wishes.seed, Arc::new(TcpDialer::default()))
+    };
     let fleet = Fleet::start(&plan, file.as_deref()).with_context(|| format!("{} cannot be used", wishes.state.display()))?;
     println!("{} simulated devices are running; their names begin with {PREFIX}", wishes.count);
     stopped.await;
@@ -77,7 +82,11 @@ async fn enrolment(wishes: &Wishes) -> anyhow::Result<Option<Vec<u8>>> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && used.exists() => return Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if !std::mem::replace(&mut waits, true) {
-                    println!("waiting for {}: create an installer with at least {} uses and save its file there", wishes.enrolment.display(), wishes.count);
+                    println!(
+                        "waiting for {}: create an installer with at least {} uses and save its file there",
+                        wishes.enrolment.display(),
+                        wishes.count
+                    );
                 }
                 tokio::time::sleep(LOOK).await;
             }

@@ -1,13 +1,15 @@
 //! A tenant's keys, and grants that they sign for one device among many.
 
+use sallyport_agent_core::ports::{Clock as _, SystemClock};
 use sallyport_grant::body::{
     Body, Class, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, LogKey, Person, ProofMethod, RootBody, RootType, RunScript,
 };
 use sallyport_grant::merkle::{self, NodeId, TreeHead};
 use sallyport_grant::targets::TargetTree;
-use sallyport_grant::{AuthorityPin, Envelope, Hex, KeyId, PayloadType, SignatureKind, SigningKey, TrustRoot, VerifyKey, attest, checkpoint, log, sha256};
+use sallyport_grant::{
+    AuthorityPin, Envelope, Hex, KeyId, PayloadType, SignatureKind, SigningKey, TrustRoot, VerifyKey, attest, checkpoint, log, sha256,
+};
 use sallyport_model::{Digest, Email, GrantId, Name, TenantId, Timestamp, UserId};
-use sallyport_agent_core::ports::{Clock as _, SystemClock};
 use sallyport_wire::{GrantOffer, Inclusion};
 
 const TARGETS: u32 = 15_000;

@@ -17,13 +17,13 @@ pub(crate) async fn attack() -> Vec<Attack> {
     let mut installation = Installation::plain();
     let token = installation.setup_token();
     let mut operator = Operator::set_up(&installation).await;
-    let mut attacks = vec![setup_again(&mut installation, &token).await, no_session(&installation).await];
-    attacks.push(no_factor(&installation).await);
-    attacks.push(no_hint(&installation).await);
-    attacks.push(replay(&installation, &mut operator).await);
-    attacks.push(race(&installation, &mut operator).await);
-    // All of them are worth something only if both halves together open a session, which the replay's control has shown.
-    attacks
+    let setup = setup_again(&mut installation, &token).await;
+    let session = no_session(&installation).await.control(operator.owner.client.get("/v1/devices").await.status == 200);
+    let (factor, hint) = (no_factor(&installation).await, no_hint(&installation).await);
+    let (opened, replay) = replay(&installation, &mut operator).await;
+    let race = race(&installation, &mut operator).await;
+    // The twin of every half is both halves together.
+    vec![setup, session, factor.control(opened), hint.control(opened), replay, race]
 }
 
 /// Every route that wants a session, as (method, path).
@@ -31,7 +31,11 @@ pub(crate) fn session_routes() -> Vec<(String, String)> {
     let table = sallyport_server::routes::print();
     let rows = table.lines().filter(|line| line.contains(" /v1/") && !line.contains(" public: "));
     let parts = rows.filter_map(|line| line.split_once(' '));
-    parts.filter_map(|(method, rest)| Some((method.to_owned(), rest.split_whitespace().next()?.replace("{id}", SOME_ID).replace("{index}", "0")))).collect()
+    parts
+        .filter_map(|(method, rest)| {
+            Some((method.to_owned(), rest.split_whitespace().next()?.replace("{id}", SOME_ID).replace("{index}", "0")))
+        })
+        .collect()
 }
 
 /// An id in the right shape of nothing.
@@ -47,9 +51,25 @@ async fn setup_again(installation: &mut Installation, token: &str) -> Attack {
     let mut attack = Attack::new("A34", "the set-up again: odd paths, other methods, after a restart");
     let mut browser = installation.browser(40);
     for path in [
-        "/v1/setup/start", "//v1/setup/start", "/v1//setup/start", "/v1/setup//start", "/v1/setup/start/", "/v1/./setup/start", "/v1/x/../setup/start",
-        "/v1/setup%2fstart", "/v1%2Fsetup%2Fstart", "/%76%31/setup/start", "/V1/SETUP/START", "/v1/setup;a=b/start", "/setup/start", "//setup", "/setup%2f",
-        "/v1/setup/start?token=x", "/v1/setup/start%00", "/v1/setup/finish", "/v1/setup",
+        "/v1/setup/start",
+        "//v1/setup/start",
+        "/v1//setup/start",
+        "/v1/setup//start",
+        "/v1/setup/start/",
+        "/v1/./setup/start",
+        "/v1/x/../setup/start",
+        "/v1/setup%2fstart",
+        "/v1%2Fsetup%2Fstart",
+        "/%76%31/setup/start",
+        "/V1/SETUP/START",
+        "/v1/setup;a=b/start",
+        "/setup/start",
+        "//setup",
+        "/setup%2f",
+        "/v1/setup/start?token=x",
+        "/v1/setup/start%00",
+        "/v1/setup/finish",
+        "/v1/setup",
     ] {
         for method in ["POST", "PUT", "PATCH", "GET", "DELETE"] {
             let begun = Instant::now();
@@ -91,8 +111,7 @@ async fn no_session(installation: &Installation) -> Attack {
         attack.tried(&format!("{method} {path} with a guessed cookie"), Outcome::of(&reply), begun);
         stranger.cookie = None;
     }
-    // Routes without a session do answer strangers: what refused above was not the network.
-    attack.control(stranger.get("/v1/setup").await.status == 200)
+    attack
 }
 
 async fn no_factor(installation: &Installation) -> Attack {
@@ -116,7 +135,7 @@ async fn no_factor(installation: &Installation) -> Attack {
         attack.tried(&body["code"].to_string(), if opened { Outcome::Through } else { Outcome::of(&reply) }, begun);
         thief.cookie = None;
     }
-    attack.control(thief.get("/v1/nonce").await.status == 204)
+    attack
 }
 
 /// Whoever is wrong in whatever way gets the same answer.
@@ -142,13 +161,15 @@ async fn no_hint(installation: &Installation) -> Attack {
             continue;
         }
         let essence = first.get_or_insert_with(|| reply.essence()).clone();
-        let names: Vec<&String> = reply.headers.iter().map(|(name, _)| name).filter(|name| *name == "set-cookie" || *name == "retry-after").collect();
+        let names: Vec<&String> =
+            reply.headers.iter().map(|(name, _)| name).filter(|name| *name == "set-cookie" || *name == "retry-after").collect();
         attack.tried(what, Outcome::unless(reply.status == 401 && essence == reply.essence() && names.is_empty(), reply.code()), begun);
     }
-    attack.control(first.is_some())
+    attack
 }
 
-async fn replay(installation: &Installation, operator: &mut Operator) -> Attack {
+/// Also says whether password and fresh code together open a session.
+async fn replay(installation: &Installation, operator: &mut Operator) -> (bool, Attack) {
     let mut attack = Attack::new("A01", "a code that was seen once, used again");
     let code = operator.codes.fresh().await;
     let mut owner = installation.browser(46);
@@ -163,7 +184,7 @@ async fn replay(installation: &Installation, operator: &mut Operator) -> Attack 
     let begun = Instant::now();
     let reply = owner.post(&path, json!({ "totp": code })).await;
     attack.tried("on another route", Outcome::of(&reply), begun);
-    attack.control(opened && request.status == 202)
+    (opened, attack.control(opened && request.status == 202))
 }
 
 async fn race(installation: &Installation, operator: &mut Operator) -> Attack {

@@ -35,7 +35,8 @@ async fn copied_cookie(world: &World, victim: &mut Client) -> Attack {
         for proof in ["its own key", "none"] {
             thief.cookie.clone_from(&victim.cookie);
             let begun = Instant::now();
-            let reply = if proof == "none" { thief.send_with(&call(&method, &path), None).await } else { thief.send(call(&method, &path)).await };
+            let reply =
+                if proof == "none" { thief.send_with(&call(&method, &path), None).await } else { thief.send(call(&method, &path)).await };
             attack.tried(&format!("{method} {path} with {proof}"), Outcome::of(&reply), begun);
         }
     }
@@ -123,7 +124,8 @@ async fn anothers_window(world: &mut World) -> Attack {
     let opened = sign_in(&mut other, EMAIL, PASSWORD, &recovery).await.status == 200;
     let script = world.operator.owner.script("window", "true").await;
     let body = json!({ "script": script, "version": 1, "devices": [world.real.id] });
-    let asked = [("/v1/jobs", body.clone()), ("/v1/devices/approve", json!({ "devices": [world.crowd[0]] })), ("/v1/me/recovery-codes", json!({}))];
+    let asked =
+        [("/v1/jobs", body.clone()), ("/v1/devices/approve", json!({ "devices": [world.crowd[0]] })), ("/v1/me/recovery-codes", json!({}))];
     for (path, body) in asked {
         let begun = Instant::now();
         let reply = other.post(path, body).await;

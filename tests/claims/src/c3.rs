@@ -135,7 +135,9 @@ async fn strange_device(world: &mut World, loot: &Loot, mut attack: Attack) -> A
 async fn turned_clock(world: &mut World, loot: &Loot) -> Attack {
     let mut attack = Attack::new("A22", "the device's clock turned out of the grant's window");
     let mut captive = capture(&mut world.relay, &world.link, &world.turned.key).await;
-    for (what, turn_secs) in [("a day ahead", DAY_SECS), ("16 minutes ahead", 16 * 60), ("a day behind", -DAY_SECS), ("10 minutes behind", -600)] {
+    for (what, turn_secs) in
+        [("a day ahead", DAY_SECS), ("16 minutes ahead", 16 * 60), ("a day behind", -DAY_SECS), ("10 minutes behind", -600)]
+    {
         world.clock.advance(turn_secs);
         let begun = Instant::now();
         let said = captive.try_on(loot.turned.clone(), &loot.first).await;

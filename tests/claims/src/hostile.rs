@@ -64,7 +64,8 @@ async fn frame(socket: &mut WebSocketStream<TcpStream>) -> Option<Vec<u8>> {
 
 impl Captive {
     async fn welcome(&mut self) {
-        let welcome = UnsignedToAgent::Welcome { state: DeviceState::Approved, server_time: Timestamp::from_secs(0), device: None, tenant: None };
+        let welcome =
+            UnsignedToAgent::Welcome { state: DeviceState::Approved, server_time: Timestamp::from_secs(0), device: None, tenant: None };
         self.say(welcome.into()).await;
     }
 
@@ -103,7 +104,9 @@ impl Captive {
         loop {
             match self.hear().await {
                 None => return Outcome::Refused("hung_up".to_owned()),
-                Some(ToServer::RunStarted { grant: of, .. } | ToServer::Output { grant: of, .. }) if Some(of) == grant => return Outcome::Through,
+                Some(ToServer::RunStarted { grant: of, .. } | ToServer::Output { grant: of, .. }) if Some(of) == grant => {
+                    return Outcome::Through;
+                }
                 Some(ToServer::RunEnded { grant: of, receipt }) if Some(of) == grant => return self.read(&receipt),
                 Some(_) => {}
             }

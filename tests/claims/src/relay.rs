@@ -46,7 +46,12 @@ impl Relay {
     }
 }
 
-async fn accept(listener: TcpListener, mode: watch::Receiver<Mode>, to: Arc<watch::Sender<Option<SocketAddr>>>, keep: mpsc::UnboundedSender<TcpStream>) {
+async fn accept(
+    listener: TcpListener,
+    mode: watch::Receiver<Mode>,
+    to: Arc<watch::Sender<Option<SocketAddr>>>,
+    keep: mpsc::UnboundedSender<TcpStream>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
         let now = *mode.borrow();
         match (now, *to.borrow()) {

@@ -161,7 +161,13 @@ fn print_attack(attack: &Attack) {
     let codes: Vec<String> = attack.codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
     let control = if attack.control_ok { "control ok" } else { "CONTROL FAILED" };
     let (refused, attempts) = (attack.refused, attack.attempts);
-    println!("  {:<8}{refused:>4}/{attempts:<5}{:<68}{control}, at most {} ms; {}", attack.id, attack.words, attack.max_ms, codes.join(", "));
+    println!(
+        "  {:<8}{refused:>4}/{attempts:<5}{:<68}{control}, at most {} ms; {}",
+        attack.id,
+        attack.words,
+        attack.max_ms,
+        codes.join(", ")
+    );
     attack.through.iter().for_each(|what| println!("          GOT THROUGH: {what}"));
 }
 
@@ -186,7 +192,8 @@ mod tests {
 
     #[test]
     fn the_report_has_the_shape_that_is_promised() {
-        let report = Report { commit: "c".into(), ..Report::new(vec![Claim::built("C2", "words", vec![Attack { max_ms: 41, ..attack(3, true) }])]) };
+        let report =
+            Report { commit: "c".into(), ..Report::new(vec![Claim::built("C2", "words", vec![Attack { max_ms: 41, ..attack(3, true) }])]) };
         let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
         let wanted = serde_json::json!({
             "schema": "sallyport.claims/1", "commit": "c", "database": "sqlite", "profile": "starter",

@@ -75,7 +75,10 @@ pub(super) fn other_bytes(genuine: &GrantOffer, other: &GrantOffer) -> Vec<Forge
         ("a later end", bent(genuine, "\"expires\":\"20", "\"expires\":\"21")),
         ("an unknown key", bent(genuine, "{\"type\"", "{\"admin\":true,\"type\"")),
         ("a key twice", bent(genuine, "\"run_as\":null", "\"run_as\":null,\"run_as\":\"root\"")),
-        ("a secret that nobody asked for", GrantOffer { secrets: vec![sallyport_wire::SealedSecret { name: "PATH".to_owned(), sealed: vec![7; 96] }], ..genuine.clone() }),
+        (
+            "a secret that nobody asked for",
+            GrantOffer { secrets: vec![sallyport_wire::SealedSecret { name: "PATH".to_owned(), sealed: vec![7; 96] }], ..genuine.clone() },
+        ),
     ]
 }
 
@@ -151,7 +154,8 @@ pub(super) fn other_signers(genuine: &GrantOffer, other: &GrantOffer, link: &Lin
     let in_their_name = Signature { keyid: true_signature.keyid, ..by(&attacker(73)).signatures()[0].clone() };
     let others_word = envelope(other).signatures()[0].clone();
     let link_key = SigningKey::from_bytes(link.as_bytes());
-    let fresh_id = unsigned(&body).signatures().is_empty().then(|| bent(genuine, "\"nonce\":\"", "\"nonce\":\"0")).expect("no signature yet");
+    let fresh_id =
+        unsigned(&body).signatures().is_empty().then(|| bent(genuine, "\"nonce\":\"", "\"nonce\":\"0")).expect("no signature yet");
     vec![
         ("nobody", with(unsigned(&body))),
         ("a key of the attacker", with(by(&attacker(73)))),
@@ -165,7 +169,10 @@ pub(super) fn other_signers(genuine: &GrantOffer, other: &GrantOffer, link: &Lin
         ("a lower class", bent(genuine, "\"class\":1", "\"class\":0")),
         ("a log that the attacker signs", log_of_the_attacker(genuine, &signed, &body)),
         ("no place in the log", GrantOffer { log_entry: Inclusion { index: 0, hashes: Vec::new() }, ..genuine.clone() }),
-        ("another grant's place in the log", GrantOffer { log_entry: other.log_entry.clone(), checkpoint: other.checkpoint.clone(), ..genuine.clone() }),
+        (
+            "another grant's place in the log",
+            GrantOffer { log_entry: other.log_entry.clone(), checkpoint: other.checkpoint.clone(), ..genuine.clone() },
+        ),
         ("no checkpoint", GrantOffer { checkpoint: String::new(), ..genuine.clone() }),
     ]
 }

@@ -23,15 +23,40 @@ const SYSTEMS: [(&str, &str, &str); 6] = [
     ("AlmaLinux", "9.6", "5.14.0-570.el9"),
     ("openSUSE Leap", "15.6", "6.4.0-150600"),
 ];
-const PROCESSORS: [(&str, u32); 4] = [("AMD EPYC 7302P", 16), ("Intel Core i5-12500", 12), ("Intel Xeon E-2334", 8), ("AMD Ryzen 5 5600G", 12)];
+const PROCESSORS: [(&str, u32); 4] =
+    [("AMD EPYC 7302P", 16), ("Intel Core i5-12500", 12), ("Intel Xeon E-2334", 8), ("AMD Ryzen 5 5600G", 12)];
 const PEOPLE: [&str; 8] = ["amelie", "bruno", "chiara", "dariusz", "elin", "filipa", "gustav", "hanna"];
 const SERVICES: [&str; 12] = [
-    "ssh.service", "cron.service", "nginx.service", "postgresql.service", "cups.service", "postfix.service", "smbd.service",
-    "systemd-resolved.service", "chrony.service", "rsyslog.service", "docker.service", "fail2ban.service",
+    "ssh.service",
+    "cron.service",
+    "nginx.service",
+    "postgresql.service",
+    "cups.service",
+    "postfix.service",
+    "smbd.service",
+    "systemd-resolved.service",
+    "chrony.service",
+    "rsyslog.service",
+    "docker.service",
+    "fail2ban.service",
 ];
 const PACKAGES: [&str; 16] = [
-    "bash", "coreutils", "openssl", "curl", "nginx", "postgresql-17", "python3", "systemd", "openssh-server", "sudo", "vim", "git", "rsync",
-    "tzdata", "ca-certificates", "linux-image",
+    "bash",
+    "coreutils",
+    "openssl",
+    "curl",
+    "nginx",
+    "postgresql-17",
+    "python3",
+    "systemd",
+    "openssh-server",
+    "sudo",
+    "vim",
+    "git",
+    "rsync",
+    "tzdata",
+    "ca-certificates",
+    "linux-image",
 ];
 
 /// One machine that does not exist.
@@ -59,7 +84,7 @@ impl Invented {
 
     /// True for one device of `of`.
     fn one_of(&self, what: &str, of: u64) -> bool {
-        choice(self.seed, what) % of == 0
+        choice(self.seed, what).is_multiple_of(of)
     }
 
     fn describe(&self, now: Timestamp) -> System {
@@ -102,7 +127,10 @@ impl Invented {
             free_bytes: total / 100 * (100 - used_percent),
         };
         let used = if self.one_of("full disk", 19) { 93 + choice(self.seed, "how full") % 7 } else { 12 + choice(self.seed, "used") % 70 };
-        vec![disk("/dev/vda1", "/", pick(self.seed, "disk", &[32, 64, 256]) * GIB, used), disk("/dev/vdb1", "/srv", 512 * GIB, choice(self.seed, "srv") % 80)]
+        vec![
+            disk("/dev/vda1", "/", pick(self.seed, "disk", &[32, 64, 256]) * GIB, used),
+            disk("/dev/vdb1", "/srv", 512 * GIB, choice(self.seed, "srv") % 80),
+        ]
     }
 
     fn interfaces(&self) -> Vec<Interface> {
@@ -116,7 +144,7 @@ impl Invented {
         let service = |(at, name): (u64, &&str)| {
             let state = match at {
                 at if at == failed => ServiceState::Failed,
-                _ if choice(self.seed, name) % 5 == 0 => ServiceState::Stopped,
+                _ if choice(self.seed, name).is_multiple_of(5) => ServiceState::Stopped,
                 _ => ServiceState::Running,
             };
             let start = if state == ServiceState::Stopped { ServiceStart::Disabled } else { ServiceStart::Automatic };

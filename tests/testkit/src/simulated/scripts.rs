@@ -120,7 +120,7 @@ async fn lively(run: Claimed, mut sink: RunSink, luck: u64, mut cancelled: watch
         }
         let _ = sink.output(Stream::Stdout, format!("[simulated] step {line} of {lines}\n").as_bytes());
     }
-    if luck % 23 == 0 {
+    if luck.is_multiple_of(23) {
         let _ = sink.output(Stream::Stderr, b"[simulated] no space left on device\n");
         return sink.end(&RunEnd::exited(1));
     }
