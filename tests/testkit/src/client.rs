@@ -281,11 +281,11 @@ async fn try_talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8
     let mut answer = Vec::new();
     // A server that refuses a body may close before it has read it all: what it said counts.
     let _ = stream.read_to_end(&mut answer).await;
-    parse(&answer)
+    parse(request, &answer)
 }
 
-/// Nothing where the server ended in the middle of its answer.
-fn parse(answer: &[u8]) -> Option<Reply> {
+/// Nothing where the server ended in the middle of its answer; one to HEAD tells the length of a body that does not come.
+fn parse(request: &[u8], answer: &[u8]) -> Option<Reply> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&answer[..end]);
     let mut lines = head.lines();
@@ -296,7 +296,7 @@ fn parse(answer: &[u8]) -> Option<Reply> {
     let body = &answer[end + 4..];
     let body = if chunked { joined(body) } else { body.to_vec() };
     let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
-    let whole = length.is_none_or(|length: usize| length == body.len());
+    let whole = length.is_none_or(|length: usize| length == body.len() || request.starts_with(b"HEAD "));
     whole.then_some(Reply { status, headers, body })
 }
 
