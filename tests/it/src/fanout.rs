@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sallyport_agent_core::dial::TcpDialer;
 use sallyport_testkit::owner::Owner;
 use sallyport_testkit::server::TestServer;
-use sallyport_testkit::simulated::{Fleet, PREFIX, Plan, Spread};
+use sallyport_testkit::simulated::{Disks, Fleet, Keys, PREFIX, Pace, Plan, Spread};
 use serde_json::json;
 
 const DEVICES: usize = 50;
@@ -35,4 +36,34 @@ async fn fifty_simulated_devices_lose_nothing_and_double_nothing() {
     }
     fleet.stop().await;
     owner.devices("state=offline", DEVICES).await;
+}
+
+#[tokio::test]
+async fn a_demonstration_fleet_comes_back_as_the_same_devices() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let file = owner.installer(&server, 3).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = Plan {
+        keys: Keys::Random,
+        disks: Disks::Below(folder.path().join("fleet")),
+        pace: Pace::Lively,
+        clock: Arc::new(server.clock.clone()),
+        ..Plan::new(3, 1, Arc::new(TcpDialer::default()))
+    };
+    let fleet = Fleet::start(&plan, Some(file.as_bytes())).expect("the fleet starts");
+    let pending = owner.devices("state=pending", 3).await;
+    let ids: Vec<String> = pending.iter().map(|device| device["id"].as_str().expect("an id").to_owned()).collect();
+    owner.ask(&server, "/v1/devices/approve", json!({ "devices": ids })).await;
+    owner.devices("state=online", 3).await;
+    fleet.stop().await;
+    owner.devices("state=offline", 3).await;
+
+    let fleet = Fleet::start(&plan, None).expect("the fleet starts again");
+    owner.devices("state=online", 3).await;
+    let script = owner.script("look", "true").await;
+    let job = owner.run(&server, &script, &ids[..1], json!({})).await;
+    let runs = owner.ended_runs(&job).await;
+    assert!(owner.output(&runs[0]).await.starts_with("[simulated] look"), "{runs:?}");
+    fleet.stop().await;
 }
