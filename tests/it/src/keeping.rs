@@ -5,7 +5,7 @@ use std::process::Command;
 use sallyport_testkit::agent::{Machine, program};
 use sallyport_testkit::installation::Installation;
 use sallyport_testkit::operator::Operator;
-use sallyport_testkit::owner::{EMAIL, PASSWORD, Owner, sign_in};
+use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, sign_in};
 use sallyport_testkit::server::TestServer;
 use serde_json::json;
 
@@ -57,7 +57,11 @@ async fn a_damaged_copy_is_not_restored() {
     std::fs::write(copy.join("master.key"), format!("{}\n", "ab".repeat(32))).expect("another key");
     let refused = restore(&copy, &place);
     assert!(!refused.status.success() && !place.join("sallyport.db").exists());
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("keys in the copy do not open"), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("keys in the copy do not open"),
+        "{}",
+        String::from_utf8_lossy(&refused.stderr)
+    );
 }
 
 fn run(arguments: &[&std::ffi::OsStr], data: &std::path::Path) -> std::process::Output {

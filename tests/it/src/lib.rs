@@ -5,9 +5,9 @@ mod accounts;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
-mod fleet;
-#[cfg(test)]
 mod fanout;
+#[cfg(test)]
+mod fleet;
 #[cfg(test)]
 mod keeping;
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! From an empty folder to a script that a real device agreed to run.
 
+use sallyport_server::clock::Clock as _;
+use sallyport_store::ops::runs::ExpireRuns;
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
-use sallyport_server::clock::Clock as _;
-use sallyport_store::ops::runs::ExpireRuns;
 use serde_json::json;
 
 on_both!(
@@ -129,5 +129,9 @@ async fn a_run_whose_device_never_comes_back_ends_too(engine: Engine) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
-    assert_eq!((&receipted["state"], &receipted["reason"]), (&json!("interrupted"), &json!("agent_restarted")), "the device has the last word");
+    assert_eq!(
+        (&receipted["state"], &receipted["reason"]),
+        (&json!("interrupted"), &json!("agent_restarted")),
+        "the device has the last word"
+    );
 }

@@ -167,7 +167,11 @@ struct Dialled {
 }
 
 /// Any machine may dial; who it is shows inside the link. The tenant says only whose link key answers.
-async fn accept(State(app): State<App>, ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>, request: Request) -> Result<Response, Refusal> {
+async fn accept(
+    State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>,
+    request: Request,
+) -> Result<Response, Refusal> {
     let (mut parts, _) = request.into_parts();
     // Agents send neither; a page that makes somebody's browser dial cannot leave them out.
     if parts.headers.contains_key(header::ORIGIN) || parts.headers.contains_key("sec-fetch-site") {
@@ -177,11 +181,8 @@ async fn accept(State(app): State<App>, ConnectInfo(peer): ConnectInfo<std::net:
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|_| Refusal::from(Code::Malformed))?;
     let tenant: TenantId = tenant.parse().map_err(|_| Refusal::from(Code::NotFound))?;
     let keys = app.keys.of(tenant).ok_or(Code::NotFound)?;
-    let upgrade = upgrade
-        .read_buffer_size(1024)
-        .write_buffer_size(0)
-        .max_message_size(limits::FRAME_BYTES)
-        .max_frame_size(limits::FRAME_BYTES);
+    let upgrade =
+        upgrade.read_buffer_size(1024).write_buffer_size(0).max_message_size(limits::FRAME_BYTES).max_frame_size(limits::FRAME_BYTES);
     Ok(upgrade.on_upgrade(move |socket| link::serve(app, tenant, keys, peer.ip(), socket)).into_response())
 }
 
