@@ -82,7 +82,7 @@ async fn raw_per_sec() -> f64 {
                 let left = left.clone();
                 move || {
                     while take(&left) {
-                        hash()
+                        hash();
                     }
                 }
             })
