@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use sallyport_agent_core::dial::TcpDialer;
@@ -16,7 +17,7 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(crate) fn run(state: &Path) -> anyhow::Result<()> {
     start_log();
-    let disk = PrivateDir::hold(state).map_err(|error| match error.kind() {
+    let disk = hold(state).map_err(|error| match error.kind() {
         ErrorKind::ResourceBusy => anyhow!("another agent runs with {}; stop it first", state.display()),
         ErrorKind::PermissionDenied => anyhow!("{} belongs to another account; use --state with a directory of your own", state.display()),
         _ => anyhow!("cannot use {}: {error}", state.display()),
@@ -39,6 +40,23 @@ pub(crate) fn run(state: &Path) -> anyhow::Result<()> {
     // A program of the system that hangs must not keep the agent from stopping.
     runtime.shutdown_background();
     ended
+}
+
+/// How long another process may keep the state after its agent is gone.
+const LET_GO: Duration = Duration::from_secs(3);
+
+/// Takes the state directory. A child that a killed agent was just about to start holds it until it has begun its own program:
+/// that moment is waited for.
+fn hold(state: &Path) -> std::io::Result<PrivateDir> {
+    let begun = Instant::now();
+    loop {
+        match PrivateDir::hold(state) {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && begun.elapsed() < LET_GO => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            held => return held,
+        }
+    }
 }
 
 /// `SALLYPORT_LOG` is one of error, warn, info, debug and trace.
