@@ -90,15 +90,15 @@ async fn colleague(server: &TestServer, n: u8, created: Timestamp) -> Client {
     let (user, factor, email) = (UserId::from_bytes([n; 16]), FactorId::from_bytes([n; 16]), format!("colleague-{n}@nordwind.example"));
     let sql = "INSERT INTO users (id, tenant, email, name, role, state, codes_kept, created, version) \
                SELECT $1, id, $2, $2, 'admin', 'active', 1, $3, 1 FROM tenants";
-    run(server, sql, &values![user, email, created]).await;
+    run(server, sql, values![user, email, created]).await;
     let sql = "INSERT INTO passwords (user_id, salt, hash, memory_kib, passes, lanes, changed) \
                SELECT $1, salt, hash, memory_kib, passes, lanes, changed FROM passwords WHERE user_id <> $1 LIMIT 1";
-    run(server, sql, &values![user]).await;
+    run(server, sql, values![user]).await;
     let secret = data_encoding::BASE32.decode(SECRET.as_bytes()).expect("base32");
     let sealed = server.app.keys.seal("totp", factor.as_bytes(), &secret);
     let sql =
         "INSERT INTO factors (id, user_id, kind, name, sealed, failures, created) VALUES ($1, $2, 'totp', 'Authenticator', $3, 0, $4)";
-    run(server, sql, &values![factor, user, sealed, created]).await;
+    run(server, sql, values![factor, user, sealed, created]).await;
     let mut client = Client::new(server, n);
     let reply = sign_in(&mut client, &email, PASSWORD, &oathtool(SECRET, server.clock.now())).await;
     assert_eq!(reply.status, 200, "{}", reply.json());
@@ -119,10 +119,10 @@ async fn who_is_new_or_disabled_is_nobodys_second_person(engine: Engine) {
     let reply = old.post(&path, body(&server)).await;
     assert_eq!((reply.status, &reply.json()["state"]), (200, &json!("open")), "{}", reply.json());
     let state = "UPDATE users SET state = $2 WHERE id = $1";
-    run(&server, state, &values![UserId::from_bytes([11; 16]), "disabled"]).await;
+    run(&server, state, values![UserId::from_bytes([11; 16]), "disabled"]).await;
     let reply = prove(&mut owner, &asked, &server).await;
     assert_eq!((reply.status, reply.code().as_str()), (409, "conflict"), "{}", reply.json());
-    run(&server, state, &values![UserId::from_bytes([11; 16]), "active"]).await;
+    run(&server, state, values![UserId::from_bytes([11; 16]), "active"]).await;
     server.clock.advance(30);
     let reply = prove(&mut owner, &asked, &server).await;
     assert_eq!((reply.status, &reply.json()["state"]), (200, &json!("executed")), "{}", reply.json());
