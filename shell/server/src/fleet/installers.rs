@@ -31,7 +31,8 @@ pub(crate) async fn list(
     Ok(Json(paging::page(rows, limit, |row| row.id.to_string(), shown)))
 }
 
-fn shown(row: InstallerRow) -> api::Installer {
+/// An installer without its secret's hash.
+pub(crate) fn shown(row: InstallerRow) -> api::Installer {
     api::Installer {
         id: row.id,
         label: row.label,

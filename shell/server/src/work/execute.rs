@@ -16,6 +16,7 @@ use sallyport_wire::DeviceState;
 use super::view;
 use crate::clock::random;
 use crate::events::Event;
+use crate::fleet::installers::shown as shown_installer;
 use crate::{App, Refusal, accounts, hub};
 
 /// Releases an action by its proofs and executes it.
@@ -146,7 +147,7 @@ async fn created_installer(app: &App, tenant: TenantId, id: InstallerId, secret:
     let file = enrol::sign(file, &keys.enrolment).map_err(broken)?;
     let enrolment_file = String::from_utf8(file).map_err(|_| Refusal::from(Code::Internal))?;
     let file_name = view::file_name(&stored.label);
-    Ok(api::ActionResult::Installer(api::CreatedInstaller { installer: view::installer(stored), file_name, enrolment_file }))
+    Ok(api::ActionResult::Installer(api::CreatedInstaller { installer: shown_installer(stored), file_name, enrolment_file }))
 }
 
 /// The pin of the authority that signed the root, after checking that it did.

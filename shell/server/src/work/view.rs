@@ -6,7 +6,6 @@ use sallyport_decide::actions::{Action, Proof, RequestState, Requirement, RunScr
 use sallyport_decide::policy::Actor;
 use sallyport_grant::body::{Class, GrantAction, GrantBody};
 use sallyport_model::{DeviceId, TenantId, limits};
-use sallyport_store::ops::installers::InstallerRow;
 use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
 
@@ -170,23 +169,4 @@ async fn target_details(app: &App, asker: &Actor, targets: &[Target]) -> Result<
 pub(super) fn file_name(label: &str) -> String {
     let plain: String = label.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     format!("{}.sallyport-enrolment.json", plain.trim_matches('-'))
-}
-
-/// An installer without its secret.
-pub(crate) fn installer(row: InstallerRow) -> api::Installer {
-    api::Installer {
-        id: row.id,
-        label: row.label,
-        site: row.site,
-        site_name: row.site_name,
-        customer_name: row.customer_name,
-        platform: row.platform,
-        uses: row.uses,
-        used: row.used,
-        network: row.network,
-        created: row.created,
-        created_by: row.created_by,
-        expires: row.expires,
-        revoked: row.revoked,
-    }
 }
