@@ -8,7 +8,7 @@ use crate::App;
 
 /// `web/dist` as it was built. Rust work needs no Node: a missing folder is an empty one.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../web/dist"]
+#[folder = "../../web/dist"]
 #[allow_missing = true]
 struct Files;
 
