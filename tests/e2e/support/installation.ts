@@ -37,9 +37,7 @@ export class Installation {
     const port = await freePort();
     this.url = `http://localhost:${port}`;
     const link = join(this.folder, 'setup-link');
-    this.run('sallyport', ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', this.url, '--data-dir', join(this.folder, 'data'), '--setup-link-file', link], {
-      SALLYPORT_CONSOLE_DIR: join(ROOT, 'web/dist'),
-    });
+    this.run('sallyport', ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', this.url, '--data-dir', join(this.folder, 'data'), '--setup-link-file', link]);
     await until('the server', async () => ((await fetch(`${this.url}/readyz`).catch(() => undefined))?.ok ? true : undefined));
     this.setupLink = await until('the set-up link', () => (existsSync(link) ? readFileSync(link, 'utf8') || undefined : undefined));
     return this;
@@ -75,13 +73,13 @@ export class Installation {
     return execFileSync(join(PROGRAMS, 'sallyport-agent'), ['status', '--state', state], { encoding: 'utf8' });
   }
 
-  private run(program: string, args: string[], env: Record<string, string> = {}): void {
+  private run(program: string, args: string[]): void {
     this.runAs(join(PROGRAMS, program), args, program, env);
   }
 
   private runAs(program: string, args: string[], logName: string, env: Record<string, string> = {}): void {
     const log = openSync(join(this.folder, `${logName}.log`), 'a');
-    this.children.push(spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } }));
+    this.children.push(spawn(program, args, { stdio: ['ignore', log, log] }));
   }
 
   log(program: string): string {
