@@ -74,7 +74,7 @@ export class Installation {
   }
 
   private run(program: string, args: string[]): void {
-    this.runAs(join(PROGRAMS, program), args, program, env);
+    this.runAs(join(PROGRAMS, program), args, program);
   }
 
   private runAs(program: string, args: string[], logName: string, env: Record<string, string> = {}): void {
