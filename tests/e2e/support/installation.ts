@@ -79,7 +79,7 @@ export class Installation {
 
   private runAs(program: string, args: string[], logName: string, env: Record<string, string> = {}): void {
     const log = openSync(join(this.folder, `${logName}.log`), 'a');
-    this.children.push(spawn(program, args, { stdio: ['ignore', log, log] }));
+    this.children.push(spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } }));
   }
 
   log(program: string): string {
