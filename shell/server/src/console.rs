@@ -1,12 +1,14 @@
 //! The console's files: embedded in release builds, read from disk in debug builds.
 
+use std::path::{Path, PathBuf};
+
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
 use crate::App;
 
-/// `web/dist` as it was built. Rust work needs no Node: a missing folder is an empty one.
+/// `web/dist` as it was when the server was built. Rust work needs no Node: a missing folder is an empty one.
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
 #[allow_missing = true]
@@ -43,10 +45,15 @@ async fn find(app: &App, wanted: &str, headers: &HeaderMap) -> Option<Response> 
 }
 
 async fn read(app: &App, name: &str) -> Option<Vec<u8>> {
-    match &app.config.console_dir {
+    match app.config.console_dir.clone().or_else(beside_the_source) {
         Some(dir) => tokio::fs::read(dir.join(name)).await.ok(),
         None => Files::get(name).map(|file| file.data.into_owned()),
     }
+}
+
+/// Debug builds read the folder itself, which may be built after the server; embedding fixes its path only if it is there before.
+fn beside_the_source() -> Option<PathBuf> {
+    cfg!(debug_assertions).then(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/dist"))
 }
 
 fn answer(name: &str, bytes: Vec<u8>, encoding: Option<&'static str>) -> Response {

@@ -46,15 +46,39 @@ pub(super) struct Linked {
 }
 
 /// Serves a link until it ends.
-pub(super) async fn serve(app: App, tenant: TenantId, keys: Arc<TenantKeys>, from: IpAddr, mut socket: WebSocket) {
+///
+/// Tens of thousands of links wait at the same time, so each costs only what waiting needs: getting acquainted, and everything that is
+/// done for a message, lives in memory of its own that goes when it is done.
+pub(super) async fn serve(app: App, tenant: TenantId, keys: Arc<TenantKeys>, from: IpAddr, socket: WebSocket) {
+    if let Some(known) = Box::pin(welcome(app, tenant, keys, from, socket)).await {
+        tokio::spawn(stay(known));
+    }
+}
+
+/// An agent that was identified and told what it is.
+struct Known {
+    app: App,
+    tenant: TenantId,
+    device: DeviceId,
+    key: sallyport_grant::VerifyKey,
+    state: DeviceState,
+    link: ServerLink,
+    socket: WebSocket,
+}
+
+/// Finds out who dials and answers; nothing where the link is not to last.
+async fn welcome(app: App, tenant: TenantId, keys: Arc<TenantKeys>, from: IpAddr, mut socket: WebSocket) -> Option<Known> {
     let opened = timeout(Duration::from_secs(limits::HANDSHAKE_SECS), handshake(&keys, &mut socket)).await;
     let Ok(Ok((hello, mut link))) = opened else {
         metrics::counter!("sallyport_link_refused_total").increment(1);
-        return;
+        return None;
     };
     let known = match enrol::identify(&app, tenant, &hello, from).await {
         Ok(known) => known,
-        Err(error) => return tracing::error!(%error, "a device could not be identified"),
+        Err(error) => {
+            tracing::error!(%error, "a device could not be identified");
+            return None;
+        }
     };
     let state = known.map_or(DeviceState::Unknown, |(_, state)| state);
     let welcome = UnsignedToAgent::Welcome {
@@ -63,37 +87,23 @@ pub(super) async fn serve(app: App, tenant: TenantId, keys: Arc<TenantKeys>, fro
         device: known.map(|(device, _)| device),
         tenant: known.map(|_| tenant),
     };
-    let Ok(frames) = link.send(&welcome.into()) else { return };
-    for frame in frames {
-        if socket.send(Message::Binary(Bytes::from(frame))).await.is_err() {
-            return;
-        }
+    for frame in link.send(&welcome.into()).ok()? {
+        socket.send(Message::Binary(Bytes::from(frame))).await.ok()?;
     }
-    let Some((device, state)) = known else { return };
-    if matches!(state, DeviceState::Removed | DeviceState::Quarantined) {
-        return;
-    }
-    // Boxed: what a link needs while it waits should be the only memory that it costs.
-    Box::pin(stay(app, tenant, device, state, hello, link, socket)).await;
+    let (device, state) = known.filter(|(_, state)| !matches!(state, DeviceState::Removed | DeviceState::Quarantined))?;
+    Some(Known { app, tenant, device, key: *hello.device_key(), state, link, socket })
 }
 
-async fn stay(app: App, tenant: TenantId, device: DeviceId, state: DeviceState, hello: Hello, link: ServerLink, socket: WebSocket) {
+async fn stay(known: Known) {
+    let Known { app, tenant, device, key, state, link, socket } = known;
     let (number, mut orders) = app.hub.enter(tenant, device);
-    let key = *hello.device_key();
-    drop(hello);
     let mut linked = Linked { app, tenant, device, number, key, link, socket, probe: None, last_inventory: None };
     tell_presence(&linked.app, tenant, device, true);
     metrics::gauge!("sallyport_links").increment(1.0);
     let end = linked.run(state, &mut orders).await.err().unwrap_or(LinkEnd::Ended);
     tracing::debug!(%device, %end, "a link ended");
     metrics::gauge!("sallyport_links").decrement(1.0);
-    if linked.app.hub.leave(device, number) {
-        let at = linked.app.clock.now();
-        if let Err(error) = linked.app.store.commit(Seen { device, at }).await {
-            tracing::warn!(%error, %device, "when a device was last seen could not be kept");
-        }
-        tell_presence(&linked.app, tenant, device, false);
-    }
+    Box::pin(linked.leave()).await;
 }
 
 async fn handshake(keys: &TenantKeys, socket: &mut WebSocket) -> Result<(Hello, ServerLink), LinkEnd> {
@@ -116,6 +126,24 @@ async fn frame(socket: &mut WebSocket) -> Result<Bytes, LinkEnd> {
 
 impl Linked {
     async fn run(&mut self, told: DeviceState, orders: &mut mpsc::Receiver<Order>) -> Result<(), LinkEnd> {
+        Box::pin(self.begin(told)).await?;
+        let silence = Duration::from_secs(limits::SILENCE_SECS as u64);
+        let deadline = tokio::time::sleep(silence);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                received = self.socket.recv() => {
+                    deadline.as_mut().reset(tokio::time::Instant::now() + silence);
+                    Box::pin(self.received(received)).await?;
+                }
+                order = orders.recv() => Box::pin(self.obey(order.unwrap_or(Order::Close))).await?,
+                () = &mut deadline => return Err(LinkEnd::Silent),
+            }
+        }
+    }
+
+    /// What has waited for the device.
+    async fn begin(&mut self, told: DeviceState) -> Result<(), LinkEnd> {
         self.app.store.commit(Seen { device: self.device, at: self.app.clock.now() }).await?;
         // Between the welcome and the place in the hub somebody may have approved or removed the device.
         let state = enrol::state_now(&self.app, self.tenant, &self.key).await?;
@@ -128,18 +156,18 @@ impl Linked {
         if state == DeviceState::Approved {
             offers::deliver_device(self).await?;
         }
-        let silence = Duration::from_secs(limits::SILENCE_SECS as u64);
-        let deadline = tokio::time::sleep(silence);
-        tokio::pin!(deadline);
-        loop {
-            tokio::select! {
-                received = self.socket.recv() => {
-                    deadline.as_mut().reset(tokio::time::Instant::now() + silence);
-                    self.received(received).await?;
-                }
-                order = orders.recv() => self.obey(order.unwrap_or(Order::Close)).await?,
-                () = &mut deadline => return Err(LinkEnd::Silent),
+        Ok(())
+    }
+
+    /// Leaves the hub, unless a newer link of the device has taken the place.
+    async fn leave(self) {
+        let Self { app, tenant, device, number, .. } = self;
+        if app.hub.leave(device, number) {
+            let at = app.clock.now();
+            if let Err(error) = app.store.commit(Seen { device, at }).await {
+                tracing::warn!(%error, %device, "when a device was last seen could not be kept");
             }
+            tell_presence(&app, tenant, device, false);
         }
     }
 
