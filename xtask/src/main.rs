@@ -20,7 +20,9 @@ use root::Root;
 const USAGE: &str = "\
 cargo xtask <verb>
 
-  demo [--dir DIR] [--port N] [--fresh]   build and start a server, the console and a real agent on this machine
+  demo [--fleet N] [--dir DIR] [--port N] [--fresh]
+                                          build and start a server, the console and a real agent on this machine; --fleet adds
+                                          simulated devices
   check [--update]                        formatting, lints, layers, bans, reviewed snapshots; --update rewrites the snapshots
   test [--json FILE] [FILTER]             install what the tests need and run all of them
   claims [--json FILE]                    attack a fresh installation and print what held

@@ -37,8 +37,13 @@ fn changed(root: &Root, file: &str) -> Result<u128> {
     Ok(time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos()))
 }
 
-/// Server and agent. Cargo shows its own progress.
-pub(crate) fn binaries(root: &Root) -> Result<()> {
+/// Server and agent, and the simulated devices where they are wanted. Cargo shows its own progress.
+pub(crate) fn binaries(root: &Root, fleet: Option<u32>) -> Result<()> {
     println!("building the server and the agent (the first time takes some minutes)");
-    process::must(process::cargo(root.path(), &["build", "--package", "sallyport", "--package", "sallyport-agent"]))
+    process::must(process::cargo(root.path(), &["build", "--package", "sallyport", "--package", "sallyport-agent"]))?;
+    if fleet.is_some() {
+        println!("building the simulated devices");
+        process::must(process::cargo(root.path(), &["build", "--package", "sallyport-bench", "--bin", "sallyport-fleet"]))?;
+    }
+    Ok(())
 }

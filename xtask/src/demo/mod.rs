@@ -6,6 +6,7 @@ mod service;
 
 use std::fs;
 use std::net::TcpListener;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,11 +25,14 @@ use service::Service;
 const PORT: u16 = 8800;
 const PORTS_TRIED: u16 = 50;
 const READY: Duration = Duration::from_secs(60);
+const FLEET: RangeInclusive<u32> = 1..=10_000;
 
 struct Wishes {
     dir: PathBuf,
     port: u16,
     fresh: bool,
+    /// Simulated devices beside the real one.
+    fleet: Option<u32>,
 }
 
 pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
@@ -39,7 +43,7 @@ pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
     rust::wanted(root)?;
     node::wanted()?;
     build::console(root)?;
-    build::binaries(root)?;
+    build::binaries(root, wishes.fleet)?;
     if stop.load(Ordering::Relaxed) {
         return Ok(ExitCode::from(130));
     }
@@ -49,8 +53,11 @@ pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
 
 fn wishes(root: &Root, args: &mut Args) -> Result<Wishes> {
     let dir = args.option("--dir")?.map_or_else(|| Ok(root.target().join("demo")), std::path::absolute)?;
-    let wishes = Wishes { dir, port: args.number("--port")?.unwrap_or(PORT), fresh: args.flag("--fresh") };
+    let wishes = Wishes { dir, port: args.number("--port")?.unwrap_or(PORT), fresh: args.flag("--fresh"), fleet: args.number("--fleet")? };
     args.finish()?;
+    if wishes.fleet.is_some_and(|count| !FLEET.contains(&count)) {
+        bail!("--fleet wants {} to {} devices: one installer enrols no more", FLEET.start(), FLEET.end());
+    }
     Ok(wishes)
 }
 
@@ -76,7 +83,7 @@ fn prepare(wishes: &Wishes) -> Result<()> {
         println!("beginning anew in {}", wishes.dir.display());
         fs::remove_dir_all(&wishes.dir).with_context(|| format!("cannot empty {}", wishes.dir.display()))?;
     }
-    for folder in ["server", "agent"] {
+    for folder in ["server", "agent", "fleet"] {
         fs::create_dir_all(wishes.dir.join(folder)).with_context(|| format!("cannot create {}", wishes.dir.display()))?;
     }
     fs::write(&mark, "Made by `cargo xtask demo`; `--fresh` empties this folder.\n")
@@ -89,16 +96,29 @@ fn serve(root: &Root, wishes: &Wishes, stop: &AtomicBool, start: Instant) -> Res
     let mut server = Service::start("server", &root.binary("sallyport"), &["serve", "--config", &config], &wishes.dir)?;
     wait_until_ready(port, &mut server, stop)?;
     let state = wishes.dir.join("agent").display().to_string();
-    let mut agent = Service::start("agent", &root.binary("sallyport-agent"), &["run", "--state", &state], &wishes.dir)?;
+    let agent = Service::start("agent", &root.binary("sallyport-agent"), &["run", "--state", &state], &wishes.dir)?;
+    let fleet = wishes.fleet.map(|count| start_fleet(root, wishes, count)).transpose()?;
     println!("{}", words(root, wishes, port, start));
-    let ended = watch(&mut [&mut server, &mut agent], stop)?;
+    let mut services: Vec<Service> = [Some(agent), fleet, Some(server)].into_iter().flatten().collect();
+    let ended = watch(&mut services, stop)?;
     println!("stopping");
-    agent.stop();
-    server.stop();
+    services.iter_mut().for_each(Service::stop);
     match ended {
         None => Ok(ExitCode::SUCCESS),
         Some(what) => bail!("{what}"),
     }
+}
+
+/// They wait for an enrolment file as the real agent does: nothing joins a fleet that nobody invited.
+fn start_fleet(root: &Root, wishes: &Wishes, count: u32) -> Result<Service> {
+    let (state, count) = (wishes.dir.join("fleet").display().to_string(), count.to_string());
+    let enrolment = enrolment_of_the_fleet(wishes);
+    let arguments = ["--enrolment", &enrolment, "--count", &count, "--state", &state];
+    Service::start("fleet", &root.binary("sallyport-fleet"), &arguments, &wishes.dir)
+}
+
+fn enrolment_of_the_fleet(wishes: &Wishes) -> String {
+    wishes.dir.join("fleet").join("enrolment.json").display().to_string()
 }
 
 /// The port of the last time, so that enrolled agents and signed-in browsers find the server again; otherwise the first free one.
@@ -142,7 +162,7 @@ fn wait_until_ready(port: u16, server: &mut Service, stop: &AtomicBool) -> Resul
 }
 
 /// Waits for a signal, or says which of them ended by itself.
-fn watch(services: &mut [&mut Service], stop: &AtomicBool) -> Result<Option<String>> {
+fn watch(services: &mut [Service], stop: &AtomicBool) -> Result<Option<String>> {
     while !stop.load(Ordering::Relaxed) {
         for service in services.iter_mut() {
             if let Some(end) = service.ended()? {
@@ -158,6 +178,10 @@ fn watch(services: &mut [&mut Service], stop: &AtomicBool) -> Result<Option<Stri
 fn words(root: &Root, wishes: &Wishes, port: u16, start: Instant) -> String {
     let agent = root.binary("sallyport-agent").display().to_string();
     let dir = wishes.dir.display();
+    let fleet = wishes.fleet.map_or_else(String::new, |count| {
+        let file = enrolment_of_the_fleet(wishes);
+        format!("\n  {count} simulated devices wait too (their names begin with sim-). Create an installer for {count} devices and save its file as:\n    {file}\n")
+    });
     let first = match setup_link(&wishes.dir) {
         Some(link) => format!("  set up      {link}\n              (works once: create the owner there, with any authenticator app)"),
         None => format!("  sign in     http://localhost:{port}/"),
@@ -166,7 +190,7 @@ fn words(root: &Root, wishes: &Wishes, port: u16, start: Instant) -> String {
         "\nready after {:.1} s\n\n  console     http://localhost:{port}/\n{first}\n\
          \n  This machine's agent is running and waits for an enrolment. In the console create an installer, download its file, then:\n    {agent} enrol FILE --state {dir}/agent\n\
          \n  A second device on the same machine:\n    {agent} enrol FILE --state {dir}/agent-2 && {agent} run --state {dir}/agent-2\n\
-         \n  logs        {dir}/server.log, {dir}/agent.log\n  stop        Ctrl-C; the next `cargo xtask demo` goes on from here, `--fresh` begins anew\n",
+         {fleet}\n  logs        {dir}/server.log, {dir}/agent.log\n  stop        Ctrl-C; the next `cargo xtask demo` goes on from here, `--fresh` begins anew\n",
         start.elapsed().as_secs_f64()
     )
 }

@@ -77,7 +77,7 @@ impl Drop for Service {
 
 /// Ends what a demo that was killed itself has left running in this folder.
 pub(crate) fn stop_left_over(dir: &Path) -> Result<()> {
-    for name in ["agent", "server"] {
+    for name in ["agent", "fleet", "server"] {
         let Some(pid) = fs::read_to_string(dir.join(format!("{name}.pid"))).ok().and_then(|text| text.trim().parse::<u32>().ok()) else {
             continue;
         };
