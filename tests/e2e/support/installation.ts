@@ -58,11 +58,9 @@ export class Installation {
     return true;
   }
 
-  /** Simulated devices that enrol with a file; false where the program for them was not built. */
-  fleet(count: number, enrolment: string): boolean {
-    if (!existsSync(join(PROGRAMS, 'sallyport-fleet'))) return false;
+  /** Simulated devices that enrol with a file. */
+  fleet(count: number, enrolment: string): void {
     this.run('sallyport-fleet', ['--enrolment', enrolment, '--count', String(count), '--state', join(this.folder, 'fleet')]);
-    return true;
   }
 
   enrol(state: string, file: string): void {
@@ -77,9 +75,9 @@ export class Installation {
     this.runAs(join(PROGRAMS, program), args, program);
   }
 
-  private runAs(program: string, args: string[], logName: string, env: Record<string, string> = {}): void {
+  private runAs(program: string, args: string[], logName: string): void {
     const log = openSync(join(this.folder, `${logName}.log`), 'a');
-    this.children.push(spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } }));
+    this.children.push(spawn(program, args, { stdio: ['ignore', log, log] }));
   }
 
   log(program: string): string {
