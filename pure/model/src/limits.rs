@@ -131,8 +131,10 @@ pub const RECEIPT_BYTES: usize = 8 * 1024;
 /// Deepest JSON of a signed body.
 pub const JSON_DEPTH: usize = 16;
 
-/// Largest frame of the agent link: one Noise message.
-pub const FRAME_BYTES: usize = 65_535;
+/// Largest frame of the agent link: a whole hello, its flag and its authentication tag.
+pub const FRAME_BYTES: usize = HELLO_BYTES + 17;
+/// Frame that messages are cut into. Each end keeps a buffer for one frame, as long as the link lasts: a server for every agent.
+pub const CUT_FRAME_BYTES: usize = 1_000;
 /// Largest message of the agent link, put together from frames.
 pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Largest message of the agent link before the device is known.

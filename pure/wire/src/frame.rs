@@ -2,10 +2,10 @@
 //!
 //! A message has one cut only: every piece but the last is [`PIECE_BYTES`] long, and the last is
 //! not empty. So a message of a given length has a known number of frames, and a peer that sends
-//! empty pieces for ever is refused at the first.
+//! empty pieces for ever is refused at the first. Only the hello is never cut: [`whole`] and [`open_whole`].
 
-/// Longest piece: a Noise message without its authentication tag and the flag.
-pub const PIECE_BYTES: usize = sallyport_model::limits::FRAME_BYTES - TAG_BYTES - 1;
+/// Longest piece: a frame without its authentication tag and the flag.
+pub const PIECE_BYTES: usize = sallyport_model::limits::CUT_FRAME_BYTES - TAG_BYTES - 1;
 
 /// Authentication tag of ChaCha20-Poly1305.
 pub(crate) const TAG_BYTES: usize = 16;
@@ -22,6 +22,9 @@ pub enum FrameError {
     /// No piece, or one that is not the last and not full.
     #[error("the frame's piece is too short")]
     ShortPiece,
+    /// Longer than messages are cut.
+    #[error("the frame's piece is too long")]
+    LongPiece,
     /// The pieces together are longer than a message may be now.
     #[error("the message is longer than {0} bytes")]
     TooLong(usize),
@@ -33,6 +36,7 @@ impl FrameError {
         match self {
             Self::UnknownFlag => "frame_unknown_flag",
             Self::ShortPiece => "frame_short_piece",
+            Self::LongPiece => "frame_long_piece",
             Self::TooLong(_) => "frame_message_too_long",
         }
     }
@@ -49,6 +53,25 @@ pub(crate) fn cut(message: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     })
 }
 
+/// The plaintext of a message in one frame.
+pub(crate) fn whole(message: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(1 + message.len());
+    frame.push(LAST);
+    frame.extend_from_slice(message);
+    frame
+}
+
+/// The message of a frame that [`whole`] made.
+pub(crate) fn open_whole(frame: &[u8], max_bytes: usize) -> Result<&[u8], FrameError> {
+    match frame.split_first() {
+        Some((_, message)) if message.len() > max_bytes => Err(FrameError::TooLong(max_bytes)),
+        Some((&LAST, message)) if !message.is_empty() => Ok(message),
+        Some((&MORE, message)) if !message.is_empty() => Err(FrameError::TooLong(max_bytes)),
+        Some((_, message)) if !message.is_empty() => Err(FrameError::UnknownFlag),
+        _ => Err(FrameError::ShortPiece),
+    }
+}
+
 /// Puts pieces together; holds no memory between messages.
 #[derive(Default)]
 pub(crate) struct Reassembly {
@@ -62,6 +85,9 @@ impl Reassembly {
             Some((flag, piece)) if !piece.is_empty() => (*flag, piece.len()),
             _ => return Err(FrameError::ShortPiece),
         };
+        if length > PIECE_BYTES {
+            return Err(FrameError::LongPiece);
+        }
         if self.so_far.len() + length > max_bytes {
             return Err(FrameError::TooLong(max_bytes));
         }

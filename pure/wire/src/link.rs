@@ -8,7 +8,7 @@ use sallyport_grant::Hex;
 use sallyport_grant::keys::SigningKey;
 use sallyport_model::limits;
 
-use crate::frame::{FrameError, Reassembly};
+use crate::frame::{self, FrameError, Reassembly};
 use crate::handshake::Channel;
 use crate::hello::{self, Hello, HelloClaims, HelloError};
 use crate::message::MessageError;
@@ -29,8 +29,8 @@ pub enum LinkError {
     /// The other end uses another link key, or the handshake was changed on the way.
     #[error("the handshake was not made with the pinned link key")]
     Handshake,
-    /// Longer than a Noise message can be.
-    #[error("the frame is longer than 65535 bytes")]
+    /// Longer than the longest hello.
+    #[error("the frame is longer than any may be")]
     FrameTooLong,
     /// Not the next frame of the other end: changed, repeated, reordered, or one before it is lost.
     #[error("the frame is forged, repeated or out of order")]
@@ -96,11 +96,8 @@ impl AwaitingHello {
     /// Takes the first frame, which must hold the whole hello.
     pub fn open_hello(mut self, frame: &[u8]) -> Result<(Hello, ServerLink), LinkError> {
         let plain = self.0.open(frame)?;
-        let bytes = Reassembly::default()
-            .add(plain, limits::HELLO_BYTES)
-            .and_then(|whole| whole.ok_or(FrameError::TooLong(limits::HELLO_BYTES)))
-            .map_err(LinkError::Frame)?;
-        let hello = Hello::verify(&bytes, self.0.handshake_hash()).map_err(LinkError::Hello)?;
+        let bytes = frame::open_whole(&plain, limits::HELLO_BYTES).map_err(LinkError::Frame)?;
+        let hello = Hello::verify(bytes, self.0.handshake_hash()).map_err(LinkError::Hello)?;
         Ok((hello, ServerLink(Open::new(self.0, limits::HELLO_BYTES))))
     }
 }
@@ -110,7 +107,7 @@ impl Channel {
     /// public half of its encryption key, `key` its device key.
     pub fn say_hello(mut self, claims: &HelloClaims, seal_key: &Hex<32>, key: &SigningKey) -> Result<(AgentLink, Vec<u8>), LinkError> {
         let hello = hello::sign(claims, seal_key, key, self.handshake_hash()).map_err(LinkError::Unsendable)?;
-        let frame = self.seal(&hello)?.pop().ok_or(LinkError::Unsendable(MessageError::NotOneBody))?;
+        let frame = self.seal_frame(&frame::whole(&hello))?;
         Ok((AgentLink(Open::new(self, limits::MESSAGE_BYTES)), frame))
     }
 }

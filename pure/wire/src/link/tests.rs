@@ -70,11 +70,12 @@ fn every_message_crosses_the_link() {
         let arrived: Vec<_> = frames.iter().map(|frame| server.receive(frame).unwrap()).collect();
         assert_eq!(arrived.last().unwrap().as_ref(), Some(&message));
         assert!(arrived[..arrived.len() - 1].iter().all(Option::is_none));
-        assert!(frames.iter().all(|frame| frame.len() <= limits::FRAME_BYTES));
+        assert!(frames.iter().all(|frame| frame.len() <= limits::CUT_FRAME_BYTES));
     }
     for message in all_to_agent() {
         let frames = server.send(&message).unwrap();
-        assert_eq!(agent.receive(&frames[0]), Ok(Some(message)));
+        let arrived = frames.iter().map(|frame| agent.receive(frame).unwrap()).last();
+        assert_eq!(arrived.flatten(), Some(message));
     }
 }
 
@@ -147,8 +148,8 @@ fn forged_hello(signer: &SigningKey, device_key: [u8; 32], hash: &[u8; 32], clai
 fn open_forged(make: impl Fn(&[u8; 32]) -> Vec<u8>) -> Option<LinkError> {
     let (mut channel, awaiting) = channels(1);
     let hash = *channel.handshake_hash();
-    let frames = channel.seal(&make(&hash)).unwrap();
-    awaiting.open_hello(&frames[0]).err()
+    let frame = channel.seal_frame(&crate::frame::whole(&make(&hash))).unwrap();
+    awaiting.open_hello(&frame).err()
 }
 
 #[test]
@@ -204,31 +205,38 @@ fn a_hello_with_a_key_of_small_order_is_refused() {
 fn nothing_but_a_hello_opens_the_link() {
     for message in all_to_server() {
         let refused = open_forged(|_| message.encode().unwrap());
-        let too_long = LinkError::Frame(FrameError::TooLong(limits::HELLO_BYTES));
-        assert!([Some(LinkError::Hello(HelloError::Message(MessageError::OutOfPhase))), Some(too_long)].contains(&refused));
+        assert!([Some(LinkError::Hello(HelloError::Message(MessageError::OutOfPhase))), Some(LinkError::FrameTooLong)].contains(&refused));
     }
 }
 
 #[test]
 fn a_hello_that_is_too_long_or_goes_on_is_refused() {
+    assert_eq!(open_forged(|_| vec![0; limits::HELLO_BYTES + 1]), Some(LinkError::FrameTooLong));
+    assert_eq!(open_forged(|_| vec![0; 60_000]), Some(LinkError::FrameTooLong));
     let too_long = Some(LinkError::Frame(FrameError::TooLong(limits::HELLO_BYTES)));
-    assert_eq!(open_forged(|_| vec![0; limits::HELLO_BYTES + 1]), too_long);
-    assert_eq!(open_forged(|_| vec![0; 100_000]), too_long);
     let (mut channel, awaiting) = channels(1);
     let frame = channel.seal_frame(&[1, 10, 0]).unwrap();
-    assert_eq!(awaiting.open_hello(&frame).err(), Some(LinkError::Frame(FrameError::ShortPiece)));
+    assert_eq!(awaiting.open_hello(&frame).err(), too_long);
+    for (plain, error) in [(vec![], FrameError::ShortPiece), (vec![0], FrameError::ShortPiece), (vec![2, 0], FrameError::UnknownFlag)] {
+        let (mut channel, awaiting) = channels(1);
+        let frame = channel.seal_frame(&plain).unwrap();
+        assert_eq!(awaiting.open_hello(&frame).err(), Some(LinkError::Frame(error)));
+    }
 }
 
 #[test]
 fn a_device_that_is_not_welcome_may_say_little() {
     let (mut agent, mut server) = links();
-    let frames = agent.send(&large()).unwrap();
-    assert_eq!(server.receive(&frames[0]), Err(LinkError::Frame(FrameError::TooLong(limits::HELLO_BYTES))));
+    assert_eq!(refused(&mut agent, &mut server), Some(LinkError::Frame(FrameError::TooLong(limits::HELLO_BYTES))));
     let (mut agent, mut server) = links();
     let unknown = UnsignedToAgent::Welcome { state: DeviceState::Unknown, server_time: Default::default(), device: None, tenant: None };
     server.send(&unknown.into()).unwrap();
-    let frames = agent.send(&large()).unwrap();
-    assert_eq!(server.receive(&frames[0]), Err(LinkError::Frame(FrameError::TooLong(limits::HELLO_BYTES))));
+    assert_eq!(refused(&mut agent, &mut server), Some(LinkError::Frame(FrameError::TooLong(limits::HELLO_BYTES))));
+}
+
+/// Why a large message does not get through.
+fn refused(agent: &mut AgentLink, server: &mut ServerLink) -> Option<LinkError> {
+    agent.send(&large()).unwrap().iter().find_map(|frame| server.receive(frame).err())
 }
 
 /// Sends plaintexts of frames as a hostile agent would, and yields the first error.
@@ -248,7 +256,10 @@ fn send_plain(frames: impl IntoIterator<Item = Vec<u8>>) -> Option<LinkError> {
 fn a_message_without_an_end_is_refused() {
     let mut full = vec![0; 1 + PIECE_BYTES];
     full[0] = 1;
-    assert_eq!(send_plain(std::iter::repeat_n(full, 1000)), Some(LinkError::Frame(FrameError::TooLong(limits::MESSAGE_BYTES))));
+    assert_eq!(
+        send_plain(std::iter::repeat_n(full, limits::MESSAGE_BYTES / PIECE_BYTES + 1)),
+        Some(LinkError::Frame(FrameError::TooLong(limits::MESSAGE_BYTES)))
+    );
     assert_eq!(send_plain(std::iter::repeat(vec![1])), Some(LinkError::Frame(FrameError::ShortPiece)));
     assert_eq!(send_plain(std::iter::repeat(vec![1, 0])), Some(LinkError::Frame(FrameError::ShortPiece)));
 }
@@ -258,6 +269,7 @@ fn odd_frames_are_refused() {
     assert_eq!(send_plain([vec![]]), Some(LinkError::Frame(FrameError::ShortPiece)));
     assert_eq!(send_plain([vec![0]]), Some(LinkError::Frame(FrameError::ShortPiece)));
     assert_eq!(send_plain([vec![2, 0]]), Some(LinkError::Frame(FrameError::UnknownFlag)));
+    assert_eq!(send_plain([vec![0; 2 + PIECE_BYTES]]), Some(LinkError::Frame(FrameError::LongPiece)));
     assert_eq!(send_plain([vec![0, 0]]), Some(LinkError::Message(MessageError::Malformed)));
     let (_, mut server) = welcomed();
     assert_eq!(server.receive(&vec![0; limits::FRAME_BYTES + 1]), Err(LinkError::FrameTooLong));

@@ -17,8 +17,10 @@ use crate::identity::Identity;
 use crate::trust::Trust;
 
 /// Above this number of waiting frames no more output is queued.
-const QUEUED_FRAMES: usize = 16;
+const QUEUED_FRAMES: usize = 64;
 const READ_BUFFER_BYTES: usize = 1024;
+/// Frames are small: some of them share a write.
+const WRITE_BUFFER_BYTES: usize = 4096;
 
 /// Why a link ended or never was.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +169,8 @@ async fn next_frame(socket: &mut WebSocketStream<Box<dyn Wire>>) -> Result<Vec<u
 fn socket_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES + 2 * limits::FRAME_BYTES)
         .max_message_size(Some(limits::FRAME_BYTES))
         .max_frame_size(Some(limits::FRAME_BYTES))
 }

@@ -23,8 +23,11 @@ pub(super) async fn identify(
     let thumbprint = hello.device_key().id().0;
     let known = by_thumbprint(&mut app.store.read().await?, tenant, thumbprint).await?;
     match known {
-        Some(known) => welcome_back(app, tenant, known, from).await.map(Some),
-        None if hello.claims().enrol.is_some() => enrol(app, tenant, hello, from).await,
+        Some(known) => Box::pin(welcome_back(app, tenant, known, from)).await.map(Some),
+        None if hello.claims().enrol.is_some() => {
+            let _turn = app.hub.turn().await;
+            Box::pin(enrol(app, tenant, hello, from)).await
+        }
         None => Ok(None),
     }
 }

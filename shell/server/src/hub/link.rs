@@ -144,9 +144,10 @@ impl Linked {
 
     /// What has waited for the device.
     async fn begin(&mut self, told: DeviceState) -> Result<(), LinkEnd> {
-        self.app.store.commit(Seen { device: self.device, at: self.app.clock.now() }).await?;
-        // Between the welcome and the place in the hub somebody may have approved or removed the device.
-        let state = enrol::state_now(&self.app, self.tenant, &self.key).await?;
+        let state = {
+            let _turn = self.app.hub.turn().await;
+            Box::pin(seen(&self.app, self.tenant, self.device, &self.key)).await?
+        };
         if state != told {
             self.send(&UnsignedToAgent::StateChanged { state }.into()).await?;
         }
@@ -207,4 +208,10 @@ impl Linked {
         }
         Ok(())
     }
+}
+
+/// Keeps when it came, and says what it is now: between the welcome and the place in the hub somebody may have approved or removed it.
+async fn seen(app: &App, tenant: TenantId, device: DeviceId, key: &sallyport_grant::VerifyKey) -> Result<DeviceState, LinkEnd> {
+    app.store.commit(Seen { device, at: app.clock.now() }).await?;
+    Ok(enrol::state_now(app, tenant, key).await?)
 }

@@ -19,7 +19,7 @@ use sallyport_api::Code;
 use sallyport_model::{DeviceId, GrantId, TenantId, limits};
 use sallyport_wire::{DeviceState, Heartbeat, ToAgent, UnsignedToAgent};
 use serde::Deserialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use crate::events::Event;
 use crate::{App, Query, Refusal};
@@ -28,6 +28,9 @@ pub(crate) use offers::deliver_job;
 
 /// Orders that wait for one slow link before offers to it are left for its next connection.
 const ORDERS: usize = 64;
+/// Devices that the store may be busy with at once because they came back or told what they are: in a storm, the others wait in line,
+/// and what is needed for one device is not in memory for ten thousand.
+const TURNS: usize = 64;
 /// How long the older of two links has to show that it lives.
 const PROBE: Duration = Duration::from_secs(2);
 
@@ -52,10 +55,16 @@ struct Link {
 #[derive(Clone, Default)]
 pub struct Hub(Arc<Links>);
 
-#[derive(Default)]
 struct Links {
     by_device: Mutex<HashMap<DeviceId, Link>>,
     next_number: AtomicU64,
+    turns: Semaphore,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self { by_device: Mutex::default(), next_number: AtomicU64::default(), turns: Semaphore::new(TURNS) }
+    }
 }
 
 impl Hub {
@@ -71,6 +80,11 @@ impl Hub {
     /// The connected devices of a tenant.
     pub fn online(&self, tenant: TenantId) -> std::collections::BTreeSet<DeviceId> {
         self.links().iter().filter(|(_, link)| link.tenant == tenant).map(|(device, _)| *device).collect()
+    }
+
+    /// One of [`TURNS`]; for what depends on the store alone and never on a peer.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.turns.acquire().await.ok()
     }
 
     /// How many links there are.

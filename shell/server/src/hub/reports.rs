@@ -28,10 +28,10 @@ pub(super) async fn take(linked: &mut Linked, message: ToServer) -> Result<(), L
             let server_time = linked.app.clock.now();
             linked.send(&UnsignedToAgent::HeartbeatAck { server_time }.into()).await
         }
-        ToServer::Inventory(inventory) => keep_inventory(linked, *inventory).await,
-        ToServer::RunStarted { grant, started_at } => started(linked, grant, started_at).await,
-        ToServer::Output { grant, seq, stream, chunk } => output(linked, grant, seq, stream, chunk).await,
-        ToServer::RunEnded { grant, receipt } => ended(linked, grant, receipt).await,
+        ToServer::Inventory(inventory) => Box::pin(keep_inventory(linked, *inventory)).await,
+        ToServer::RunStarted { grant, started_at } => Box::pin(started(linked, grant, started_at)).await,
+        ToServer::Output { grant, seq, stream, chunk } => Box::pin(output(linked, grant, seq, stream, chunk)).await,
+        ToServer::RunEnded { grant, receipt } => Box::pin(ended(linked, grant, receipt)).await,
     }
 }
 
@@ -41,6 +41,7 @@ async fn keep_inventory(linked: &mut Linked, inventory: Inventory) -> Result<(),
         return Ok(());
     }
     linked.last_inventory = Some(now);
+    let _turn = linked.app.hub.turn().await;
     let inventory = inventory.fitted();
     let Ok(content) = inventory.to_bytes() else { return Ok(()) };
     let mut signed_in: Vec<&str> = inventory.signed_in.iter().map(|person| person.name.as_str()).collect();
