@@ -1,5 +1,6 @@
 //! What the server does by itself: ends what waited too long, and keeps the gauges.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sallyport_model::limits;
@@ -12,6 +13,8 @@ use crate::App;
 use crate::clock::random;
 use crate::events::Event;
 
+/// Followers of a log are told at most this often that it grew.
+const PACE: Duration = Duration::from_millis(500);
 const EVERY: Duration = Duration::from_secs(5);
 /// Rounds between two cleanings.
 const CLEAN_EVERY: u64 = 720;
@@ -25,6 +28,20 @@ pub(crate) async fn run(app: App) {
         if let Err(error) = once(&app, round).await {
             tracing::warn!(%error, "background work failed; it is tried again");
         }
+    }
+}
+
+/// Tells followers that their log grew, until the store is gone.
+pub(crate) async fn tell_growth(app: App) {
+    let mut sizes = app.store.log_sizes();
+    let mut told = BTreeMap::new();
+    while sizes.changed().await.is_ok() {
+        let now = sizes.borrow_and_update().clone();
+        for (tenant, size) in now.iter().filter(|(tenant, size)| told.get(*tenant) != Some(*size)) {
+            app.events.tell(*tenant, Event::Audit { size: *size });
+        }
+        told = now;
+        tokio::time::sleep(PACE).await;
     }
 }
 

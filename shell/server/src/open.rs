@@ -39,5 +39,6 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
     let accounts = accounts::Live::new(&keys, breached);
     let app = App::new(Parts { config, store, clock, keys, hub: Hub::default(), events: Events::default(), accounts });
     tokio::spawn(background::run(app.clone()));
+    tokio::spawn(background::tell_growth(app.clone()));
     Ok(app)
 }

@@ -1,11 +1,13 @@
 //! The handle that everyone holds.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use sallyport_model::TenantId;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::database::{self, Database};
 use crate::writer::{Message, Waiting, Writer};
@@ -24,6 +26,7 @@ pub struct Store {
     database: Arc<Database>,
     queue: mpsc::Sender<Message>,
     transactions: Arc<AtomicU64>,
+    sizes: watch::Receiver<BTreeMap<TenantId, u64>>,
     busy_after: Duration,
 }
 
@@ -35,9 +38,10 @@ impl Store {
         migrations::migrate(&database).await?;
         let (queue, changes) = mpsc::channel(QUEUE);
         let transactions = Arc::new(AtomicU64::new(0));
-        let writer = Writer { database: database.clone(), signer, transactions: transactions.clone() };
+        let (grown, sizes) = watch::channel(BTreeMap::new());
+        let writer = Writer { database: database.clone(), signer, transactions: transactions.clone(), sizes: grown };
         tokio::spawn(writer.run(changes));
-        Ok(Self { database, queue, transactions, busy_after: BUSY_AFTER })
+        Ok(Self { database, queue, transactions, sizes, busy_after: BUSY_AFTER })
     }
 
     /// A snapshot: everything read through it is of one moment. Drop it soon.
@@ -68,6 +72,11 @@ impl Store {
     /// Transactions that were committed since the store was opened; many changes share one.
     pub fn transactions(&self) -> u64 {
         self.transactions.load(Ordering::Relaxed)
+    }
+
+    /// The sizes of the logs that have grown since the store was opened, as they go on growing.
+    pub fn log_sizes(&self) -> watch::Receiver<BTreeMap<TenantId, u64>> {
+        self.sizes.clone()
     }
 
     /// Finishes what is queued, then closes all connections. Later changes are [`StoreError::Closed`].
@@ -112,7 +121,7 @@ mod tests {
         let address = format!("sqlite:{}", folder.join("store.db").display());
         let database = Arc::new(Database::open(&address, 1).await.expect("a new file can be opened"));
         let (queue, changes) = mpsc::channel(1);
-        (Store { database, queue, transactions: Arc::default(), busy_after: Duration::from_millis(20) }, changes)
+        (Store { database, queue, transactions: Arc::default(), sizes: watch::channel(BTreeMap::new()).1, busy_after: Duration::from_millis(20) }, changes)
     }
 
     #[tokio::test]

@@ -134,12 +134,13 @@ impl Tx {
         self.pending.append(&mut self.reader, tenant, entry).await
     }
 
-    /// Writes and signs what was appended, one checkpoint for each tenant.
-    pub(crate) async fn seal(&mut self, signer: &dyn CheckpointSigner) -> Result<(), StoreError> {
+    /// Writes and signs what was appended, one checkpoint for each tenant; says how long their logs are then.
+    pub(crate) async fn seal(&mut self, signer: &dyn CheckpointSigner) -> Result<Vec<(TenantId, u64)>, StoreError> {
+        let mut sizes = Vec::new();
         for log in std::mem::take(&mut self.pending).into_logs() {
-            log.seal(self, signer).await?;
+            sizes.push(log.seal(self, signer).await?);
         }
-        Ok(())
+        Ok(sizes)
     }
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! The one writer: takes what is queued, applies it in one transaction, commits once, then answers everybody.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +8,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
+use sallyport_model::TenantId;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::database::Database;
 use crate::{Audit, Change, CheckpointSigner, StoreError, Tx};
@@ -76,6 +78,7 @@ pub(crate) struct Writer {
     pub(crate) database: Arc<Database>,
     pub(crate) signer: Arc<dyn CheckpointSigner>,
     pub(crate) transactions: Arc<AtomicU64>,
+    pub(crate) sizes: watch::Sender<BTreeMap<TenantId, u64>>,
 }
 
 /// How one transaction treats a change that fails.
@@ -164,8 +167,11 @@ impl Writer {
             };
             outcome?;
         }
-        tx.seal(self.signer.as_ref()).await?;
+        let grown = tx.seal(self.signer.as_ref()).await?;
         tx.commit().await?;
+        if !grown.is_empty() {
+            self.sizes.send_modify(|sizes| sizes.extend(grown));
+        }
         self.transactions.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

@@ -72,8 +72,8 @@ impl OpenLog {
         Ok(Self { tenant, frontier, entries: Vec::new() })
     }
 
-    /// Writes entries and tree, then the signed head.
-    pub(crate) async fn seal(mut self, tx: &mut Tx, signer: &dyn CheckpointSigner) -> Result<(), StoreError> {
+    /// Writes entries and tree, then the signed head; says whose log it is and its new size.
+    pub(crate) async fn seal(mut self, tx: &mut Tx, signer: &dyn CheckpointSigner) -> Result<(TenantId, u64), StoreError> {
         let (entries, nodes) = self.grow();
         let head = TreeHead { size: self.frontier.size(), root: self.frontier.root() };
         let checkpoint = signer.sign(self.tenant, head).ok_or(StoreError::NoLogKey)?;
@@ -81,7 +81,7 @@ impl OpenLog {
         tx.insert_rows("log_nodes", &["tenant", "level", "idx", "hash"], &nodes).await?;
         let sql = "UPDATE log_heads SET size = $2, frontier = $3, root = $4, checkpoint = $5 WHERE tenant = $1";
         tx.execute(sql, values![self.tenant, head.size, frontier_bytes(&self.frontier), head.root, checkpoint]).await?;
-        Ok(())
+        Ok((self.tenant, head.size))
     }
 
     /// Rows of the new entries and of every subtree that they complete.
