@@ -211,7 +211,7 @@ table! {
     ReadRequests = "requests.read": [Owner, Admin, Technician] in [Full];
     /// Prove or deny authorization requests.
     ProveRequests = "requests.prove": [Owner, Admin, Technician] in [Full];
-    /// Read the audit log and the trust root.
+    /// Read the audit log.
     ReadAudit = "audit.read": [Owner, Admin, Auditor] in [Full];
     /// Follow live changes.
     FollowEvents = "events.read": [Owner, Admin, Technician, Auditor] in [Full];

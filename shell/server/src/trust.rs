@@ -3,7 +3,7 @@
 use axum::extract::State;
 use sallyport_api as api;
 use sallyport_api::Code;
-use sallyport_decide::policy::ReadAudit;
+use sallyport_decide::policy::ReadDevices;
 use sallyport_grant::body::{Body, RootBody};
 use sallyport_grant::{AuthorityPin, Envelope, PayloadType};
 use sallyport_store::ops::accounts::trust_root;
@@ -11,7 +11,7 @@ use sallyport_store::ops::accounts::trust_root;
 use crate::{Allowed, App, Json, Refusal};
 
 /// The newest root, as the authority signed it, and the pin of its keys.
-pub(crate) async fn show(State(app): State<App>, Allowed(permit): Allowed<ReadAudit>) -> Result<Json<api::Trust>, Refusal> {
+pub(crate) async fn show(State(app): State<App>, Allowed(permit): Allowed<ReadDevices>) -> Result<Json<api::Trust>, Refusal> {
     let stored = trust_root(&mut app.store.read().await?, permit.actor().tenant).await?;
     shown(stored).map(Json).ok_or_else(|| {
         tracing::error!(tenant = %permit.actor().tenant, "the stored root cannot be read");

@@ -53,7 +53,7 @@ fn record() -> Vec<Route> {
             .answers::<api::Checkpoint>(200),
         Route::get("/v1/audit/{index}/proof", "Shows that an entry is in the log", needs::<policy::ReadAudit>(), audit::proof)
             .answers::<api::InclusionProof>(200),
-        Route::get("/v1/trust", "Which keys command the devices", needs::<policy::ReadAudit>(), trust::show).answers::<api::Trust>(200),
+        Route::get("/v1/trust", "Which keys command the devices", needs::<policy::ReadDevices>(), trust::show).answers::<api::Trust>(200),
         Route::get("/v1/events", "Live changes, until the session ends", needs::<policy::FollowEvents>(), live::follow).streams::<Event>(),
     ]
 }
