@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sallyport_grant::body::{Body, GrantBody, RunScript};
 use sallyport_grant::envelope::{Envelope, PayloadType};
 use sallyport_grant::sealed::SecretValue;
-use sallyport_grant::verify::{self, Offer, Profile, ReadyGrant, SealedSecret, VerifiedGrant, Verifier};
+use sallyport_grant::verify::{self, Offer, Profile, ReadyGrant, SealedSecret, Verified, VerifiedGrant, Verifier};
 use sallyport_grant::{GrantError, TrustRoot, sha256};
 use sallyport_model::{GrantId, Timestamp};
 use sallyport_os::SealedFile;
@@ -33,6 +33,8 @@ pub enum Refusal {
     NoSealedFile(std::io::Error),
     #[error("the grant cannot be claimed: {0}")]
     Claim(#[from] ClaimError),
+    #[error("this agent has no remote sessions")]
+    NoRemoteSessions,
     #[error("too many grants wait on this device")]
     Busy,
 }
@@ -49,6 +51,7 @@ impl Refusal {
             Self::Claim(ClaimError::Damaged) => "journal_damaged",
             Self::Claim(ClaimError::Journal(JournalError::Full)) => "journal_full",
             Self::Claim(ClaimError::Journal(JournalError::Io(_))) => "journal_failed",
+            Self::NoRemoteSessions => "no_remote_sessions",
             Self::Busy => "busy",
         }
     }
@@ -100,7 +103,7 @@ pub struct Gate {
 impl Gate {
     /// Takes an offer through all checks and spends its id.
     pub fn admit(&self, offer: &GrantOffer) -> Result<Claimed, Refusal> {
-        let grant = self.verify(offer)?;
+        let Verified::RunScript(grant) = self.verify(offer)? else { return Err(Refusal::NoRemoteSessions) };
         let secrets = self.open_secrets(&grant, offer)?;
         self.runs.check(grant.action())?;
         let (ready, script) = seal(grant, &offer.content)?;
@@ -108,7 +111,7 @@ impl Gate {
         Ok(Claimed { grant, script, secrets })
     }
 
-    fn verify(&self, offer: &GrantOffer) -> Result<VerifiedGrant<RunScript>, GrantError> {
+    fn verify(&self, offer: &GrantOffer) -> Result<Verified, GrantError> {
         let device = self.identity.verify_key();
         let clock = verify::Clock { now: self.clock.now(), floor: self.journal.floor() };
         let verifier = Verifier { root: &self.root, profile: self.profile, device: &device, clock, used: &*self.journal };

@@ -109,7 +109,8 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
 
 /// Everything shown of a run is read from the very body that the devices will verify.
 async fn run_details(app: &App, asker: &Actor, action: &RunScript) -> Result<api::RunScriptDetails, Refusal> {
-    let GrantBody { action: GrantAction::RunScript(run), .. } = action.grant_body().map_err(|_| Refusal::from(Code::Internal))?;
+    let body = action.grant_body().map_err(|_| Refusal::from(Code::Internal))?;
+    let GrantBody { action: GrantAction::RunScript(run), .. } = body else { return Err(Code::Internal.into()) };
     let variable =
         |(name, value): &(sallyport_grant::body::EnvName, String)| api::Variable { name: name.to_string(), value: value.clone() };
     Ok(api::RunScriptDetails {

@@ -157,7 +157,7 @@ impl Execute {
         let frozen = self.released.frozen();
         let Action::RunScript(action) = &frozen.action else { return Err(StoreError::Corrupt("action")) };
         let body = GrantBody::parse(envelope.payload()).map_err(|_| StoreError::Corrupt("envelope"))?;
-        let GrantAction::RunScript(run) = &body.action;
+        let GrantAction::RunScript(run) = &body.action else { return Err(StoreError::Corrupt("envelope")) };
         let payload = json!({ "job": job, "grant": body.id, "script": action.script, "name": run.name, "version": action.version,
             "sha256": run.script_sha256, "targets": action.targets.len(), "class": u8::from(frozen.class),
             "request": frozen.id, "digest": envelope.digest(), "proofs": self.released.proofs() });
