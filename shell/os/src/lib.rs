@@ -2,16 +2,22 @@
 //!
 //! The portable types stand here; `linux` fills them. Another system is another folder with the same
 //! items: a file that nobody can change ([`SealedFile`]), a process that can be ended with all that it
-//! started ([`Running`]), accounts ([`Account`]), files that survive a power cut ([`PrivateDir`]) and
+//! started ([`Running`]), memory that another program fills ([`SharedMemory`]), accounts ([`Account`]), files that survive a power cut ([`PrivateDir`]) and
 //! what the machine is made of ([`machine`]). Nothing here decides anything.
 
 #[cfg(target_os = "linux")]
 mod linux;
 
 #[cfg(target_os = "linux")]
-pub use linux::accounts::{Account, AccountError};
+pub use linux::accounts::{Account, AccountError, account_name, group_id, group_name, user_id};
+#[cfg(target_os = "linux")]
+pub use linux::acting::act_on_files_as;
+#[cfg(target_os = "linux")]
+pub use linux::entry::{Entry, EntryKind, dress, lock, reserve};
 #[cfg(target_os = "linux")]
 pub use linux::files::PrivateDir;
+#[cfg(target_os = "linux")]
+pub use linux::folder::{Existing, Folder, Held, Last, Links, Names, Place, ReachError};
 #[cfg(target_os = "linux")]
 pub use linux::machine;
 #[cfg(target_os = "linux")]
@@ -19,7 +25,13 @@ pub use linux::process::{Running, Stopper, find_program};
 #[cfg(target_os = "linux")]
 pub use linux::sealed::SealedFile;
 #[cfg(target_os = "linux")]
+pub use linux::shared::SharedMemory;
+#[cfg(target_os = "linux")]
 pub use linux::sweep::end_marked;
+#[cfg(target_os = "linux")]
+pub use linux::target::{EndSignal, Target, TargetError, set_nice, signal};
+#[cfg(target_os = "linux")]
+pub use linux::wake::{Sleeper, Waker, peer_uid, sleeper};
 
 use std::path::Path;
 use std::time::Duration;
