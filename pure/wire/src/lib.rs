@@ -39,4 +39,4 @@ pub use inventory::{
 pub use link::{AgentLink, AwaitingHello, Fault, LinkError, ServerLink};
 pub use message::MessageError;
 pub use to_agent::{DeviceState, GrantOffer, Inclusion, SealedSecret, ToAgent, UNSIGNED_MESSAGES, UnsignedToAgent};
-pub use to_server::{Heartbeat, Stream, ToServer};
+pub use to_server::{Heartbeat, Place, Stream, ToServer};

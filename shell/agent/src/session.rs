@@ -118,6 +118,9 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             ToAgent::Unsigned(UnsignedToAgent::HeartbeatAck { .. }) => Ok(()),
+            ToAgent::Unsigned(
+                UnsignedToAgent::EndRemoteSession { .. } | UnsignedToAgent::StreamTicket { .. } | UnsignedToAgent::RecordingAck { .. },
+            ) => Ok(()),
         }
     }
 

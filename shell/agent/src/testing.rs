@@ -234,6 +234,7 @@ impl Script<'_> {
             checkpoint: checkpoint::sign(&LogKey::origin_of(tenant()), head, &key(3)),
             content: self.text.into_bytes(),
             secrets: self.sealed,
+            stream_ticket: None,
         }
     }
 }

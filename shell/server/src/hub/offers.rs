@@ -38,6 +38,7 @@ async fn offer(reader: &mut Reader, template: &Template, run: Offered) -> Result
         checkpoint: template.checkpoint.clone(),
         content: template.parts.content.clone(),
         secrets: secrets.into_iter().map(|(name, sealed)| SealedSecret { name, sealed }).collect(),
+        stream_ticket: None,
     })))
 }
 

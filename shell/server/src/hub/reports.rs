@@ -32,6 +32,7 @@ pub(super) async fn take(linked: &mut Linked, message: ToServer) -> Result<(), L
         ToServer::RunStarted { grant, started_at } => started(linked, grant, started_at).await,
         ToServer::Output { grant, seq, stream, chunk } => output(linked, grant, seq, stream, chunk).await,
         ToServer::RunEnded { grant, receipt } => ended(linked, grant, receipt).await,
+        ToServer::Recording { .. } => Ok(()),
     }
 }
 

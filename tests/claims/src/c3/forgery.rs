@@ -142,6 +142,7 @@ fn complete(signed: Envelope, body: &GrantBody, target: sallyport_grant::targets
         checkpoint: checkpoint::sign(&origin, head, &attacker(72)),
         content: content.as_bytes().to_vec(),
         secrets: Vec::new(),
+        stream_ticket: None,
     }
 }
 
