@@ -199,3 +199,51 @@ pub const STREAM_ACK_BYTES: usize = 32 * 1024;
 pub const STREAM_ACK_MILLIS: u64 = 50;
 /// Largest answer of a device to a client's key, signature included.
 pub const ANSWER_BYTES: usize = 8 * 1024;
+
+/// Most encodings that a screen's client may name.
+pub const SCREEN_ENCODINGS: usize = 256;
+/// Largest clipboard that a screen takes or gives, in bytes.
+pub const SCREEN_CLIPBOARD_BYTES: usize = 1024 * 1024;
+/// Largest side of a screen that can be shown or asked for, in pixels.
+pub const SCREEN_SIDE_PIXELS: u16 = 16_384;
+/// Most changes of a screen that are sent in a second.
+pub const SCREEN_UPDATES_PER_SECOND: u32 = 60;
+/// Most keys that one client holds down at once.
+pub const SCREEN_KEYS_HELD: usize = 64;
+
+/// Longest absolute path on a device, in bytes: what Linux takes in one call.
+pub const PATH_BYTES: usize = 4095;
+/// Longest name of a file, in bytes.
+pub const FILE_NAME_BYTES: usize = 255;
+/// Most entries of a folder that are listed.
+pub const FOLDER_ENTRIES: usize = 20_000;
+/// Folders inside of each other that a recursive operation enters.
+pub const FOLDER_DEPTH: usize = 256;
+/// Reads, archives, sums and removals of one attachment at once.
+pub const FILE_WORKS: usize = 6;
+/// Unfinished uploads of one attachment at once.
+pub const UPLOADS: usize = 8;
+/// Largest file that can be uploaded, in bytes.
+pub const UPLOAD_BYTES: u64 = 1 << 40;
+/// Text of a file that a preview shows, in bytes.
+pub const PREVIEW_BYTES: usize = 12 * 1024;
+/// Longest name of a unit of the service manager, in bytes (systemd.unit(5)).
+pub const UNIT_NAME_BYTES: usize = 255;
+/// Shortest time between two looks at the processes that somebody watches, in milliseconds.
+pub const WATCH_MIN_MILLIS: u32 = 500;
+/// Longest time between two looks at the processes that somebody watches, in milliseconds.
+pub const WATCH_MAX_MILLIS: u32 = 60_000;
+/// Most processes, services or packages in one answer.
+pub const BACKGROUND_ITEMS: usize = 20_000;
+/// Listening ports of one process that are told.
+pub const PORTS_PER_PROCESS: usize = 64;
+/// Watches, logs and other works of one attachment at once.
+pub const BACKGROUND_WORKS: usize = 8;
+/// Log lines in one answer, before new ones are followed.
+pub const LOG_LINES: u32 = 1_000;
+/// Longest log message that is told, in bytes.
+pub const LOG_MESSAGE_BYTES: usize = 8 * 1024;
+/// Longest pattern to search logs for, in bytes.
+pub const LOG_PATTERN_BYTES: usize = 200;
+/// A service's start or stop that takes longer is told to be still under way.
+pub const SERVICE_JOB_SECS: u64 = 100;
