@@ -23,7 +23,6 @@ mod link;
 mod message;
 mod shape;
 pub mod stream;
-pub mod stream;
 #[cfg(test)]
 mod testing;
 mod to_agent;

@@ -10,11 +10,14 @@
 //! - `message`: what a payload is; `terminal` and its neighbours say which control messages a kind of session has.
 
 mod answer;
+pub mod background;
 mod error;
+pub mod files;
 mod frame;
 mod keys;
 mod link;
 pub mod message;
+pub mod path;
 mod resume;
 pub mod terminal;
 #[cfg(test)]
