@@ -7,6 +7,7 @@ pub(crate) mod files;
 pub(crate) mod folder;
 pub mod machine;
 pub(crate) mod process;
+pub(crate) mod pty;
 pub(crate) mod sealed;
 pub(crate) mod shared;
 pub(crate) mod sweep;
