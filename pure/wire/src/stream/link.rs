@@ -42,6 +42,15 @@ enum Phase {
     Up,
 }
 
+/// Whether the other end may go on sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// What arrives is acknowledged.
+    Open,
+    /// What arrives is taken and not acknowledged: the other end stops once [`limits::STREAM_UNACKED_BYTES`] are under way.
+    Held,
+}
+
 /// Everything that there is once there are keys.
 struct Keyed {
     sending: Sending,
@@ -49,6 +58,7 @@ struct Keyed {
     resuming: Resuming,
     resumed: Resumed,
     due: Due,
+    flow: Flow,
 }
 
 /// What is to be acknowledged.
@@ -163,9 +173,17 @@ impl StreamEnd {
         taken
     }
 
+    /// Lets the other end go on sending, or not: for an end whose own consumer is slow. A new connection takes note of all
+    /// that arrived in any case.
+    pub fn set_flow(&mut self, flow: Flow) {
+        if let Some(keyed) = &mut self.keyed {
+            keyed.flow = flow;
+        }
+    }
+
     /// When [`StreamEnd::tick`] is wanted at the latest.
     pub fn deadline_ms(&self) -> Option<u64> {
-        self.keyed.as_ref().and_then(|keyed| keyed.due.deadline_ms)
+        self.keyed.as_ref().filter(|keyed| keyed.flow == Flow::Open).and_then(|keyed| keyed.due.deadline_ms)
     }
 
     /// Time passed: acknowledges what has waited long enough.
@@ -176,9 +194,8 @@ impl StreamEnd {
         if let Some(error) = self.over {
             return Err(error);
         }
-        let Some(keyed) = self.keyed.as_mut().filter(|keyed| keyed.due.deadline_ms.is_some_and(|deadline| deadline <= now_ms)) else {
-            return Ok(());
-        };
+        let due = self.deadline_ms().is_some_and(|deadline| deadline <= now_ms);
+        let Some(keyed) = self.keyed.as_mut().filter(|_| due) else { return Ok(()) };
         keyed.acknowledge().inspect_err(|error| self.over = Some(*error))
     }
 
@@ -231,6 +248,12 @@ impl StreamEnd {
     pub(super) fn kept_bytes(&self) -> usize {
         self.keyed.as_ref().map_or(0, |keyed| keyed.sending.kept_bytes())
     }
+
+    /// As if the other end had acknowledged.
+    #[cfg(test)]
+    pub(super) fn forget(&mut self, next: u64) {
+        self.keyed.as_mut().unwrap().sending.acknowledged(next).unwrap();
+    }
 }
 
 /// Kind and channel before data.
@@ -248,6 +271,7 @@ impl Keyed {
             resuming: Resuming::new(own_resume),
             resumed: Resumed::new(other_resume),
             due: Due::default(),
+            flow: Flow::Open,
         }
     }
 
@@ -264,7 +288,7 @@ impl Keyed {
                 Some(payload)
             }
         };
-        if self.due.bytes >= limits::STREAM_ACK_BYTES {
+        if self.due.bytes >= limits::STREAM_ACK_BYTES && self.flow == Flow::Open {
             self.acknowledge()?;
         }
         Ok(payload)

@@ -28,7 +28,7 @@ mod vectors;
 pub use answer::{Terms, TermsError};
 pub use error::{SendError, StreamError};
 pub use keys::StreamSecret;
-pub use link::StreamEnd;
+pub use link::{Flow, StreamEnd};
 pub use message::{ByeReason, Payload};
 
 /// The WebSocket subprotocol of streams; a ticket stands beside it as `ticket.<base64url>`.
