@@ -11,6 +11,7 @@
 //!             Event::Control { from, message } => match message.parse::<Request>() { ... },
 //!             Event::Data { from, channel, bytes } => ...,    // `bytes` gives its room back when it is dropped
 //!             Event::Room => ...,                             // an outlet that was full has room again
+//!             Event::Away(_) | Event::Back(_) => {}           // a link that was lost for a while; seldom of interest
 //!             Event::Left(attachment) => ...,
 //!             Event::End => return Ended::told(),             // tidy up at once; after a second the task is dropped
 //!         }
@@ -83,7 +84,11 @@ pub enum Event {
     Data { from: AttachmentId, channel: u32, bytes: Received },
     /// An outlet that was found full has room again; look at all of them.
     Room,
-    /// Somebody is gone for good; a link that is only interrupted is not told.
+    /// Somebody's link is interrupted. What is queued for them waits; they may come back for some minutes.
+    Away(AttachmentId),
+    /// Somebody's link is there again.
+    Back(AttachmentId),
+    /// Somebody is gone for good.
     Left(AttachmentId),
     /// The session ends now, whoever wants it.
     End,
