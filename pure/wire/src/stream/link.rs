@@ -23,6 +23,7 @@ pub struct StreamEnd {
     over: Option<StreamError>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "one value per stream")]
 enum Half {
     /// The answer, which is the same on each connection.
     Device { answer: Vec<u8> },
