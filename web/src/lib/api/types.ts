@@ -5,7 +5,6 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type ActionDetails = Schemas['ActionDetails'];
-export type ActionResult = Schemas['ActionResult'];
 export type AuditEntry = Schemas['AuditEntry'];
 export type AuthorizationRequest = Schemas['AuthorizationRequest'];
 export type Checkpoint = Schemas['Checkpoint'];
@@ -21,7 +20,6 @@ export type InclusionProof = Schemas['InclusionProof'];
 export type Installer = Schemas['Installer'];
 export type Inventory = Schemas['Inventory'];
 export type Job = Schemas['Job'];
-export type Me = Schemas['Me'];
 export type NewInstaller = Schemas['NewInstaller'];
 export type NewJob = Schemas['NewJob'];
 export type Output = Schemas['Output'];
@@ -46,4 +44,35 @@ export interface Page<T> {
   items: T[];
   next?: string | null;
   total?: number | null;
+}
+
+export interface RemoteOpened {
+  kind: 'remote_session';
+  session: string;
+  grant: string;
+  envelope: string;
+  ticket: string;
+  device: { id: string; name: string; thumbprint: string; device_key: string };
+}
+export type ActionResult = Schemas['ActionResult'] | RemoteOpened;
+export type Me = Schemas['Me'] & { step_up_kind?: string | null };
+export interface NewRemoteSession {
+  device: string;
+  kind: string;
+  access: string;
+  client_key: string;
+  run_as?: string;
+  columns?: number;
+  rows?: number;
+  joins?: string;
+}
+export interface RemoteSession {
+  id: string;
+  device: string;
+  device_name: string;
+  kind: 'terminal' | 'background' | 'files' | 'viewer';
+  state: string;
+  opened: string;
+  ended: string | null;
+  run_as: string | null;
 }

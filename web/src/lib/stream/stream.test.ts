@@ -136,6 +136,38 @@ test('after a break both sides send again what the other lacks, each once', asyn
   expect(typed).toEqual(['two', 'three']);
 });
 
+test('an acknowledgement that is sent again after a break says nothing new', async () => {
+  const { end, relay, attachment } = await live();
+  await attachment.data(0, utf8('one'));
+  await attachment.data(0, utf8('two'));
+  const late = await end.frame(ackBytes(1n));
+  relay.close(1006);
+  await settled(400);
+  relay.to(end.answer);
+  await settled();
+  relay.to(await end.resume(2n));
+  relay.to(late);
+  await settled();
+  expect(attachment.phase).toBe('live');
+});
+
+test.each<[string, (end: DeviceEnd) => Promise<Bytes>]>([
+  ['a frame', (end) => end.frame(dataBytes(0, utf8('early')))],
+  ['a resume that wants what was acknowledged long ago', (end) => end.resume(0n)],
+])('%s that comes first on a new connection ends the stream', async (_, first) => {
+  const { end, relay, attachment } = await live();
+  await attachment.data(0, utf8('one'));
+  relay.to(await end.frame(ackBytes(1n)));
+  await settled();
+  relay.close(1006);
+  await settled(400);
+  relay.to(end.answer);
+  await settled();
+  relay.to(await first(end));
+  await settled();
+  expect(attachment.reason).toBe('broken');
+});
+
 test('after a break another answer than the first one is refused', async () => {
   const { device, text, key, relay, attachment } = await live();
   relay.close(4003);

@@ -42,6 +42,9 @@ export class Stream {
   readonly #keys: StreamKeys;
   readonly #events: Events;
   #wire: Wire | undefined;
+  /** Each connection begins with one resume message, and has no other. */
+  #greeted = false;
+  /** The other side's resume was taken in: frames may go out. */
   #flowing = false;
   #epoch = 0n;
   #otherEpoch = -1n;
@@ -68,6 +71,7 @@ export class Stream {
   async attach(wire: Wire): Promise<void> {
     this.#wire = wire;
     this.#flowing = false;
+    this.#greeted = false;
     const resume = await sealResume(this.#keys.resume.client, this.#epoch++, this.#expected);
     if (this.#wire === wire) wire.send(resume);
   }
@@ -127,7 +131,12 @@ export class Stream {
   /** One message from the connection. Messages of a connection that was left are not to be handed in. */
   receive(message: Bytes): void {
     if (this.#dead) return;
+    if (isResume(message) === this.#greeted) {
+      this.#inOrder(Promise.reject(new StreamError('stream_broken')));
+      return;
+    }
     if (isResume(message)) {
+      this.#greeted = true;
       this.#inOrder(this.#resume(message));
       return;
     }
@@ -163,6 +172,7 @@ export class Stream {
     return () => {
       if (epoch <= this.#otherEpoch) throw new StreamError('stream_broken');
       this.#otherEpoch = epoch;
+      if (next < this.#acked) throw new StreamError('stream_broken');
       this.#release(next);
       // What is being sealed just now is kept when its turn comes, and sent then.
       for (const frame of this.#kept) {
@@ -174,9 +184,10 @@ export class Stream {
     };
   }
 
-  /** The other side has everything below `next`. */
+  /** The other side has everything below `next`. An older word, sent again after a break, says nothing. */
   #release(next: bigint): void {
-    if (next < this.#acked || next > this.#next) throw new StreamError('stream_broken');
+    if (next > this.#next) throw new StreamError('stream_broken');
+    if (next <= this.#acked) return;
     this.#acked = next;
     const gone = this.#kept.filter((one) => one.counter < next);
     this.#kept = this.#kept.slice(gone.length);
