@@ -18,6 +18,8 @@ pub enum EndSignal {
     Term,
     /// Ends it.
     Kill,
+    /// Keeps it from going on, without ending it.
+    Halt,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,7 @@ pub fn signal(target: Target, signal: EndSignal) -> Result<(), TargetError> {
     let signal = match signal {
         EndSignal::Term => Signal::TERM,
         EndSignal::Kill => Signal::KILL,
+        EndSignal::Halt => Signal::STOP,
     };
     let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty());
     check(target)?;
