@@ -108,8 +108,7 @@ pub enum ServiceChange {
 pub struct UnitName(String);
 
 /// What systemd manages (systemd.unit(5)).
-const UNIT_TYPES: [&str; 11] =
-    ["service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"];
+const UNIT_TYPES: [&str; 11] = ["service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"];
 
 impl UnitName {
     /// Checks a name: `name.type` of letters, digits and `: - _ . \ @`.
@@ -461,7 +460,19 @@ mod tests {
         for good in ["ssh.service", "getty@tty1.service", "dev-disk-by\\x2duuid.swap", "a.b.service"] {
             assert!(UnitName::parse(good).is_some(), "{good}");
         }
-        for bad in ["*.service", "ssh", "", ".service", "--now.service", "-.mount", "a b.service", "a/b.service", "é.service", "a.service\n", "x.exe"] {
+        for bad in [
+            "*.service",
+            "ssh",
+            "",
+            ".service",
+            "--now.service",
+            "-.mount",
+            "a b.service",
+            "a/b.service",
+            "é.service",
+            "a.service\n",
+            "x.exe",
+        ] {
             assert_eq!(UnitName::parse(bad), None, "{bad:?}");
         }
         assert_eq!(UnitName::parse(&format!("{}.service", "a".repeat(255))), None);

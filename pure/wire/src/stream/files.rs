@@ -197,9 +197,8 @@ mod tests {
     #[test]
     fn requests_are_read_exactly() {
         let digest = "0".repeat(64);
-        let text = format!(
-            r#"{{"t":"write","id":9,"path":"/srv/a","size":5,"sha256":"{digest}","mode":null,"overwrite":"no","resume":"yes"}}"#
-        );
+        let text =
+            format!(r#"{{"t":"write","id":9,"path":"/srv/a","size":5,"sha256":"{digest}","mode":null,"overwrite":"no","resume":"yes"}}"#);
         assert!(matches!(read(&text), Ok(FileRequest::Write { id: 9, size: 5, overwrite: YesNo::No, resume: YesNo::Yes, .. })));
         let list = read(r#"{"t":"list","id":1,"path":"raw:/caf%E9"}"#).expect("list");
         assert_eq!(list, FileRequest::List { id: 1, path: DevicePath::from_bytes(b"/caf\xe9").expect("path") });

@@ -82,7 +82,7 @@ impl Sampler {
             Some((row, ticks, _)) => (row, Some(ticks)),
             None => (self.empty(key), None),
         };
-        if young || looks % AGAIN_EVERY == 0 || row.name != short(&stat.name) {
+        if young || looks.is_multiple_of(AGAIN_EVERY) || row.name != short(&stat.name) {
             row.user = self.user(key.pid);
             row.command = command(key.pid);
         }
