@@ -29,7 +29,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use sallyport_grant::body::{Access, OpenRemoteSession};
-use sallyport_model::GrantId;
+use sallyport_model::{GrantId, Timestamp};
+use sallyport_wire::stream::message::read_control;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, mpsc};
 
@@ -68,6 +69,8 @@ where
 pub struct Opening {
     /// What the grant of whoever opens it says: account, size, whether it is recorded.
     pub session: Arc<OpenRemoteSession>,
+    /// When it was opened.
+    pub at: Timestamp,
     pub events: Events,
     /// Where the recording goes, if the session is to be recorded. What is not recorded must not be shown.
     pub recorder: Option<Recorder>,
@@ -121,7 +124,7 @@ pub struct UnknownMessage;
 impl Message {
     /// Reads the message as one of the kind's own; these want `deny_unknown_fields` and `tag = "t"`.
     pub fn parse<M: DeserializeOwned>(&self) -> Result<M, UnknownMessage> {
-        serde_json::from_slice(&self.0).map_err(|_| UnknownMessage)
+        read_control(&self.0).map_err(|_| UnknownMessage)
     }
 }
 

@@ -5,13 +5,18 @@
 //! of one is there before it opens or after it ended.
 
 mod attachment;
+pub mod background;
+pub mod files;
 mod host;
 pub mod kind;
 pub mod kinds;
 pub mod notice;
 mod open;
 pub mod recording;
+pub mod screen;
 mod socket;
+pub mod terminal;
+mod trouble;
 
 use std::time::Duration;
 
@@ -19,8 +24,8 @@ use sallyport_grant::body::Outcome;
 use sallyport_model::limits;
 use sallyport_wire::stream::ByeReason;
 
-pub use host::{Host, Shown};
-pub use kinds::{Kinds, NoKinds};
+pub use host::{Host, Shown, Start};
+pub use kinds::{Kinds, MachineKinds, NoKinds};
 
 use crate::report::RunEnd;
 

@@ -60,13 +60,21 @@ pub struct Recordings {
 }
 
 impl Recordings {
-    /// Takes up what a former process left.
-    pub fn open(disk: Arc<dyn Disk>, wake: Arc<Notify>) -> io::Result<Self> {
-        let mut tapes = BTreeMap::new();
-        for session in tape::sessions(&disk.names()?) {
-            tapes.insert(session, Tape::reopen(&*disk, session)?);
-        }
-        Ok(Self { disk, wake, tapes: Mutex::new(tapes) })
+    /// Takes up what a former process left. What cannot be read stays where it is, for people.
+    pub fn open(disk: Arc<dyn Disk>, wake: Arc<Notify>) -> Self {
+        let names = disk.names().unwrap_or_else(|error| {
+            tracing::error!(%error, "recordings cannot be looked for");
+            Vec::new()
+        });
+        let taken_up = |session| match Tape::reopen(&*disk, session) {
+            Ok(tape) => Some((session, tape)),
+            Err(error) => {
+                tracing::error!(%session, %error, "a recording cannot be read");
+                None
+            }
+        };
+        let tapes = tape::sessions(&names).into_iter().filter_map(taken_up).collect();
+        Self { disk, wake, tapes: Mutex::new(tapes) }
     }
 
     fn tapes(&self) -> MutexGuard<'_, BTreeMap<RemoteSessionId, Tape>> {

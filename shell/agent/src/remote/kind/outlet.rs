@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sallyport_model::limits;
+use sallyport_wire::stream::ByeReason;
 use serde::Serialize;
 use tokio::sync::Notify;
 
 /// Longest control message and longest piece of data.
-const PIECE_BYTES: usize = 32 * 1024;
+const PIECE_BYTES: usize = limits::STREAM_PAYLOAD_BYTES;
 /// What waits for the link at most. What the stream keeps until it is acknowledged comes on top.
 const QUEUE_BYTES: usize = 128 * 1024;
 
@@ -37,7 +39,7 @@ pub(crate) enum Outgoing {
         bytes: Vec<u8>,
     },
     /// The attachment ends behind everything before it; the reason is for the client.
-    Bye(&'static str),
+    Bye(ByeReason),
 }
 
 impl Outgoing {
@@ -151,13 +153,13 @@ impl Outlet {
 
     /// Sends this attachment away, behind what is queued: it did what it may not. `code` is for the client, stable.
     pub fn refuse(&self, code: &'static str) {
-        // One who has left needs no refusal.
-        let _ = self.try_control(&Refused { t: "error", id: None, code });
-        self.bye("ended");
+        // One who has left, or takes nothing, needs no refusal.
+        let _ = self.try_control(&Refused { t: "error", id: None, code, detail: "" });
+        self.bye(ByeReason::Ended);
     }
 
     /// Ends this attachment behind what is queued.
-    pub(crate) fn bye(&self, reason: &'static str) {
+    pub(crate) fn bye(&self, reason: ByeReason) {
         let mut queue = self.0.queue();
         if !queue.closed {
             queue.push(Outgoing::Bye(reason));
@@ -171,9 +173,9 @@ impl Outlet {
 #[derive(Serialize)]
 struct Refused {
     t: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<u32>,
     code: &'static str,
+    detail: &'static str,
 }
 
 fn encoded<M: Serialize>(message: &M) -> Result<Vec<u8>, Full> {
@@ -185,6 +187,10 @@ impl Waiting {
     /// Waits until there is something to send.
     pub(crate) async fn filled(&self) {
         self.0.filled.notified().await;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.queue().frames.is_empty()
     }
 
     /// The next thing to send.

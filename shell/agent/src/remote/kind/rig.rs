@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use sallyport_grant::Hex;
 use sallyport_grant::body::{Access, OpenRemoteSession, Record, RemoteKind, RunAs};
-use sallyport_model::{GrantId, RemoteSessionId};
+use sallyport_model::{GrantId, RemoteSessionId, Timestamp};
+use sallyport_wire::stream::ByeReason;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
+use super::super::recording::Recorder;
 use super::{Attachment, AttachmentId, Budget, Ended, Event, Kind, Message, Opening, Outgoing, Teller, Waiting};
 
 /// How long a client waits for what must come.
@@ -34,6 +36,7 @@ pub struct Client {
 pub enum Got {
     Control(Value),
     Data { channel: u32, bytes: Vec<u8> },
+    /// The reason, as in the message.
     Bye(&'static str),
 }
 
@@ -59,8 +62,13 @@ pub fn session(kind: RemoteKind) -> OpenRemoteSession {
 impl Rig {
     /// Opens a session; nobody is attached yet.
     pub fn open(kind: impl Kind + 'static, session: OpenRemoteSession) -> Self {
+        Self::recorded(kind, session, None)
+    }
+
+    /// Opens a session that is recorded there.
+    pub fn recorded(kind: impl Kind + 'static, session: OpenRemoteSession, recorder: Option<Recorder>) -> Self {
         let (teller, events) = Teller::pair();
-        let work = Box::new(kind).work(Opening { session: Arc::new(session), events, recorder: None });
+        let work = Box::new(kind).work(Opening { session: Arc::new(session), at: Timestamp::from_secs(1_790_000_000), events, recorder });
         Self { teller, work: tokio::spawn(work), clients: 0 }
     }
 
@@ -71,6 +79,16 @@ impl Rig {
         let (outlet, waiting) = self.teller.outlet();
         self.teller.tell(Event::Joined(Attachment { id, name: name.to_owned(), access, outlet }));
         Client { id, teller: self.teller.clone(), waiting: Some(waiting), budget: Budget::default() }
+    }
+
+    /// The client's link is interrupted.
+    pub fn away(&self, client: &Client) {
+        self.teller.tell(Event::Away(client.id));
+    }
+
+    /// The client's link is there again.
+    pub fn back(&self, client: &Client) {
+        self.teller.tell(Event::Back(client.id));
     }
 
     /// Tells the kind to end.
@@ -127,6 +145,15 @@ impl Client {
         tokio::time::timeout(patience, next).await.ok()
     }
 
+    /// The next data that comes within this time, past control messages.
+    pub async fn next_data_within(&mut self, patience: Duration) -> Option<Vec<u8>> {
+        loop {
+            if let Got::Data { bytes, .. } = self.next_within(patience).await? {
+                return Some(bytes);
+            }
+        }
+    }
+
     /// The next control message, past data.
     pub async fn next_control(&mut self) -> Value {
         loop {
@@ -150,7 +177,18 @@ impl From<Outgoing> for Got {
         match outgoing {
             Outgoing::Control(text) => Self::Control(serde_json::from_slice(&text).expect("control messages are JSON")),
             Outgoing::Data { channel, bytes } => Self::Data { channel, bytes },
-            Outgoing::Bye(reason) => Self::Bye(reason),
+            Outgoing::Bye(reason) => Self::Bye(word(reason)),
         }
+    }
+}
+
+fn word(reason: ByeReason) -> &'static str {
+    match reason {
+        ByeReason::Ended => "ended",
+        ByeReason::Revoked => "revoked",
+        ByeReason::Idle => "idle",
+        ByeReason::Limit => "limit",
+        ByeReason::ConsentRefused => "consent_refused",
+        ByeReason::Machine => "machine",
     }
 }
