@@ -6,7 +6,7 @@ type Schemas = components['schemas'];
 
 export type ActionDetails = Schemas['ActionDetails'];
 export type AuditEntry = Schemas['AuditEntry'];
-export type AuthorizationRequest = Schemas['AuthorizationRequest'];
+export type AuthorizationRequest = Omit<Schemas['AuthorizationRequest'], 'result'> & { result?: ActionResult | null };
 export type Checkpoint = Schemas['Checkpoint'];
 export type CreatedInstaller = Schemas['CreatedInstaller'];
 export type CreateInstallerDetails = Schemas['CreateInstallerDetails'];
@@ -66,13 +66,30 @@ export interface NewRemoteSession {
   rows?: number;
   joins?: string;
 }
+export interface RemoteAttachment {
+  grant: string;
+  user: string;
+  user_name: string;
+  access: 'control' | 'view';
+  created: string;
+  ended: string | null;
+  end_reason: string | null;
+}
 export interface RemoteSession {
   id: string;
   device: string;
   device_name: string;
   kind: 'terminal' | 'background' | 'files' | 'viewer';
-  state: string;
-  opened: string;
-  ended: string | null;
   run_as: string | null;
+  recorded: boolean;
+  opener: string;
+  opener_name: string;
+  state: 'open' | 'ended';
+  created: string;
+  expires: string;
+  ended: string | null;
+  end_reason: string | null;
+  recording_bytes: number;
+  recording_sha256: string | null;
+  attachments?: RemoteAttachment[];
 }

@@ -14,6 +14,8 @@ export interface Hearing {
   push?(message: Control): void;
   /** Data on the request's own channel; the stream waits for it. */
   data?(bytes: Bytes): void | Promise<void>;
+  /** The request failed after its `ok`. */
+  failed?(error: Error): void;
 }
 
 interface Open extends Hearing {
@@ -75,8 +77,10 @@ export class Requests {
       if (!open.stays) this.#open.delete(id);
       open.settle(message);
     } else if (message.t === 'error') {
+      const error = new RefusedByDevice(String(message.code), typeof message.detail === 'string' ? message.detail : '');
       this.#open.delete(id);
-      open.fail(new RefusedByDevice(String(message.code), typeof message.detail === 'string' ? message.detail : ''));
+      open.fail(error);
+      open.failed?.(error);
     } else open.push?.(message);
     return true;
   }
@@ -89,6 +93,9 @@ export class Requests {
   end(error: Error): void {
     const open = [...this.#open.values()];
     this.#open.clear();
-    for (const one of open) one.fail(error);
+    for (const one of open) {
+      one.fail(error);
+      one.failed?.(error);
+    }
   }
 }

@@ -150,7 +150,7 @@ class Terminals {
     this.problem = undefined;
     try {
       const remote = await remotes.open({ ...wanted, kind: 'terminal' });
-      if (remote) this.#place(remote, into);
+      if (remote) this.place(remote, into);
     } catch (error) {
       this.problem = asProblem(error);
     } finally {
@@ -158,7 +158,8 @@ class Terminals {
     }
   }
 
-  #place(remote: Remote, into: TerminalTab | undefined): void {
+  /** Gives a session its tab: a new one, or the one of the session that it follows. */
+  place(remote: Remote, into?: TerminalTab): void {
     if (into && this.tabs.includes(into)) {
       remotes.forget(into.remote);
       into.screen.term.reset();
