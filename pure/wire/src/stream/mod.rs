@@ -60,8 +60,25 @@ impl CloseCode {
         }
     }
 
+    /// For people who read a connection's log.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Revoked => "a right ended",
+            Self::Ended => "the remote session ended",
+            Self::OtherEndLost => "the other end is gone",
+            Self::Limit => "a limit was reached",
+        }
+    }
+
     /// Reads the number.
     pub fn from_number(number: u16) -> Option<Self> {
         [Self::Revoked, Self::Ended, Self::OtherEndLost, Self::Limit].into_iter().find(|code| code.number() == number)
     }
+}
+
+/// Whether a message may be input, from its length alone: neither an acknowledgement nor a resume. What it says only its
+/// ends can read.
+pub fn is_input(message: &[u8]) -> bool {
+    const ACK_BYTES: usize = frame::OVERHEAD_BYTES + 9;
+    message.len() != ACK_BYTES && message.len() != resume::BYTES
 }

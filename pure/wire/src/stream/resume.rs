@@ -10,7 +10,7 @@ use super::frame::TAG_BYTES;
 use super::{StreamError, keys};
 
 const MARK: [u8; 8] = [0xff; 8];
-const BYTES: usize = 8 + 8 + 8 + TAG_BYTES;
+pub(super) const BYTES: usize = 8 + 8 + 8 + TAG_BYTES;
 
 /// Whether a message says that it is a resume.
 pub(super) fn is_resume(message: &[u8]) -> bool {
