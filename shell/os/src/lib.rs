@@ -13,7 +13,7 @@ pub use linux::accounts::{Account, AccountError, account_name, group_id, group_n
 #[cfg(target_os = "linux")]
 pub use linux::acting::act_on_files_as;
 #[cfg(target_os = "linux")]
-pub use linux::entry::{Entry, EntryKind, dress, lock, reserve};
+pub use linux::entry::{Entry, EntryKind, dress, is_own_alone, lock, reserve};
 #[cfg(target_os = "linux")]
 pub use linux::files::PrivateDir;
 #[cfg(target_os = "linux")]

@@ -76,7 +76,7 @@ pub enum FileAnswer {
     /// A piece of a folder's list.
     Part { id: u32, entries: Vec<FileEntry> },
     /// The request is done, or a write may begin.
-    Ok(FileDone),
+    Ok(Box<FileDone>),
     /// The request failed.
     Error(Failure),
     /// How far a sum, an archive or a removal is.

@@ -67,6 +67,11 @@ impl From<Stat> for Entry {
     }
 }
 
+/// Whether a file belongs to whoever this thread acts as, and has no second name elsewhere.
+pub fn is_own_alone(entry: &Entry) -> bool {
+    entry.uid == super::acting::file_user().as_raw() && entry.names == 1
+}
+
 /// Takes room on the disk before it is needed; the file's length stays. A file system that cannot says nothing.
 pub fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
