@@ -20,6 +20,7 @@ pub mod message;
 pub mod path;
 mod resume;
 pub mod terminal;
+pub mod viewer;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -46,6 +46,11 @@ impl Account {
         })
     }
 
+    /// Its number.
+    pub fn uid(&self) -> u32 {
+        self.uid.as_raw()
+    }
+
     /// Whether the agent is this account already.
     pub fn is_own(&self) -> bool {
         self.uid == rustix::process::geteuid()

@@ -153,8 +153,13 @@ impl Outlet {
 
     /// Sends this attachment away, behind what is queued: it did what it may not. `code` is for the client, stable.
     pub fn refuse(&self, code: &'static str) {
+        self.refuse_saying(code, "");
+    }
+
+    /// The same, with a sentence for people.
+    pub fn refuse_saying(&self, code: &'static str, detail: &str) {
         // One who has left, or takes nothing, needs no refusal.
-        let _ = self.try_control(&Refused { t: "error", id: None, code, detail: "" });
+        let _ = self.try_control(&Refused { t: "error", id: None, code, detail });
         self.bye(ByeReason::Ended);
     }
 
@@ -171,11 +176,11 @@ impl Outlet {
 }
 
 #[derive(Serialize)]
-struct Refused {
+struct Refused<'a> {
     t: &'static str,
     id: Option<u32>,
     code: &'static str,
-    detail: &'static str,
+    detail: &'a str,
 }
 
 fn encoded<M: Serialize>(message: &M) -> Result<Vec<u8>, Full> {
