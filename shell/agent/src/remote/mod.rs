@@ -10,6 +10,7 @@ pub mod files;
 mod host;
 pub mod kind;
 pub mod kinds;
+mod ledger;
 pub mod notice;
 mod open;
 pub mod recording;

@@ -20,18 +20,24 @@ use tokio::task::JoinSet;
 
 use self::answering::{Answering, Trouble};
 use super::kind::{Attachment, AttachmentId, Ended, Event, Message, Opening};
+use super::ledger::Ledger;
+use super::recording::RecordingError;
 
 /// The kind `background`.
 pub async fn background(mut opening: Opening) -> Ended {
     if opening.session.run_as.is_some() {
         return Ended::Failed("run_as_unsupported");
     }
-    let mut desk = Desk::default();
+    let mut desk = Desk::new(Ledger::of(&opening));
     loop {
         tokio::select! {
             event = opening.events.next() => match event {
                 Event::Joined(attachment) => desk.joined(attachment),
-                Event::Control { from, message } => desk.control(from, &message),
+                Event::Control { from, message } => {
+                    if let Err(error) = desk.control(from, &message) {
+                        return Ended::Failed(error.code());
+                    }
+                }
                 // No request of this kind of session has data.
                 Event::Data { from, .. } => desk.refuse(from, "unexpected_data"),
                 Event::Left(attachment) => desk.left(attachment),
@@ -44,14 +50,18 @@ pub async fn background(mut opening: Opening) -> Ended {
 }
 
 /// Who is attached, and what is under way for them. Dropping it ends all of it.
-#[derive(Default)]
 struct Desk {
+    ledger: Ledger,
     attached: BTreeMap<AttachmentId, Attachment>,
     works: JoinSet<()>,
     under_way: BTreeMap<(AttachmentId, u32), tokio::task::AbortHandle>,
 }
 
 impl Desk {
+    fn new(ledger: Ledger) -> Self {
+        Self { ledger, attached: BTreeMap::new(), works: JoinSet::new(), under_way: BTreeMap::new() }
+    }
+
     fn joined(&mut self, attachment: Attachment) {
         self.attached.insert(attachment.id, attachment);
     }
@@ -73,15 +83,24 @@ impl Desk {
         }
     }
 
-    fn control(&mut self, from: AttachmentId, message: &Message) {
-        let Some(attachment) = self.attached.get(&from) else { return };
+    fn control(&mut self, from: AttachmentId, message: &Message) -> Result<(), RecordingError> {
+        let Some(attachment) = self.attached.get(&from) else { return Ok(()) };
         let Ok(request) = message.parse::<BackgroundRequest>() else {
-            return attachment.outlet.refuse("unknown_message");
+            attachment.outlet.refuse("unknown_message");
+            return Ok(());
         };
         if attachment.access == Access::View && changes_something(&request) {
-            return attachment.outlet.refuse("view_only");
+            attachment.outlet.refuse("view_only");
+            return Ok(());
         }
+        self.ledger.asked(&attachment.name, &request)?;
         let answering = Answering::new(request.id(), attachment.outlet.clone());
+        let told = (self.ledger.clone(), attachment.name.clone());
+        self.begin(from, request, answering, told);
+        Ok(())
+    }
+
+    fn begin(&mut self, from: AttachmentId, request: BackgroundRequest, answering: Answering, (ledger, name): (Ledger, String)) {
         self.under_way.retain(|_, work| !work.is_finished());
         if let BackgroundRequest::Stop { id } = request {
             return self.stop(from, id, answering);
@@ -93,7 +112,15 @@ impl Desk {
             return;
         }
         let key = (from, request.id());
-        self.under_way.insert(key, self.works.spawn(work(request, answering)));
+        let id = request.id();
+        let working = async move {
+            let outcome = work(request, &answering).await;
+            ledger.ended(&name, id, outcome.as_ref().err().map_or("ok", |trouble| trouble.code), None);
+            if let Err(trouble) = outcome {
+                answering.failed(trouble).await;
+            }
+        };
+        self.under_way.insert(key, self.works.spawn(working));
     }
 
     fn stop(&mut self, from: AttachmentId, id: u32, answering: Answering) {
@@ -120,27 +147,24 @@ fn changes_something(request: &BackgroundRequest) -> bool {
 }
 
 /// One request, from its beginning to its answer.
-async fn work(request: BackgroundRequest, answering: Answering) {
+async fn work(request: BackgroundRequest, answering: &Answering) -> Result<(), Trouble> {
     use BackgroundRequest as Asked;
-    let outcome = match request {
-        Asked::Processes { .. } => processes::list(&answering).await,
-        Asked::WatchProcesses { every_ms, .. } => processes::watch(&answering, every_ms).await,
-        Asked::Signal { pid, started, signal, tree, .. } => processes::end(&answering, pid, started, signal, tree).await,
-        Asked::Priority { pid, started, nice, .. } => processes::set_priority(&answering, pid, started, nice).await,
-        Asked::Services { .. } => services::list(&answering).await,
-        Asked::Service { name, .. } => services::details(&answering, &name).await,
-        Asked::ServiceDo { name, what, .. } => services::change(&answering, &name, what).await,
+    match request {
+        Asked::Processes { .. } => processes::list(answering).await,
+        Asked::WatchProcesses { every_ms, .. } => processes::watch(answering, every_ms).await,
+        Asked::Signal { pid, started, signal, tree, .. } => processes::end(answering, pid, started, signal, tree).await,
+        Asked::Priority { pid, started, nice, .. } => processes::set_priority(answering, pid, started, nice).await,
+        Asked::Services { .. } => services::list(answering).await,
+        Asked::Service { name, .. } => services::details(answering, &name).await,
+        Asked::ServiceDo { name, what, .. } => services::change(answering, &name, what).await,
         Asked::Logs { unit, priority, since, grep, follow, .. } => {
             let wanted = logs::Wanted { unit, priority, since, grep, follow };
-            logs::tell(&answering, &wanted).await
+            logs::tell(answering, &wanted).await
         }
-        Asked::Users { .. } => signing::list(&answering).await,
-        Asked::Packages { q, .. } => packages::list(&answering, q.unwrap_or_default()).await,
+        Asked::Users { .. } => signing::list(answering).await,
+        Asked::Packages { q, .. } => packages::list(answering, q.unwrap_or_default()).await,
         // Answered where the works are known.
         Asked::Stop { .. } => Ok(()),
-    };
-    if let Err(trouble) = outcome {
-        answering.failed(trouble).await;
     }
 }
 

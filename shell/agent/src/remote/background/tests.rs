@@ -19,7 +19,8 @@ async fn whole(client: &mut Client, request: Value) -> Vec<Value> {
     client.control(&request);
     let mut seen = Vec::new();
     loop {
-        let message = client.next_control().await;
+        // A package manager on a busy machine takes its time.
+        let Some(Got::Control(message)) = client.next_within(Duration::from_secs(60)).await else { panic!("no answer to {request}") };
         let ends = matches!(message["t"].as_str(), Some("ok" | "error")) && message["id"] == request["id"];
         seen.push(message);
         if ends {

@@ -8,12 +8,11 @@ use std::thread::JoinHandle;
 use sallyport_model::limits;
 use sallyport_os::Account;
 use sallyport_wire::stream::files::{FileDone, FileRequest};
-use tokio::runtime::Handle;
 
-use super::teller::{Stop, Teller};
+use super::teller::{Back, Stop, Teller};
 use super::upload::Upload;
 use super::{archive, change, look, read, walk};
-use crate::remote::kind::{Outlet, Received};
+use crate::remote::kind::Received;
 use crate::remote::trouble::Trouble;
 
 const STACK_BYTES: usize = 512 * 1024;
@@ -26,8 +25,7 @@ pub(super) enum Errand {
 }
 
 pub(super) struct Clerk {
-    outlet: Outlet,
-    runtime: Handle,
+    back: Back,
     uploads: BTreeMap<u32, Upload>,
     works: BTreeMap<u32, Work>,
 }
@@ -39,8 +37,8 @@ struct Work {
 }
 
 impl Clerk {
-    pub(super) fn new(outlet: Outlet, runtime: Handle) -> Self {
-        Self { outlet, runtime, uploads: BTreeMap::new(), works: BTreeMap::new() }
+    pub(super) fn new(back: Back) -> Self {
+        Self { back, uploads: BTreeMap::new(), works: BTreeMap::new() }
     }
 
     /// Takes on the account's file rights, and works until nobody can send errands any more.
@@ -49,7 +47,7 @@ impl Clerk {
             Ok(()) => self.serve(&errands),
             Err(error) => {
                 tracing::error!(%error, "cannot act as the account of a session");
-                self.outlet.refuse("account_not_permitted");
+                self.back.outlet.refuse("account_not_permitted");
             }
         });
         begun.map(drop)
@@ -66,7 +64,7 @@ impl Clerk {
 
     fn request(&mut self, request: FileRequest) {
         use FileRequest as Asked;
-        let teller = Teller::new(request.id(), self.outlet.clone(), self.runtime.clone());
+        let teller = Teller::new(request.id(), self.back.clone());
         self.works.retain(|_, work| !work.thread.is_finished());
         let opens = !matches!(request, Asked::Commit { .. } | Asked::Abort { .. });
         if opens && (self.uploads.contains_key(&teller.id) || self.works.contains_key(&teller.id)) {
@@ -104,7 +102,7 @@ impl Clerk {
             if let Some(upload) = self.uploads.remove(&channel) {
                 upload.discard();
             }
-            Teller::new(channel, self.outlet.clone(), self.runtime.clone()).end(Err(trouble));
+            Teller::new(channel, self.back.clone()).end(Err(trouble));
         }
     }
 

@@ -23,7 +23,10 @@ use sallyport_os::Account;
 use sallyport_wire::stream::files::FileRequest;
 
 use self::clerk::{Clerk, Errand};
+use self::teller::Back;
 use super::kind::{Attachment, AttachmentId, Ended, Event, Message, Opening, Received};
+use super::ledger::Ledger;
+use super::recording::RecordingError;
 
 /// The kind `files`.
 pub async fn files(mut opening: Opening) -> Ended {
@@ -32,11 +35,15 @@ pub async fn files(mut opening: Opening) -> Ended {
         Ok(account) if account.is_own() || sallyport_os::machine::is_privileged() => account,
         Ok(_) => return Ended::Failed("account_not_permitted"),
     };
-    let mut desk = Desk { account, attached: BTreeMap::new() };
+    let mut desk = Desk { account, ledger: Ledger::of(&opening), attached: BTreeMap::new() };
     loop {
         match opening.events.next().await {
             Event::Joined(attachment) => desk.joined(attachment),
-            Event::Control { from, message } => desk.control(from, &message),
+            Event::Control { from, message } => {
+                if let Err(error) = desk.control(from, &message) {
+                    return Ended::Failed(error.code());
+                }
+            }
             Event::Data { from, channel, bytes } => desk.data(from, channel, bytes),
             Event::Left(attachment) => drop(desk.attached.remove(&attachment)),
             Event::Room | Event::Away(_) | Event::Back(_) => {}
@@ -48,6 +55,7 @@ pub async fn files(mut opening: Opening) -> Ended {
 /// Who is attached, each with a clerk. Without their sender clerks end, and what they began.
 struct Desk {
     account: Account,
+    ledger: Ledger,
     attached: BTreeMap<AttachmentId, Served>,
 }
 
@@ -60,7 +68,12 @@ struct Served {
 impl Desk {
     fn joined(&mut self, attachment: Attachment) {
         let (errands, waiting) = channel();
-        let clerk = Clerk::new(attachment.outlet.clone(), tokio::runtime::Handle::current());
+        let clerk = Clerk::new(Back {
+            outlet: attachment.outlet.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            ledger: self.ledger.clone(),
+            name: attachment.name.clone(),
+        });
         match clerk.start(self.account.clone(), waiting) {
             Ok(()) => drop(self.attached.insert(attachment.id, Served { attachment, errands })),
             Err(error) => {
@@ -70,14 +83,18 @@ impl Desk {
         }
     }
 
-    fn control(&mut self, from: AttachmentId, message: &Message) {
-        let Some(served) = self.attached.get(&from) else { return };
+    fn control(&mut self, from: AttachmentId, message: &Message) -> Result<(), RecordingError> {
+        let Some(served) = self.attached.get(&from) else { return Ok(()) };
         let outlet = &served.attachment.outlet;
         match message.parse::<FileRequest>() {
             Err(_) => outlet.refuse("unknown_message"),
             Ok(request) if served.attachment.access == Access::View && changes_something(&request) => outlet.refuse("view_only"),
-            Ok(request) => served.hand_over(Errand::Request(request)),
+            Ok(request) => {
+                self.ledger.asked(&served.attachment.name, &request)?;
+                served.hand_over(Errand::Request(request));
+            }
         }
+        Ok(())
     }
 
     fn data(&mut self, from: AttachmentId, channel: u32, bytes: Received) {

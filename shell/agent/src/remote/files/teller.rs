@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::remote::kind::Outlet;
+use crate::remote::ledger::Ledger;
 use crate::remote::trouble::Trouble;
 
 /// Tells a thread to end what it does; works also while the thread waits for room.
@@ -25,18 +26,27 @@ impl Stop {
     }
 }
 
+/// The way back to one attachment.
+#[derive(Clone)]
+pub(super) struct Back {
+    pub(super) outlet: Outlet,
+    pub(super) runtime: Handle,
+    pub(super) ledger: Ledger,
+    /// Who asks, for the recording.
+    pub(super) name: String,
+}
+
 /// The way back from one request.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Teller {
     pub(super) id: u32,
     pub(super) stop: Stop,
-    outlet: Outlet,
-    runtime: Handle,
+    back: Back,
 }
 
 impl Teller {
-    pub(super) fn new(id: u32, outlet: Outlet, runtime: Handle) -> Self {
-        Self { id, stop: Stop::default(), outlet, runtime }
+    pub(super) fn new(id: u32, back: Back) -> Self {
+        Self { id, stop: Stop::default(), back }
     }
 
     /// Fails when somebody wants the work to end.
@@ -46,17 +56,17 @@ impl Teller {
 
     /// Sends a message, waiting for room.
     pub(super) fn say(&self, message: &FileAnswer) -> Result<(), Trouble> {
-        self.wait(async { Ok(self.outlet.control(message).await?) })
+        self.wait(async { Ok(self.back.outlet.control(message).await?) })
     }
 
     /// Sends data on the request's own channel, waiting for room.
     pub(super) fn data(&self, bytes: &[u8]) -> Result<(), Trouble> {
-        self.wait(async { Ok(self.outlet.data(self.id, bytes).await?) })
+        self.wait(async { Ok(self.back.outlet.data(self.id, bytes).await?) })
     }
 
     fn wait(&self, sending: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
         self.go_on()?;
-        self.runtime.block_on(async {
+        self.back.runtime.block_on(async {
             tokio::select! {
                 sent = sending => sent,
                 () = self.stop.0.1.notified() => Err(Trouble::code("aborted")),
@@ -66,11 +76,13 @@ impl Teller {
 
     /// Ends a request. Whoever has left is not told.
     pub(super) fn end(&self, outcome: Result<FileDone, Trouble>) {
+        let sha256 = outcome.as_ref().ok().and_then(|done| done.sha256);
+        self.back.ledger.ended(&self.back.name, self.id, outcome.as_ref().err().map_or("ok", |trouble| trouble.code), sha256);
         let message = match outcome {
             Ok(done) => FileAnswer::Ok(Box::new(FileDone { id: self.id, ..done })),
             Err(trouble) => FileAnswer::Error(trouble.failure(self.id)),
         };
         // The end is told also of work that was stopped.
-        let _ = self.runtime.block_on(self.outlet.control(&message));
+        let _ = self.back.runtime.block_on(self.back.outlet.control(&message));
     }
 }

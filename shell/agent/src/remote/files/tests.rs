@@ -1,6 +1,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sallyport_grant::body::{Access, OpenRemoteSession, RemoteKind, RunAs};
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 use super::files;
 use crate::remote::kind::Ended;
 use crate::remote::kind::rig::{Client, Got, Rig, session};
+use crate::remote::recording::Recordings;
 
 struct Bench {
     folder: TempDir,
@@ -552,4 +554,30 @@ async fn whoever_leaves_takes_along_what_was_begun() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(left() <= 3, "{} threads", left());
+}
+
+#[tokio::test]
+async fn a_recorded_session_tells_what_was_asked_and_how_it_ended() {
+    let state = tempfile::tempdir().expect("temp");
+    let disk = sallyport_os::PrivateDir::hold(state.path()).expect("hold");
+    let recordings = Arc::new(Recordings::open(Arc::new(disk), Arc::new(tokio::sync::Notify::new())));
+    let session = session(RemoteKind::Files);
+    let recorder = recordings.begin(session.session);
+    let mut rig = Rig::recorded(files, session, Some(recorder));
+    let folder = tempfile::tempdir().expect("temp");
+    let client = rig.attach("ada@example.com", Access::Control);
+    let mut bench = Bench { folder, rig, client, next: 1 };
+    bench.upload(40, "a", b"content", "no").await;
+    bench.refused(json!({"t": "mkdir", "id": 41, "path": bench.text("a")})).await;
+    bench.rig.end();
+    bench.rig.ended().await;
+    let names = std::fs::read_dir(state.path()).expect("state").flatten();
+    let text: String = names.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect();
+    let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let asked: Vec<&Value> = lines.iter().map(|line| &line["asked"]["t"]).filter(|asked| !asked.is_null()).collect();
+    assert_eq!(asked, ["write", "commit", "mkdir"]);
+    assert!(lines.iter().all(|line| line["by"] == "ada@example.com"));
+    assert!(lines.iter().any(|line| line["id"] == 40 && line["outcome"] == "ok" && line["sha256"] == digest(b"content")));
+    assert!(lines.iter().any(|line| line["id"] == 41 && line["outcome"] == "exists"));
+    assert!(!text.contains("content"), "bytes of files are not recorded");
 }
