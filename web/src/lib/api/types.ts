@@ -4,9 +4,8 @@ import type { components } from './schema';
 
 type Schemas = components['schemas'];
 
-export type ActionDetails = Schemas['ActionDetails'];
 export type AuditEntry = Schemas['AuditEntry'];
-export type AuthorizationRequest = Omit<Schemas['AuthorizationRequest'], 'result'> & { result?: ActionResult | null };
+export type AuthorizationRequest = Omit<Schemas['AuthorizationRequest'], 'result' | 'action'> & { action: ActionDetails; result?: ActionResult | null };
 export type Checkpoint = Schemas['Checkpoint'];
 export type CreatedInstaller = Schemas['CreatedInstaller'];
 export type CreateInstallerDetails = Schemas['CreateInstallerDetails'];
@@ -53,8 +52,23 @@ export interface RemoteOpened {
   envelope: string;
   ticket: string;
   device: { id: string; name: string; thumbprint: string; device_key: string };
+  log_index: number;
+}
+export interface OpenRemoteSessionDetails {
+  kind: 'open_remote_session';
+  session: string;
+  session_kind: string;
+  access: string;
+  joins: boolean;
+  run_as?: string | null;
+  consent: string;
+  recorded: boolean;
+  idle_secs: number;
+  max_secs: number;
+  targets: Schemas['TargetDetails'];
 }
 export type ActionResult = Schemas['ActionResult'] | RemoteOpened;
+export type ActionDetails = Schemas['ActionDetails'] | OpenRemoteSessionDetails;
 export type Me = Schemas['Me'] & { step_up_kind?: string | null };
 export interface NewRemoteSession {
   device: string;
@@ -69,27 +83,26 @@ export interface NewRemoteSession {
 export interface RemoteAttachment {
   grant: string;
   user: string;
-  user_name: string;
-  access: 'control' | 'view';
+  name: string;
+  access: string;
+  connected: boolean;
   created: string;
-  ended: string | null;
-  end_reason: string | null;
+  ended?: string | null;
+  end_reason?: string | null;
 }
 export interface RemoteSession {
   id: string;
   device: string;
   device_name: string;
-  kind: 'terminal' | 'background' | 'files' | 'viewer';
-  run_as: string | null;
-  recorded: boolean;
-  opener: string;
-  opener_name: string;
-  state: 'open' | 'ended';
+  kind: string;
+  run_as?: string | null;
+  opened_by: string;
+  opened_by_name: string;
+  state: string;
   created: string;
   expires: string;
-  ended: string | null;
-  end_reason: string | null;
-  recording_bytes: number;
-  recording_sha256: string | null;
-  attachments?: RemoteAttachment[];
+  ended?: string | null;
+  end_reason?: string | null;
+  attachments: RemoteAttachment[];
+  recording?: { sha256: string; bytes: number } | null;
 }

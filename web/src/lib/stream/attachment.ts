@@ -211,7 +211,7 @@ export class Attachment {
       if (!this.#socket && !this.#over()) this.#dial(ticket);
     } catch (error) {
       if (this.#over()) return;
-      if (error instanceof Problem && error.status >= 400 && error.status < 500 && error.status !== 429) this.#end(error.status === 401 ? 'revoked' : 'ended');
+      if (isFinal(error)) this.#end(error.status === 401 ? 'revoked' : 'ended');
       else this.#later();
     }
   }
@@ -238,5 +238,9 @@ export class Attachment {
     this.#handlers.changed();
   }
 }
+
+/** The server knows that there is nothing to come back to; a device that is away for a moment, it expects. */
+const isFinal = (error: unknown): error is Problem =>
+  error instanceof Problem && error.status >= 400 && error.status < 500 && error.status !== 429 && error.code !== 'device_offline';
 
 const reasonOf = (said: unknown): Reason => (typeof said === 'string' && REASONS.has(said) ? (said as Reason) : 'ended');

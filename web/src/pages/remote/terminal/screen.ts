@@ -1,13 +1,12 @@
 /** One xterm, set up so that what a device writes stays inside of it: no titles, clipboards, links or windows of the page. */
 
-import '@xterm/xterm/css/xterm.css';
 import { FitAddon } from '@xterm/addon-fit';
 import { SearchAddon } from '@xterm/addon-search';
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { WebLinksAddon } from '@xterm/addon-web-links';
 import { Terminal } from '@xterm/xterm';
 import { colours } from './colours';
-import { openStrictly, strictDocument } from './styles';
+import { openStrictly } from './styles';
 
 /** Titles, working folders, hyperlinks, clipboards, notifications and files: for programs that trust what runs in them. */
 const SWALLOWED_OSC = [0, 1, 2, 7, 8, 9, 52, 99, 133, 777, 1337];
@@ -30,10 +29,9 @@ export interface ScreenOptions {
 export function makeScreen({ scrollback = 10_000, readOnly = false, onlink }: ScreenOptions = {}): Screen {
   const term = new Terminal({
     allowProposedApi: true,
-    documentOverride: strictDocument,
     fontFamily: FONT,
     fontSize: 13,
-    lineHeight: 1.35,
+    lineHeight: 1.18,
     letterSpacing: 0,
     cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
     disableStdin: readOnly,

@@ -1,7 +1,6 @@
 /**
  * xterm writes its colours into `<style>` elements and `style` attributes, which our content security policy forbids for good
- * reason. It is handed a document that turns the former into constructed style sheets and the latter into CSSOM, both of which
- * only script of our own can make.
+ * reason. Here the former become constructed style sheets and the latter CSSOM: both can only be made by script of our own.
  */
 
 /** Stands where xterm expects its `<style>`; its text becomes a constructed sheet. */
@@ -18,32 +17,16 @@ function sheetElement(): HTMLElement {
   return element;
 }
 
-/** An attribute of inline style is what the policy refuses; the same text by CSSOM is not. */
-function setAttribute(this: HTMLElement, name: string, value: string): void {
+/** Cells of other colours than the sixteen are spans with a `style` attribute: the same text goes by CSSOM. */
+HTMLSpanElement.prototype.setAttribute = function (this: HTMLSpanElement, name: string, value: string): void {
   if (name === 'style') this.style.cssText = value;
   else Element.prototype.setAttribute.call(this, name, value);
-}
+};
 
-function create(tag: string): HTMLElement {
-  if (tag === 'style') return sheetElement();
-  const element = document.createElement(tag);
-  if (tag === 'span') element.setAttribute = setAttribute;
-  return element;
-}
-
-/** The page's document, but for the making of elements. */
-export const strictDocument: Document = new Proxy(document, {
-  get(target, name) {
-    if (name === 'createElement') return create;
-    const value: unknown = Reflect.get(target, name, target);
-    return typeof value === 'function' ? value.bind(target) : value;
-  },
-});
-
-/** xterm's scroll bar asks the global document for its `<style>`, once, while the terminal opens. */
+/** xterm makes all of its `<style>` elements while a terminal opens. */
 export function openStrictly(open: () => void): void {
   const real = document.createElement;
-  const made = real.bind(document) as typeof document.createElement;
+  const made = real.bind(document) as (tag: string, options?: ElementCreationOptions) => HTMLElement;
   document.createElement = ((tag: string, options?: ElementCreationOptions) => (tag === 'style' ? sheetElement() : made(tag, options))) as typeof document.createElement;
   try {
     open();
