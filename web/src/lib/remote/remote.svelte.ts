@@ -8,7 +8,7 @@ import { gate } from '$lib/gate.svelte';
 import { session } from '$lib/session.svelte';
 import { type Access, checkGrant, type CheckedGrant, type Kind } from '$lib/stream/answer';
 import { Attachment, type Phase, type Reason, type Socket } from '$lib/stream/attachment';
-import { StreamError } from '$lib/stream/errors';
+import { RefusedByDevice, StreamError } from '$lib/stream/errors';
 import { type ClientKey, makeClientKey } from '$lib/stream/keys';
 import type { Control } from '$lib/stream/plain';
 import { type Hearing, Requests } from '$lib/stream/requests';
@@ -106,7 +106,9 @@ export class Remote {
 
   #hear(message: Control): void | Promise<void> {
     if (message.t === 'viewers' && Array.isArray(message.names)) this.viewers = message.names.map(String);
-    else if (!this.requests.hear(message)) return this.onControl(message);
+    else if (this.requests.hear(message)) return;
+    else if (message.t === 'error') this.problem = new RefusedByDevice(String(message.code), typeof message.detail === 'string' ? message.detail : '');
+    else return this.onControl(message);
   }
 
   #changed(): void {

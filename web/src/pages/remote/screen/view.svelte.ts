@@ -31,7 +31,7 @@ export class ScreenView {
   quality = $state<Quality>('good');
   watching = $state(false);
   #rfb: RFB | undefined;
-  #channel: ScreenChannel | undefined;
+  readonly #channel: ScreenChannel;
 
   constructor(remote: Remote) {
     this.remote = remote;
@@ -41,28 +41,25 @@ export class ScreenView {
     const kept = remembered('screen-scaling');
     if (kept === 'full' || kept === 'fit') this.scaling = kept;
     remote.onControl = (message) => this.#hear(message);
-    remote.onData = (_, bytes) => this.#channel?.receive(bytes);
+    this.#channel = new ScreenChannel((bytes) => remote.data(0, bytes));
+    remote.onData = (_, bytes) => this.#channel.receive(bytes);
+    this.#start();
   }
 
   #hear(message: Control): void {
     if (message.t === 'displays' && Array.isArray(message.displays)) {
       this.displays = message.displays.map(displayFrom);
-      const only = this.displays[0];
-      if (this.displays.length === 1 && only && !this.display) this.choose(only.name);
-    } else if (message.t === 'error') this.fault = typeof message.detail === 'string' && message.detail ? message.detail : String(message.code);
+      this.display = String(message.shown);
+    }
   }
 
+  /** Shows another monitor; the device says so by another size. */
   choose(name: string): void {
-    this.#rfb?.disconnect();
-    this.display = name;
-    this.fault = '';
-    this.#channel = new ScreenChannel((bytes) => this.remote.data(0, bytes));
-    this.#start(this.#channel);
     void this.remote.control({ t: 'display', name }).catch(() => {});
   }
 
-  #start(channel: ScreenChannel): void {
-    const rfb = new RFB(this.host, channel, { shared: true });
+  #start(): void {
+    const rfb = new RFB(this.host, this.#channel, { shared: true });
     this.#rfb = rfb;
     rfb.background = 'transparent';
     rfb.focusOnClick = true;
@@ -76,7 +73,7 @@ export class ScreenView {
     rfb.addEventListener('desktopname', (event) => (this.title = (event as CustomEvent<{ name: string }>).detail.name));
     rfb.addEventListener('clipboard', (event) => (this.theirs = (event as CustomEvent<{ text: string }>).detail.text));
     rfb.addEventListener('securityfailure', () => (this.fault = 'The screen’s server refused the connection.'));
-    channel.listenedTo();
+    this.#channel.listenedTo();
   }
 
   /** What was chosen, put into effect. */
@@ -117,10 +114,9 @@ export class ScreenView {
 }
 
 function displayFrom(one: unknown): Display {
-  if (typeof one === 'string') return { name: one, title: one };
-  const { name, title, label, user } = one as { name?: unknown; title?: unknown; label?: unknown; user?: unknown };
-  const words = [title ?? label ?? name, user ? `of ${String(user)}` : ''].filter(Boolean).map(String).join(' ');
-  return { name: String(name), title: words || String(name) };
+  const { name, width, height, primary } = one as { name?: unknown; width?: unknown; height?: unknown; primary?: unknown };
+  if (name === 'all') return { name: 'all', title: 'All monitors' };
+  return { name: String(name), title: `${String(name)}, ${Number(width)} × ${Number(height)}${primary === 'yes' ? ', main' : ''}` };
 }
 
 const views = new WeakMap<Remote, ScreenView>();
