@@ -10,6 +10,7 @@ sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
 when = datetime.datetime.fromisoformat
 signed_by = lambda key, sig, text: Ed25519PublicKey.from_public_bytes(key).verify(sig, text)
 KEYS = "type id tenant class action targets not_before expires nonce requested_by".split()
+REMOTE = "session kind access joins client_key run_as columns rows consent record idle_secs max_secs".split()
 PROOF = "user email method at".split()
 GRANT, ATTESTATION, ROOT = (f"application/vnd.sallyport.{name}.v1+json" for name in ("grant", "attestation", "root"))
 
@@ -61,13 +62,23 @@ def attested(signatures, key, pae):  # the proofs in the server's statement abou
     want(statement["grant"] == sha(pae).hex(), "wrong_grant")
     return statement["proofs"]
 
+def remote_session(it):
+    opens, terminal = it["joins"] == "opens", it["kind"] == "terminal"
+    sized = all((1 <= it[n] <= 1000) if opens and terminal else it[n] == 0 for n in ("columns", "rows"))
+    times = 1 <= it["idle_secs"] <= 3600 and it["idle_secs"] <= it["max_secs"] <= 43200
+    account = it["run_as"] is None or opens and it["kind"] in ("terminal", "files")
+    return list(it) == REMOTE and sized and times and account and not (opens and terminal and it["access"] == "view") and any(bytes.fromhex(it["client_key"]))
+
 def decide(root, case):
     payload, signatures = opened(case["envelope"], GRANT)
     pae, keyids = encoded(GRANT, payload), [s["keyid"] for s in signatures]
     proofs = attested(signatures, bytes.fromhex(root["attestation"]), pae)
     body = json.loads(payload, object_pairs_hook=once)
     want(list(body) == KEYS and body["type"] == "sallyport.grant/1", "malformed")
-    run, targets, now = body["action"]["run_script"], body["targets"], when(case["now"])
+    (action, run), = body["action"].items()
+    targets, now = body["targets"], when(case["now"])
+    want(action in ("run_script", "open_remote_session"), "malformed")
+    want(action == "run_script" or remote_session(run) and targets["count"] == 1, "malformed")
     want(body["class"] >= (1 if targets["count"] == 1 else 2 if targets["count"] <= 25 else 3), "class_too_low")
     start, end = when(body["not_before"]), when(body["expires"])
     want(all(start <= when(p["at"]) <= end for p in proofs), "proof_time")
@@ -86,10 +97,11 @@ def decide(root, case):
     want(origin == name == root["log"]["origin"] and blob[:4] == sha(name.encode(), b"\n\x01", key)[:4], "bad_checkpoint")
     try: signed_by(key, blob[4:], text.encode() + b"\n")
     except InvalidSignature: raise ValueError("bad_checkpoint")
-    entry = {"type": "sallyport.log.grant/1", "envelope": sha(pae).hex(), "action": "run_script", "targets": targets["root"], "keys": keyids}
+    entry = {"type": "sallyport.log.grant/1", "envelope": sha(pae).hex(), "action": action, "targets": targets["root"], "keys": keyids}
     entry = sha(b"\x00", json.dumps(entry, separators=(",", ":")).encode())
     want(in_tree(entry, case["log_index"], int(size), case["log_proof"], base64.b64decode(log_root)), "not_in_log")
     script = case["script"].encode()
+    if action == "open_remote_session": run = {"script_sha256": sha(b"").hex(), "script_bytes": 0}  # it has no content
     want(sha(script).hex() == run["script_sha256"] and len(script) == run["script_bytes"], "content_differs")
     return "obeyed"
 

@@ -73,6 +73,7 @@ impl Signer {
             checkpoint: checkpoint::sign(&LogKey::origin_of(tenant()), TreeHead { size: LOG_SIZE, root }, &key(3)),
             content: SCRIPT.as_bytes().to_vec(),
             secrets: Vec::new(),
+            stream_ticket: None,
         }
     }
 

@@ -9,6 +9,8 @@ use anyhow::{Context, anyhow};
 use sallyport_agent_core::dial::TcpDialer;
 use sallyport_agent_core::inventory::MachineFacts;
 use sallyport_agent_core::ports::{Entropy, Ports, SystemClock, SystemEntropy};
+use sallyport_agent_core::remote::MachineKinds;
+use sallyport_agent_core::remote::notice::Nobody;
 use sallyport_agent_core::runner::ScriptRunner;
 use sallyport_agent_core::{Agent, Config, PrivateDir, Timing};
 use tokio::signal::unix::{SignalKind, signal};
@@ -79,5 +81,7 @@ fn ports(state: &Path, disk: PrivateDir) -> Ports {
         dial: Arc::new(TcpDialer::default()),
         runs: Arc::new(ScriptRunner::of(state)),
         facts: Arc::new(MachineFacts { agent_version: VERSION.to_owned() }),
+        remote: Arc::new(MachineKinds::of(state)),
+        notice: Arc::new(Nobody),
     }
 }

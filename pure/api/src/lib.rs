@@ -11,6 +11,7 @@ mod devices;
 mod installers;
 mod jobs;
 mod problem;
+mod remote;
 mod requests;
 mod scripts;
 
@@ -20,6 +21,7 @@ pub use devices::*;
 pub use installers::*;
 pub use jobs::*;
 pub use problem::*;
+pub use remote::*;
 pub use requests::*;
 pub use scripts::*;
 

@@ -81,6 +81,10 @@ codes! {
     Conflict = 409, "conflict", "It changed in the meantime", "Load it again, then repeat your change.";
     PasswordRefused = 422, "password_refused", "The password is not acceptable", "Choose a longer or less common one; a sentence works well.";
     SetupClosed = 404, "setup_closed", "There is nothing here", "Set-up is over, or the link is not the one that the server printed.";
+    DeviceOffline = 409, "device_offline", "The device is not connected", "Try again once it is online; a remote session needs it now.";
+    RemoteSessionEnded = 409, "remote_session_ended", "The remote session is over", "Open a new one.";
+    RemoteSessionsFull = 409, "remote_sessions_full", "The device has as many open remote sessions as it may have", "End one of them first.";
+    TicketRefused = 403, "ticket_refused", "The ticket of this stream is not good", "Ask for a new one; each ticket works once, and for half a minute.";
     NothingToDo = 422, "nothing_to_do", "Nothing matches", "Choose at least one device that this applies to.";
     RateLimited = 429, "rate_limited", "Too many requests", "Wait for the time in the Retry-After header.";
     Busy = 503, "busy", "The server is busy", "Try again in a moment.";

@@ -4,7 +4,7 @@ use sallyport_model::{DeviceId, Digest, GrantId, JobId, RequestId, Timestamp, Us
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{CreatedInstaller, RecoveryCodes, Variable};
+use crate::{CreatedInstaller, OpenedRemoteSession, RecoveryCodes, RemoteSessionDetails, Variable};
 
 /// Where an authorization request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -95,6 +95,8 @@ pub enum ActionDetails {
     RemoveDevices(TargetDetails),
     /// All recovery codes of the asking person are replaced.
     RegenerateRecoveryCodes,
+    /// A client attaches to a remote session.
+    OpenRemoteSession(RemoteSessionDetails),
 }
 
 /// A script run, exactly.
@@ -196,6 +198,8 @@ pub enum ActionResult {
     Devices(ChangedDevices),
     /// The new codes.
     RecoveryCodes(RecoveryCodes),
+    /// The remote session, with what the client dials it by.
+    RemoteSession(OpenedRemoteSession),
     /// The job that began, or what is left to tell later: secrets are not shown twice.
     Done(Done),
 }

@@ -6,7 +6,10 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+use sallyport_grant::body::RemoteKind;
 use sallyport_model::{SessionId, TenantId, Timestamp, UserId};
+
+use crate::actions::Action;
 
 /// What a user is in a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +81,19 @@ pub struct Actor {
     pub stage: Stage,
     /// Until when the step-up window of this session is open.
     pub step_up_until: Option<Timestamp>,
+    /// The kind of remote session that the window was first used for; it is good for no other.
+    pub step_up_kind: Option<RemoteKind>,
+}
+
+impl Actor {
+    /// Whether their open window is proof enough for an action of class 1 now.
+    pub fn window_covers(&self, action: &Action, now: Timestamp) -> bool {
+        let fits = match (action.remote_kind(), self.step_up_kind) {
+            (Some(wanted), Some(used)) => wanted == used,
+            (Some(_) | None, _) => true,
+        };
+        fits && self.step_up_until.is_some_and(|until| now < until)
+    }
 }
 
 /// Why policy said no.
@@ -205,6 +221,14 @@ table! {
     ReadJobs = "jobs.read": [Owner, Admin, Technician, Auditor] in [Full];
     /// Ask to run scripts.
     RunScripts = "jobs.run": [Owner, Admin, Technician] in [Full];
+    /// Ask to open remote sessions, and to come back to one's own.
+    OpenRemoteSessions = "remote.open": [Owner, Admin, Technician] in [Full];
+    /// See which remote sessions there are, and play recordings.
+    ReadRemoteSessions = "remote.read": [Owner, Admin, Technician, Auditor] in [Full];
+    /// End one's own remote sessions.
+    EndRemoteSessions = "remote.end": [Owner, Admin, Technician] in [Full];
+    /// Ask to join other people's remote sessions, and end them.
+    WatchRemoteSessions = "remote.watch": [Owner, Admin] in [Full];
     /// Cancel runs.
     CancelRuns = "jobs.cancel": [Owner, Admin, Technician] in [Full];
     /// See authorization requests.
@@ -241,6 +265,7 @@ mod tests {
             session: SessionId::from_bytes([3; 16]),
             stage,
             step_up_until: None,
+            step_up_kind: None,
         }
     }
 

@@ -53,6 +53,8 @@ pub enum PayloadType {
     Enrolment,
     /// What a device says that it did.
     Receipt,
+    /// A device's half of the keys of a stream.
+    Answer,
 }
 
 impl PayloadType {
@@ -63,6 +65,7 @@ impl PayloadType {
             Self::Root => "application/vnd.sallyport.root.v1+json",
             Self::Enrolment => "application/vnd.sallyport.enrolment.v1+json",
             Self::Receipt => "application/vnd.sallyport.receipt.v1+json",
+            Self::Answer => "application/vnd.sallyport.answer.v1+json",
         }
     }
 
@@ -73,6 +76,7 @@ impl PayloadType {
             Self::Root => limits::ROOT_BYTES,
             Self::Enrolment => limits::ENROLMENT_BYTES,
             Self::Receipt => limits::RECEIPT_BYTES,
+            Self::Answer => limits::ANSWER_BYTES,
         }
     }
 

@@ -7,7 +7,7 @@
 use sallyport_model::{Digest, GrantId, Timestamp, limits};
 
 use crate::attest::{self, Attested};
-use crate::body::{Body, Class, FactorProof, GrantAction, GrantBody, RunScript, SecretParameter};
+use crate::body::{Body, Class, FactorProof, GrantAction, GrantBody, OpenRemoteSession, RunScript, SecretParameter};
 use crate::checkpoint;
 use crate::envelope::{Envelope, PayloadType};
 use crate::error::GrantError;
@@ -79,8 +79,8 @@ pub struct Verifier<'a, U> {
 }
 
 impl<U: UsedIds> Verifier<'_, U> {
-    /// Checks an offered script run. The result is the only way to run it.
-    pub fn verify(&self, offer: &Offer<'_>) -> Result<VerifiedGrant<RunScript>, GrantError> {
+    /// Checks an offered grant. The result is the only way to obey it.
+    pub fn verify(&self, offer: &Offer<'_>) -> Result<Verified, GrantError> {
         let envelope = Envelope::parse(offer.envelope, PayloadType::Grant).map_err(GrantError::MalformedEnvelope)?;
         self.check_trust()?;
         let attested = self.check_signatures(&envelope)?;
@@ -93,8 +93,10 @@ impl<U: UsedIds> Verifier<'_, U> {
             return Err(GrantError::Used);
         }
         let log_head = self.check_log(&envelope, &body, offer)?;
-        let GrantAction::RunScript(action) = body.action.clone();
-        Ok(VerifiedGrant { action, body, attested, log_head })
+        Ok(match body.action.clone() {
+            GrantAction::RunScript(action) => Verified::RunScript(VerifiedGrant { action, body, attested, log_head }),
+            GrantAction::OpenRemoteSession(action) => Verified::OpenRemoteSession(VerifiedGrant { action, body, attested, log_head }),
+        })
     }
 
     fn check_trust(&self) -> Result<(), GrantError> {
@@ -141,7 +143,7 @@ impl<U: UsedIds> Verifier<'_, U> {
 /// The class that an action has on so many devices. The server adds what a person did before; the device knows only this.
 pub fn derived_class(action: &GrantAction, targets: u32) -> Class {
     match action {
-        GrantAction::RunScript(_) => match targets as usize {
+        GrantAction::RunScript(_) | GrantAction::OpenRemoteSession(_) => match targets as usize {
             0 | 1 => Class::OneDevice,
             2..=limits::CLASS2_DEVICES_PER_HOUR => Class::Fleet,
             _ => Class::Mass,
@@ -152,6 +154,16 @@ pub fn derived_class(action: &GrantAction, targets: u32) -> Class {
 /// The claimed class is high enough.
 fn check_class(body: &GrantBody) -> Result<(), GrantError> {
     if body.class < derived_class(&body.action, body.targets.count) { Err(GrantError::ClassTooLow) } else { Ok(()) }
+}
+
+/// A verified grant of any kind.
+#[derive(Debug)]
+#[must_use]
+pub enum Verified {
+    /// To run a script.
+    RunScript(VerifiedGrant<RunScript>),
+    /// To let a client attach to a remote session.
+    OpenRemoteSession(VerifiedGrant<OpenRemoteSession>),
 }
 
 /// A grant that this device may obey once its content is there. Only [`Verifier::verify`] makes one.
@@ -218,6 +230,13 @@ impl VerifiedGrant<RunScript> {
             sealed::open(key, self.body.id, wanted, given.sealed).map_err(GrantError::SecretDiffers)
         };
         self.action.secrets.iter().zip(sealed).map(open).collect()
+    }
+}
+
+impl VerifiedGrant<OpenRemoteSession> {
+    /// A remote session comes with no content and no secrets: what is beside the grant, in bytes, must be nothing.
+    pub fn without_content(self, len: usize) -> Result<ReadyGrant<OpenRemoteSession>, GrantError> {
+        if len == 0 { Ok(ReadyGrant { grant: self }) } else { Err(GrantError::ContentDiffers) }
     }
 }
 

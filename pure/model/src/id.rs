@@ -141,6 +141,8 @@ ids! {
     GrantId = "grt";
     /// An installer, with its enrolment token.
     InstallerId = "ins";
+    /// A terminal, background management, files or screen of a device, which people attach to.
+    RemoteSessionId = "rms";
     /// An authorization request: an action that waits for proofs.
     RequestId = "req";
 }

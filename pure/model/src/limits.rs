@@ -159,3 +159,93 @@ pub const ADDRESSES_PER_INTERFACE: usize = 64;
 pub const INSTALLER_LIFETIME_SECS: i64 = 30 * 24 * 60 * 60;
 /// Most uses of an enrolment token.
 pub const INSTALLER_USES: u32 = 10_000;
+
+/// Open remote sessions of one device.
+pub const REMOTE_SESSIONS_PER_DEVICE: usize = 16;
+/// Attachments of one remote session that are open at once.
+pub const ATTACHMENTS_PER_SESSION: usize = 16;
+/// A remote session that nobody is attached to ends after this: a lost link costs neither shell nor output.
+pub const REMOTE_UNATTENDED_SECS: u32 = 5 * 60;
+/// Longest time without input after which a remote session ends.
+pub const REMOTE_IDLE_SECS: u32 = 60 * 60;
+/// Time without input where nothing is said.
+pub const REMOTE_IDLE_DEFAULT_SECS: u32 = 30 * 60;
+/// Longest life of a remote session: that of a user's session.
+pub const REMOTE_LIFETIME_SECS: u32 = 12 * 60 * 60;
+/// A person at the machine who is asked has this long to consent.
+pub const CONSENT_SECS: u32 = 60;
+/// Most columns or rows of a terminal.
+pub const TERMINAL_CELLS: u16 = 1_000;
+/// Output of a terminal that is shown to whoever attaches later, in bytes.
+pub const SCROLLBACK_BYTES: usize = 1024 * 1024;
+/// Largest recording of one remote session.
+pub const RECORDING_BYTES: u64 = 64 * 1024 * 1024;
+/// Largest piece of a recording in one message.
+pub const RECORDING_CHUNK_BYTES: usize = 32 * 1024;
+
+/// A stream's ticket is good for this long, and once.
+pub const STREAM_TICKET_SECS: i64 = 30;
+/// Tickets of one attachment that wait to be used.
+pub const STREAM_TICKETS: usize = 4;
+/// Largest message of a stream between a client and a device.
+pub const STREAM_MESSAGE_BYTES: usize = 64 * 1024;
+/// Largest control message or piece of data of a stream, in bytes.
+pub const STREAM_PAYLOAD_BYTES: usize = 32 * 1024;
+/// Sent frames that are kept until the other end has them; when they are so many, an end stops sending.
+pub const STREAM_UNACKED_BYTES: usize = 256 * 1024;
+/// Room for acknowledgements beyond that, since they must be sent when nothing else may.
+pub const STREAM_UNACKED_ACK_BYTES: usize = 16 * 1024;
+/// An end acknowledges after it received so many bytes,
+pub const STREAM_ACK_BYTES: usize = 32 * 1024;
+/// or after so long.
+pub const STREAM_ACK_MILLIS: u64 = 50;
+/// Largest answer of a device to a client's key, signature included.
+pub const ANSWER_BYTES: usize = 8 * 1024;
+
+/// Most encodings that a screen's client may name.
+pub const SCREEN_ENCODINGS: usize = 256;
+/// Largest clipboard that a screen takes or gives, in bytes.
+pub const SCREEN_CLIPBOARD_BYTES: usize = 1024 * 1024;
+/// Largest side of a screen that can be shown or asked for, in pixels.
+pub const SCREEN_SIDE_PIXELS: u16 = 16_384;
+/// Most changes of a screen that are sent in a second.
+pub const SCREEN_UPDATES_PER_SECOND: u32 = 60;
+/// Most keys that one client holds down at once.
+pub const SCREEN_KEYS_HELD: usize = 64;
+
+/// Longest absolute path on a device, in bytes: what Linux takes in one call.
+pub const PATH_BYTES: usize = 4095;
+/// Longest name of a file, in bytes.
+pub const FILE_NAME_BYTES: usize = 255;
+/// Most entries of a folder that are listed.
+pub const FOLDER_ENTRIES: usize = 20_000;
+/// Folders inside of each other that a recursive operation enters.
+pub const FOLDER_DEPTH: usize = 256;
+/// Reads, archives, sums and removals of one attachment at once.
+pub const FILE_WORKS: usize = 6;
+/// Unfinished uploads of one attachment at once.
+pub const UPLOADS: usize = 8;
+/// Largest file that can be uploaded, in bytes.
+pub const UPLOAD_BYTES: u64 = 1 << 40;
+/// Text of a file that a preview shows, in bytes.
+pub const PREVIEW_BYTES: usize = 12 * 1024;
+/// Longest name of a unit of the service manager, in bytes (systemd.unit(5)).
+pub const UNIT_NAME_BYTES: usize = 255;
+/// Shortest time between two looks at the processes that somebody watches, in milliseconds.
+pub const WATCH_MIN_MILLIS: u32 = 500;
+/// Longest time between two looks at the processes that somebody watches, in milliseconds.
+pub const WATCH_MAX_MILLIS: u32 = 60_000;
+/// Most processes, services or packages in one answer.
+pub const BACKGROUND_ITEMS: usize = 20_000;
+/// Listening ports of one process that are told.
+pub const PORTS_PER_PROCESS: usize = 64;
+/// Watches, logs and other works of one attachment at once.
+pub const BACKGROUND_WORKS: usize = 8;
+/// Log lines in one answer, before new ones are followed.
+pub const LOG_LINES: u32 = 1_000;
+/// Longest log message that is told, in bytes.
+pub const LOG_MESSAGE_BYTES: usize = 8 * 1024;
+/// Longest pattern to search logs for, in bytes.
+pub const LOG_PATTERN_BYTES: usize = 200;
+/// A service's start or stop that takes longer is told to be still under way.
+pub const SERVICE_JOB_SECS: u64 = 100;

@@ -7,6 +7,8 @@
 //! - `frame` cuts messages into Noise messages and puts them together again, within a limit;
 //! - `message` checks sizes and counts before it decodes, and yields only checked values.
 //!
+//! [`stream`] is apart from all that: what a client and a device say to one another, which the server only relays.
+//!
 //! One order of calls compiles. The agent: [`Initiator::start`], [`Initiator::finish`],
 //! [`Channel::say_hello`], then [`AgentLink`]. The server: [`Responder::answer`],
 //! [`AwaitingHello::open_hello`], then [`ServerLink`].
@@ -20,6 +22,7 @@ mod inventory;
 mod link;
 mod message;
 mod shape;
+pub mod stream;
 #[cfg(test)]
 mod testing;
 mod to_agent;
@@ -39,4 +42,4 @@ pub use inventory::{
 pub use link::{AgentLink, AwaitingHello, Fault, LinkError, ServerLink};
 pub use message::MessageError;
 pub use to_agent::{DeviceState, GrantOffer, Inclusion, SealedSecret, ToAgent, UNSIGNED_MESSAGES, UnsignedToAgent};
-pub use to_server::{Heartbeat, Stream, ToServer};
+pub use to_server::{Heartbeat, Place, Stream, ToServer};

@@ -146,6 +146,7 @@ pub(crate) const AGENT_MESSAGE: &[Field] = &[
     message(4, "run_started", RUN_STARTED),
     message(5, "output", OUTPUT),
     message(6, "run_ended", RUN_ENDED),
+    message(7, "recording", RECORDING),
 ];
 
 pub(crate) const HELLO: &[Field] = &[
@@ -240,6 +241,9 @@ pub(crate) const SERVER_MESSAGE: &[Field] = &[
     message(5, "output_ack", OUTPUT_ACK),
     message(6, "receipt_ack", RECEIPT_ACK),
     message(7, "heartbeat_ack", HEARTBEAT_ACK),
+    message(8, "end_remote_session", END_REMOTE_SESSION),
+    message(9, "stream_ticket", STREAM_TICKET),
+    message(10, "recording_ack", RECORDING_ACK),
 ];
 
 pub(crate) const WELCOME: &[Field] = &[number(1, "state"), number(2, "server_time"), id(3, "device"), id(4, "tenant")];
@@ -253,6 +257,7 @@ pub(crate) const GRANT_OFFER: &[Field] = &[
     bytes(4, "checkpoint", limits::CHECKPOINT_BYTES),
     bytes(5, "content", limits::SCRIPT_BYTES),
     Field { number: 6, name: "secrets", times: limits::SECRETS, kind: Kind::Message(SEALED_SECRET) },
+    bytes(7, "stream_ticket", KEY_BYTES),
 ];
 
 pub(crate) const INCLUSION: &[Field] =
@@ -267,6 +272,15 @@ pub(crate) const OUTPUT_ACK: &[Field] = &[id(1, "grant"), number(2, "next_seq")]
 pub(crate) const RECEIPT_ACK: &[Field] = &[id(1, "grant")];
 
 pub(crate) const HEARTBEAT_ACK: &[Field] = &[number(1, "server_time")];
+
+pub(crate) const RECORDING: &[Field] =
+    &[id(1, "session"), number(2, "seq"), bytes(3, "chunk", limits::RECORDING_CHUNK_BYTES), number(4, "last")];
+
+pub(crate) const END_REMOTE_SESSION: &[Field] = &[id(1, "session"), id(2, "grant")];
+
+pub(crate) const STREAM_TICKET: &[Field] = &[id(1, "grant"), bytes(2, "ticket", KEY_BYTES)];
+
+pub(crate) const RECORDING_ACK: &[Field] = &[id(1, "session"), number(2, "next_seq")];
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use sallyport_grant::Hex;
 use sallyport_grant::body::TokenSecret;
 use sallyport_grant::keys::SigningKey;
 use sallyport_grant::targets::TargetProof;
-use sallyport_model::{AgentText, DeviceId, Digest, GrantId, InstallerId, TenantId, Timestamp};
+use sallyport_model::{AgentText, DeviceId, Digest, GrantId, InstallerId, RemoteSessionId, TenantId, Timestamp};
 
 use crate::*;
 
@@ -14,6 +14,10 @@ pub(crate) fn tame(text: &str) -> AgentText {
 
 pub(crate) fn grant() -> GrantId {
     GrantId::from_bytes([9; 16])
+}
+
+pub(crate) fn session() -> RemoteSessionId {
+    RemoteSessionId::from_bytes([10; 16])
 }
 
 pub(crate) fn device_secret() -> SigningKey {
@@ -111,6 +115,7 @@ pub(crate) fn offer() -> GrantOffer {
         checkpoint: "sallyport/ten\n".to_owned(),
         content: vec![b'x'; 1000],
         secrets: vec![SealedSecret { name: "DB_PASS".to_owned(), sealed: vec![8; 90] }],
+        stream_ticket: Some([9; 32]),
     }
 }
 
@@ -125,6 +130,8 @@ pub(crate) fn all_to_server() -> Vec<ToServer> {
         ToServer::Output { grant, seq: 0, stream: Stream::Stdout, chunk: vec![0, 255, 10] },
         ToServer::Output { grant, seq: u64::MAX, stream: Stream::Stderr, chunk: vec![1; 32 * 1024] },
         ToServer::RunEnded { grant, receipt: b"{\"payload\":\"\"}".to_vec() },
+        ToServer::Recording { session: session(), seq: 0, chunk: vec![2; 32 * 1024], place: Place::Inner },
+        ToServer::Recording { session: session(), seq: 1, chunk: vec![], place: Place::Last },
     ]
 }
 
@@ -140,7 +147,10 @@ pub(crate) fn all_unsigned() -> Vec<UnsignedToAgent> {
         UnsignedToAgent::CancelRun { .. } => Some(UnsignedToAgent::OutputAck { grant, next_seq: 1 << 40 }),
         UnsignedToAgent::OutputAck { .. } => Some(UnsignedToAgent::ReceiptAck { grant }),
         UnsignedToAgent::ReceiptAck { .. } => Some(UnsignedToAgent::HeartbeatAck { server_time }),
-        UnsignedToAgent::HeartbeatAck { .. } => None,
+        UnsignedToAgent::HeartbeatAck { .. } => Some(UnsignedToAgent::EndRemoteSession { session: session(), grant: None }),
+        UnsignedToAgent::EndRemoteSession { .. } => Some(UnsignedToAgent::StreamTicket { grant, ticket: [7; 32] }),
+        UnsignedToAgent::StreamTicket { .. } => Some(UnsignedToAgent::RecordingAck { session: session(), next_seq: 3 }),
+        UnsignedToAgent::RecordingAck { .. } => None,
     } {
         all.push(next);
     }
@@ -155,6 +165,7 @@ pub(crate) fn all_to_agent() -> Vec<ToAgent> {
     let mut all: Vec<ToAgent> = all_unsigned().into_iter().map(ToAgent::from).collect();
     all.extend(states.map(|state| ToAgent::Unsigned(UnsignedToAgent::StateChanged { state })));
     all.push(ToAgent::Unsigned(unknown));
+    all.push(ToAgent::Unsigned(UnsignedToAgent::EndRemoteSession { session: session(), grant: Some(grant()) }));
     all.push(ToAgent::GrantOffer(Box::new(offer())));
     all
 }

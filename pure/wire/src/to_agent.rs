@@ -1,7 +1,7 @@
 //! What the server says to an agent.
 
 use sallyport_grant::targets::TargetProof;
-use sallyport_model::{DeviceId, Digest, GrantId, TenantId, Timestamp, limits};
+use sallyport_model::{DeviceId, Digest, GrantId, RemoteSessionId, TenantId, Timestamp, limits};
 
 use crate::message::{self, MessageError};
 use crate::{pb, shape};
@@ -56,6 +56,27 @@ pub enum UnsignedToAgent {
         /// By the server's clock.
         server_time: Timestamp,
     },
+    /// Ends a remote session early, or one attachment of it.
+    EndRemoteSession {
+        /// Which remote session.
+        session: RemoteSessionId,
+        /// Only the attachment of this grant; absent: everything.
+        grant: Option<GrantId>,
+    },
+    /// Lets the agent dial the stream of a grant again.
+    StreamTicket {
+        /// A grant that the agent verified before; for any other, nothing happens.
+        grant: GrantId,
+        /// What it dials with: good once, for [`limits::STREAM_TICKET_SECS`].
+        ticket: [u8; 32],
+    },
+    /// A piece of a recording is stored.
+    RecordingAck {
+        /// Of which remote session.
+        session: RemoteSessionId,
+        /// Every piece below this is stored.
+        next_seq: u64,
+    },
 }
 
 /// Every message without a grant, and why it needs none. People review this list as a snapshot.
@@ -66,6 +87,12 @@ pub const UNSIGNED_MESSAGES: &[(&str, &str)] = &[
     ("output_ack", "lets the agent drop stored output from its journal; the receipt still holds its digest"),
     ("receipt_ack", "lets the agent drop a stored receipt from its journal; the used grant id stays"),
     ("heartbeat_ack", "shows that the link is alive; the time in it moves no clock and no window"),
+    ("end_remote_session", "ends early what a grant began; can only make the device do less"),
+    (
+        "stream_ticket",
+        "lets the agent dial again for a grant that it has already verified; starts nothing, and the stream's keys stay those of the grant",
+    ),
+    ("recording_ack", "lets the agent drop a stored piece of a recording; the receipt still holds the digest of it all"),
 ];
 
 impl UnsignedToAgent {
@@ -78,6 +105,9 @@ impl UnsignedToAgent {
             Self::OutputAck { .. } => "output_ack",
             Self::ReceiptAck { .. } => "receipt_ack",
             Self::HeartbeatAck { .. } => "heartbeat_ack",
+            Self::EndRemoteSession { .. } => "end_remote_session",
+            Self::StreamTicket { .. } => "stream_ticket",
+            Self::RecordingAck { .. } => "recording_ack",
         }
     }
 }
@@ -112,6 +142,8 @@ pub struct GrantOffer {
     pub content: Vec<u8>,
     /// Secret parameters, sealed to this device.
     pub secrets: Vec<SealedSecret>,
+    /// What the agent dials the stream of a remote session with; absent for a script.
+    pub stream_ticket: Option<[u8; 32]>,
 }
 
 /// A leaf's place in a Merkle tree (RFC 6962, section 2.1.1); the tree's size is signed elsewhere.
@@ -145,6 +177,14 @@ impl ToAgent {
             Body::OutputAck(ack) => UnsignedToAgent::OutputAck { grant: message::id(&ack.grant, "grant")?, next_seq: ack.next_seq },
             Body::ReceiptAck(ack) => UnsignedToAgent::ReceiptAck { grant: message::id(&ack.grant, "grant")? },
             Body::HeartbeatAck(ack) => UnsignedToAgent::HeartbeatAck { server_time: message::time(ack.server_time) },
+            Body::EndRemoteSession(end) => parse_end(&end)?,
+            Body::StreamTicket(ticket) => UnsignedToAgent::StreamTicket {
+                grant: message::id(&ticket.grant, "grant")?,
+                ticket: message::bytes_32(&ticket.ticket, "ticket")?,
+            },
+            Body::RecordingAck(ack) => {
+                UnsignedToAgent::RecordingAck { session: message::id(&ack.session, "session")?, next_seq: ack.next_seq }
+            }
         };
         Ok(Self::Unsigned(unsigned))
     }
@@ -174,6 +214,11 @@ fn parse_welcome(welcome: &pb::Welcome) -> Result<UnsignedToAgent, MessageError>
     })
 }
 
+fn parse_end(end: &pb::EndRemoteSession) -> Result<UnsignedToAgent, MessageError> {
+    let grant = end.grant.as_deref().map(|text| message::id(text, "grant")).transpose()?;
+    Ok(UnsignedToAgent::EndRemoteSession { session: message::id(&end.session, "session")?, grant })
+}
+
 impl UnsignedToAgent {
     fn to_pb(self) -> pb::server_message::Body {
         use pb::server_message::Body;
@@ -189,6 +234,13 @@ impl UnsignedToAgent {
             Self::OutputAck { grant, next_seq } => Body::OutputAck(pb::OutputAck { grant: grant.to_string(), next_seq }),
             Self::ReceiptAck { grant } => Body::ReceiptAck(pb::ReceiptAck { grant: grant.to_string() }),
             Self::HeartbeatAck { server_time } => Body::HeartbeatAck(pb::HeartbeatAck { server_time: server_time.micros() }),
+            Self::EndRemoteSession { session, grant } => {
+                Body::EndRemoteSession(pb::EndRemoteSession { session: session.to_string(), grant: grant.map(|id| id.to_string()) })
+            }
+            Self::StreamTicket { grant, ticket } => {
+                Body::StreamTicket(pb::StreamTicket { grant: grant.to_string(), ticket: ticket.to_vec() })
+            }
+            Self::RecordingAck { session, next_seq } => Body::RecordingAck(pb::RecordingAck { session: session.to_string(), next_seq }),
         }
     }
 }
@@ -225,6 +277,7 @@ impl GrantOffer {
             checkpoint: offer.checkpoint,
             content: offer.content,
             secrets: offer.secrets.into_iter().map(|secret| SealedSecret { name: secret.name, sealed: secret.sealed }).collect(),
+            stream_ticket: parse_ticket(&offer.stream_ticket)?,
         })
     }
 
@@ -237,8 +290,13 @@ impl GrantOffer {
             checkpoint: self.checkpoint.clone(),
             content: self.content.clone(),
             secrets: self.secrets.iter().map(secret).collect(),
+            stream_ticket: self.stream_ticket.map_or_else(Vec::new, |ticket| ticket.to_vec()),
         }
     }
+}
+
+fn parse_ticket(bytes: &[u8]) -> Result<Option<[u8; 32]>, MessageError> {
+    if bytes.is_empty() { Ok(None) } else { message::bytes_32(bytes, "stream_ticket").map(Some) }
 }
 
 fn parse_target(inclusion: pb::Inclusion) -> Result<TargetProof, MessageError> {

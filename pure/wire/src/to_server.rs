@@ -1,6 +1,6 @@
 //! What an agent says after its hello.
 
-use sallyport_model::{GrantId, Timestamp, limits};
+use sallyport_model::{GrantId, RemoteSessionId, Timestamp, limits};
 
 use crate::message::{self, MessageError};
 use crate::{Inventory, pb, shape};
@@ -38,6 +38,26 @@ pub enum ToServer {
         /// The receipt's envelope, not verified yet.
         receipt: Vec<u8>,
     },
+    /// A piece of a remote session's recording.
+    Recording {
+        /// Which remote session.
+        session: RemoteSessionId,
+        /// From 0, without gaps.
+        seq: u64,
+        /// At most [`limits::RECORDING_CHUNK_BYTES`].
+        chunk: Vec<u8>,
+        /// Whether more follows.
+        place: Place,
+    },
+}
+
+/// Where a piece stands in what is sent piece by piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Another one follows.
+    Inner,
+    /// Nothing follows.
+    Last,
 }
 
 /// Light figures between inventories.
@@ -78,6 +98,7 @@ impl ToServer {
             }
             Body::Output(output) => parse_output(output),
             Body::RunEnded(ended) => Ok(Self::RunEnded { grant: message::id(&ended.grant, "grant")?, receipt: ended.receipt }),
+            Body::Recording(piece) => parse_recording(piece),
         }
     }
 
@@ -94,6 +115,12 @@ impl ToServer {
                 Body::Output(pb::Output { grant: grant.to_string(), seq: *seq, stream: stream.to_pb().into(), chunk: chunk.clone() })
             }
             Self::RunEnded { grant, receipt } => Body::RunEnded(pb::RunEnded { grant: grant.to_string(), receipt: receipt.clone() }),
+            Self::Recording { session, seq, chunk, place } => Body::Recording(pb::Recording {
+                session: session.to_string(),
+                seq: *seq,
+                chunk: chunk.clone(),
+                last: *place == Place::Last,
+            }),
         };
         message::encode(&pb::AgentMessage { body: Some(body) }, shape::AGENT_MESSAGE, limits::MESSAGE_BYTES)
     }
@@ -113,6 +140,11 @@ fn parse_output(output: pb::Output) -> Result<ToServer, MessageError> {
         pb::Stream::Unspecified => return Err(MessageError::Invalid("stream")),
     };
     Ok(ToServer::Output { grant: message::id(&output.grant, "grant")?, seq: output.seq, stream, chunk: output.chunk })
+}
+
+fn parse_recording(piece: pb::Recording) -> Result<ToServer, MessageError> {
+    let place = if piece.last { Place::Last } else { Place::Inner };
+    Ok(ToServer::Recording { session: message::id(&piece.session, "session")?, seq: piece.seq, chunk: piece.chunk, place })
 }
 
 impl Stream {

@@ -19,6 +19,7 @@ use crate::identity::{Identity, IdentityError};
 use crate::journal::{Journal, JournalError};
 use crate::link::{Connection, Greeting, LinkEnd, Uplink};
 use crate::ports::Ports;
+use crate::remote::{self, Host, RemoteTiming};
 use crate::report::Reporter;
 use crate::session::Session;
 use crate::status::{Commanders, LinkState, STATUS_FILE, Status};
@@ -47,6 +48,7 @@ pub struct Timing {
     pub not_known: Duration,
     /// How long runs may take to end when the agent stops.
     pub stop: Duration,
+    pub remote: RemoteTiming,
 }
 
 impl Default for Timing {
@@ -59,6 +61,7 @@ impl Default for Timing {
             watch: Duration::from_millis(500),
             not_known: Duration::from_secs(30),
             stop: Duration::from_secs(8),
+            remote: RemoteTiming::default(),
         }
     }
 }
@@ -203,16 +206,27 @@ impl Agent {
     /// The desk stays over all links, since runs do.
     fn sit_down(&mut self, trust: &Trust) {
         if let Some(desk) = &mut self.desk {
-            desk.trust(trust.root.clone());
+            desk.trust(trust);
             return;
         }
         let reporter = Reporter::new(self.identity.clone(), trust.root.tenant(), self.ports.clock.clone());
+        let sessions = Host::new(remote::Start {
+            ports: self.ports.clone(),
+            identity: self.identity.clone(),
+            journal: self.journal.clone(),
+            reporter: reporter.clone(),
+            wake: self.wake.clone(),
+            timing: self.config.timing.remote,
+            server: trust.server.clone(),
+            ca: trust.ca.clone(),
+        });
         let gate = Gate {
             root: trust.root.clone(),
             profile: Profile::Starter,
             identity: self.identity.clone(),
             journal: self.journal.clone(),
             runs: self.ports.runs.clone(),
+            sessions: Arc::new(sessions),
             clock: self.ports.clock.clone(),
         };
         self.desk = Some(Desk::new(gate, reporter, self.wake.clone()));
@@ -251,6 +265,7 @@ impl Agent {
     pub(crate) fn show(&mut self, link: LinkState) {
         let now = self.ports.clock.now();
         self.status.set_link(link, now);
+        self.status.remote_sessions = self.desk.as_ref().map(|desk| desk.sessions().shown()).unwrap_or_default();
         self.status.obeyed = self.journal.history().iter().map(crate::status::Obeyed::of).collect();
         self.status.updated = self.published.as_ref().map_or(now, |published| published.updated);
         if self.published.as_ref() == Some(&self.status) {

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use sallyport_grant::body::Outcome;
-use sallyport_grant::{GrantError, TrustRoot};
+use sallyport_grant::GrantError;
 use sallyport_model::GrantId;
 use sallyport_wire::GrantOffer;
 use tokio::sync::Notify;
 
-use crate::gate::{self, Gate, Refusal};
-use crate::journal::{ClaimError, Journal, Phase};
+use crate::gate::{self, Admitted, Claimed, Gate, Refusal};
+use crate::journal::{ClaimError, Entry, Journal, Phase};
+use crate::remote::{Host, Why};
 use crate::report::{Output, Reporter, RunEnd};
 use crate::runner::{Cancel, RunSink, StopCause};
+use crate::trust::Trust;
 
 /// Runs at one time.
 const RUNNING: usize = 16;
@@ -62,8 +64,7 @@ impl Desk {
     fn report_interrupted(&self) {
         let journal = &self.gate.journal;
         for entry in journal.unreported().into_iter().filter(|entry| entry.phase == Phase::Claimed) {
-            self.gate.runs.end_leftovers(entry.grant);
-            let output = journal.output(entry.grant).map_or(Output::none(), Output::from);
+            let output = self.end_leftovers(&entry);
             let end = RunEnd::without_code(Outcome::Interrupted, Some("agent_restarted"));
             let receipt = self.reporter.receipt(entry.grant, &end, entry.claimed_at, output);
             if let Err(error) = journal.end(entry.grant, end.outcome, receipt) {
@@ -72,9 +73,19 @@ impl Desk {
         }
     }
 
-    /// From now on the keys of this root count.
-    pub(crate) fn trust(&mut self, root: TrustRoot) {
-        self.gate.root = root;
+    /// Ends what a crash left, and says what there is of its output.
+    fn end_leftovers(&self, entry: &Entry) -> Output {
+        if let Some(attach) = entry.attach {
+            return self.gate.sessions.end_leftovers(attach);
+        }
+        self.gate.runs.end_leftovers(entry.grant);
+        self.gate.journal.output(entry.grant).map_or(Output::none(), Output::from)
+    }
+
+    /// From now on the keys of this root count, and this server is dialled.
+    pub(crate) fn trust(&mut self, trust: &Trust) {
+        self.gate.root = trust.root.clone();
+        self.gate.sessions.dial_at(trust.server.clone(), trust.ca.clone());
     }
 
     pub(crate) fn journal(&self) -> &Journal {
@@ -85,6 +96,10 @@ impl Desk {
     pub(crate) fn offered(&mut self, offer: GrantOffer) -> Answer {
         let grant = gate::claimed_id(&offer);
         if let Some(known) = grant.filter(|grant| self.gate.journal.entry(*grant).is_some()) {
+            // The server may have lost sight of the stream as well.
+            if let Some(ticket) = offer.stream_ticket {
+                self.gate.sessions.ticket(known, ticket);
+            }
             return self.known(known);
         }
         if let Some(grant) = grant.filter(|grant| self.cancelled.remove(grant)) {
@@ -113,16 +128,19 @@ impl Desk {
 
     fn begin(&mut self, offer: &GrantOffer, grant: Option<GrantId>) -> Answer {
         match self.gate.admit(offer) {
-            Ok(claimed) => {
-                let id = claimed.id();
-                let sink = RunSink::new(&claimed, self.gate.journal.clone(), self.reporter.clone(), self.wake.clone());
-                let cancel = self.gate.runs.start(claimed, sink);
-                self.running.insert(id, cancel);
-                self.wake.notify_one();
-                Answer::Begun
-            }
-            Err(refusal) => self.refused(grant, refusal),
+            Ok(Admitted::Script(claimed)) => self.run(claimed),
+            Ok(Admitted::Session(claimed)) => self.gate.sessions.attach(claimed),
+            Err(refusal) => return self.refused(grant, refusal),
         }
+        self.wake.notify_one();
+        Answer::Begun
+    }
+
+    fn run(&mut self, claimed: Claimed) {
+        let id = claimed.id();
+        let sink = RunSink::new(&claimed, self.gate.journal.clone(), self.reporter.clone(), self.wake.clone());
+        let cancel = self.gate.runs.start(claimed, sink);
+        self.running.insert(id, cancel);
     }
 
     fn refused(&self, grant: Option<GrantId>, refusal: Refusal) -> Answer {
@@ -144,6 +162,11 @@ impl Desk {
             answers.push(self.begin(&offer, gate::claimed_id(&offer)));
         }
         answers
+    }
+
+    /// The remote sessions that are open.
+    pub(crate) fn sessions(&self) -> &Host {
+        &self.gate.sessions
     }
 
     /// Ends a run early, or remembers that it shall not begin.
@@ -171,15 +194,16 @@ impl Desk {
         self.waiting.clear();
     }
 
-    /// Ends all runs since the agent stops.
+    /// Ends all runs and remote sessions since the agent stops.
     pub(crate) fn stop_all(&self) {
+        self.gate.sessions.end_all(Why::Machine);
         self.running.values().for_each(|cancel| cancel(StopCause::AgentStops));
     }
 
     pub(crate) fn is_idle(&mut self) -> bool {
         let journal = self.gate.journal.clone();
         self.running.retain(|grant, _| journal.entry(*grant).is_some_and(|entry| entry.phase == Phase::Claimed));
-        self.running.is_empty()
+        self.running.is_empty() && self.gate.sessions.is_idle()
     }
 }
 

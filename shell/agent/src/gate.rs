@@ -1,23 +1,26 @@
 //! The gate: the only road from bytes of the network to an action on the device.
 //!
-//! Offer, verified grant, sealed file, grant with its content, durable claim, [`Claimed`]: each step takes the
-//! value that the one before gave, and the runner takes nothing but the last. The order matters: whatever is
-//! wrong is found before the id is spent, and nothing is executed before it is.
+//! Offer, verified grant, sealed file, grant with its content, durable claim, [`Admitted`]: each step takes the
+//! value that the one before gave. The runner takes nothing but a [`Claimed`], and the host of remote sessions nothing but
+//! a [`ClaimedSession`]. The order matters: whatever is wrong is found before the id is spent, and nothing is executed
+//! before it is.
 
 use std::sync::Arc;
 
-use sallyport_grant::body::{Body, GrantBody, RunScript};
+use sallyport_grant::body::{Body, GrantBody, OpenRemoteSession, RunScript};
 use sallyport_grant::envelope::{Envelope, PayloadType};
 use sallyport_grant::sealed::SecretValue;
-use sallyport_grant::verify::{self, Offer, Profile, ReadyGrant, SealedSecret, VerifiedGrant, Verifier};
+use sallyport_grant::verify::{self, Offer, Profile, ReadyGrant, SealedSecret, Verified, VerifiedGrant, Verifier};
 use sallyport_grant::{GrantError, TrustRoot, sha256};
-use sallyport_model::{GrantId, Timestamp};
+use sallyport_model::{Email, GrantId, Timestamp};
 use sallyport_os::SealedFile;
 use sallyport_wire::GrantOffer;
+use sallyport_wire::stream::Terms;
 
 use crate::identity::Identity;
 use crate::journal::{ClaimError, ClaimedGrant, Journal, JournalError};
 use crate::ports::Clock;
+use crate::remote::{CannotOpen, Host};
 use crate::runner::{CannotRun, Runs};
 
 /// Why a device did not obey an offer.
@@ -33,6 +36,10 @@ pub enum Refusal {
     NoSealedFile(std::io::Error),
     #[error("the grant cannot be claimed: {0}")]
     Claim(#[from] ClaimError),
+    #[error(transparent)]
+    CannotOpen(#[from] CannotOpen),
+    #[error("there is nothing to dial the stream with")]
+    NoStreamTicket,
     #[error("too many grants wait on this device")]
     Busy,
 }
@@ -49,6 +56,8 @@ impl Refusal {
             Self::Claim(ClaimError::Damaged) => "journal_damaged",
             Self::Claim(ClaimError::Journal(JournalError::Full)) => "journal_full",
             Self::Claim(ClaimError::Journal(JournalError::Io(_))) => "journal_failed",
+            Self::CannotOpen(error) => error.code(),
+            Self::NoStreamTicket => "no_stream_ticket",
             Self::Busy => "busy",
         }
     }
@@ -58,7 +67,7 @@ impl Refusal {
 #[derive(Debug)]
 #[must_use]
 pub struct Claimed {
-    grant: ClaimedGrant,
+    grant: ClaimedGrant<RunScript>,
     script: SealedFile,
     secrets: Vec<SecretValue>,
 }
@@ -87,6 +96,54 @@ impl Claimed {
     }
 }
 
+/// A verified grant for one client of a remote session, whose id is spent. Made by [`Gate::admit`] only.
+#[derive(Debug)]
+#[must_use]
+pub struct ClaimedSession {
+    grant: ClaimedGrant<OpenRemoteSession>,
+    terms: Terms,
+    by: Email,
+    ticket: [u8; 32],
+}
+
+impl ClaimedSession {
+    pub fn id(&self) -> GrantId {
+        self.grant.id()
+    }
+
+    pub fn action(&self) -> &OpenRemoteSession {
+        self.grant.action()
+    }
+
+    /// When it was claimed.
+    pub fn at(&self) -> Timestamp {
+        self.grant.at()
+    }
+
+    /// What the stream's keys are made from.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Whose session it is, for people.
+    pub fn by(&self) -> &Email {
+        &self.by
+    }
+
+    /// What the stream is dialled with the first time; opens nothing else.
+    pub fn ticket(&self) -> &[u8; 32] {
+        &self.ticket
+    }
+}
+
+/// What the gate let through.
+#[derive(Debug)]
+#[must_use]
+pub enum Admitted {
+    Script(Claimed),
+    Session(ClaimedSession),
+}
+
 /// One device's gate.
 pub struct Gate {
     pub root: TrustRoot,
@@ -94,13 +151,20 @@ pub struct Gate {
     pub identity: Arc<Identity>,
     pub journal: Arc<Journal>,
     pub runs: Arc<dyn Runs>,
+    pub sessions: Arc<Host>,
     pub clock: Arc<dyn Clock>,
 }
 
 impl Gate {
     /// Takes an offer through all checks and spends its id.
-    pub fn admit(&self, offer: &GrantOffer) -> Result<Claimed, Refusal> {
-        let grant = self.verify(offer)?;
+    pub fn admit(&self, offer: &GrantOffer) -> Result<Admitted, Refusal> {
+        match self.verify(offer)? {
+            Verified::RunScript(grant) => self.admit_script(grant, offer).map(Admitted::Script),
+            Verified::OpenRemoteSession(grant) => self.admit_session(grant, offer).map(Admitted::Session),
+        }
+    }
+
+    fn admit_script(&self, grant: VerifiedGrant<RunScript>, offer: &GrantOffer) -> Result<Claimed, Refusal> {
         let secrets = self.open_secrets(&grant, offer)?;
         self.runs.check(grant.action())?;
         let (ready, script) = seal(grant, &offer.content)?;
@@ -108,7 +172,16 @@ impl Gate {
         Ok(Claimed { grant, script, secrets })
     }
 
-    fn verify(&self, offer: &GrantOffer) -> Result<VerifiedGrant<RunScript>, GrantError> {
+    fn admit_session(&self, grant: VerifiedGrant<OpenRemoteSession>, offer: &GrantOffer) -> Result<ClaimedSession, Refusal> {
+        self.sessions.check(grant.action())?;
+        let ticket = offer.stream_ticket.ok_or(Refusal::NoStreamTicket)?;
+        let (terms, by) = (Terms::from(&grant), grant.body().requested_by.email.clone());
+        let ready = grant.without_content(offer.content.len() + offer.secrets.len())?;
+        let grant = self.journal.claim(ready, self.clock.now())?;
+        Ok(ClaimedSession { grant, terms, by, ticket })
+    }
+
+    fn verify(&self, offer: &GrantOffer) -> Result<Verified, GrantError> {
         let device = self.identity.verify_key();
         let clock = verify::Clock { now: self.clock.now(), floor: self.journal.floor() };
         let verifier = Verifier { root: &self.root, profile: self.profile, device: &device, clock, used: &*self.journal };

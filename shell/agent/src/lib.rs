@@ -18,6 +18,7 @@ pub mod journal;
 mod link;
 pub mod ports;
 mod redact;
+pub mod remote;
 pub mod report;
 pub mod runner;
 mod session;

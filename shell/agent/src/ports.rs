@@ -8,6 +8,8 @@ use sallyport_model::Timestamp;
 use crate::dial::Dial;
 use crate::disk::Disk;
 use crate::facts::Facts;
+use crate::remote::Kinds;
+use crate::remote::notice::Notice;
 use crate::runner::Runs;
 
 /// Everything outside of one agent. Nothing is shared between agents but what stands here.
@@ -19,6 +21,8 @@ pub struct Ports {
     pub dial: Arc<dyn Dial>,
     pub runs: Arc<dyn Runs>,
     pub facts: Arc<dyn Facts>,
+    pub remote: Arc<dyn Kinds>,
+    pub notice: Arc<dyn Notice>,
 }
 
 pub trait Clock: Send + Sync {

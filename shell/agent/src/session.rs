@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sallyport_model::GrantId;
-use sallyport_wire::{DeviceState, GrantOffer, Inventory, ToAgent, ToServer, UnsignedToAgent};
+use sallyport_model::{GrantId, RemoteSessionId};
+use sallyport_wire::{DeviceState, GrantOffer, Inventory, Place, ToAgent, ToServer, UnsignedToAgent};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -12,6 +12,8 @@ use crate::desk::{Answer, Desk};
 use crate::gate::Refusal;
 use crate::inventory_mark;
 use crate::link::{Connection, Event, LinkEnd};
+use crate::remote::recording::Piece;
+use crate::remote::{Host, Why};
 use crate::status::{LinkState, Refused};
 use crate::trust::{ENROLMENT_FILE, Trust};
 
@@ -118,7 +120,24 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             ToAgent::Unsigned(UnsignedToAgent::HeartbeatAck { .. }) => Ok(()),
+            ToAgent::Unsigned(UnsignedToAgent::EndRemoteSession { session, grant }) => {
+                self.with_sessions(|sessions| sessions.end(session, grant))
+            }
+            ToAgent::Unsigned(UnsignedToAgent::StreamTicket { grant, ticket }) => {
+                self.with_sessions(|sessions| sessions.ticket(grant, ticket))
+            }
+            ToAgent::Unsigned(UnsignedToAgent::RecordingAck { session, next_seq }) => {
+                self.with_sessions(|sessions| recording_stored(sessions, session, next_seq))
+            }
         }
+    }
+
+    /// Nothing happens before the agent sat down; there is no session either.
+    fn with_sessions(&self, act: impl FnOnce(&Host)) -> Result<(), LinkEnd> {
+        if let Some(desk) = &self.agent.desk {
+            act(desk.sessions());
+        }
+        Ok(())
     }
 
     fn welcomed(&mut self, state: DeviceState) -> Result<(), LinkEnd> {
@@ -128,6 +147,7 @@ impl<'a> Session<'a> {
         }
         self.welcome = Some(Instant::now());
         self.agent.uplink = self.agent.uplink.resume();
+        self.with_sessions(|sessions| sessions.recordings().resume())?;
         tracing::info!(?state, "linked");
         if self.enrolling && !matches!(state, DeviceState::Removed) {
             self.enrolling = false;
@@ -142,6 +162,9 @@ impl<'a> Session<'a> {
 
     fn state_is(&mut self, state: DeviceState) -> Result<(), LinkEnd> {
         self.agent.status.link_trouble = None;
+        if state != DeviceState::Approved {
+            self.with_sessions(|sessions| sessions.end_all(Why::Revoked))?;
+        }
         self.agent.show(match state {
             DeviceState::Pending => LinkState::Pending,
             DeviceState::Approved => LinkState::Approved,
@@ -196,6 +219,9 @@ impl<'a> Session<'a> {
     }
 
     fn tidy(&mut self) -> Result<(), LinkEnd> {
+        if self.agent.desk.as_ref().is_some_and(|desk| desk.sessions().has_news()) {
+            self.show();
+        }
         let answers = self.agent.desk.as_mut().map(Desk::tidy).unwrap_or_default();
         answers.into_iter().try_for_each(|answer| self.answer(answer))
     }
@@ -215,9 +241,25 @@ impl<'a> Session<'a> {
             let Some(desk) = &self.agent.desk else { return Ok(()) };
             match self.agent.uplink.next(desk.journal()) {
                 Ok(Some(message)) => self.connection.queue(&message)?,
-                Ok(None) => return Ok(()),
+                Ok(None) => break,
                 Err(error) => {
                     tracing::error!(%error, "stored output cannot be read");
+                    return Ok(());
+                }
+            }
+        }
+        self.pump_recordings()
+    }
+
+    /// Recordings come behind everything else.
+    fn pump_recordings(&mut self) -> Result<(), LinkEnd> {
+        while self.welcome.is_some() && self.connection.has_room() {
+            let Some(desk) = &self.agent.desk else { return Ok(()) };
+            match desk.sessions().recordings().next() {
+                Ok(Some((session, piece))) => self.connection.queue(&recorded(session, piece))?,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    tracing::error!(%error, "a recording cannot be read");
                     return Ok(());
                 }
             }
@@ -266,6 +308,17 @@ impl<'a> Session<'a> {
             inventory_mark::set(&*self.agent.ports.disk, &inventory);
         }
         Ok(())
+    }
+}
+
+fn recorded(session: RemoteSessionId, piece: Piece) -> ToServer {
+    let place = if piece.last { Place::Last } else { Place::Inner };
+    ToServer::Recording { session, seq: piece.seq, chunk: piece.bytes, place }
+}
+
+fn recording_stored(sessions: &Host, session: RemoteSessionId, next_seq: u64) {
+    if let Err(error) = sessions.recordings().stored(session, next_seq) {
+        tracing::error!(%session, %error, "a stored piece of a recording cannot be let go");
     }
 }
 

@@ -4,6 +4,7 @@ use sallyport_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Entry, Phase};
+use crate::remote::Shown;
 use crate::trust::{Names, Trust};
 
 /// Name of the status file in the agent's directory.
@@ -24,6 +25,9 @@ pub struct Status {
     pub link_trouble: Option<String>,
     pub device: Option<String>,
     pub commanders: Option<Commanders>,
+    /// Who is connected to this computer now.
+    #[serde(default)]
+    pub remote_sessions: Vec<Shown>,
     /// Newest first.
     pub obeyed: Vec<Obeyed>,
     /// Newest first.
@@ -129,6 +133,7 @@ impl Status {
             link_trouble: None,
             device: None,
             commanders: None,
+            remote_sessions: Vec::new(),
             obeyed: Vec::new(),
             refused: Vec::new(),
         }

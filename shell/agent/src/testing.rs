@@ -18,11 +18,15 @@ use sallyport_wire::{GrantOffer, Inclusion, LinkSecret, SealedSecret};
 use tokio::sync::Notify;
 
 use crate::desk::Desk;
+use crate::dial::{Dial, Dialing};
 use crate::disk::{Disk, MemoryDisk};
 use crate::gate::Gate;
 use crate::identity::Identity;
 use crate::journal::{Entry, Journal, Phase};
-use crate::ports::{Clock, SystemEntropy};
+use crate::inventory::MachineFacts;
+use crate::ports::{Clock, Ports, SystemEntropy};
+use crate::remote::notice::Nobody;
+use crate::remote::{self, Host, Kinds, NoKinds, RemoteTiming};
 use crate::report::Reporter;
 use crate::runner::{Runs, ScriptRunner};
 
@@ -125,14 +129,39 @@ impl World {
 
     pub(crate) fn gate_with(&self, runs: Arc<dyn Runs>) -> Gate {
         let pin = AuthorityPin::of(1, &[VerifyKey::of(&key(1))]);
+        let journal = self.journal();
         Gate {
             root: TrustRoot::verify_envelope(&self.root, pin, self.clock.now()).expect("root"),
             profile: Profile::Starter,
             identity: self.identity.clone(),
-            journal: self.journal(),
+            sessions: Arc::new(self.host_with(journal.clone(), Arc::new(NoKinds), Arc::new(Unreachable), RemoteTiming::default())),
+            journal,
             runs,
             clock: self.clock.clone(),
         }
+    }
+
+    /// The remote sessions of this device.
+    pub(crate) fn host_with(&self, journal: Arc<Journal>, remote: Arc<dyn Kinds>, dial: Arc<dyn Dial>, timing: RemoteTiming) -> Host {
+        Host::new(remote::Start {
+            ports: Ports {
+                clock: self.clock.clone(),
+                entropy: Arc::new(SystemEntropy),
+                disk: self.disk.clone(),
+                dial,
+                runs: Arc::new(ScriptRunner::of(std::path::Path::new("test"))),
+                facts: Arc::new(MachineFacts { agent_version: "1.0.0".to_owned() }),
+                remote,
+                notice: Arc::new(Nobody),
+            },
+            identity: self.identity.clone(),
+            journal,
+            reporter: self.reporter(),
+            wake: Arc::default(),
+            timing,
+            server: ServerUrl::parse("ws://127.0.0.1:1/agent/link").expect("url"),
+            ca: None,
+        })
     }
 
     pub(crate) fn desk(&self) -> (Desk, Arc<Notify>) {
@@ -169,6 +198,15 @@ impl World {
             }
         }
         panic!("the run does not end");
+    }
+}
+
+/// There is no network.
+pub(crate) struct Unreachable;
+
+impl Dial for Unreachable {
+    fn dial<'a>(&'a self, _: &'a ServerUrl, _: Option<&'a str>) -> Dialing<'a> {
+        Box::pin(std::future::ready(Err(std::io::ErrorKind::HostUnreachable.into())))
     }
 }
 
@@ -234,6 +272,7 @@ impl Script<'_> {
             checkpoint: checkpoint::sign(&LogKey::origin_of(tenant()), head, &key(3)),
             content: self.text.into_bytes(),
             secrets: self.sealed,
+            stream_ticket: None,
         }
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
         ]),
         api::ActionDetails::ApproveDevices(targets) | api::ActionDetails::RemoveDevices(targets) => devices(screen, targets),
         api::ActionDetails::RegenerateRecoveryCodes => {}
+        api::ActionDetails::OpenRemoteSession(open) => remote_session(screen, open),
     }
 }
 
@@ -62,6 +63,18 @@ pub(crate) fn run_script(screen: Screen, run: &api::RunScriptDetails) {
         ("changed", changed(run)),
     ]);
     devices(screen, &run.targets);
+}
+
+fn remote_session(screen: Screen, open: &api::RemoteSessionDetails) {
+    let joins = if open.joins { ", which is open already" } else { "" };
+    screen.facts(&[
+        ("opens", format!("{}, {}{joins}", one_line(&open.session_kind), one_line(&open.access))),
+        ("run as", open.run_as.as_deref().map_or_else(|| "root".to_owned(), one_line)),
+        ("at the machine", one_line(&open.consent)),
+        ("recorded", if open.recorded { "yes" } else { "no" }.to_owned()),
+        ("ends", format!("after {} without input, or {}", say::length(i64::from(open.idle_secs)), say::length(i64::from(open.max_secs)))),
+    ]);
+    devices(screen, &open.targets);
 }
 
 fn changed(run: &api::RunScriptDetails) -> String {

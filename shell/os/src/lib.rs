@@ -2,24 +2,38 @@
 //!
 //! The portable types stand here; `linux` fills them. Another system is another folder with the same
 //! items: a file that nobody can change ([`SealedFile`]), a process that can be ended with all that it
-//! started ([`Running`]), accounts ([`Account`]), files that survive a power cut ([`PrivateDir`]) and
+//! started ([`Running`]), memory that another program fills ([`SharedMemory`]), accounts ([`Account`]), files that survive a power cut ([`PrivateDir`]) and
 //! what the machine is made of ([`machine`]). Nothing here decides anything.
 
 #[cfg(target_os = "linux")]
 mod linux;
 
 #[cfg(target_os = "linux")]
-pub use linux::accounts::{Account, AccountError};
+pub use linux::accounts::{Account, AccountError, account_name, group_id, group_name, user_id};
+#[cfg(target_os = "linux")]
+pub use linux::acting::act_on_files_as;
+#[cfg(target_os = "linux")]
+pub use linux::entry::{Entry, EntryKind, dress, is_own_alone, lock, reserve};
 #[cfg(target_os = "linux")]
 pub use linux::files::PrivateDir;
+#[cfg(target_os = "linux")]
+pub use linux::folder::{Existing, Folder, Held, Last, Links, Names, Place, ReachError};
 #[cfg(target_os = "linux")]
 pub use linux::machine;
 #[cfg(target_os = "linux")]
 pub use linux::process::{Running, Stopper, find_program};
 #[cfg(target_os = "linux")]
+pub use linux::pty::Pty;
+#[cfg(target_os = "linux")]
 pub use linux::sealed::SealedFile;
 #[cfg(target_os = "linux")]
+pub use linux::shared::SharedMemory;
+#[cfg(target_os = "linux")]
 pub use linux::sweep::end_marked;
+#[cfg(target_os = "linux")]
+pub use linux::target::{EndSignal, Target, TargetError, set_nice, signal};
+#[cfg(target_os = "linux")]
+pub use linux::wake::{Sleeper, Waker, peer_uid, sleeper};
 
 use std::path::Path;
 use std::time::Duration;
@@ -44,6 +58,37 @@ pub struct Launch<'a> {
 
 /// The environment variable that marks all processes of a run.
 pub const RUN_VARIABLE: &str = "SALLYPORT_RUN";
+
+/// Everything that a shell on a terminal of its own gets; nothing is inherited from the agent.
+#[derive(Debug)]
+pub struct Login<'a> {
+    /// The shell's absolute path.
+    pub shell: &'a Path,
+    pub arguments: &'a [&'a str],
+    /// The whole environment, except for [`RUN_VARIABLE`].
+    pub environment: &'a [(String, String)],
+    /// Who it belongs to, the terminal included; the agent's own account where it is the same.
+    pub account: &'a Account,
+    /// Marks every process of this session, so that none is missed when it is ended.
+    pub mark: &'a str,
+    pub size: Size,
+}
+
+/// The size of a terminal in cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub columns: u16,
+    pub rows: u16,
+}
+
+/// What is ended with a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sweep {
+    /// All jobs of the terminal that do not look away on purpose (`nohup`, `setsid`), as at any sign-out.
+    Jobs,
+    /// Everything that was ever begun there.
+    Everything,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {

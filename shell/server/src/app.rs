@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
+use crate::remote::Remote;
 
 /// The running server; cheap to clone.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Parts {
     pub events: Events,
     /// What signing in needs in memory.
     pub accounts: accounts::Live,
+    /// Remote sessions that are open.
+    pub remote: Remote,
 }
 
 impl App {

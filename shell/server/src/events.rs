@@ -52,6 +52,13 @@ pub enum Event {
         /// Its state.
         state: String,
     },
+    /// A remote session changed: `open`, `connected`, `disconnected` or `ended`.
+    RemoteSession {
+        /// Which.
+        remote_session: String,
+        /// What happened.
+        state: String,
+    },
     /// The audit log grew.
     Audit {
         /// Its size.
@@ -70,6 +77,7 @@ impl Event {
             Self::Run { .. } => "run",
             Self::Output { .. } => "output",
             Self::Request { .. } => "request",
+            Self::RemoteSession { .. } => "remote_session",
             Self::Audit { .. } => "audit",
             Self::Missed => "missed",
         }

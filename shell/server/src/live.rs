@@ -10,7 +10,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use sallyport_api::Code;
-use sallyport_decide::policy::{Actor, Capability, FollowEvents, ReadAudit, ReadRequests, permit};
+use sallyport_decide::policy::{Actor, Capability, FollowEvents, ReadAudit, ReadRemoteSessions, ReadRequests, permit};
 use sallyport_model::TenantId;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -94,6 +94,7 @@ fn may_see(actor: &Actor, event: &Event) -> bool {
     match event {
         Event::Request { .. } => may::<ReadRequests>(actor),
         Event::Audit { .. } => may::<ReadAudit>(actor),
+        Event::RemoteSession { .. } => may::<ReadRemoteSessions>(actor),
         Event::Device { .. } | Event::Job { .. } | Event::Run { .. } | Event::Output { .. } | Event::Missed => true,
     }
 }
@@ -125,6 +126,7 @@ mod tests {
             session: SessionId::from_bytes([3; 16]),
             stage: Stage::Full,
             step_up_until: None,
+            step_up_kind: None,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
+use crate::remote::{self, Remote};
 use crate::{App, Parts, ServeError, background};
 
 /// Signs the head of each tenant's log with that tenant's key.
@@ -37,8 +38,10 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
     accounts::open_keys(&store, &keys).await?;
     let breached = config.breached_passwords.as_deref().map(BreachedList::open).transpose().map_err(ServeError::Breached)?;
     let accounts = accounts::Live::new(&keys, breached);
-    let app = App::new(Parts { config, store, clock, keys, hub: Hub::default(), events: Events::default(), accounts });
+    let app =
+        App::new(Parts { config, store, clock, keys, hub: Hub::default(), events: Events::default(), accounts, remote: Remote::default() });
     tokio::spawn(background::run(app.clone()));
     tokio::spawn(background::tell_growth(app.clone()));
+    tokio::spawn(remote::sweep(app.clone()));
     Ok(app)
 }

@@ -26,6 +26,7 @@ migrations! {
     1 "0001_log",
     2 "0002_accounts",
     3 "0003_fleet",
+    20 "0020_remote",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

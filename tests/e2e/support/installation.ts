@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, existsSync, openSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -26,6 +26,53 @@ export async function until<T>(what: string, attempt: () => T | undefined | Prom
   throw new Error(`waited in vain for ${what}`);
 }
 
+/** Stands between browsers and the server, and can be cut like a cable. Agents pass it untouched. */
+export class Cable {
+  url = '';
+  private readonly browsers = new Set<Socket>();
+  private server: Server | undefined;
+  private whole = true;
+
+  async lay(from: number, to: number): Promise<this> {
+    this.url = `http://localhost:${from}`;
+    this.server = createServer((near) => {
+      near.once('data', (first) => this.join(near, first, to));
+      near.on('error', () => near.destroy());
+    });
+    await new Promise<void>((done) => this.server?.listen(from, '127.0.0.1', done));
+    return this;
+  }
+
+  private join(near: Socket, first: Buffer, to: number): void {
+    const agent = first.subarray(0, 11).toString() === 'GET /agent/';
+    if (!agent && !this.whole) return void near.destroy();
+    const far = connect(to, '127.0.0.1', () => {
+      far.write(first);
+      near.pipe(far).pipe(near);
+    });
+    for (const [one, other] of [[near, far], [far, near]] as const) {
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+    }
+    if (!agent) this.browsers.add(near);
+    near.on('close', () => this.browsers.delete(near));
+  }
+
+  cut(): void {
+    this.whole = false;
+    for (const socket of this.browsers) socket.destroy();
+  }
+
+  mend(): void {
+    this.whole = true;
+  }
+
+  close(): void {
+    this.cut();
+    this.server?.close();
+  }
+}
+
 /** The real server on SQLite and real agents, each a process of its own, in a folder that goes with the test. */
 export class Installation {
   readonly folder = mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
@@ -33,20 +80,24 @@ export class Installation {
   url = '';
   setupLink = '';
 
-  async start(): Promise<this> {
+  cable: Cable | undefined;
+
+  /** With a cable, browsers and agents reach the server through it. */
+  async start({ cabled = false } = {}): Promise<this> {
     const port = await freePort();
-    this.url = `http://localhost:${port}`;
+    if (cabled) this.cable = await new Cable().lay(await freePort(), port);
+    this.url = this.cable?.url ?? `http://localhost:${port}`;
     const link = join(this.folder, 'setup-link');
     this.run('sallyport', ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', this.url, '--data-dir', join(this.folder, 'data'), '--setup-link-file', link]);
-    await until('the server', async () => ((await fetch(`${this.url}/readyz`).catch(() => undefined))?.ok ? true : undefined));
+    await until('the server', async () => ((await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok ? true : undefined));
     this.setupLink = await until('the set-up link', () => (existsSync(link) ? readFileSync(link, 'utf8') || undefined : undefined));
     return this;
   }
 
   /** Starts an agent that waits for its enrolment file; returns its folder. */
-  agent(name: string): string {
+  agent(name: string, env: Record<string, string> = {}): string {
     const state = join(this.folder, name);
-    this.run('sallyport-agent', ['run', '--state', state]);
+    this.runAs(join(PROGRAMS, 'sallyport-agent'), ['run', '--state', state], 'sallyport-agent', env);
     return state;
   }
 
@@ -75,9 +126,14 @@ export class Installation {
     this.runAs(join(PROGRAMS, program), args, program);
   }
 
-  private runAs(program: string, args: string[], logName: string): void {
+  /** Any other program that goes with the test. */
+  beside(program: string, args: string[], env: Record<string, string> = {}): void {
+    this.runAs(program, args, program, env);
+  }
+
+  private runAs(program: string, args: string[], logName: string, env: Record<string, string> = {}): void {
     const log = openSync(join(this.folder, `${logName}.log`), 'a');
-    this.children.push(spawn(program, args, { stdio: ['ignore', log, log] }));
+    this.children.push(spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } }));
   }
 
   log(program: string): string {
@@ -85,6 +141,7 @@ export class Installation {
   }
 
   async stop(): Promise<void> {
+    this.cable?.close();
     for (const child of this.children) child.kill('SIGTERM');
     await Promise.all(this.children.map((child) => child.exitCode ?? new Promise((gone) => child.once('exit', gone))));
     rmSync(this.folder, { recursive: true, force: true });

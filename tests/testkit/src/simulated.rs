@@ -12,6 +12,8 @@ mod scripts;
 
 use std::sync::Arc;
 
+use sallyport_agent_core::remote::NoKinds;
+use sallyport_agent_core::remote::notice::Nobody;
 use sallyport_agent_core::dial::Dial;
 use sallyport_agent_core::ports::{Clock, Entropy, Ports, SystemClock};
 use sallyport_agent_core::trust::ENROLMENT_FILE;
@@ -121,6 +123,8 @@ impl Fleet {
             dial: plan.dial.clone(),
             runs: Arc::new(SimulatedScripts::new(seed, plan.pace, self.tally.clone())),
             facts: Arc::new(Invented { seed, number }),
+            remote: Arc::new(NoKinds),
+            notice: Arc::new(Nobody),
         };
         let agent = Agent::new(Config { version: VERSION.to_owned(), seed, timing: plan.timing }, ports)?;
         self.keys.push(agent.identity().signing_key().clone());

@@ -55,6 +55,8 @@ class Gate {
     try {
       const request = await answer();
       this.request = { ...request, result: request.result ?? this.request?.result ?? null };
+      // What it opened is shown at once, and its ticket lasts for seconds: no receipt stands in between.
+      if (this.request.result?.kind === 'remote_session') this.close();
       return true;
     } catch (error) {
       this.wrong = asProblem(error);

@@ -11,6 +11,8 @@ import Job from './job/Job.svelte';
 import Jobs from './job/Jobs.svelte';
 import NotFound from './NotFound.svelte';
 import Profile from './profile/Profile.svelte';
+import RemoteSession from './sessions/RemoteSession.svelte';
+import Sessions from './sessions/Sessions.svelte';
 import Editor from './scripts/Editor.svelte';
 import Run from './run/Run.svelte';
 import Scripts from './scripts/Scripts.svelte';
@@ -32,6 +34,8 @@ const ROUTES: Route[] = [
   { pattern: '/run', title: 'Run a script', page: Run },
   { pattern: '/jobs', title: 'Jobs', page: Jobs },
   { pattern: '/jobs/:id', title: 'Job', page: Job },
+  { pattern: '/sessions', title: 'Sessions', page: Sessions },
+  { pattern: '/sessions/:id', title: 'Session', page: RemoteSession },
   { pattern: '/installers', title: 'Installers', page: Installers },
   { pattern: '/approvals', title: 'Approvals', page: Approvals },
   { pattern: '/audit', title: 'Audit', page: Audit },

@@ -14,6 +14,7 @@ export const JUMPS: Jump[] = [
   { key: 'd', path: '/devices', word: 'Devices', icon: 'device' },
   { key: 's', path: '/scripts', word: 'Scripts', icon: 'script', wide: true },
   { key: 'j', path: '/jobs', word: 'Jobs', icon: 'job' },
+  { key: 'r', path: '/sessions', word: 'Sessions', icon: 'terminal' },
   { key: 'a', path: '/approvals', word: 'Approvals', icon: 'approve' },
   { key: 'i', path: '/installers', word: 'Installers', icon: 'installer', wide: true },
   { key: 'u', path: '/audit', word: 'Audit', icon: 'audit' },

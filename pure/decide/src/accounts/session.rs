@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sallyport_grant::body::RemoteKind;
 use sallyport_model::{Digest, SessionId, Timestamp, limits};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -23,6 +24,8 @@ pub enum Purpose {
     Setup,
     /// A set-up that was begun.
     Draft,
+    /// One connection of a stream.
+    Stream,
 }
 
 /// Why a text is not a token.
@@ -57,6 +60,7 @@ impl Token {
             Purpose::Session => b"sallyport.session/1\n",
             Purpose::Setup => b"sallyport.setup/1\n",
             Purpose::Draft => b"sallyport.setup-draft/1\n",
+            Purpose::Stream => b"sallyport.stream-ticket/1\n",
         };
         Digest::from_bytes(Sha256::new().chain_update(label).chain_update(*self.0).finalize().into())
     }
@@ -185,19 +189,6 @@ impl Activity {
         let marked = background_header == Some(b"1") || accept_header == Some(b"text/event-stream");
         if method == "GET" && marked { Activity::Background } else { Activity::Person }
     }
-}
-
-/// A kind of remote session: a step-up window is good for one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RemoteKind {
-    /// A terminal.
-    Terminal,
-    /// Processes and services.
-    Background,
-    /// Files.
-    Files,
-    /// The screen.
-    Viewer,
 }
 
 /// The time after a proved factor in which class 1 needs no other proof. It belongs to one session and never slides.

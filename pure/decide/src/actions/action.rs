@@ -1,11 +1,11 @@
 //! The closed set of guarded operations. A new one is a new variant here, with its class written down.
 
-use sallyport_grant::body::Class;
+use sallyport_grant::body::{Class, RemoteKind};
 use sallyport_grant::{KeyId, pae, sha256};
 use sallyport_model::{DeviceId, Digest, SiteId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::RunScript;
+use super::{OpenRemoteSession, RunScript};
 
 /// A device that an action names, as it was when the action was frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub enum Action {
     RemoveDevices(Vec<Target>),
     /// All recovery codes of the asking person are replaced.
     RegenerateRecoveryCodes,
+    /// A client attaches to a remote session of a device.
+    OpenRemoteSession(OpenRemoteSession),
 }
 
 /// Which operation it is, without its content.
@@ -65,12 +67,20 @@ pub enum ActionKind {
     RemoveDevices,
     /// See [`Action::RegenerateRecoveryCodes`].
     RegenerateRecoveryCodes,
+    /// See [`Action::OpenRemoteSession`].
+    OpenRemoteSession,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 5] =
-        [Self::RunScript, Self::CreateInstaller, Self::ApproveDevices, Self::RemoveDevices, Self::RegenerateRecoveryCodes];
+    pub const ALL: [ActionKind; 6] = [
+        Self::RunScript,
+        Self::CreateInstaller,
+        Self::ApproveDevices,
+        Self::RemoveDevices,
+        Self::RegenerateRecoveryCodes,
+        Self::OpenRemoteSession,
+    ];
 
     /// The stable word.
     pub fn as_str(self) -> &'static str {
@@ -80,13 +90,14 @@ impl ActionKind {
             Self::ApproveDevices => "approve_devices",
             Self::RemoveDevices => "remove_devices",
             Self::RegenerateRecoveryCodes => "regenerate_recovery_codes",
+            Self::OpenRemoteSession => "open_remote_session",
         }
     }
 
     /// The lowest class that it can have; sums and numbers of targets only raise it.
     pub fn class(self) -> Class {
         match self {
-            Self::RunScript | Self::ApproveDevices => Class::OneDevice,
+            Self::RunScript | Self::ApproveDevices | Self::OpenRemoteSession => Class::OneDevice,
             Self::CreateInstaller | Self::RemoveDevices | Self::RegenerateRecoveryCodes => Class::Fleet,
         }
     }
@@ -94,7 +105,7 @@ impl ActionKind {
     /// Whether something reaches the devices, so that they count into the sum of the hour.
     pub fn touches_devices(self) -> bool {
         match self {
-            Self::RunScript | Self::RemoveDevices => true,
+            Self::RunScript | Self::RemoveDevices | Self::OpenRemoteSession => true,
             Self::ApproveDevices | Self::CreateInstaller | Self::RegenerateRecoveryCodes => false,
         }
     }
@@ -109,6 +120,7 @@ impl Action {
             Self::ApproveDevices(_) => ActionKind::ApproveDevices,
             Self::RemoveDevices(_) => ActionKind::RemoveDevices,
             Self::RegenerateRecoveryCodes => ActionKind::RegenerateRecoveryCodes,
+            Self::OpenRemoteSession(_) => ActionKind::OpenRemoteSession,
         }
     }
 
@@ -116,8 +128,21 @@ impl Action {
     pub fn targets(&self) -> &[Target] {
         match self {
             Self::RunScript(run) => &run.targets,
+            Self::OpenRemoteSession(open) => std::slice::from_ref(&open.target),
             Self::ApproveDevices(targets) | Self::RemoveDevices(targets) => targets,
             Self::CreateInstaller(_) | Self::RegenerateRecoveryCodes => &[],
+        }
+    }
+
+    /// The kind of remote session that it opens or joins: what a step-up window is bound to.
+    pub fn remote_kind(&self) -> Option<RemoteKind> {
+        match self {
+            Self::OpenRemoteSession(open) => Some(open.kind),
+            Self::RunScript(_)
+            | Self::CreateInstaller(_)
+            | Self::ApproveDevices(_)
+            | Self::RemoveDevices(_)
+            | Self::RegenerateRecoveryCodes => None,
         }
     }
 
@@ -131,6 +156,7 @@ impl Action {
             Self::ApproveDevices(targets) => format!("Approve {}", named(targets)),
             Self::RemoveDevices(targets) => format!("Remove {}", named(targets)),
             Self::RegenerateRecoveryCodes => "Replace your recovery codes".to_owned(),
+            Self::OpenRemoteSession(open) => open.sentence(),
         }
     }
 
@@ -138,6 +164,7 @@ impl Action {
     pub fn digest(&self, place: &[u8]) -> Digest {
         match self {
             Self::RunScript(run) => run.digest(),
+            Self::OpenRemoteSession(open) => open.digest(),
             other => {
                 let body = serde_json::to_vec(other).expect("an action is plain data");
                 sha256(&[&pae("application/vnd.sallyport.action.v1+json", &[place, &body].concat())])

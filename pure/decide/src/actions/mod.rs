@@ -6,11 +6,13 @@
 mod action;
 mod class;
 mod release;
+mod remote;
 mod request;
 mod run_script;
 
 pub use action::{Action, ActionKind, CreateInstaller, Target};
 pub use class::{Classified, Hour, classify};
 pub use release::{Eligible, Method, Missing, Proof, Released, Requirement, release};
+pub use remote::{OpenRemoteSession, WantedSession, WantedSessionError, custom, open_remote_session};
 pub use request::{Frozen, RequestState, freeze};
 pub use run_script::{CLOCK_BEHIND_SECS, RunScript, WantedRun, WantedRunError, run_script};

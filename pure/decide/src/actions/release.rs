@@ -167,18 +167,18 @@ fn counts(frozen: &Frozen, proof: &Proof, now: Timestamp) -> bool {
     match proof.method {
         Method::Totp => proof.at >= frozen.created && now.micros_since(proof.at) <= limits::REQUEST_LIFETIME_SECS * 1_000_000,
         Method::StepUp => {
-            frozen.requirement == Requirement::StepUp
-                && proof.user == frozen.asker.user
-                && frozen.asker.step_up_until.is_some_and(|until| now < until)
+            frozen.requirement == Requirement::StepUp && proof.user == frozen.asker.user && frozen.asker.window_covers(&frozen.action, now)
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sallyport_model::{SessionId, TenantId};
+    use sallyport_grant::KeyId;
+    use sallyport_grant::body::{Access, Entry, RemoteKind};
+    use sallyport_model::{DeviceId, Digest, GrantId, RemoteSessionId, SessionId, TenantId};
 
-    use super::super::{Action, Classified, freeze};
+    use super::super::{Action, Classified, OpenRemoteSession, Target, freeze};
     use super::*;
     use crate::policy::{Actor, Role, Stage};
 
@@ -202,6 +202,7 @@ mod tests {
             session: SessionId::from_bytes([3; 16]),
             stage: Stage::Full,
             step_up_until,
+            step_up_kind: None,
         };
         let classified = Classified { class, reason: String::new(), hour_devices: 0 };
         freeze(RequestId::from_bytes([4; 16]), &asker, Action::RegenerateRecoveryCodes, classified, Eligible { others }, at(0))
@@ -223,6 +224,29 @@ mod tests {
         let window = vec![proof(1, Method::StepUp, 1)];
         assert_eq!(release(frozen(Class::OneDevice, 0, Some(at(1))), window.clone(), at(1)).unwrap_err(), Missing::Asker);
         assert_eq!(release(frozen(Class::OneDevice, 0, None), window, at(1)).unwrap_err(), Missing::Asker);
+    }
+
+    #[test]
+    fn step_09_a_window_that_was_used_for_one_kind_opens_no_other() {
+        let target = Target { device: DeviceId::from_bytes([5; 16]), name: "web-1".into(), thumbprint: KeyId(Digest::from_bytes([6; 32])) };
+        let open = OpenRemoteSession {
+            grant: GrantId::from_bytes([7; 16]),
+            session: RemoteSessionId::from_bytes([8; 16]),
+            kind: RemoteKind::Files,
+            access: Access::Control,
+            joins: Entry::Opens,
+            body: String::new(),
+            target,
+        };
+        let released = |kind: Option<RemoteKind>| {
+            let mut frozen = frozen(Class::OneDevice, 0, Some(at(60)));
+            frozen.action = Action::OpenRemoteSession(open.clone());
+            frozen.asker.step_up_kind = kind;
+            release(frozen, vec![proof(1, Method::StepUp, 1)], at(1)).map(|_| ())
+        };
+        assert_eq!(released(None), Ok(()));
+        assert_eq!(released(Some(RemoteKind::Files)), Ok(()));
+        assert_eq!(released(Some(RemoteKind::Terminal)), Err(Missing::Asker));
     }
 
     #[test]

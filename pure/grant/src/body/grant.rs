@@ -4,7 +4,7 @@ use sallyport_model::{Digest, Email, GrantId, Name, TenantId, Timestamp, UserId,
 use serde::{Deserialize, Serialize};
 
 use super::fields::{self, EnvName, RunAs};
-use super::{Body, BodyError, at_most, distinct, in_range, passable, type_tag};
+use super::{Body, BodyError, OpenRemoteSession, at_most, distinct, in_range, passable, type_tag};
 use crate::Hex;
 use crate::envelope::PayloadType;
 use crate::targets::Targets;
@@ -87,6 +87,8 @@ impl TryFrom<u8> for Class {
 pub enum GrantAction {
     /// Runs a script once.
     RunScript(RunScript),
+    /// Lets one client attach to a remote session, which the first one opens.
+    OpenRemoteSession(OpenRemoteSession),
 }
 
 impl GrantAction {
@@ -94,12 +96,45 @@ impl GrantAction {
     pub fn name(&self) -> &'static str {
         match self {
             Self::RunScript(_) => "run_script",
+            Self::OpenRemoteSession(_) => "open_remote_session",
+        }
+    }
+
+    /// The script, where it is one.
+    pub fn script(&self) -> Option<&RunScript> {
+        match self {
+            Self::RunScript(run) => Some(run),
+            Self::OpenRemoteSession(_) => None,
+        }
+    }
+
+    /// The script to change, where it is one.
+    pub fn script_mut(&mut self) -> Option<&mut RunScript> {
+        match self {
+            Self::RunScript(run) => Some(run),
+            Self::OpenRemoteSession(_) => None,
+        }
+    }
+
+    /// The remote session, where it is one.
+    pub fn remote_session(&self) -> Option<&OpenRemoteSession> {
+        match self {
+            Self::OpenRemoteSession(open) => Some(open),
+            Self::RunScript(_) => None,
         }
     }
 
     fn check(&self) -> Result<(), BodyError> {
         match self {
             Self::RunScript(run) => run.check(),
+            Self::OpenRemoteSession(open) => open.check(),
+        }
+    }
+
+    fn most_targets(&self) -> usize {
+        match self {
+            Self::RunScript(_) => limits::TARGETS,
+            Self::OpenRemoteSession(_) => 1,
         }
     }
 }
@@ -185,7 +220,7 @@ impl Body for GrantBody {
     const TYPE: PayloadType = PayloadType::Grant;
 
     fn check(&self) -> Result<(), BodyError> {
-        in_range(self.targets.count as usize, 1..=limits::TARGETS)?;
+        in_range(self.targets.count as usize, 1..=self.action.most_targets())?;
         if self.not_before >= self.expires {
             return Err(BodyError::TimeOrder);
         }

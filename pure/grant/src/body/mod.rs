@@ -1,9 +1,11 @@
 //! The signed JSON bodies: what each says, and the bounds that hold for all that was read or will be written.
 
+mod answer;
 mod enrolment;
 mod fields;
 mod grant;
 mod receipt;
+mod remote;
 mod root;
 mod statement;
 
@@ -11,10 +13,12 @@ use sallyport_model::limits;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use answer::{AnswerBody, AnswerType};
 pub use enrolment::{EnrolmentBody, EnrolmentType, Platform, ServerUrl, TokenSecret};
 pub use fields::{EnvName, FieldError, RunAs};
 pub use grant::{Class, GrantAction, GrantBody, GrantType, Interpreter, Person, RunScript, SecretParameter};
 pub use receipt::{Outcome, ReasonCode, ReceiptBody, ReceiptType};
+pub use remote::{Access, Consent, Entry, OpenRemoteSession, Record, RemoteKind};
 pub use root::{LogKey, RootBody, RootType};
 pub use statement::{FactorProof, ProofMethod, Statement, StatementType};
 

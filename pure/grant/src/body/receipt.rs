@@ -36,7 +36,7 @@ pub struct ReceiptBody {
     /// Why it was refused or broke off.
     #[serde(deserialize_with = "fields::required")]
     pub reason: Option<ReasonCode>,
-    /// SHA-256 of all kept output, both streams in the order of their chunks.
+    /// SHA-256 of all kept output, both streams in the order of their chunks; for a remote session, of its recording.
     pub output_sha256: Digest,
     /// Bytes of all kept output.
     pub output_bytes: u64,
@@ -85,7 +85,7 @@ impl Body for ReceiptBody {
     const TYPE: PayloadType = PayloadType::Receipt;
 
     fn check(&self) -> Result<(), BodyError> {
-        in_range(self.output_bytes, 0..=limits::RUN_OUTPUT_BYTES)?;
+        in_range(self.output_bytes, 0..=limits::RUN_OUTPUT_BYTES.max(limits::RECORDING_BYTES))?;
         if self.started.is_some_and(|started| started > self.ended) {
             return Err(BodyError::TimeOrder);
         }

@@ -13,7 +13,7 @@ use crate::world::World;
 
 fn refusal(change: impl FnOnce(&mut GrantBody, &mut RunScript)) -> BodyError {
     let mut body = World::seeded(1).body(3);
-    let GrantAction::RunScript(mut run) = body.action.clone();
+    let mut run = body.action.script().unwrap().clone();
     change(&mut body, &mut run);
     body.action = GrantAction::RunScript(run);
     let read = GrantBody::parse(&json::write(&body)).unwrap_err();
@@ -64,7 +64,7 @@ fn the_largest_values_are_taken() {
     let mut body = World::seeded(1).body(3);
     let name = |n: usize| EnvName::parse(&format!("V{n}")).unwrap();
     body.targets.count = limits::TARGETS as u32;
-    let GrantAction::RunScript(run) = &mut body.action;
+    let run = body.action.script_mut().unwrap();
     run.script_bytes = limits::SCRIPT_BYTES as u32;
     run.time_limit_secs = limits::RUN_TIME_LIMIT_SECS;
     run.output_limit_bytes = limits::RUN_OUTPUT_BYTES;
@@ -74,10 +74,10 @@ fn the_largest_values_are_taken() {
     run.secrets = (100..100 + limits::SECRETS).map(|n| SecretParameter { name: name(n), commitment: sha256(&[]) }).collect();
     let bytes = body.clone().into_bytes().unwrap();
     assert_eq!(GrantBody::parse(&bytes), Ok(body.clone()));
-    let GrantAction::RunScript(run) = &mut body.action;
+    let run = body.action.script_mut().unwrap();
     run.environment.push((name(99), String::new()));
     assert_eq!(body.clone().into_bytes(), Err(BodyError::TooMany));
-    let GrantAction::RunScript(run) = &mut body.action;
+    let run = body.action.script_mut().unwrap();
     run.environment.pop();
     run.secrets.push(SecretParameter { name: name(99), commitment: sha256(&[]) });
     assert_eq!(body.into_bytes(), Err(BodyError::TooMany));

@@ -4,14 +4,14 @@
 
 use std::path::Path;
 
-use sallyport_grant::body::{Body, GrantBody, ProofMethod, Statement};
+use sallyport_grant::body::{Access, Body, Entry, GrantAction, GrantBody, OpenRemoteSession, ProofMethod, RemoteKind, RunAs, Statement};
 use sallyport_grant::targets::TargetProof;
-use sallyport_grant::verify::{Clock, Offer, Profile, Verifier};
-use sallyport_grant::{AuthorityPin, Envelope, PayloadType, SignatureKind, TrustRoot, VerifyKey, checkpoint, json, sha256};
+use sallyport_grant::verify::{Clock, Offer, Profile, Verified, Verifier};
+use sallyport_grant::{AuthorityPin, Envelope, Hex, PayloadType, SignatureKind, TrustRoot, VerifyKey, checkpoint, json, sha256};
 use sallyport_model::{Digest, GrantId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::world::{Offered, SCRIPT, Used, World, class};
+use crate::world::{Offered, SCRIPT, Used, World, class, terminal};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/grants.json");
 
@@ -160,6 +160,7 @@ fn cases() -> Vec<Case> {
     cases.extend(wrong_statements());
     cases.extend(wrong_offers());
     cases.extend(wrong_evidence());
+    cases.extend(remote_sessions());
     cases
 }
 
@@ -240,6 +241,54 @@ fn wrong_evidence() -> Vec<Case> {
     ]
 }
 
+fn remote(name: &str, expected: &str, count: usize, change: impl FnOnce(&mut OpenRemoteSession)) -> Case {
+    let mut world = World::seeded(42);
+    let (mut body, mut open) = (world.body(count), terminal());
+    change(&mut open);
+    body.action = GrantAction::OpenRemoteSession(open);
+    let offered = world.grant_unchecked(&body, count);
+    Case {
+        name: format!("a remote session: {name}"),
+        expected: expected.to_owned(),
+        now: world.now,
+        device: world.public("device-0"),
+        used: Vec::new(),
+        envelope: String::from_utf8(offered.envelope).unwrap(),
+        target_index: offered.target.index,
+        target_proof: offered.target.hashes,
+        log_index: offered.log_index,
+        log_proof: offered.log_proof,
+        checkpoint: offered.checkpoint,
+        script: String::new(),
+    }
+}
+
+fn remote_sessions() -> Vec<Case> {
+    let files = |open: &mut OpenRemoteSession| (open.kind, open.columns, open.rows) = (RemoteKind::Files, 0, 0);
+    vec![
+        remote("a terminal", "obeyed", 1, |_| ()),
+        remote("files as another account", "obeyed", 1, |open| {
+            files(open);
+            open.run_as = Some(RunAs::parse("deploy").unwrap());
+        }),
+        remote("watching a terminal", "obeyed", 1, |open| {
+            (open.joins, open.access, open.columns, open.rows) = (Entry::Joins, Access::View, 0, 0);
+        }),
+        remote("on two devices", "malformed", 2, |_| ()),
+        remote("files with columns", "malformed", 1, |open| open.kind = RemoteKind::Files),
+        remote("a terminal without size", "malformed", 1, |open| open.rows = 0),
+        remote("a terminal that nobody may type into", "malformed", 1, |open| open.access = Access::View),
+        remote("an idle time above the longest life", "malformed", 1, |open| open.max_secs = open.idle_secs - 1),
+        remote("a life of more than twelve hours", "malformed", 1, |open| open.max_secs = 43_201),
+        remote("an account for the screen", "malformed", 1, |open| {
+            files(open);
+            (open.kind, open.run_as) = (RemoteKind::Viewer, Some(RunAs::parse("deploy").unwrap()));
+        }),
+        remote("a key of zeros", "malformed", 1, |open| open.client_key = Hex([0; 32])),
+        Case { script: "id".to_owned(), ..remote("with content", "content_differs", 1, |_| ()) },
+    ]
+}
+
 fn written() -> String {
     let world = World::seeded(42);
     let vectors = Vectors {
@@ -286,6 +335,9 @@ fn decide(vectors: &Vectors, case: &Case) -> &'static str {
         checkpoint: &case.checkpoint,
     };
     let content = (sha256(&[case.script.as_bytes()]), case.script.len() as u64);
-    let ready = verifier.verify(&offer).and_then(|grant| grant.with_content(content.0, content.1));
-    ready.map_or_else(|error| error.code(), |_| "obeyed")
+    let ready = verifier.verify(&offer).and_then(|grant| match grant {
+        Verified::RunScript(grant) => grant.with_content(content.0, content.1).map(|_| ()),
+        Verified::OpenRemoteSession(grant) => grant.without_content(case.script.len()).map(|_| ()),
+    });
+    ready.map_or_else(|error| error.code(), |()| "obeyed")
 }

@@ -43,8 +43,7 @@ fn swap_payload(offered: &mut Offered, change: impl FnOnce(&mut GrantBody)) {
 }
 
 fn run_of(body: &mut GrantBody) -> &mut RunScript {
-    let GrantAction::RunScript(run) = &mut body.action;
-    run
+    body.action.script_mut().unwrap()
 }
 
 #[test]

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sallyport_grant::body::{
-    Body, Class, EnvName, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, LogKey, Person, ProofMethod, RootBody, RootType,
-    RunScript, Statement, StatementType,
+    Access, Body, Class, Consent, Entry, EnvName, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, LogKey, OpenRemoteSession,
+    Person, ProofMethod, Record, RemoteKind, RootBody, RootType, RunScript, Statement, StatementType,
 };
 use sallyport_grant::merkle::{self, Frontier, NodeId, TreeHead};
 use sallyport_grant::targets::{TargetProof, TargetTree};
-use sallyport_grant::verify::{Clock, Offer, Profile, UsedIds, VerifiedGrant, Verifier, derived_class};
+use sallyport_grant::verify::{Clock, Offer, Profile, UsedIds, Verified, VerifiedGrant, Verifier, derived_class};
 use sallyport_grant::{
-    AuthorityPin, Envelope, GrantError, Hex, Signature, SignatureKind, SigningKey, TrustRoot, VerifyKey, attest, checkpoint, json, keys,
-    log, pae, sha256,
+    AuthorityPin, Envelope, GrantError, Hex, PayloadType, Signature, SignatureKind, SigningKey, TrustRoot, VerifyKey, attest, checkpoint,
+    json, keys, log, pae, sha256,
 };
-use sallyport_model::{Digest, Email, GrantId, Name, TenantId, Timestamp, UserId};
+use sallyport_model::{Digest, Email, GrantId, Name, RemoteSessionId, TenantId, Timestamp, UserId};
 
 pub(crate) const SCRIPT: &[u8] = b"#!/bin/sh\ndf -h \"$1\"\n";
 
@@ -163,6 +163,12 @@ impl World {
         self.publish(&envelope, &body, count)
     }
 
+    /// Signs, logs and offers a body that an honest server may refuse to write.
+    pub(crate) fn grant_unchecked(&mut self, body: &GrantBody, count: usize) -> Offered {
+        let envelope = self.attest_by(Envelope::unsigned(PayloadType::Grant, json::write(body)), "attestation");
+        self.publish(&envelope, body, count)
+    }
+
     /// Grants a body with a changed statement.
     pub(crate) fn grant_stating(&mut self, body: GrantBody, count: usize, change: impl FnOnce(&mut Statement)) -> Offered {
         let unsigned = body.clone().into_envelope().unwrap();
@@ -196,7 +202,15 @@ impl World {
         index
     }
 
+    /// What the device makes of an offered script.
     pub(crate) fn offer(&self, device: &str, offered: &Offered) -> Result<VerifiedGrant<RunScript>, GrantError> {
+        match self.offer_any(device, offered)? {
+            Verified::RunScript(grant) => Ok(grant),
+            Verified::OpenRemoteSession(_) => panic!("a script was offered"),
+        }
+    }
+
+    pub(crate) fn offer_any(&self, device: &str, offered: &Offered) -> Result<Verified, GrantError> {
         let verifier = Verifier {
             root: &self.root(),
             profile: Profile::Starter,
@@ -222,6 +236,24 @@ impl Offered {
 
 fn ada() -> Person {
     Person { user: UserId::from_bytes([3; 16]), email: Email::parse("ada@example.test").unwrap() }
+}
+
+/// A terminal that Ada opens.
+pub(crate) fn terminal() -> OpenRemoteSession {
+    OpenRemoteSession {
+        session: RemoteSessionId::from_bytes([7; 16]),
+        kind: RemoteKind::Terminal,
+        access: Access::Control,
+        joins: Entry::Opens,
+        client_key: Hex([8; 32]),
+        run_as: None,
+        columns: 80,
+        rows: 24,
+        consent: Consent::Banner,
+        record: Record::Session,
+        idle_secs: 1800,
+        max_secs: 43_200,
+    }
 }
 
 pub(crate) fn run_script(script: &[u8]) -> RunScript {

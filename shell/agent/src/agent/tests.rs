@@ -18,6 +18,8 @@ use crate::dial::{Dial, Dialing};
 use crate::disk::Disk;
 use crate::inventory::MachineFacts;
 use crate::ports::SystemEntropy;
+use crate::remote::MachineKinds;
+use crate::remote::notice::Nobody;
 use crate::runner::ScriptRunner;
 use crate::testing::World;
 use crate::trust::TRUST_FILE;
@@ -119,6 +121,8 @@ fn start_with(world: &World, timing: Timing) -> Running {
         dial: Arc::new(Cable(Mutex::new(cable))),
         runs: Arc::new(ScriptRunner::of(std::path::Path::new("test"))),
         facts: Arc::new(MachineFacts { agent_version: "1.0.0".to_owned() }),
+        remote: Arc::new(MachineKinds::of(std::path::Path::new("test"))),
+        notice: Arc::new(Nobody),
     };
     let timing = Timing { watch: Duration::from_millis(10), ..timing };
     let agent = Agent::new(Config { version: "1.0.0".to_owned(), seed: 7, timing }, ports).expect("agent");

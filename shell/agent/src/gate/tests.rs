@@ -12,12 +12,19 @@ fn code(gate: &Gate, offer: &GrantOffer) -> &'static str {
     gate.admit(offer).map(|_| ()).expect_err("refused").code()
 }
 
+fn admitted(gate: &Gate, offer: &GrantOffer) -> Claimed {
+    match gate.admit(offer).expect("admitted") {
+        Admitted::Script(claimed) => claimed,
+        Admitted::Session(session) => panic!("a remote session: {session:?}"),
+    }
+}
+
 #[test]
 fn an_offer_for_this_device_is_admitted_once() {
     let world = World::new();
     let gate = world.gate();
     let offer = world.script(1, SCRIPT).offer();
-    let claimed = gate.admit(&offer).expect("admitted");
+    let claimed = admitted(&gate, &offer);
     assert_eq!(claimed.script().read_back().expect("script"), SCRIPT.as_bytes());
     assert_eq!(code(&gate, &offer), "used");
 }
@@ -110,7 +117,7 @@ fn secrets_open_for_this_grant_and_name_only() {
     let refusal = gate.admit(&swapped).map(|_| ()).expect_err("refused");
     assert!(matches!(refusal, Refusal::Grant(GrantError::SecretDiffers(SealError::NotForUs))), "{refusal}");
     assert_eq!(code(&gate, &GrantOffer { secrets: Vec::new(), ..good.clone() }), "secret_differs");
-    let claimed = gate.admit(&good).expect("admitted");
+    let claimed = admitted(&gate, &good);
     assert_eq!(claimed.secrets()[0].as_bytes(), b"hunter22");
     let stored = everything_stored(&world.disk);
     assert!(!stored.windows(8).any(|window| window == b"hunter22"), "a secret in the journal");

@@ -58,6 +58,21 @@ impl Facts for MachineFacts {
     }
 }
 
+/// When the machine was started.
+pub(crate) fn booted_at() -> Option<Timestamp> {
+    system::booted_at(&text::read("/proc/stat"))
+}
+
+/// Who is signed in now.
+pub(crate) fn signed_in() -> Vec<sallyport_wire::SignedIn> {
+    users::signed_in()
+}
+
+/// Packages that are installed now.
+pub(crate) fn installed() -> Vec<sallyport_wire::Software> {
+    software::installed()
+}
+
 fn short(text: &str) -> AgentText {
     AgentText::tame(text, limits::AGENT_NAME_CHARS)
 }

@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sallyport_grant::body::RunScript;
+use sallyport_grant::body::{OpenRemoteSession, RunScript};
 use sallyport_grant::verify::{ReadyGrant, UsedIds};
-use sallyport_model::{Digest, GrantId, Timestamp, limits};
+use sallyport_model::{Digest, GrantId, RemoteSessionId, Timestamp, limits};
+use serde::{Deserialize, Serialize};
 
 pub use sallyport_grant::body::Outcome;
 pub use spool::Chunk;
@@ -59,27 +60,70 @@ pub enum ClaimError {
     Journal(#[from] JournalError),
 }
 
-/// A grant whose id is spent durably. Only [`Journal::claim`] makes one; the runner consumes it.
+/// A grant whose id is spent durably. Only [`Journal::claim`] makes one; whoever obeys consumes it.
 #[derive(Debug)]
 #[must_use]
-pub struct ClaimedGrant {
+pub struct ClaimedGrant<A> {
     id: GrantId,
-    action: RunScript,
+    action: A,
     at: Timestamp,
 }
 
-impl ClaimedGrant {
+impl<A> ClaimedGrant<A> {
     pub fn id(&self) -> GrantId {
         self.id
     }
 
-    pub fn action(&self) -> &RunScript {
+    pub fn action(&self) -> &A {
         &self.action
     }
 
-    /// When it was claimed; its run begins now.
+    /// When it was claimed; it begins now.
     pub fn at(&self) -> Timestamp {
         self.at
+    }
+}
+
+/// What the journal remembers of an action.
+pub trait Claimable {
+    /// For people.
+    fn title(&self) -> String;
+    /// Where it lets somebody attach to a remote session.
+    fn attach(&self) -> Option<Attach>;
+}
+
+impl Claimable for RunScript {
+    fn title(&self) -> String {
+        self.name.as_str().to_owned()
+    }
+
+    fn attach(&self) -> Option<Attach> {
+        None
+    }
+}
+
+impl Claimable for OpenRemoteSession {
+    fn title(&self) -> String {
+        self.kind.as_str().to_owned()
+    }
+
+    fn attach(&self) -> Option<Attach> {
+        Some(Attach { session: self.session, entry: self.joins })
+    }
+}
+
+/// A grant's part in a remote session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attach {
+    pub session: RemoteSessionId,
+    pub entry: sallyport_grant::body::Entry,
+}
+
+impl Attach {
+    /// Whether the session's recording stands in the receipt of this grant.
+    pub fn opens(self) -> bool {
+        self.entry == sallyport_grant::body::Entry::Opens
     }
 }
 
@@ -89,8 +133,9 @@ pub struct Entry {
     pub grant: GrantId,
     pub expires: Timestamp,
     pub claimed_at: Timestamp,
-    /// The script's name.
+    /// The script's name, or the kind of remote session.
     pub name: String,
+    pub attach: Option<Attach>,
     /// Who asked for it.
     pub by: String,
     pub phase: Phase,
@@ -172,7 +217,7 @@ impl Journal {
     }
 
     /// Spends the grant's id. When this returns `Ok`, no crash can make the device obey it again.
-    pub fn claim(&self, ready: ReadyGrant<RunScript>, now: Timestamp) -> Result<ClaimedGrant, ClaimError> {
+    pub fn claim<A: Claimable>(&self, ready: ReadyGrant<A>, now: Timestamp) -> Result<ClaimedGrant<A>, ClaimError> {
         let body = ready.grant().body();
         let mut state = self.state();
         if state.entries.contains_key(&body.id) {
@@ -183,8 +228,8 @@ impl Journal {
         }
         let at = now.max(state.floor);
         let by = body.requested_by.email.as_str().to_owned();
-        let name = ready.grant().action().name.as_str().to_owned();
-        self.append(&mut state, Record::Claimed { grant: body.id, expires: body.expires, at, name, by })?;
+        let (name, attach) = (ready.grant().action().title(), ready.grant().action().attach());
+        self.append(&mut state, Record::Claimed { grant: body.id, expires: body.expires, at, name, by, attach })?;
         Ok(ClaimedGrant { id: body.id, at, action: ready.into_action() })
     }
 
@@ -309,9 +354,9 @@ impl State {
         match record {
             Record::Floor { at } => self.floor = self.floor.max(at),
             Record::Damaged { obey_from } => self.obey_from = self.obey_from.max(obey_from),
-            Record::Claimed { grant, expires, at, name, by } => {
+            Record::Claimed { grant, expires, at, name, by, attach } => {
                 self.floor = self.floor.max(at);
-                self.entries.insert(grant, Entry { grant, expires, claimed_at: at, name, by, phase: Phase::Claimed });
+                self.entries.insert(grant, Entry { grant, expires, claimed_at: at, name, attach, by, phase: Phase::Claimed });
             }
             Record::Ended { grant, outcome, receipt } => self.set_phase(grant, Phase::Ended { outcome, receipt }),
             Record::Acknowledged { grant, outcome } => self.set_phase(grant, Phase::Acknowledged { outcome }),
@@ -356,6 +401,7 @@ impl State {
                 at: entry.claimed_at,
                 name: entry.name.clone(),
                 by: entry.by.clone(),
+                attach: entry.attach,
             });
             match &entry.phase {
                 Phase::Claimed => {}

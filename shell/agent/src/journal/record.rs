@@ -6,7 +6,7 @@ use sallyport_model::{GrantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Outcome;
+use super::{Attach, Outcome};
 
 const LENGTH_BYTES: usize = 4;
 const CHECK_BYTES: usize = 12;
@@ -23,7 +23,15 @@ pub(crate) enum Record {
     /// Part of the journal was unreadable; grants from before this moment are not obeyed.
     Damaged { obey_from: Timestamp },
     /// The grant is spent.
-    Claimed { grant: GrantId, expires: Timestamp, at: Timestamp, name: String, by: String },
+    Claimed {
+        grant: GrantId,
+        expires: Timestamp,
+        at: Timestamp,
+        name: String,
+        by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attach: Option<Attach>,
+    },
     /// The run is over; the receipt waits for the server.
     Ended { grant: GrantId, outcome: Outcome, receipt: String },
     /// The server has the receipt.

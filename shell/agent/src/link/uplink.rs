@@ -47,7 +47,7 @@ impl Uplink {
         for entry in journal.unreported() {
             let upload = self.uploads.entry(entry.grant).or_default();
             let grant = entry.grant;
-            if upload.told == Told::Nothing {
+            if upload.told == Told::Nothing && entry.attach.is_none() {
                 upload.told = Told::Start;
                 return Ok(Some(ToServer::RunStarted { grant, started_at: entry.claimed_at }));
             }

@@ -46,6 +46,11 @@ impl Account {
         })
     }
 
+    /// Its number.
+    pub fn uid(&self) -> u32 {
+        self.uid.as_raw()
+    }
+
     /// Whether the agent is this account already.
     pub fn is_own(&self) -> bool {
         self.uid == rustix::process::geteuid()
@@ -55,6 +60,56 @@ impl Account {
     pub fn is_administrator(&self) -> bool {
         self.uid.is_root()
     }
+}
+
+/// The name behind a user's number.
+pub fn account_name(uid: u32) -> Option<String> {
+    let found = query(|entry, buffer, found| {
+        // SAFETY: all pointers are valid for the call, and the buffer's length is its own.
+        unsafe { libc::getpwuid_r(uid, entry, buffer.as_mut_ptr().cast(), buffer.len(), found) }
+    });
+    found.ok().map(|account| account.name)
+}
+
+/// The number behind a user's name; a number stands for itself.
+pub fn user_id(name: &str) -> Option<u32> {
+    name.parse().ok().or_else(|| Some(Account::named(name).ok()?.uid.as_raw()))
+}
+
+/// The name behind a group's number.
+pub fn group_name(gid: u32) -> Option<String> {
+    let found = query_group(|entry, buffer, found| {
+        // SAFETY: all pointers are valid for the call, and the buffer's length is its own.
+        unsafe { libc::getgrgid_r(gid, entry, buffer.as_mut_ptr().cast(), buffer.len(), found) }
+    });
+    found.map(|(name, _)| name)
+}
+
+/// The number behind a group's name; a number stands for itself.
+pub fn group_id(name: &str) -> Option<u32> {
+    let named = CString::new(name).ok()?;
+    name.parse().ok().or_else(|| {
+        let found = query_group(|entry, buffer, found| {
+            // SAFETY: as above, and the name ends in a zero byte.
+            unsafe { libc::getgrnam_r(named.as_ptr(), entry, buffer.as_mut_ptr().cast(), buffer.len(), found) }
+        });
+        found.map(|(_, gid)| gid)
+    })
+}
+
+type AskGroup<'a> = &'a mut libc::group;
+
+fn query_group(ask: impl Fn(AskGroup<'_>, &mut [u8], &mut *mut libc::group) -> libc::c_int) -> Option<(String, u32)> {
+    let mut buffer = vec![0u8; BUFFER_BYTES];
+    // SAFETY: `group` is plain data for which all zeroes is a valid value.
+    let mut entry: libc::group = unsafe { std::mem::zeroed() };
+    let mut found = std::ptr::null_mut();
+    if ask(&mut entry, &mut buffer, &mut found) != 0 || found.is_null() || entry.gr_name.is_null() {
+        return None;
+    }
+    // SAFETY: a filled entry has a name that ends in a zero byte and lives in the buffer.
+    let name = unsafe { CStr::from_ptr(entry.gr_name) }.to_string_lossy().into_owned();
+    Some((name, entry.gr_gid))
 }
 
 type Ask<'a> = &'a mut libc::passwd;
@@ -106,6 +161,13 @@ fn groups(name: *const libc::c_char, gid: libc::gid_t) -> Vec<Gid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_numbers_of_users_and_groups() {
+        assert_eq!((account_name(0).as_deref(), group_name(0).as_deref()), (Some("root"), Some("root")));
+        assert_eq!((user_id("root"), group_id("root"), user_id("4711"), group_id("4711")), (Some(0), Some(0), Some(4711), Some(4711)));
+        assert_eq!((user_id("no-such"), group_id("no-such"), group_id("a\0b"), account_name(4_000_000_001)), (None, None, None, None));
+    }
 
     #[test]
     fn root_is_found_and_strangers_are_not() {

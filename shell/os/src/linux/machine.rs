@@ -40,6 +40,12 @@ pub fn kernel() -> Kernel {
     Kernel { host_name: text(name.nodename()), release: text(name.release()), architecture: text(name.machine()) }
 }
 
+/// What the kernel counts memory in.
+pub fn page_bytes() -> u64 {
+    // SAFETY: reads a constant of the machine.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
 /// Whether the agent has the rights of the machine's administrator.
 pub fn is_privileged() -> bool {
     rustix::process::geteuid().is_root()

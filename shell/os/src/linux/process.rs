@@ -345,7 +345,7 @@ fn identity(account: &Account) -> (Uid, Gid, Vec<Gid>) {
 }
 
 /// Keeps every descriptor of the agent out of the script, also those that a library forgot to mark.
-fn close_on_exec_from(first: u32) {
+pub(super) fn close_on_exec_from(first: u32) {
     // SAFETY: marks descriptors, touches no memory.
     let marked = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if marked == 0 {

@@ -18,6 +18,30 @@ pub(crate) fn kill_marked(leader: Option<Pid>, mark: &str) {
     }
 }
 
+/// Tells all processes of the session that `leader` began that their terminal is gone.
+pub(crate) fn hang_up_session(leader: Pid) {
+    for pid in processes() {
+        let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty());
+        if session_of(pid) != Some(leader.as_raw_nonzero().get()) {
+            continue;
+        }
+        // Stopped jobs must be able to hear it. A process that is gone needs to hear nothing.
+        for told in [Signal::HUP, Signal::CONT] {
+            let _ = match &handle {
+                Ok(handle) => rustix::process::pidfd_send_signal(handle, told),
+                Err(_) => rustix::process::kill_process(pid, told),
+            };
+        }
+    }
+}
+
+/// The session of a process that lives.
+fn session_of(pid: Pid) -> Option<i32> {
+    let stat = std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let (state, session) = state_and_session(&stat)?;
+    (state != b'Z').then_some(session)
+}
+
 /// Kills what is left of a run whose first process is not known any more.
 pub fn end_marked(mark: &str) {
     kill_marked(None, mark);

@@ -22,7 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// [`authenticate`] looks again once it is read, for the session may end meanwhile.
 pub(crate) async fn known(app: &App, parts: &Parts) -> Result<(), Refusal> {
     let token = cookie::read(&parts.headers).ok_or(Code::NotSignedIn)?;
-    let live = live_session(&mut app.store.read().await?, token.stored(Purpose::Session)).await?.ok_or(Code::NotSignedIn)?;
+    let live =
+        live_session(&mut app.store.read().await?, token.stored(Purpose::Session), app.clock.now()).await?.ok_or(Code::NotSignedIn)?;
     live.session.lives(app.clock.now()).map_err(ended)
 }
 
@@ -31,7 +32,8 @@ pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes) -> Resu
     let token = cookie::read(&parts.headers).ok_or(Code::NotSignedIn)?;
     let proof = proven::prove(app, parts, body)?;
     let now = app.clock.now();
-    let live = live_session(&mut app.store.read().await?, token.stored(Purpose::Session)).await?.ok_or(Code::NotSignedIn)?;
+    let live =
+        live_session(&mut app.store.read().await?, token.stored(Purpose::Session), app.clock.now()).await?.ok_or(Code::NotSignedIn)?;
     live.session.judge(&proof, now).map_err(ended)?;
     app.accounts.use_up(&proof, now)?;
     touch(app, parts, &live, now).await;
@@ -66,6 +68,7 @@ pub(super) fn actor(live: &LiveSession, now: Timestamp) -> Actor {
         session: live.session.id,
         stage: live.session.stage,
         step_up_until: live.session.step_up_until(live.step_up_secs, now),
+        step_up_kind: live.session.step_up.and_then(|window| window.kind),
     }
 }
 

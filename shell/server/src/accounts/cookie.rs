@@ -8,7 +8,7 @@ use sallyport_model::limits;
 const NAME: &str = "__Host-sallyport";
 
 /// Hands a token to the browser.
-pub(super) fn set(token: &Token) -> HeaderValue {
+pub(crate) fn set(token: &Token) -> HeaderValue {
     let text = token.to_text();
     let cookie = format!("{NAME}={}; Path=/; Max-Age={}; HttpOnly; Secure; SameSite=Strict", *text, limits::SESSION_LIFETIME_SECS);
     let mut value = HeaderValue::try_from(cookie).expect("base64url is a header value");

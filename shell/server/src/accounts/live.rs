@@ -50,6 +50,11 @@ impl Live {
         self.hasher.count()
     }
 
+    /// Listens to sessions that end here.
+    pub(crate) fn endings(&self) -> broadcast::Receiver<SessionId> {
+        self.ended.subscribe()
+    }
+
     /// Tells open streams that a session ended.
     pub(super) fn tell_ended(&self, session: SessionId) {
         // No stream listening is fine: the next request reads the store.

@@ -20,6 +20,7 @@ mod totp;
 pub use authenticate::until_ended;
 pub(crate) use authenticate::{authenticate, known};
 pub use breached::BreachedList;
+pub(crate) use cookie::set as renewed_cookie;
 pub use live::{Live, dpop_nonce};
 pub use proven::{Proven, Source};
 pub use start::{offer_setup, open_keys};

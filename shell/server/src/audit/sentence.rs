@@ -42,6 +42,16 @@ const SENTENCES: &[(&str, &str)] = &[
     ("job.ended", "{job} ended: {runs}"),
     ("run.refused", "{actor} refused {job}: {reason}"),
     ("run.cancelled", "{actor} cancelled {runs#run} of {job}"),
+    ("remote_session.opened", "{actor} opened {session_kind} on {device=name}"),
+    ("remote_session.joined", "{actor} joined {session_kind} on {device=name}"),
+    ("remote_session.left", "{user} was cut from a remote session on {device}: {reason}"),
+    ("remote_session.receipt", "{actor} signed that an attachment ended: {reason}"),
+    ("remote_session.ended", "{actor} ended {session_kind} on {device}"),
+    ("remote_session.ended:device", "{session_kind} on {device} ended"),
+    ("remote_session.ended:revoked", "{session_kind} on {device} was cut: a right behind it ended"),
+    ("remote_session.ended:limit", "{session_kind} on {device} ended at its limit"),
+    ("remote_session.ended:undelivered", "{session_kind} on {device} did not begin: the device was not there"),
+    ("remote_session.recorded", "{actor} recorded {session_kind}: {bytes} bytes"),
     ("log.entry_erased", "{actor} erased what entry {index} says"),
 ];
 

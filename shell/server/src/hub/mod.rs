@@ -105,7 +105,7 @@ impl Hub {
     }
 
     /// Sends a message to a device; false where it is not connected or does not keep up.
-    fn send(&self, device: DeviceId, message: ToAgent) -> bool {
+    pub(crate) fn send(&self, device: DeviceId, message: ToAgent) -> bool {
         self.links().get(&device).is_some_and(|link| link.orders.try_send(Order::Send(Box::new(message))).is_ok())
     }
 

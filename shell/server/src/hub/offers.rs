@@ -9,7 +9,7 @@ use sallyport_store::{Reader, StoreError, log};
 use sallyport_wire::{GrantOffer, Inclusion, SealedSecret, ToAgent, UnsignedToAgent};
 
 use super::link::{LinkEnd, Linked};
-use crate::App;
+use crate::{App, remote};
 
 /// What all offers of a job share: the envelope, the script, and the proof that the grant is in the log.
 struct Template {
@@ -38,6 +38,7 @@ async fn offer(reader: &mut Reader, template: &Template, run: Offered) -> Result
         checkpoint: template.checkpoint.clone(),
         content: template.parts.content.clone(),
         secrets: secrets.into_iter().map(|(name, sealed)| SealedSecret { name, sealed }).collect(),
+        stream_ticket: None,
     })))
 }
 
@@ -70,6 +71,9 @@ pub(super) async fn deliver_device(linked: &mut Linked) -> Result<(), LinkEnd> {
     drop(reader);
     for offer in &offers {
         linked.send(offer).await?;
+    }
+    for ended in remote::tell_again(&app, device).await? {
+        linked.send(&ended.into()).await?;
     }
     for grant in cancelled {
         linked.send(&UnsignedToAgent::CancelRun { grant }.into()).await?;

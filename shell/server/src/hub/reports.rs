@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use sallyport_grant::body::Outcome;
 use sallyport_grant::receipt;
-use sallyport_model::{AgentText, GrantId, Timestamp, limits};
+use sallyport_model::{AgentText, GrantId, TenantId, Timestamp, limits};
 use sallyport_store::StoreError;
 use sallyport_store::ops::enrolment::KeepInventory;
+use sallyport_store::ops::remote::is_attachment;
 use sallyport_store::ops::runs::{Ended, KeepOutput, Reported, Started};
 use sallyport_wire::{Inventory, Stream, ToServer, UnsignedToAgent};
 
@@ -14,6 +15,7 @@ use super::enrol;
 use super::link::{LinkEnd, Linked};
 use crate::clock::random;
 use crate::events::Event;
+use crate::{App, remote};
 
 /// Inventories of one device closer together than this are not kept.
 const INVENTORY_EVERY: Duration = Duration::from_secs(20);
@@ -32,6 +34,11 @@ pub(super) async fn take(linked: &mut Linked, message: ToServer) -> Result<(), L
         ToServer::RunStarted { grant, started_at } => Box::pin(started(linked, grant, started_at)).await,
         ToServer::Output { grant, seq, stream, chunk } => Box::pin(output(linked, grant, seq, stream, chunk)).await,
         ToServer::RunEnded { grant, receipt } => Box::pin(ended(linked, grant, receipt)).await,
+        ToServer::Recording { session, seq, chunk, place } => {
+            let piece = remote::keep_piece(&linked.app, linked.tenant, linked.device, session, (seq, chunk, place));
+            let answer = Box::pin(piece).await?;
+            linked.send(&answer.into()).await
+        }
     }
 }
 
@@ -110,6 +117,10 @@ async fn ended(linked: &mut Linked, grant: GrantId, envelope: Vec<u8>) -> Result
         tracing::warn!(device = %linked.device, "a receipt is not what it should be");
         return Err(LinkEnd::Ended);
     };
+    if is_remote(&linked.app, linked.tenant, grant).await? {
+        remote::keep_receipt(&linked.app, linked.tenant, linked.device, &body, receipt).await?;
+        return linked.send(&UnsignedToAgent::ReceiptAck { grant }.into()).await;
+    }
     let change = Ended {
         tenant: linked.tenant,
         grant,
@@ -131,6 +142,10 @@ async fn ended(linked: &mut Linked, grant: GrantId, envelope: Vec<u8>) -> Result
         tell_run(linked, &report);
     }
     Ok(())
+}
+
+async fn is_remote(app: &App, tenant: TenantId, grant: GrantId) -> Result<bool, StoreError> {
+    is_attachment(&mut app.store.read().await?, tenant, grant).await
 }
 
 fn state(outcome: Outcome, exit_code: Option<i32>) -> &'static str {

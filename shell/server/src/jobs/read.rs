@@ -51,7 +51,7 @@ pub(crate) async fn show(State(app): State<App>, Allowed(permit): Allowed<ReadJo
 
 /// A job as the API says it.
 pub(crate) fn shown(row: JobRow) -> Result<api::Job, Refusal> {
-    let GrantAction::RunScript(run) = granted(&row)?.action;
+    let GrantAction::RunScript(run) = granted(&row)?.action else { return Err(Code::Internal.into()) };
     Ok(api::Job {
         id: row.id,
         grant: row.grant,

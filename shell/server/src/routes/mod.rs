@@ -11,7 +11,7 @@ pub use openapi::document;
 pub use route::{Access, Route};
 pub use table::table;
 
-use crate::{App, front, guard, hub};
+use crate::{App, front, guard, hub, remote};
 
 /// The server's router: the API, the agent link, health, and the console's files.
 pub fn router(app: App) -> Router {
@@ -22,6 +22,7 @@ pub fn router(app: App) -> Router {
     }
     router
         .route("/agent/link", hub::accept_route())
+        .route("/agent/stream", remote::agent_route())
         .route("/healthz", axum::routing::get(front::healthy))
         .route("/readyz", axum::routing::get(front::ready))
         .fallback(front::file)
@@ -35,6 +36,7 @@ pub fn print() -> String {
     let mut lines: Vec<String> = table().iter().map(line).collect();
     for (path, why) in [
         ("/agent/link", "public: agents prove their key inside the link"),
+        ("/agent/stream", "public: a one-use ticket, given over the agent's link, opens it"),
         ("/healthz", "public: says that the process lives"),
         ("/readyz", "public: says that the store answers"),
         ("/*", "public: the console's own files"),

@@ -2,6 +2,7 @@
 
 mod fleet;
 mod reading;
+mod remote;
 
 use axum::handler::Handler;
 use sallyport_api as api;
@@ -18,7 +19,7 @@ const LIMIT: Query = query("limit", "Most items of the page, 1 to 1000; 100 wher
 
 /// Every route of the API.
 pub fn table() -> Vec<Route> {
-    [about(), signing_in(), oneself(), guarded(), fleet::rows(), reading::rows()].into_iter().flatten().collect()
+    [about(), signing_in(), oneself(), guarded(), fleet::rows(), reading::rows(), remote::rows()].into_iter().flatten().collect()
 }
 
 fn about() -> Vec<Route> {

@@ -57,7 +57,7 @@ pub(super) async fn ask(
         return Err(Code::TooManyRequests.into());
     }
     tell(app, actor, &frozen, "open");
-    if frozen.requirement == Requirement::StepUp && actor.step_up_until.is_some_and(|until| ground.now < until) {
+    if frozen.requirement == Requirement::StepUp && actor.window_covers(&frozen.action, ground.now) {
         let proof = Proof { user: actor.user, email: actor.email.clone(), method: Method::StepUp, at: ground.now };
         let result = execute::release_and_execute(app, frozen, vec![proof]).await?;
         return Ok((StatusCode::CREATED, Json(result)).into_response());

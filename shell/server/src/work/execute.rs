@@ -2,13 +2,14 @@
 
 use sallyport_api as api;
 use sallyport_api::Code;
-use sallyport_decide::actions::{Action, Frozen, Missing, Proof, Released, RunScript, release};
+use sallyport_decide::actions::{Action, Frozen, Missing, OpenRemoteSession, Proof, Released, RunScript, release};
 use sallyport_grant::body::{Body, EnrolmentBody, EnrolmentType, Platform, RootBody, ServerUrl, TokenSecret};
 use sallyport_grant::{AuthorityPin, Envelope, PayloadType, TrustRoot, attest, enrol, sha256};
 use sallyport_model::{InstallerId, JobId, Name, RunId, TenantId, Timestamp};
 use sallyport_store::ops::accounts::trust_root;
 use sallyport_store::ops::execute::{Execute, Executed, NewRun, Part};
 use sallyport_store::ops::installers;
+use sallyport_store::ops::remote::{EndReason, NewAttachment, NewWindow, attachment};
 use sallyport_store::ops::requests::UsedCode;
 use sallyport_store::ops::targets::site_place;
 use sallyport_wire::DeviceState;
@@ -17,7 +18,7 @@ use super::view;
 use crate::clock::random;
 use crate::events::Event;
 use crate::fleet::installers::shown as shown_installer;
-use crate::{App, Refusal, accounts, hub};
+use crate::{App, Refusal, accounts, hub, remote};
 
 /// Releases an action by its proofs and executes it.
 pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<Proof>) -> Result<api::ActionResult, Refusal> {
@@ -25,17 +26,24 @@ pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<P
     let released = release(frozen, proofs, now).map_err(|missing| match missing {
         Missing::Lapsed | Missing::Asker | Missing::Another => Refusal::from(Code::RequestClosed),
     })?;
-    execute(app, released, None).await
+    execute(app, released, Spent::default()).await
+}
+
+/// What a proof by code uses up, and the step-up window that it opens.
+#[derive(Default)]
+pub(super) struct Spent {
+    pub(super) code: Option<UsedCode>,
+    pub(super) window: Option<NewWindow>,
 }
 
 /// Executes a released action, once: whoever comes second finds the request closed.
-pub(super) async fn execute(app: &App, released: Released, code: Option<UsedCode>) -> Result<api::ActionResult, Refusal> {
+pub(super) async fn execute(app: &App, released: Released, spent: Spent) -> Result<api::ActionResult, Refusal> {
     let tenant = released.frozen().asker.tenant;
     let request = released.request();
     let action = released.frozen().action.clone();
     let user = released.frozen().asker.user;
-    let (part, keep) = prepare(app, &released)?;
-    let executed = app.store.commit(Execute { released, part, code, salt: random() }).await?;
+    let (part, keep) = prepare(app, &released, spent.window)?;
+    let executed = app.store.commit(Execute { released, part, code: spent.code, salt: random() }).await?;
     app.events.tell(tenant, Event::Request { request: request.to_string(), state: "executed".to_owned() });
     match keep {
         Keep::Nothing => {}
@@ -55,7 +63,7 @@ enum Keep {
     Codes(Vec<String>),
 }
 
-fn prepare(app: &App, released: &Released) -> Result<(Part, Keep), Refusal> {
+fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<(Part, Keep), Refusal> {
     let now = app.clock.now();
     let frozen = released.frozen();
     Ok(match &frozen.action {
@@ -70,21 +78,34 @@ fn prepare(app: &App, released: &Released) -> Result<(Part, Keep), Refusal> {
             let codes = accounts::me::new_recovery_codes(app, frozen.asker.user);
             (Part::RegenerateRecoveryCodes { hashes: codes.hashes }, Keep::Codes(codes.shown))
         }
+        Action::OpenRemoteSession(open) => (open_remote_session(app, open, released, window)?, Keep::Nothing),
     })
 }
 
-/// Attests with the server's key which proofs were verified for the very bytes that were frozen.
 fn run_script(app: &App, run: &RunScript, released: &Released) -> Result<Part, Refusal> {
     let now = app.clock.now();
-    let keys = app.keys.of(released.frozen().asker.tenant).ok_or(Code::Internal)?;
-    let proofs = released.attested().map_err(|_| Refusal::from(Code::Internal))?;
-    let unsigned = Envelope::unsigned(PayloadType::Grant, run.body.clone().into_bytes());
-    let envelope = attest::sign(unsigned, proofs, &keys.attestation).map_err(|error| {
-        tracing::error!(%error, grant = %run.grant, "a released run cannot be attested");
-        Refusal::from(Code::Internal)
-    })?;
+    let envelope = attested(app, &run.body, released)?;
     let runs = run.targets.iter().map(|target| NewRun { run: RunId::new(now, random()), device: target.device }).collect();
     Ok(Part::RunScript { job: JobId::new(now, random()), envelope, runs })
+}
+
+/// A device that went away meanwhile is told before anything is spent: the session would be for now.
+fn open_remote_session(app: &App, open: &OpenRemoteSession, released: &Released, window: Option<NewWindow>) -> Result<Part, Refusal> {
+    if !app.hub.is_online(open.target.device) {
+        return Err(Code::DeviceOffline.into());
+    }
+    Ok(Part::OpenRemoteSession(NewAttachment { envelope: attested(app, &open.body, released)?, window }))
+}
+
+/// Attests with the server's key which proofs were verified for the very bytes that were frozen.
+fn attested(app: &App, body: &str, released: &Released) -> Result<Envelope, Refusal> {
+    let keys = app.keys.of(released.frozen().asker.tenant).ok_or(Code::Internal)?;
+    let proofs = released.attested().map_err(|_| Refusal::from(Code::Internal))?;
+    let unsigned = Envelope::unsigned(PayloadType::Grant, body.as_bytes().to_vec());
+    attest::sign(unsigned, proofs, &keys.attestation).map_err(|error| {
+        tracing::error!(%error, request = %released.request(), "a released grant cannot be attested");
+        Refusal::from(Code::Internal)
+    })
 }
 
 async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed) -> Result<api::ActionResult, Refusal> {
@@ -103,10 +124,29 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
             app.hub.state_changed(&executed.devices, DeviceState::Removed);
             Ok(changed(app, tenant, executed))
         }
+        Action::OpenRemoteSession(open) => opened(app, tenant, open, executed).await,
         Action::CreateInstaller(_) | Action::RegenerateRecoveryCodes => {
             Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index }))
         }
     }
+}
+
+/// Offers the grant to the device; one that is not there in this very moment leaves nothing open.
+async fn opened(app: &App, tenant: TenantId, open: &OpenRemoteSession, executed: Executed) -> Result<api::ActionResult, Refusal> {
+    let attachment = attachment(&mut app.store.read().await?, tenant, open.grant).await?.ok_or(Code::RemoteSessionEnded)?;
+    let Some(ticket) = remote::deliver(app, &attachment).await? else {
+        remote::end_attachment(app, tenant, open.grant, EndReason::Undelivered).await?;
+        return Err(Code::DeviceOffline.into());
+    };
+    app.events.tell(tenant, Event::RemoteSession { remote_session: open.session.to_string(), state: "open".to_owned() });
+    Ok(api::ActionResult::RemoteSession(api::OpenedRemoteSession {
+        session: open.session,
+        grant: open.grant,
+        ticket: ticket.to_text().to_string(),
+        device: remote::device(&attachment),
+        envelope: attachment.envelope,
+        log_index: executed.log_index,
+    }))
 }
 
 fn changed(app: &App, tenant: TenantId, executed: Executed) -> api::ActionResult {

@@ -1,16 +1,21 @@
 //! Authorization requests as a resource: see, prove, deny.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use sallyport_api as api;
 use sallyport_api::Code;
+use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::actions::{Method, Missing, Proof, RequestState, release};
 use sallyport_decide::policy;
+use sallyport_grant::body::Class;
 use sallyport_model::{RequestId, limits};
+use sallyport_store::ops::remote::NewWindow;
 use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, UsedCode, ground, open_requests, request};
 use sallyport_store::ops::targets::may_be_second;
 
-use super::{execute, view};
+use super::execute::{self, Spent};
+use super::view;
 use crate::clock::random;
 use crate::events::Event;
 use crate::{Allowed, App, Id, Json, Refusal, accounts};
@@ -48,7 +53,7 @@ pub(crate) async fn prove(
     Allowed(permit): Allowed<policy::ProveRequests>,
     Id(id): Id<RequestId>,
     Json(body): Json<api::NewProof>,
-) -> Result<Json<api::AuthorizationRequest>, Refusal> {
+) -> Result<Response, Refusal> {
     let actor = permit.actor();
     let stored = provable(&app, actor, id).await?;
     let code = accounts::prove_totp(&app, actor, &body.totp).await?;
@@ -59,20 +64,29 @@ pub(crate) async fn prove(
     proofs.push(proof.clone());
     match release(stored.frozen.clone(), proofs, at) {
         Ok(released) => {
-            let result = execute::execute(&app, released, Some(code)).await?;
+            let window = opens_window(actor, &stored).then(|| Token::from_bytes(random()));
+            let renewed = window.as_ref().map(|token| NewWindow { session: actor.session, token: token.stored(Purpose::Session) });
+            let result = execute::execute(&app, released, Spent { code: Some(code), window: renewed }).await?;
             let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
             let mut body = view::request(&app, &stored, actor).await?;
             body.result = Some(result);
-            Ok(Json(body))
+            let cookie = window.map(|token| [(header::SET_COOKIE, accounts::renewed_cookie(&token))]);
+            Ok((cookie, Json(body)).into_response())
         }
         Err(Missing::Asker | Missing::Another) => {
             app.store.commit(AddProof { tenant: actor.tenant, request: id, proof, code, salt: random() }).await?;
             app.events.tell(actor.tenant, Event::Request { request: id.to_string(), state: "open".to_owned() });
             let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
-            Ok(Json(view::request(&app, &stored, actor).await?))
+            Ok(Json(view::request(&app, &stored, actor).await?).into_response())
         }
         Err(Missing::Lapsed) => Err(Code::RequestClosed.into()),
     }
+}
+
+/// A code for a remote session of class 1 opens the step-up window anew, in the session that asked and for no other one (STEP-08).
+fn opens_window(actor: &policy::Actor, stored: &StoredRequest) -> bool {
+    let frozen = &stored.frozen;
+    frozen.action.remote_kind().is_some() && frozen.class == Class::OneDevice && frozen.asker.session == actor.session
 }
 
 /// A request that this person can prove now: looked at before a code is charged for it, and again where it is executed.

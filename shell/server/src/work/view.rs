@@ -2,9 +2,9 @@
 
 use sallyport_api as api;
 use sallyport_api::Code;
-use sallyport_decide::actions::{Action, Proof, RequestState, Requirement, RunScript, Target};
+use sallyport_decide::actions::{Action, OpenRemoteSession, Proof, RequestState, Requirement, RunScript, Target};
 use sallyport_decide::policy::Actor;
-use sallyport_grant::body::{Class, GrantAction, GrantBody};
+use sallyport_grant::body::{Class, Consent, Entry, GrantAction, GrantBody, Record};
 use sallyport_model::{DeviceId, TenantId, limits};
 use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
@@ -71,7 +71,7 @@ fn steps(stored: &StoredRequest, viewer: &Actor) -> Vec<api::RequirementStep> {
         let other = stored.proofs.iter().find(|proof| proof.user != asker);
         steps.push(step("another_person", "One more person: a code for this request only", "code", other));
     }
-    if matches!(frozen.action, Action::RunScript(_)) {
+    if matches!(frozen.action, Action::RunScript(_) | Action::OpenRemoteSession(_)) {
         let text = "Each device: signature, own place among the targets, time, log entry, hash, single use";
         steps.push(step("device", text, "verifies", None));
     }
@@ -104,12 +104,14 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         Action::ApproveDevices(targets) => api::ActionDetails::ApproveDevices(target_details(app, asker, targets).await?),
         Action::RemoveDevices(targets) => api::ActionDetails::RemoveDevices(target_details(app, asker, targets).await?),
         Action::RegenerateRecoveryCodes => api::ActionDetails::RegenerateRecoveryCodes,
+        Action::OpenRemoteSession(open) => api::ActionDetails::OpenRemoteSession(session_details(app, asker, open).await?),
     })
 }
 
 /// Everything shown of a run is read from the very body that the devices will verify.
 async fn run_details(app: &App, asker: &Actor, action: &RunScript) -> Result<api::RunScriptDetails, Refusal> {
-    let GrantBody { action: GrantAction::RunScript(run), .. } = action.grant_body().map_err(|_| Refusal::from(Code::Internal))?;
+    let body = action.grant_body().map_err(|_| Refusal::from(Code::Internal))?;
+    let GrantBody { action: GrantAction::RunScript(run), .. } = body else { return Err(Code::Internal.into()) };
     let variable =
         |(name, value): &(sallyport_grant::body::EnvName, String)| api::Variable { name: name.to_string(), value: value.clone() };
     Ok(api::RunScriptDetails {
@@ -127,6 +129,29 @@ async fn run_details(app: &App, asker: &Actor, action: &RunScript) -> Result<api
         time_limit_secs: run.time_limit_secs,
         output_limit_bytes: run.output_limit_bytes,
         targets: target_details(app, asker, &action.targets).await?,
+    })
+}
+
+/// As in a run: read from the very body that the device will verify.
+async fn session_details(app: &App, asker: &Actor, action: &OpenRemoteSession) -> Result<api::RemoteSessionDetails, Refusal> {
+    let body = action.grant_body().map_err(|_| Refusal::from(Code::Internal))?;
+    let open = body.action.remote_session().ok_or(Code::Internal)?;
+    let consent = match open.consent {
+        Consent::None => "none",
+        Consent::Banner => "banner",
+        Consent::Ask => "ask",
+    };
+    Ok(api::RemoteSessionDetails {
+        session: open.session,
+        session_kind: open.kind.as_str().to_owned(),
+        access: open.access.as_str().to_owned(),
+        joins: open.joins == Entry::Joins,
+        run_as: open.run_as.as_ref().map(ToString::to_string),
+        consent: consent.to_owned(),
+        recorded: open.record == Record::Session,
+        idle_secs: open.idle_secs,
+        max_secs: open.max_secs,
+        targets: target_details(app, asker, std::slice::from_ref(&action.target)).await?,
     })
 }
 

@@ -9,6 +9,7 @@ use sallyport_model::{DeviceId, Digest, GrantId, InstallerId, JobId, RequestId, 
 use serde_json::json;
 
 use super::accounts::RecoveryHashes;
+use super::remote::{self, NewAttachment};
 use super::requests::{UsedCode, ground, insert_proof};
 use super::targets::may_be_second;
 use crate::{Actor, Change, Entry, StoreError, Tx, values};
@@ -29,6 +30,7 @@ pub enum Part {
     ApproveDevices,
     RemoveDevices,
     RegenerateRecoveryCodes { hashes: RecoveryHashes },
+    OpenRemoteSession(NewAttachment),
 }
 
 /// A run's id for each device.
@@ -96,12 +98,17 @@ impl Change for Execute {
             }
             (Action::RemoveDevices(targets), Part::RemoveDevices) => (self.remove(tx, targets).await?, None),
             (Action::RegenerateRecoveryCodes, Part::RegenerateRecoveryCodes { hashes }) => (self.recovery_codes(tx, hashes).await?, None),
+            (Action::OpenRemoteSession(open), Part::OpenRemoteSession(new)) => {
+                devices_still_are(tx, self.tenant(), std::slice::from_ref(&open.target), "approved").await?;
+                (remote::open(tx, &self.released, new).await?, None)
+            }
             _ => return Err(StoreError::Corrupt("action")),
         };
         tx.execute("UPDATE requests SET job = $2, log_index = $3 WHERE id = $1", values![self.request(), job, log_index]).await?;
         self.touch(tx).await?;
         let grant = match &self.released.frozen().action {
             Action::RunScript(run) => Some(run.grant),
+            Action::OpenRemoteSession(open) => Some(open.grant),
             _ => None,
         };
         Ok(Executed {
@@ -157,7 +164,7 @@ impl Execute {
         let frozen = self.released.frozen();
         let Action::RunScript(action) = &frozen.action else { return Err(StoreError::Corrupt("action")) };
         let body = GrantBody::parse(envelope.payload()).map_err(|_| StoreError::Corrupt("envelope"))?;
-        let GrantAction::RunScript(run) = &body.action;
+        let GrantAction::RunScript(run) = &body.action else { return Err(StoreError::Corrupt("envelope")) };
         let payload = json!({ "job": job, "grant": body.id, "script": action.script, "name": run.name, "version": action.version,
             "sha256": run.script_sha256, "targets": action.targets.len(), "class": u8::from(frozen.class),
             "request": frozen.id, "digest": envelope.digest(), "proofs": self.released.proofs() });

@@ -10,6 +10,7 @@ pub mod housekeeping;
 pub mod installers;
 pub mod jobs;
 pub mod names;
+pub mod remote;
 pub mod requests;
 pub mod runs;
 pub mod scripts;

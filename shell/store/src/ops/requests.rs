@@ -199,6 +199,7 @@ fn asker(row: &Row) -> Result<policy::Actor, StoreError> {
         session: row.get::<SessionId>("session")?,
         stage: Stage::Full,
         step_up_until: None,
+        step_up_kind: None,
     })
 }
 

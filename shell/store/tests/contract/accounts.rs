@@ -220,7 +220,7 @@ on_both! {
     async fn ses_02_05_sessions_rotate_and_end(world) {
         set_up(&world.store).await;
         let store = &world.store;
-        let find = async |token: u8| live_session(&mut store.read().await.unwrap(), digest(token)).await.unwrap();
+        let find = async |token: u8| live_session(&mut store.read().await.unwrap(), digest(token), crate::world::moment(0)).await.unwrap();
         let confirm = || ConfirmRecoveryCodes {
             tenant: ours(), user: user(), session: SessionId::from_bytes([30; 16]), token: digest(31), at: at(1), salt: [2; 32],
         };

@@ -24,6 +24,7 @@ fn allowed<C: Capability>(tenant: TenantId) -> Permit<C> {
         session: SessionId::from_bytes([6; 16]),
         stage: Stage::Full,
         step_up_until: None,
+        step_up_kind: None,
     };
     permit(&actor).unwrap()
 }

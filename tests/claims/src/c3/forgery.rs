@@ -53,7 +53,7 @@ pub(super) fn other_bytes(genuine: &GrantOffer, other: &GrantOffer) -> Vec<Forge
     let evil = evil(genuine);
     let evil_hash = sha256(&[evil.as_bytes()]).to_string();
     let mine = body(genuine);
-    let sallyport_grant::body::GrantAction::RunScript(script) = &mine.action;
+    let script = mine.action.script().expect("a script");
     let true_hash = script.script_sha256.to_string();
     let resized = format!("\"script_bytes\":{}", script.script_bytes);
     let evil_body = bent(&bent(genuine, &true_hash, &evil_hash), &resized, &format!("\"script_bytes\":{}", evil.len()));
@@ -115,7 +115,7 @@ fn foreign(like: &GrantBody, device: &SigningKey, tenant: TenantId, evil: &str) 
     let mut body = like.clone();
     body.tenant = tenant;
     body.targets = tree.targets();
-    let sallyport_grant::body::GrantAction::RunScript(script) = &mut body.action;
+    let script = body.action.script_mut().expect("a script");
     script.script_sha256 = sha256(&[evil.as_bytes()]);
     script.script_bytes = u32::try_from(evil.len()).unwrap_or(0);
     let signed = attest::sign(unsigned(&body), vec![proof(&body)], &attacker(71)).expect("attested");
@@ -142,6 +142,7 @@ fn complete(signed: Envelope, body: &GrantBody, target: sallyport_grant::targets
         checkpoint: checkpoint::sign(&origin, head, &attacker(72)),
         content: content.as_bytes().to_vec(),
         secrets: Vec::new(),
+        stream_ticket: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod tenants;
 
 use sallyport_decide::accounts::session::{Method, Session, StepUpWindow};
 use sallyport_decide::policy::{Role, Stage};
+use sallyport_grant::body::RemoteKind;
 use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId};
 
 use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
@@ -131,8 +132,14 @@ fn read_session(row: &Row) -> Result<Session, StoreError> {
         last_active: row.time("last_active")?,
         auth_time: row.time("auth_time")?,
         method: Method::parse(&row.text("method")?).ok_or(StoreError::Corrupt("method"))?,
-        step_up: row.time_opt("step_up_at")?.map(StepUpWindow::open),
+        step_up: read_window(row)?,
     })
+}
+
+fn read_window(row: &Row) -> Result<Option<StepUpWindow>, StoreError> {
+    let kind = row.text_opt("step_up_kind")?;
+    let kind = kind.map(|word| RemoteKind::parse(&word).ok_or(StoreError::Corrupt("step_up_kind"))).transpose()?;
+    Ok(row.time_opt("step_up_at")?.map(|opened_at| StepUpWindow { opened_at, kind }))
 }
 
 fn read_role(row: &Row) -> Result<Role, StoreError> {

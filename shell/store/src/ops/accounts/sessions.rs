@@ -25,19 +25,19 @@ pub struct LiveSession {
     pub user_agent: String,
 }
 
-const LIVE: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.address, s.user_agent, \
+const LIVE: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, s.user_agent, \
     u.id AS user_id, u.tenant, u.email, u.name, u.role, t.name AS tenant_name, t.step_up_secs \
     FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
-    WHERE s.ended_at IS NULL AND u.state = $2 AND s.token = $1";
+    WHERE s.ended_at IS NULL AND u.state = $2 AND (s.token = $1 OR (s.former_token = $1 AND s.former_until > $3))";
 
-const LIVE_BY_ID: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.address, s.user_agent, \
+const LIVE_BY_ID: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, s.user_agent, \
     u.id AS user_id, u.tenant, u.email, u.name, u.role, t.name AS tenant_name, t.step_up_secs \
     FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
     WHERE s.ended_at IS NULL AND u.state = $2 AND s.id = $1";
 
 /// Finds a session by the hash of its token.
-pub async fn live_session(reader: &mut Reader, token: Digest) -> Result<Option<LiveSession>, StoreError> {
-    let row = reader.fetch_optional(LIVE, values![token, UserState::Active.as_str()]).await?;
+pub async fn live_session(reader: &mut Reader, token: Digest, now: Timestamp) -> Result<Option<LiveSession>, StoreError> {
+    let row = reader.fetch_optional(LIVE, values![token, UserState::Active.as_str(), now]).await?;
     row.as_ref().map(read_live).transpose()
 }
 
@@ -71,7 +71,7 @@ pub struct SessionRow {
 
 /// A user's sessions that nobody ended, newest activity first; whether the timers of each run is for `decide` to say.
 pub async fn sessions(reader: &mut Reader, user: UserId) -> Result<Vec<SessionRow>, StoreError> {
-    let sql = "SELECT id, jkt, stage, created, last_active, auth_time, method, step_up_at, address, user_agent FROM sessions \
+    let sql = "SELECT id, jkt, stage, created, last_active, auth_time, method, step_up_at, step_up_kind, address, user_agent FROM sessions \
                WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_active DESC, id LIMIT 200";
     let rows = reader.fetch_all(sql, values![user]).await?;
     let read =
@@ -198,8 +198,13 @@ impl Change for ConfirmRecoveryCodes {
     }
 }
 
-/// A factor was proved in this session: its step-up window opens, under another token; the old token is dead.
+/// Requests that were under way with the old token when a window opened may still come in for so long.
+const FORMER_SECS: i64 = 10;
+
+/// A factor was proved in this session: its step-up window opens, for no kind of remote session yet, under another token. The old
+/// token is dead once the requests that were on their way with it have come in.
 pub async fn open_step_up(tx: &mut Tx, session: SessionId, token: Digest, at: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE sessions SET step_up_at = $2, auth_time = $2, token = $3 WHERE id = $1 AND ended_at IS NULL";
-    tx.execute_versioned(sql, values![session, at, token]).await
+    let sql = "UPDATE sessions SET step_up_at = $2, auth_time = $2, step_up_kind = NULL, former_token = token, former_until = $4, token = $3 \
+               WHERE id = $1 AND ended_at IS NULL";
+    tx.execute_versioned(sql, values![session, at, token, at.plus_secs(FORMER_SECS)]).await
 }

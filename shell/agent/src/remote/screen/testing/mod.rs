@@ -1,0 +1,3 @@
+//! A client and a screen for tests.
+
+pub(crate) mod client;

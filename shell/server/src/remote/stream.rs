@@ -1,0 +1,84 @@
+//! The WebSocket routes of streams: a ticket, and nothing else, says whose socket it is.
+
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use sallyport_api::Code;
+use sallyport_decide::accounts::session::Token;
+use sallyport_model::limits;
+use sallyport_store::ops::accounts::live_session_by_id;
+use sallyport_store::ops::remote::{Attachment, attachment};
+use sallyport_wire::stream::{SUBPROTOCOL, TICKET_PREFIX};
+
+use super::streams::Arrival;
+use super::{Side, relay};
+use crate::{App, Refusal};
+
+/// A client's end. Browsers say where they come from, and that must be here (A21); a program says that it is none.
+pub(crate) async fn client(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
+    let (parts, _) = request.into_parts();
+    let is_program = parts.headers.get("sallyport-client").is_some_and(|value| value.as_bytes() == b"cli");
+    // The guard compared an origin that is there; one that is absent could be anybody's.
+    if !parts.headers.contains_key(header::ORIGIN) && !is_program {
+        return Err(Code::OriginRefused.into());
+    }
+    accept(app, parts, Side::Client).await
+}
+
+/// The route of the agents' ends.
+pub(crate) fn agent_route() -> MethodRouter<App> {
+    get(agent)
+}
+
+/// A device's end. Agents are no browsers.
+async fn agent(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
+    let (parts, _) = request.into_parts();
+    if parts.headers.contains_key(header::ORIGIN) || parts.headers.contains_key("sec-fetch-site") {
+        return Err(Code::OriginRefused.into());
+    }
+    accept(app, parts, Side::Device).await
+}
+
+async fn accept(app: App, mut parts: Parts, side: Side) -> Result<Response, Refusal> {
+    let token = offered(&parts).ok_or(Code::TicketRefused)?;
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|_| Refusal::from(Code::Malformed))?;
+    let ticket = app.remote.take_ticket(&token, app.clock.now()).filter(|ticket| ticket.side == side).ok_or(Code::TicketRefused)?;
+    let attachment = attachment(&mut app.store.read().await?, ticket.tenant, ticket.grant).await?.ok_or(Code::RemoteSessionEnded)?;
+    if !stands(&app, &attachment).await? {
+        return Err(Code::TicketRefused.into());
+    }
+    let upgrade = upgrade
+        .protocols([SUBPROTOCOL])
+        .read_buffer_size(8 * 1024)
+        .write_buffer_size(0)
+        .max_message_size(limits::STREAM_MESSAGE_BYTES)
+        .max_frame_size(limits::STREAM_MESSAGE_BYTES);
+    Ok(upgrade.on_upgrade(move |socket| serve(app, attachment, side, socket)).into_response())
+}
+
+/// The ticket among the offered subprotocols; browsers can set no other header.
+fn offered(parts: &Parts) -> Option<Token> {
+    let lines = parts.headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let offered: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    match offered[..] {
+        [SUBPROTOCOL, ticket] => Token::parse(ticket.strip_prefix(TICKET_PREFIX)?).ok(),
+        _ => None,
+    }
+}
+
+/// Whether the person's session and role are what they were; from now on the sweep looks after that.
+async fn stands(app: &App, attachment: &Attachment) -> Result<bool, Refusal> {
+    let live = live_session_by_id(&mut app.store.read().await?, attachment.user_session).await?;
+    let now = app.clock.now();
+    Ok(live.is_some_and(|live| live.session.lives(now).is_ok() && live.role == attachment.role && live.user == attachment.person))
+}
+
+async fn serve(app: App, attachment: Attachment, side: Side, socket: WebSocket) {
+    match app.remote.arrive(attachment.grant, side, socket) {
+        Arrival::Met => {}
+        Arrival::First { socket, other, place } => Box::pin(relay::first(app, attachment, side, socket, other, place)).await,
+    }
+}

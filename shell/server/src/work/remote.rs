@@ -1,0 +1,116 @@
+//! Asking to open a remote session, or to join one.
+
+use axum::extract::State;
+use axum::response::Response;
+use sallyport_api as api;
+use sallyport_api::Code;
+use sallyport_decide::actions::{WantedSession, WantedSessionError, open_remote_session};
+use sallyport_decide::policy::{self, Actor, permit};
+use sallyport_grant::Hex;
+use sallyport_grant::body::{Access, Entry, RemoteKind};
+use sallyport_model::{DeviceId, GrantId, RemoteSessionId, limits};
+use sallyport_store::ops::remote::{device_is_full, joinable};
+
+use super::ask::{Extra, ask, ground, target, targets};
+use crate::clock::random;
+use crate::{Allowed, App, Json, Refusal};
+
+/// Size of a terminal where nothing is said.
+const COLUMNS: u16 = 80;
+const ROWS: u16 = 24;
+
+/// Asks to attach a client to a remote session.
+pub(crate) async fn create(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::OpenRemoteSessions>,
+    Json(body): Json<api::NewRemoteSession>,
+) -> Result<Response, Refusal> {
+    let actor = permit.actor();
+    let wanted = Wanted::parse(&body)?;
+    let facts = targets(&app, actor, std::slice::from_ref(&body.device), "approved").await?;
+    let device = facts.first().ok_or(Code::NothingToDo)?;
+    if !app.hub.is_online(device.device) {
+        return Err(Code::DeviceOffline.into());
+    }
+    let ground = ground(&app, actor).await?;
+    let (session, joins) = match wanted.joins {
+        Some(session) => (may_join(&app, actor, session, device.device, wanted.kind).await?, Entry::Joins),
+        None if device_is_full(&mut app.store.read().await?, device.device).await? => return Err(Code::RemoteSessionsFull.into()),
+        None => (RemoteSessionId::new(ground.now, random()), Entry::Opens),
+    };
+    let (columns, rows) = wanted.size(joins, &body);
+    let grant = GrantId::new(ground.now, random());
+    let wanted = WantedSession {
+        grant,
+        nonce: random(),
+        tenant: actor.tenant,
+        user: actor.user,
+        email: actor.email.clone(),
+        session,
+        kind: wanted.kind,
+        access: wanted.access,
+        joins,
+        client_key: wanted.client_key.0,
+        run_as: body.run_as.filter(|account| !account.is_empty()),
+        columns,
+        rows,
+        target: target(device),
+    };
+    let (action, classified) = open_remote_session(wanted, &ground.hour, ground.now).map_err(refused)?;
+    ask(&app, actor, action, classified, ground, Extra { grant: Some(grant), ..Extra::default() }).await
+}
+
+struct Wanted {
+    kind: RemoteKind,
+    access: Access,
+    client_key: Hex<32>,
+    joins: Option<RemoteSessionId>,
+}
+
+impl Wanted {
+    fn parse(body: &api::NewRemoteSession) -> Result<Self, Refusal> {
+        let joins = body.joins.as_deref().map(str::parse).transpose();
+        Ok(Self {
+            kind: RemoteKind::parse(&body.session_kind)
+                .ok_or_else(|| Refusal::field("kind", "must be terminal, background, files or viewer"))?,
+            access: Access::parse(&body.access).ok_or_else(|| Refusal::field("access", "must be control or view"))?,
+            client_key: body.client_key.parse().map_err(|error| Refusal::field("client_key", error))?,
+            joins: joins.map_err(|error| Refusal::field("joins", error))?,
+        })
+    }
+
+    /// Only a terminal that is opened has a size of its own.
+    fn size(&self, joins: Entry, body: &api::NewRemoteSession) -> (u16, u16) {
+        let cells = |wanted: Option<u16>, otherwise: u16| wanted.unwrap_or(otherwise).clamp(1, limits::TERMINAL_CELLS);
+        match (self.kind, joins) {
+            (RemoteKind::Terminal, Entry::Opens) => (cells(body.columns, COLUMNS), cells(body.rows, ROWS)),
+            _ => (0, 0),
+        }
+    }
+}
+
+/// One's own sessions can be joined; other people's by who may watch.
+async fn may_join(
+    app: &App,
+    actor: &Actor,
+    session: RemoteSessionId,
+    device: DeviceId,
+    kind: RemoteKind,
+) -> Result<RemoteSessionId, Refusal> {
+    let found = joinable(&mut app.store.read().await?, actor.tenant, session).await?.ok_or(Code::RemoteSessionEnded)?;
+    if found.opener != actor.user {
+        permit::<policy::WatchRemoteSessions>(actor)?;
+    }
+    if found.device != device || found.kind != kind {
+        return Err(Refusal::field("joins", "is a session of another device or kind"));
+    }
+    Ok(session)
+}
+
+fn refused(error: WantedSessionError) -> Refusal {
+    match &error {
+        WantedSessionError::RunAs(why) => Refusal::field("run_as", why),
+        WantedSessionError::Target(_) => Refusal::field("device", error),
+        WantedSessionError::Email | WantedSessionError::Body(_) => Refusal::from(Code::InvalidField).because(error),
+    }
+}

@@ -1,0 +1,278 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BrowserContext, expect, type Locator, type Page, test } from '@playwright/test';
+import { Installation } from './support/installation.js';
+import { accessible, authorize, choose, installer, look, type Owner, setUp, toolbar, watch } from './support/steps.js';
+
+/** One installation with one real agent behind a cable: each test goes on where the one before left it. */
+test.describe.configure({ mode: 'serial' });
+
+let place: Installation;
+let owner: Owner;
+let context: BrowserContext;
+let page: Page;
+let device: string;
+let faults: string[];
+
+test.beforeAll(async ({ browser }) => {
+  place = await new Installation().start({ cabled: true });
+  context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
+  page = await context.newPage();
+  faults = watch(page);
+  page.on('dialog', (dialog) => faults.push(`a page opened a dialog: ${dialog.message()}`));
+  owner = await setUp(page, place);
+  const file = await installer(page, place, 1, () => authorize(page, code, 'remote-installer'));
+  place.agent('web');
+  place.enrol(join(place.folder, 'web'), file);
+  await page.goto(`${place.url}/devices?state=pending`);
+  await choose(page, 1);
+  await toolbar(page).getByRole('button', { name: /Approve/ }).click();
+  await proveIfAsked(page.getByText('Nothing waits for approval'));
+  await page.goto(`${place.url}/devices`);
+  device = (await page.getByRole('table').getByRole('link').first().getAttribute('href'))?.split('/').at(-1) ?? '';
+});
+
+test.afterAll(async () => {
+  await context.close();
+  await place.stop();
+});
+
+const code = () => owner.authenticator.soon();
+
+/** Where a step-up window is open, nothing is asked; where none is, the panel opens and takes a code. */
+async function proveIfAsked(there: Locator, on: Page = page): Promise<'by a code' | 'at once'> {
+  const field = on.locator('#gate-code');
+  await expect(field.or(there).first()).toBeVisible();
+  if (!(await field.isVisible())) return 'at once';
+  await field.fill(await code());
+  const receipt = on.locator('[data-receipt-next]');
+  await expect(receipt.or(there).first()).toBeVisible();
+  if (await receipt.isVisible()) await receipt.click();
+  await expect(there.first()).toBeVisible();
+  return 'by a code';
+}
+
+const openTab = async (key: string) => page.goto(`${place.url}/devices/${device}?tab=${key}`);
+const connected = (on: Page = page) => on.locator('.sessionbar').getByText('Connected', { exact: true }).first();
+
+const rows = (on: Page = page) => on.locator('[data-term] .xterm-rows');
+const shows = (text: string | RegExp, on: Page = page) => expect.poll(async () => (await rows(on).innerText()).replaceAll('\u00a0', ' '), { timeout: 20_000 }).toMatch(text);
+
+async function type(text: string, on: Page = page): Promise<void> {
+  await on.locator('.xterm-helper-textarea').focus();
+  await on.keyboard.type(text);
+}
+
+const line = (text: string, on: Page = page) => type(`${text}\n`, on);
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+test('files go up and down, and both ends have the same checksum', async () => {
+  const folder = join(place.folder, 'share');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'notes.sh'), '#!/bin/bash\n# a note\necho "hello"\n');
+  await page.goto(`${place.url}/devices/${device}?tab=files&path=${encodeURIComponent(folder)}`);
+  await page.getByRole('button', { name: 'Open files' }).click();
+  await proveIfAsked(connected());
+  const table = page.getByRole('table', { name: /Files in/ });
+  await expect(table.getByText('notes.sh')).toBeVisible();
+
+  const big = randomBytes(12 * 1024 * 1024);
+  await page.getByLabel('Files to upload').setInputFiles([{ name: 'big.bin', mimeType: 'application/octet-stream', buffer: big }]);
+  await expect(page.getByText('Done, checksum fits')).toBeVisible({ timeout: 60_000 });
+  await expect(table.getByText('big.bin')).toBeVisible();
+  expect(sha256(readFileSync(join(folder, 'big.bin')))).toBe(sha256(big));
+  await look(page, 'remote-files');
+
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Actions on big.bin' }).click();
+  await page.getByRole('menuitem', { name: /Download/ }).click();
+  const saved = await (await download).path();
+  expect(sha256(readFileSync(saved))).toBe(sha256(big));
+});
+
+test('a small text is previewed, edited and put in place as a whole', async () => {
+  const folder = join(place.folder, 'share');
+  await page.getByRole('button', { name: 'notes.sh', exact: true }).click();
+  await expect(page.getByRole('region', { name: 'Beginning of notes.sh' })).toContainText('echo');
+  await look(page, 'remote-preview');
+  await page.getByRole('button', { name: 'Edit', exact: true }).click();
+  await page.locator('.cm-content').click();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.insertText('echo "and again"\n');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByText('notes.sh saved')).toBeVisible();
+  expect(readFileSync(join(folder, 'notes.sh'), 'utf8')).toBe('#!/bin/bash\n# a note\necho "hello"\necho "and again"\n');
+});
+
+test('an upload that would replace a file asks first, a folder is removed by its name alone', async () => {
+  const folder = join(place.folder, 'share');
+  await page.getByLabel('Files to upload').setInputFiles([{ name: 'notes.sh', mimeType: 'text/plain', buffer: Buffer.from('new\n') }]);
+  await expect(page.getByRole('dialog')).toContainText('notes.sh');
+  await page.getByRole('button', { name: 'Replace', exact: true }).click();
+  await expect.poll(() => readFileSync(join(folder, 'notes.sh'), 'utf8')).toBe('new\n');
+  await page.getByRole('button', { name: 'Folder', exact: true }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill('old');
+  await page.getByRole('button', { name: 'Make folder' }).click();
+  await expect.poll(() => existsSync(join(folder, 'old'))).toBe(true);
+  await page.getByRole('button', { name: 'Actions on old' }).click();
+  await page.getByRole('menuitem', { name: /Remove/ }).click();
+  const remove = page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true });
+  await expect(remove).toBeDisabled();
+  await page.getByRole('dialog').getByLabel(/Type its name/).fill('old');
+  await remove.click();
+  await expect.poll(() => existsSync(join(folder, 'old'))).toBe(false);
+  await accessible(page, 'files');
+});
+
+test('a terminal opens by a code of its own: the window serves one kind', async () => {
+  await openTab('terminal');
+  await page.getByRole('button', { name: 'Open a terminal' }).click();
+  await expect(page.getByRole('dialog')).toContainText('Open a terminal');
+  await look(page, 'authorize-terminal');
+  expect(await proveIfAsked(connected())).toBe('by a code');
+  await line('echo $((6 * 7))-answer');
+  await shows(/42-answer/);
+  await look(page, 'remote-terminal');
+  await expect(page.locator('.topbar')).toContainText('Step-up: terminal');
+  await accessible(page, 'terminal');
+});
+
+test('the shell has the size of the window, and follows it', async () => {
+  const size = async () => (await page.locator('.remote .foot').innerText()).match(/(\d+) × (\d+)/)?.slice(1).map(Number) ?? [];
+  const [columns, lines] = await size();
+  await line('clear; stty size');
+  await shows(new RegExp(`^\\s*${lines} ${columns}\\b`, 'm'));
+  await page.setViewportSize({ width: 1100, height: 760 });
+  await expect.poll(size).not.toEqual([columns, lines]);
+  const [narrower, fewer] = await size();
+  await line('clear; stty size');
+  await shows(new RegExp(`^\\s*${fewer} ${narrower}\\b`, 'm'));
+  await page.setViewportSize({ width: 1440, height: 900 });
+});
+
+test('a full-screen editor works', async () => {
+  const file = join(place.folder, 'vim.txt');
+  await line(`vim -u NONE ${file}`);
+  await shows(/~/);
+  await type('ihello from vim');
+  await shows(/hello from vim/);
+  await look(page, 'remote-vim');
+  await page.keyboard.press('Escape');
+  await line(':wq');
+  await expect.poll(() => (existsSync(file) ? readFileSync(file, 'utf8') : '')).toBe('hello from vim\n');
+});
+
+test('escape sequences of a device stay in the terminal', async () => {
+  const title = await page.title();
+  await page.evaluate(() => navigator.clipboard.writeText('untouched'));
+  await line(`clear; printf '\\033]0;taken\\007\\033]2;taken\\007\\033]52;c;dGFrZW4=\\007\\033]8;;https://evil.example\\007shown\\033]8;;\\007 \\033[38;2;255;120;0morange\\033[0m\\n'`);
+  await shows(/^shown orange/m);
+  expect(await page.title()).toBe(title);
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('untouched');
+  await expect(page.locator('a[href*="evil.example"]')).toHaveCount(0);
+  const colour = await page.locator('.xterm-rows span', { hasText: 'orange' }).last().evaluate((span) => getComputedStyle(span).color);
+  expect(colour).toBe('rgb(255, 120, 0)');
+  expect(faults).toEqual([]);
+});
+
+test('several lines are shown before they are pasted', async () => {
+  await page.evaluate(() => navigator.clipboard.writeText('echo one-pasted\necho two-pasted\n'));
+  await page.locator('.xterm-helper-textarea').focus();
+  await page.keyboard.press('Control+Shift+V');
+  await expect(page.getByRole('dialog')).toContainText('Paste 2 lines');
+  await page.getByRole('dialog').getByRole('button', { name: 'Paste', exact: true }).click();
+  await page.keyboard.press('Enter');
+  await shows(/^two-pasted/m);
+});
+
+test('what the terminal shows is found', async () => {
+  await page.keyboard.press('Control+Shift+F');
+  await page.getByLabel('Find in this terminal').fill('pasted');
+  await expect(page.locator('.find')).toContainText(/\d+ of \d+/);
+  await page.keyboard.press('Escape');
+});
+
+test('a lost link costs neither shell nor output', async () => {
+  await line('clear; KEPT=still-here; (sleep 3; echo written-meanwhile) &');
+  await shows(/still-here/);
+  place.cable?.cut();
+  await expect(page.locator('.sessionbar').getByText('Reconnecting').first()).toBeVisible();
+  await expect(page.locator('.termtab[aria-selected=true]')).toContainText('shell kept');
+  await look(page, 'remote-reconnecting');
+  await page.waitForTimeout(4000);
+  place.cable?.mend();
+  await expect(connected()).toBeVisible();
+  await shows(/written-meanwhile/);
+  await line('echo $KEPT-after');
+  await shows(/still-here-after/);
+});
+
+test('a second viewer sees the same, is named, and cannot type', async () => {
+  const second = await context.newPage();
+  const more = watch(second);
+  await second.goto(`${place.url}/sessions`);
+  const row = second.getByRole('row').filter({ hasText: 'Terminal' });
+  await expect(row).toContainText('running');
+  await look(second, 'remote-sessions');
+  await row.getByRole('link').first().click();
+  await second.getByRole('button', { name: 'Watch' }).click();
+  await proveIfAsked(connected(second), second);
+  await shows(/still-here-after/, second);
+  await expect(page.locator('.sessionbar')).toContainText('you, robin@northwind.example');
+  await type('echo not-mine\n', second);
+  await line('echo mine-$((1 + 1))');
+  await shows(/mine-2/, second);
+  expect(await rows(second).innerText()).not.toContain('not-mine');
+  await look(second, 'remote-watching');
+  expect(more).toEqual([]);
+  await second.close();
+});
+
+test('an administrator ends it from the list, within a second for everybody', async () => {
+  const second = await context.newPage();
+  await second.goto(`${place.url}/sessions`);
+  const row = second.getByRole('row').filter({ hasText: 'Terminal' });
+  await row.getByRole('button', { name: /Actions/ }).click();
+  await second.getByRole('menuitem', { name: /End for everybody/ }).click();
+  await expect(page.locator('.term__end')).toBeVisible({ timeout: 2500 });
+  await look(page, 'remote-ended');
+  await second.close();
+});
+
+test('its recording is played, searched, and has the digest that the device signed', async () => {
+  await page.goto(`${place.url}/sessions?state=ended`);
+  await page.getByRole('row').filter({ hasText: 'Terminal' }).getByRole('link').first().click();
+  await expect(page.getByText('Digest fits')).toBeVisible();
+  await page.getByLabel('Find in the recording').fill('42-answer');
+  await page.getByRole('list', { name: 'Where it was written' }).getByRole('button').last().click();
+  await expect.poll(async () => (await page.locator('.player .xterm-rows').innerText()).replaceAll('\u00a0', ' ')).toContain('42-answer');
+  await page.getByRole('button', { name: 'Play' }).click();
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible();
+  await look(page, 'remote-player');
+  await accessible(page, 'player');
+});
+
+test('a process is found and ended', async () => {
+  const victim = spawn('sleep', ['4242'], { stdio: 'ignore' });
+  const gone = new Promise<NodeJS.Signals | null>((done) => victim.once('exit', (_, signal) => done(signal)));
+  await openTab('processes');
+  await page.getByRole('button', { name: 'Manage live' }).click();
+  await proveIfAsked(page.getByRole('table', { name: 'Processes' }));
+  await look(page, 'remote-processes');
+  await page.getByLabel('Filter processes', { exact: true }).last().fill('sleep 4242');
+  const row = page.getByRole('row').filter({ hasText: 'sleep 4242' });
+  await expect(row).toHaveCount(1);
+  await row.getByRole('button', { name: 'Actions on sleep' }).click();
+  await page.getByRole('menuitem', { name: 'End at once' }).click();
+  await expect(page.getByRole('dialog')).toContainText('sleep 4242');
+  await page.getByRole('dialog').getByRole('button', { name: 'End at once' }).click();
+  expect(await gone).toBe('SIGKILL');
+  await expect(row).toHaveCount(0);
+  await accessible(page, 'processes');
+});
+
+test('nothing was blocked by the policy and nothing threw', () => {
+  expect(faults).toEqual([]);
+});

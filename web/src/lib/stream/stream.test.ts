@@ -1,0 +1,273 @@
+import { expect, test } from 'vitest';
+import { type Bytes, concat, fromHex, utf8 } from '$lib/crypto/bytes';
+import { checkAnswer, checkGrant } from './answer';
+import { Attachment, type Socket } from './attachment';
+import { type DeviceEnd, deviceEnd, grantFor, signer } from './device.testing';
+import { isResume, readBe64 } from './frames';
+import { makeClientKey } from './keys';
+import { ackBytes, controlBytes, dataBytes, readPlain } from './plain';
+import { UNACKED_BYTES } from './stream';
+
+/** A relay between the two ends that a test holds in its hands. */
+class Relay {
+  sent: Bytes[] = [];
+  sockets: Socket[] = [];
+  tickets: string[] = [];
+  renewed = 0;
+
+  dial = (ticket: string): Socket => {
+    this.tickets.push(ticket);
+    const socket: Socket = { binaryType: '', onmessage: null, onclose: null, send: (bytes) => void this.sent.push(bytes), close: () => {} };
+    this.sockets.push(socket);
+    return socket;
+  };
+  renew = async () => `ticket ${++this.renewed}`;
+
+  to(bytes: Bytes): void {
+    this.sockets.at(-1)?.onmessage?.({ data: bytes.slice().buffer });
+  }
+  close(code: number): void {
+    this.sockets.at(-1)?.onclose?.({ code });
+  }
+}
+
+const settled = (ms = 30) => new Promise((done) => setTimeout(done, ms));
+
+async function world(changes: { answer?: Record<string, unknown>; consume?: () => Promise<void> } = {}) {
+  const device = await signer();
+  const key = await makeClientKey();
+  const text = await grantFor(device, key.publicHex);
+  const grant = await checkGrant(text, { kind: 'terminal', access: 'control', key }, device.named);
+  const end = await deviceEnd(device, text, key.publicHex, changes.answer);
+  const relay = new Relay();
+  const got: { control: unknown[]; data: string[] } = { control: [], data: [] };
+  const attachment = new Attachment(grant, key, relay, {
+    control: (message) => void got.control.push(message),
+    data: async (_, bytes) => {
+      await changes.consume?.();
+      got.data.push(new TextDecoder().decode(bytes));
+    },
+    changed: () => {},
+  });
+  attachment.start('first');
+  return { device, key, grant, end, relay, got, attachment, text };
+}
+
+async function live(changes: Parameters<typeof world>[0] = {}) {
+  const all = await world(changes);
+  all.relay.to(all.end.answer);
+  await settled();
+  all.relay.to(await all.end.resume(0n));
+  await settled();
+  expect(all.attachment.phase).toBe('live');
+  return all;
+}
+
+/** The plain parts of what this browser sent, without the resume messages. */
+async function heard(end: DeviceEnd, sent: Bytes[]) {
+  return Promise.all(sent.filter((one) => !isResume(one)).map(async (one) => readPlain(await end.open(one))));
+}
+
+test('what is typed reaches the device, and what it writes reaches the page', async () => {
+  const { end, relay, got, attachment } = await live();
+  await attachment.data(0, utf8('uptime\r'));
+  relay.to(await end.frame(dataBytes(0, utf8('up 3 days'))));
+  relay.to(await end.frame(controlBytes({ t: 'viewers', names: ['Robin'] })));
+  await settled(90);
+  expect(got).toEqual({ data: ['up 3 days'], control: [{ t: 'viewers', names: ['Robin'] }] });
+  const parts = await heard(end, relay.sent);
+  expect(parts[0]).toEqual({ type: 'data', channel: 0, bytes: utf8('uptime\r') });
+  expect(parts.at(-1)).toEqual({ type: 'ack', next: 2n });
+});
+
+test.each<[string, (frame: Bytes, end: DeviceEnd) => Promise<Bytes[]> | Bytes[]]>([
+  ['a changed byte', (frame) => [concat(frame.slice(0, 20), Uint8Array.of((frame[20] ?? 0) ^ 1), frame.slice(21))]],
+  ['a frame twice', (frame) => [frame, frame]],
+  ['a frame that is missing', async (_, end) => [await end.frame(dataBytes(0, utf8('second')))]],
+  ['a frame out of order', async (frame, end) => [await end.frame(dataBytes(0, utf8('second'))), frame]],
+  ['a frame of another size', (frame) => [frame.slice(0, -1)]],
+  ['injected bytes', () => [utf8('rm -rf /, and twenty more bytes')]],
+])('a relay that sends %s ends the stream', async (_, tamper) => {
+  const { end, relay, attachment } = await live();
+  const frame = await end.frame(dataBytes(0, utf8('first')));
+  for (const message of await tamper(frame, end)) relay.to(message);
+  await settled();
+  expect(attachment.phase).toBe('ended');
+  expect(attachment.reason).toBe('broken');
+  expect(attachment.problem?.code).toBe('stream.stream_broken');
+  await expect(attachment.data(0, utf8('x'))).rejects.toThrow();
+});
+
+test('an old resume message that is replayed ends the stream', async () => {
+  const { end, relay, attachment } = await live();
+  end.epoch = 0n;
+  relay.to(await end.resume(0n));
+  await settled();
+  expect(attachment.reason).toBe('broken');
+});
+
+test('after a break both sides send again what the other lacks, each once', async () => {
+  const { end, relay, got, attachment } = await live();
+  await attachment.data(0, utf8('one'));
+  await attachment.data(0, utf8('two'));
+  relay.to(await end.frame(dataBytes(0, utf8('A'))));
+  await settled();
+  relay.close(1006);
+  await settled(5);
+  expect(attachment.phase).toBe('reconnecting');
+  await attachment.data(0, utf8('three'));
+  const lost = await end.frame(dataBytes(0, utf8('B')));
+  await settled(400);
+  expect(relay.tickets).toEqual(['first', 'ticket 1']);
+
+  relay.sent = [];
+  relay.to(end.answer);
+  await settled();
+  expect(await end.resumed(relay.sent[0] as Bytes)).toBe(1n);
+  // The device has read one frame.
+  relay.to(await end.resume(1n));
+  relay.to(lost);
+  await settled();
+  expect(attachment.phase).toBe('live');
+  expect(got.data).toEqual(['A', 'B']);
+  const frames = relay.sent.filter((one) => !isResume(one));
+  expect(frames.map((one) => readBe64(one))).toEqual([...frames.keys()].map((at) => BigInt(at) + 1n));
+  const typed = (await heard(end, frames)).flatMap((part) => (part.type === 'data' ? [new TextDecoder().decode(part.bytes)] : []));
+  expect(typed).toEqual(['two', 'three']);
+});
+
+test('an acknowledgement that is sent again after a break says nothing new', async () => {
+  const { end, relay, attachment } = await live();
+  await attachment.data(0, utf8('one'));
+  await attachment.data(0, utf8('two'));
+  const late = await end.frame(ackBytes(1n));
+  relay.close(1006);
+  await settled(400);
+  relay.to(end.answer);
+  await settled();
+  relay.to(await end.resume(2n));
+  relay.to(late);
+  await settled();
+  expect(attachment.phase).toBe('live');
+});
+
+test.each<[string, (end: DeviceEnd) => Promise<Bytes>]>([
+  ['a frame', (end) => end.frame(dataBytes(0, utf8('early')))],
+  ['a resume that wants what was acknowledged long ago', (end) => end.resume(0n)],
+])('%s that comes first on a new connection ends the stream', async (_, first) => {
+  const { end, relay, attachment } = await live();
+  await attachment.data(0, utf8('one'));
+  relay.to(await end.frame(ackBytes(1n)));
+  await settled();
+  relay.close(1006);
+  await settled(400);
+  relay.to(end.answer);
+  await settled();
+  relay.to(await first(end));
+  await settled();
+  expect(attachment.reason).toBe('broken');
+});
+
+test('after a break another answer than the first one is refused', async () => {
+  const { device, text, key, relay, attachment } = await live();
+  relay.close(4003);
+  await settled(400);
+  relay.to((await deviceEnd(device, text, key.publicHex)).answer);
+  await settled();
+  expect(attachment.problem?.code).toBe('stream.answer_forged');
+});
+
+test.each([
+  [4001, 'revoked'],
+  [4002, 'ended'],
+  [4004, 'limit'],
+] as const)('a connection closed with %i is over and not dialled again', async (code, reason) => {
+  const { relay, attachment } = await live();
+  relay.close(code);
+  await settled(400);
+  expect([attachment.phase, attachment.reason, relay.renewed]).toEqual(['ended', reason, 0]);
+});
+
+test('the word with which the device ends it is kept', async () => {
+  const { end, relay, attachment } = await live();
+  relay.to(await end.frame(controlBytes({ t: 'bye', reason: 'consent_refused' })));
+  relay.close(4002);
+  await settled();
+  expect(attachment.reason).toBe('consent_refused');
+});
+
+test('what is not acknowledged is bounded, and flows on when it is', async () => {
+  const { end, relay, attachment } = await live();
+  let done = false;
+  void attachment.data(0, new Uint8Array(2 * UNACKED_BYTES)).then(() => (done = true));
+  await settled(150);
+  const bytes = relay.sent.reduce((sum, one) => sum + one.length, 0);
+  expect(done).toBe(false);
+  expect(bytes).toBeLessThan(UNACKED_BYTES + 4096);
+  for (let rounds = 0; rounds < 4; rounds++) {
+    relay.to(await end.frame(ackBytes(BigInt(relay.sent.filter((one) => !isResume(one)).length))));
+    await settled(60);
+  }
+  expect(done).toBe(true);
+});
+
+test('an acknowledgement of what was never sent ends the stream', async () => {
+  const { end, relay, attachment } = await live();
+  relay.to(await end.frame(ackBytes(7n)));
+  await settled();
+  expect(attachment.reason).toBe('broken');
+});
+
+test('what the page has not consumed is not acknowledged', async () => {
+  let free = () => {};
+  const { end, relay } = await live({ consume: () => new Promise((go) => (free = go)) });
+  relay.to(await end.frame(dataBytes(0, new Uint8Array(30_000))));
+  await settled(120);
+  expect((await heard(end, relay.sent)).length).toBe(0);
+  free();
+  await settled(120);
+  expect(await heard(end, relay.sent)).toEqual([{ type: 'ack', next: 1n }]);
+});
+
+test.each<[string, Record<string, unknown>]>([
+  ['another key of this browser', { client_key: '00'.repeat(32) }],
+  ['another session', { session: 'rms_01jd0000000000000000000009' }],
+  ['another grant', { grant: 'grt_01jd0000000000000000000009' }],
+  ['another device', { device: '11'.repeat(32) }],
+  ['a field more', { extra: 1 }],
+  ['a key of zeros', { device_key: '00'.repeat(32) }],
+])('an answer with %s is refused, and nothing is sent', async (_, answer) => {
+  const { relay, end, attachment } = await world({ answer });
+  relay.to(end.answer);
+  await settled();
+  expect(attachment.problem?.code).toBe('stream.answer_forged');
+  expect(relay.sent).toEqual([]);
+});
+
+test('an answer that another device signed is refused', async () => {
+  const { grant, key, text } = await world();
+  const other = await signer();
+  const forged = await deviceEnd({ named: grant.device, key: other.key }, text, key.publicHex);
+  await expect(checkAnswer(forged.answer, grant, key)).rejects.toThrow('does not come from this device');
+});
+
+test.each<[string, Record<string, unknown>]>([
+  ['another key', { client_key: '22'.repeat(32) }],
+  ['another kind', { kind: 'files' }],
+  ['another access', { access: 'view' }],
+])('a grant for %s is refused', async (_, changes) => {
+  const device = await signer();
+  const key = await makeClientKey();
+  const text = await grantFor(device, key.publicHex, changes);
+  await expect(checkGrant(text, { kind: 'terminal', access: 'control', key }, device.named)).rejects.toThrow('not the one that was asked for');
+});
+
+test('a grant whose target is another device than the named one is refused', async () => {
+  const [device, other, key] = [await signer(), await signer(), await makeClientKey()];
+  const text = await grantFor(device, key.publicHex);
+  const asked = { kind: 'terminal', access: 'control', key } as const;
+  await expect(checkGrant(text, asked, other.named)).rejects.toThrow('not the one that was asked for');
+  const lying = { thumbprint: device.named.thumbprint, device_key: other.named.device_key };
+  await expect(checkGrant(text, asked, lying)).rejects.toThrow('not the one that was asked for');
+  expect(fromHex(key.publicHex)).toEqual(key.public);
+});
