@@ -1,10 +1,11 @@
 /** The console's pictures: lucide's, under our words, and a few of our own where a state needs a shape of its own. */
 
 import {
-  Ban, Bookmark, Building2, Check, ChevronDown, ChevronRight, CircleCheck, CircleHelp, CircleX, Clock, Copy, Cpu, Download, Ellipsis, Eye,
-  EyeOff, FileTerminal, HardDrive, History, Hourglass, type IconNode, Info, KeyRound, Laptop, ListChecks, Lock, LogOut, MapPin, Monitor,
-  MonitorDown, Moon, Network, Package, PanelLeft, Pencil, Play, Plus, Printer, RotateCw, Save, ScrollText, Scissors, Search, Server, Settings,
-  Shield, ShieldAlert, ShieldCheck, ShieldX, Smartphone, SquareCheckBig, Sun, Tag, Timer, Trash2, TriangleAlert, User, X,
+  Ban, Bookmark, Building2, CalendarClock, Check, ChevronDown, ChevronRight, CircleCheck, CircleHelp, CircleX, Clock, Copy, Cpu, Download,
+  Ellipsis, Eye, EyeOff, FileTerminal, Fingerprint, HardDrive, History, Hourglass, type IconNode, Info, KeyRound, Laptop, Link, ListChecks,
+  Lock, LogOut, Mail, MapPin, Monitor, MonitorDown, Moon, Network, Package, PanelLeft, Pencil, Play, Plus, Printer, RotateCw, Save, ScrollText,
+  Scissors, Search, Server, Settings, Shield, ShieldAlert, ShieldCheck, ShieldX, Smartphone, SquareCheckBig, Sun, Tag, Timer, Trash2,
+  TriangleAlert, User, UserRoundX, Users, X,
 } from 'lucide';
 
 const DOT = { fill: 'currentColor', stroke: 'none' };
@@ -13,7 +14,8 @@ export const ICONS = {
   add: Plus, approve: SquareCheckBig, audit: ScrollText, back: History, bad: CircleX, ban: Ban, bookmark: Bookmark, check: Check, clock: Clock,
   copy: Copy, cpu: Cpu, cut: Scissors, customer: Building2, device: Monitor, disk: HardDrive, done: CircleCheck, down: ChevronDown,
   download: Download, edit: Pencil, eye: Eye, eyeoff: EyeOff, gear: Settings, help: CircleHelp, hourglass: Hourglass, info: Info,
-  installer: MonitorDown, job: ListChecks, key: KeyRound, laptop: Laptop, lock: Lock, more: Ellipsis, moon: Moon, network: Network,
+  installer: MonitorDown, job: ListChecks, key: KeyRound, laptop: Laptop, link: Link, lock: Lock, mail: Mail, more: Ellipsis, moon: Moon,
+  network: Network, notme: UserRoundX, passkey: Fingerprint, people: Users, until: CalendarClock,
   out: LogOut, package: Package, phone: Smartphone, place: MapPin, play: Play, print: Printer, rail: PanelLeft, right: ChevronRight,
   rotate: RotateCw, save: Save, script: FileTerminal, search: Search, server: Server, shield: Shield, shieldalert: ShieldAlert,
   shieldok: ShieldCheck, shieldx: ShieldX, sun: Sun, tag: Tag, timer: Timer, trash: Trash2, user: User, warn: TriangleAlert, x: X,
