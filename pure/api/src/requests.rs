@@ -4,7 +4,10 @@ use sallyport_model::{DeviceId, Digest, GrantId, JobId, RequestId, Timestamp, Us
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{CreatedInstaller, RecoveryCodes, Variable};
+use crate::{
+    ChangeMfaPolicyDetails, ChangeRoleDetails, ChangeSessionLimitsDetails, ChangedUsers, CreatedInstaller, CreatedInvitation, InviteUserDetails,
+    PeopleDetails, RecoveryCodes, RequireMfaDetails, ResetFactorDetails, ResetHeld, RoleDetails, Variable,
+};
 
 /// Where an authorization request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -95,6 +98,33 @@ pub enum ActionDetails {
     RemoveDevices(TargetDetails),
     /// All recovery codes of the asking person are replaced.
     RegenerateRecoveryCodes,
+    /// A factor of the asking person is removed.
+    RemoveFactor(RemoveFactorDetails),
+    /// The rules about addresses are replaced.
+    ChangeNetworks(ChangeNetworksDetails),
+}
+
+/// A factor that goes.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RemoveFactorDetails {
+    /// Which.
+    #[schema(value_type = String)]
+    pub factor: sallyport_model::FactorId,
+    /// `totp` or `passkey`.
+    pub factor_kind: String,
+    /// What its owner calls it.
+    pub name: String,
+}
+
+/// Rules about addresses, as they will be.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChangeNetworksDetails {
+    /// Trusted networks.
+    pub trusted: Vec<crate::TrustedNetwork>,
+    /// Required networks.
+    pub required: Vec<crate::RequiredNetwork>,
+    /// Whether a sign-in from a new address wants a mailed link or a passkey.
+    pub address_verification: crate::Switch,
 }
 
 /// A script run, exactly.
@@ -196,6 +226,12 @@ pub enum ActionResult {
     Devices(ChangedDevices),
     /// The new codes.
     RecoveryCodes(RecoveryCodes),
+    /// The invitation or activation link.
+    Invitation(CreatedInvitation),
+    /// The users that changed.
+    Users(ChangedUsers),
+    /// A reset of a factor that waits for a day.
+    ResetHeld(ResetHeld),
     /// The job that began, or what is left to tell later: secrets are not shown twice.
     Done(Done),
 }
@@ -227,10 +263,14 @@ pub struct Done {
     pub log_index: u64,
 }
 
-/// One person's answer.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+/// One person's answer: exactly one of the two.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProof {
     /// A fresh code from the authenticator.
-    pub totp: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp: Option<String>,
+    /// A passkey's answer over the request's digest, begun at `/v1/authorization-requests/{id}/passkey`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<crate::PasskeyProof>,
 }

@@ -35,6 +35,7 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
         session: sessions::shown(row, session),
         recovery_codes_left,
         step_up_until,
+        check_up: None,
     })
 }
 
@@ -84,6 +85,8 @@ pub async fn factors(State(app): State<App>, Allowed(permit): Allowed<ReadOwnFac
         created: row.created,
         last_used: row.last_used,
         locked: row.counter.is_locked(),
+        counts_from: None,
+        passkey: None,
     });
     Ok(Json(api::Page { items: items.collect(), next: None, total: None }))
 }

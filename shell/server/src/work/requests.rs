@@ -51,7 +51,7 @@ pub(crate) async fn prove(
 ) -> Result<Json<api::AuthorizationRequest>, Refusal> {
     let actor = permit.actor();
     let stored = provable(&app, actor, id).await?;
-    let code = accounts::prove_totp(&app, actor, &body.totp).await?;
+    let code = accounts::prove_totp(&app, actor, body.totp.as_deref().unwrap_or_default()).await?;
     let code = UsedCode { factor: code.factor, step: code.step };
     let at = app.clock.now();
     let proof = Proof { user: actor.user, email: actor.email.clone(), method: Method::Totp, at };
