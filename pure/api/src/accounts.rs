@@ -116,8 +116,6 @@ pub enum SessionStage {
     Restricted,
     /// Signed in without a factor, where the tenant's policy allows it: reads, and never acts.
     Factorless,
-    /// Signed in with the password alone, where policy allows that: reads, until a factor is proved.
-    Factorless,
 }
 
 /// Who is signed in.
