@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    ChangeMfaPolicyDetails, ChangeRoleDetails, ChangeSessionLimitsDetails, ChangedUsers, CreatedInstaller, CreatedInvitation, InviteUserDetails,
-    PeopleDetails, RecoveryCodes, RequireMfaDetails, ResetFactorDetails, ResetHeld, RoleDetails, Variable,
+    ChangeMfaPolicyDetails, ChangeRoleDetails, ChangeSessionLimitsDetails, ChangedUsers, CreatedInstaller, CreatedInvitation,
+    InviteUserDetails, PeopleDetails, RecoveryCodes, RequireMfaDetails, ResetFactorDetails, ResetHeld, RoleDetails, Variable,
 };
 
 /// Where an authorization request stands.
@@ -98,6 +98,26 @@ pub enum ActionDetails {
     RemoveDevices(TargetDetails),
     /// All recovery codes of the asking person are replaced.
     RegenerateRecoveryCodes,
+    /// Somebody is invited.
+    InviteUser(InviteUserDetails),
+    /// Users may no longer sign in.
+    DisableUsers(PeopleDetails),
+    /// Users may sign in again.
+    EnableUsers(PeopleDetails),
+    /// A user gets other roles.
+    ChangeRole(ChangeRoleDetails),
+    /// Users must have a second factor, or need not.
+    RequireMfa(RequireMfaDetails),
+    /// A user's factors are taken away, so that they enrol new ones.
+    ResetFactor(ResetFactorDetails),
+    /// Who must have a second factor changes.
+    ChangeMfaPolicy(ChangeMfaPolicyDetails),
+    /// How long sessions last changes.
+    ChangeSessionLimits(ChangeSessionLimitsDetails),
+    /// A custom role is made or changed.
+    SaveRole(RoleDetails),
+    /// A custom role is taken away.
+    DeleteRole(RoleDetails),
     /// A factor of the asking person is removed.
     RemoveFactor(RemoveFactorDetails),
     /// The rules about addresses are replaced.

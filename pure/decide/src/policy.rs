@@ -57,6 +57,13 @@ pub enum Stage {
     Full,
     /// Signed in with a recovery code.
     Restricted,
+    /// Signed in without a factor, where the tenant's policy or a trusted network allows it: reads, and never acts (class 0).
+    Factorless,
+}
+
+impl Stage {
+    /// All of them.
+    pub const ALL: [Stage; 4] = [Stage::Codes, Stage::Full, Stage::Restricted, Stage::Factorless];
 }
 
 /// Who asks, as the session says: facts about a signed-in user.
@@ -155,7 +162,7 @@ impl Row {
 }
 
 use Role::{Admin, Auditor, Owner, Technician};
-use Stage::{Codes, Full, Restricted};
+use Stage::{Codes, Factorless, Full, Restricted};
 
 macro_rules! table {
     ($($(#[$doc:meta])* $name:ident = $word:literal: [$($role:ident),*] in [$($stage:ident),*];)*) => {
@@ -172,9 +179,9 @@ macro_rules! table {
 
 table! {
     /// See oneself and one's session.
-    ReadSelf = "self.read": [Owner, Admin, Technician, Auditor] in [Codes, Full, Restricted];
+    ReadSelf = "self.read": [Owner, Admin, Technician, Auditor] in [Codes, Full, Restricted, Factorless];
     /// Sign out.
-    SignOut = "self.sign_out": [Owner, Admin, Technician, Auditor] in [Codes, Full, Restricted];
+    SignOut = "self.sign_out": [Owner, Admin, Technician, Auditor] in [Codes, Full, Restricted, Factorless];
     /// Confirm that the recovery codes are saved.
     ConfirmRecoveryCodes = "self.confirm_recovery_codes": [Owner, Admin, Technician, Auditor] in [Codes];
     /// See and end one's own sessions.
@@ -184,7 +191,7 @@ table! {
     /// Ask for new recovery codes of one's own.
     RegenerateRecoveryCodes = "self.recovery_codes": [Owner, Admin, Technician, Auditor] in [Full];
     /// See customers, sites, devices and their inventory.
-    ReadDevices = "devices.read": [Owner, Admin, Technician, Auditor] in [Full];
+    ReadDevices = "devices.read": [Owner, Admin, Technician, Auditor] in [Full, Factorless];
     /// Label devices.
     TagDevices = "devices.tag": [Owner, Admin, Technician] in [Full];
     /// Ask for the approval of pending devices.
@@ -194,15 +201,15 @@ table! {
     /// Add customers and sites.
     ManageCustomers = "customers.write": [Owner, Admin] in [Full];
     /// See installers.
-    ReadInstallers = "installers.read": [Owner, Admin, Technician, Auditor] in [Full];
+    ReadInstallers = "installers.read": [Owner, Admin, Technician, Auditor] in [Full, Factorless];
     /// Ask for installers, and revoke them.
     ManageInstallers = "installers.write": [Owner, Admin] in [Full];
     /// See the script library.
-    ReadScripts = "scripts.read": [Owner, Admin, Technician, Auditor] in [Full];
+    ReadScripts = "scripts.read": [Owner, Admin, Technician, Auditor] in [Full, Factorless];
     /// Change the script library.
     WriteScripts = "scripts.write": [Owner, Admin, Technician] in [Full];
     /// See jobs, runs and output.
-    ReadJobs = "jobs.read": [Owner, Admin, Technician, Auditor] in [Full];
+    ReadJobs = "jobs.read": [Owner, Admin, Technician, Auditor] in [Full, Factorless];
     /// Ask to run scripts.
     RunScripts = "jobs.run": [Owner, Admin, Technician] in [Full];
     /// Cancel runs.
@@ -214,7 +221,7 @@ table! {
     /// Read the audit log and the trust root.
     ReadAudit = "audit.read": [Owner, Admin, Auditor] in [Full];
     /// Follow live changes.
-    FollowEvents = "events.read": [Owner, Admin, Technician, Auditor] in [Full];
+    FollowEvents = "events.read": [Owner, Admin, Technician, Auditor] in [Full, Factorless];
 }
 
 /// The table as text: a line per capability, a column per role.

@@ -4,6 +4,7 @@ use sallyport_api as api;
 use sallyport_grant::sha256;
 
 use crate::clock;
+use crate::people;
 use crate::safe::{lines, one_line};
 use crate::say;
 use crate::screen::{Screen, Tone};
@@ -47,6 +48,7 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
             screen.facts(&[("factor", format!("{} ({})", one_line(&gone.name), one_line(&gone.factor_kind)))])
         }
         api::ActionDetails::ChangeNetworks(rules) => networks(screen, rules),
+        other => people::action(screen, other),
     }
 }
 

@@ -107,4 +107,4 @@ macro_rules! ids {
     };
 }
 
-ids! { TenantId CustomerId SiteId DeviceId UserId SessionId FactorId ScriptId JobId RunId GrantId InstallerId RequestId }
+ids! { TenantId CustomerId SiteId DeviceId UserId SessionId FactorId ScriptId JobId RunId GrantId InstallerId RequestId RoleId MailId }

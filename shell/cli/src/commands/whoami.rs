@@ -58,8 +58,5 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
         api::SessionStage::Restricted => {
             screen.say_in(Tone::Waiting, "This session was opened with a recovery code: enrol an authenticator in the console.");
         }
-        api::SessionStage::Factorless => {
-            screen.say_in(Tone::Waiting, "This session was opened without a factor: it reads, and never acts. Activate one in the console.");
-        }
     }
 }

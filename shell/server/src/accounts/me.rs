@@ -6,7 +6,7 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::accounts::recovery::{self, RecoveryCode};
 use sallyport_decide::accounts::session::{Purpose, Token};
-use sallyport_decide::policy::{ConfirmRecoveryCodes as Confirm, ReadOwnFactors, ReadSelf};
+use sallyport_decide::policy::{ConfirmRecoveryCodes as Confirm, ReadOwnFactors, ReadSelf, Role, Row, Stage, TABLE};
 use sallyport_model::{SessionId, UserId, limits};
 use sallyport_store::ops::accounts::{self as store, ConfirmRecoveryCodes, RecoveryHashes, SessionRow, live_session_by_id};
 
@@ -30,6 +30,14 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
         name: live.name,
         email: live.email,
         role: live.role.as_str().to_owned(),
+        assignments: vec![api::Assignment {
+            role: live.role.as_str().to_owned(),
+            role_name: live.role.as_str().to_owned(),
+            scope: api::Scope::tenant(live.tenant, &live.tenant_name),
+        }],
+        capabilities: capabilities(live.role, row.session.stage),
+        mfa: api::OwnMfa { state: api::Mfa::Active, required_by: None, deadline: None, may_postpone: false },
+        held_reset: None,
         tenant: live.tenant,
         tenant_name: live.tenant_name,
         session: sessions::shown(row, session),
@@ -37,6 +45,12 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
         step_up_until,
         check_up: None,
     })
+}
+
+/// What a session may do, for showing no more than that.
+fn capabilities(role: Role, stage: Stage) -> Vec<String> {
+    let holds = |row: &&Row| row.roles.contains(&role) && row.stages.contains(&stage);
+    TABLE.iter().filter(holds).map(|row| row.name.to_owned()).collect()
 }
 
 /// The recovery codes are kept: the session becomes a full one, under another cookie.

@@ -114,12 +114,13 @@ fn stage_word(stage: Stage) -> &'static str {
         Stage::Codes => "codes",
         Stage::Full => "full",
         Stage::Restricted => "restricted",
+        Stage::Factorless => "factorless",
     }
 }
 
 fn read_stage(row: &Row) -> Result<Stage, StoreError> {
     let word = row.text("stage")?;
-    [Stage::Codes, Stage::Full, Stage::Restricted].into_iter().find(|stage| stage_word(*stage) == word).ok_or(StoreError::Corrupt("stage"))
+    Stage::ALL.into_iter().find(|stage| stage_word(*stage) == word).ok_or(StoreError::Corrupt("stage"))
 }
 
 fn read_session(row: &Row) -> Result<Session, StoreError> {
