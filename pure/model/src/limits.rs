@@ -39,6 +39,24 @@ pub const SESSION_IDLE_SECS: i64 = 60 * 60;
 pub const SESSION_LIFETIME_SECS: i64 = 12 * 60 * 60;
 /// Live sessions of one user; the oldest ends when another begins.
 pub const SESSIONS_PER_USER: usize = 20;
+/// A passkey's ceremony must end within this.
+pub const CEREMONY_SECS: i64 = 5 * 60;
+/// Longest id of a credential (WebAuthn Level 3, section 4).
+pub const CREDENTIAL_ID_BYTES: usize = 1023;
+/// Largest client data of a browser.
+pub const CLIENT_DATA_BYTES: usize = 8 * 1024;
+/// Largest attestation object, and largest authenticator data.
+pub const ATTESTATION_BYTES: usize = 16 * 1024;
+/// Deepest CBOR of an authenticator: CTAP2 itself stops at four.
+pub const CBOR_DEPTH: usize = 6;
+/// Most entries of one CBOR map.
+pub const CBOR_ENTRIES: usize = 64;
+/// Authenticators and passkeys of one user.
+pub const FACTORS_PER_USER: usize = 20;
+/// A factor that was enrolled after a recovery counts for guarded actions after this.
+pub const NEW_FACTOR_SECS: i64 = 24 * 60 * 60;
+/// An authenticator that was not used for so long is due for a check-up.
+pub const CHECK_UP_SECS: i64 = 28 * 24 * 60 * 60;
 /// Distinct devices in a rolling hour that one person may touch one by one as class 1.
 pub const CLASS1_DEVICES_PER_HOUR: usize = 5;
 /// Distinct devices in a rolling hour that one person may touch as class 2.
