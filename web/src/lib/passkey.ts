@@ -1,7 +1,8 @@
 /** Asking the browser for a passkey, with words for what can go wrong. */
 
 import { Problem } from '$lib/api/problem';
-import { type PasskeyJson, assertionJson, attestationJson, creationOptions, requestOptions } from './webauthn';
+import type { Assertion, NewCredential } from '$lib/api/types';
+import { assertionJson, attestationJson, creationOptions, requestOptions } from './webauthn';
 
 export const hasPasskeys = (): boolean => typeof PublicKeyCredential === 'function' && isSecureContext;
 
@@ -35,9 +36,9 @@ async function asked(question: Promise<Credential | null>): Promise<PublicKeyCre
 }
 
 /** Makes a passkey on this device or on a key that is plugged in. */
-export const createPasskey = async (options: unknown): Promise<PasskeyJson> =>
+export const createPasskey = async (options: unknown): Promise<NewCredential> =>
   attestationJson(await asked(navigator.credentials.create({ publicKey: creationOptions(options) })));
 
 /** Answers a challenge. `conditional` waits until the person picks a passkey under the e-mail field. */
-export const usePasskey = async (options: unknown, waiting?: { signal: AbortSignal }): Promise<PasskeyJson> =>
+export const usePasskey = async (options: unknown, waiting?: { signal: AbortSignal }): Promise<Assertion> =>
   assertionJson(await asked(navigator.credentials.get({ publicKey: requestOptions(options), ...(waiting && { mediation: 'conditional', signal: waiting.signal }) })));

@@ -1,17 +1,9 @@
 /** Passkeys: between the server's JSON (base64url inside, WebAuthn Level 3 section 5.1.9) and the browser's own objects. */
 
+import type { Assertion, NewCredential } from '$lib/api/types';
 import { type Bytes, base64url, fromBase64 } from '$lib/crypto/bytes';
 
 type Json = Record<string, unknown>;
-
-export interface PasskeyJson {
-  id: string;
-  rawId: string;
-  type: string;
-  response: Json;
-  clientExtensionResults: Json;
-  authenticatorAttachment?: string;
-}
 
 export const fromBase64url = (value: string): Bytes => {
   const plain = value.replaceAll('-', '+').replaceAll('_', '/');
@@ -53,32 +45,29 @@ export function requestOptions(options: unknown): PublicKeyCredentialRequestOpti
   };
 }
 
-function common(credential: PublicKeyCredential, response: Json): PasskeyJson {
+export function attestationJson(credential: PublicKeyCredential): NewCredential {
+  const response = credential.response as AuthenticatorAttestationResponse;
   return {
     id: credential.id,
-    rawId: written(credential.rawId),
     type: credential.type,
-    response,
-    clientExtensionResults: credential.getClientExtensionResults() as unknown as Json,
-    ...(credential.authenticatorAttachment && { authenticatorAttachment: credential.authenticatorAttachment }),
+    response: {
+      clientDataJSON: written(response.clientDataJSON),
+      attestationObject: written(response.attestationObject),
+      transports: response.getTransports(),
+    },
   };
 }
 
-export function attestationJson(credential: PublicKeyCredential): PasskeyJson {
-  const response = credential.response as AuthenticatorAttestationResponse;
-  return common(credential, {
-    clientDataJSON: written(response.clientDataJSON),
-    attestationObject: written(response.attestationObject),
-    transports: response.getTransports(),
-  });
-}
-
-export function assertionJson(credential: PublicKeyCredential): PasskeyJson {
+export function assertionJson(credential: PublicKeyCredential): Assertion {
   const response = credential.response as AuthenticatorAssertionResponse;
-  return common(credential, {
-    clientDataJSON: written(response.clientDataJSON),
-    authenticatorData: written(response.authenticatorData),
-    signature: written(response.signature),
-    userHandle: response.userHandle ? written(response.userHandle) : null,
-  });
+  return {
+    id: credential.id,
+    type: credential.type,
+    response: {
+      clientDataJSON: written(response.clientDataJSON),
+      authenticatorData: written(response.authenticatorData),
+      signature: written(response.signature),
+      ...(response.userHandle && { userHandle: written(response.userHandle) }),
+    },
+  };
 }
