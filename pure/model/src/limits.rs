@@ -51,6 +51,20 @@ pub const ATTESTATION_BYTES: usize = 16 * 1024;
 pub const CBOR_DEPTH: usize = 6;
 /// Most entries of one CBOR map.
 pub const CBOR_ENTRIES: usize = 64;
+/// Trusted networks of one tenant.
+pub const NETWORKS: usize = 100;
+/// Ranges of all networks of one tenant.
+pub const NETWORK_RANGES: usize = 500;
+/// Addresses that proxies may say they passed a request on from; a longer chain is not walked to its end.
+pub const FORWARDED_HOPS: usize = 64;
+/// Longest header of a proxy that speaks PROXY protocol version 2.
+pub const PROXY_HEADER_BYTES: usize = 1024;
+/// Approved addresses of one user; the one that was not used longest goes.
+pub const APPROVED_ADDRESSES: usize = 100;
+/// A mailed link that approves an address works for this long.
+pub const ADDRESS_LINK_SECS: i64 = 30 * 60;
+/// Longest pause of the verification of addresses.
+pub const ADDRESS_PAUSE_HOURS: u32 = 7 * 24;
 /// Authenticators and passkeys of one user.
 pub const FACTORS_PER_USER: usize = 20;
 /// A factor that was enrolled after a recovery counts for guarded actions after this.
