@@ -5,5 +5,7 @@
 pub mod accounts;
 pub mod actions;
 pub mod enrolment;
+pub mod networks;
+pub mod people;
 pub mod policy;
 pub mod scripts;

@@ -23,6 +23,32 @@ pub const RECOVERY_CODES: usize = 10;
 pub const FACTOR_FAILURES: u32 = 10;
 /// Wrong passwords of one account in a row before attempts must wait (NIST: at most 100).
 pub const PASSWORD_FAILURES: u32 = 10;
+/// Most users of one tenant, of all states.
+pub const USERS: usize = 5_000;
+/// Most roles of one user.
+pub const ASSIGNMENTS: usize = 100;
+/// Most custom roles of one tenant.
+pub const ROLES: usize = 200;
+/// Most users that one action names.
+pub const USERS_AT_ONCE: usize = 1_000;
+/// How long an invitation works.
+pub const INVITATION_SECS: i64 = 24 * 60 * 60;
+/// How long an activation link works.
+pub const ACTIVATION_SECS: i64 = 2 * 60 * 60;
+/// How long "Not me" of a mail works.
+pub const NOT_ME_SECS: i64 = 7 * 24 * 60 * 60;
+/// How long an activation that was begun waits for its code.
+pub const ACTIVATION_DRAFT_SECS: i64 = 60 * 60;
+/// An activation link that a sign-in asked for is mailed at most once in this time.
+pub const ACTIVATION_MAIL_SECS: i64 = 5 * 60;
+/// How long the reset of an administrator's factor waits where there is no second person.
+pub const HELD_RESET_SECS: i64 = 24 * 60 * 60;
+/// Shortest and longest time after which an unused session may be set to end.
+pub const SESSION_IDLE_RANGE_SECS: (i64, i64) = (5 * 60, 12 * 60 * 60);
+/// Shortest and longest life that sessions may be set to have.
+pub const SESSION_LIFETIME_RANGE_SECS: (i64, i64) = (15 * 60, 24 * 60 * 60);
+/// How often a mail is tried before it is given up: over about two days.
+pub const MAIL_ATTEMPTS: u32 = 12;
 /// Open authorization requests of one session.
 pub const OPEN_REQUESTS_PER_SESSION: usize = 20;
 /// How long an authorization request waits for its proofs.

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::StreamExt as _;
 use sallyport_api::Code;
-use sallyport_decide::policy::{Actor, Capability, Permit, PolicyError, Row, permit};
+use sallyport_decide::policy::{Actor, Capability, Permit, decide, permit};
 
 use crate::routes::Access;
 use crate::{App, Refusal, accounts};
@@ -35,7 +35,7 @@ pub(crate) async fn guard(State((app, access)): State<(App, Access)>, request: R
     let body = read(body, access.body_limit()).await?;
     if let Access::Session(row) = access {
         let actor = accounts::authenticate(&app, &parts, &body).await?;
-        allowed(row, &actor)?;
+        decide(&row, &actor)?;
         parts.extensions.insert(actor);
     }
     parts.extensions.insert(ReadBody(body.clone()));
@@ -91,13 +91,6 @@ fn same_origin(app: &App, parts: &Parts) -> Result<(), Refusal> {
         Some(origin) if origin.as_bytes() != app.config.origin().as_bytes() => Err(Code::OriginRefused.into()),
         _ => Ok(()),
     }
-}
-
-fn allowed(row: Row, actor: &Actor) -> Result<(), PolicyError> {
-    if !row.stages.contains(&actor.stage) {
-        return Err(PolicyError::Stage);
-    }
-    if row.roles.contains(&actor.role) { Ok(()) } else { Err(PolicyError::Role) }
 }
 
 /// Takes policy's permit for this request; handlers pass it on to whoever needs one.

@@ -22,6 +22,7 @@ mod live;
 mod observe;
 mod open;
 mod paging;
+mod people;
 pub mod routes;
 mod serve;
 mod trust;

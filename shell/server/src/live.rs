@@ -110,7 +110,7 @@ fn written(event: &Event) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use sallyport_decide::policy::{Role, Stage};
+    use sallyport_decide::policy::{Rights, Role, Stage};
     use sallyport_model::{SessionId, UserId};
 
     use super::*;
@@ -121,7 +121,7 @@ mod tests {
             user: UserId::from_bytes([2; 16]),
             email: "a@b.test".into(),
             name: "A".into(),
-            role,
+            rights: Rights::of(role),
             session: SessionId::from_bytes([3; 16]),
             stage: Stage::Full,
             step_up_until: None,

@@ -62,7 +62,7 @@ pub(super) fn actor(live: &LiveSession, now: Timestamp) -> Actor {
         user: live.user,
         email: live.email.clone(),
         name: live.name.clone(),
-        role: live.role,
+        rights: live.rights.clone(),
         session: live.session.id,
         stage: live.session.stage,
         step_up_until: live.session.step_up_until(live.step_up_secs, now),

@@ -5,14 +5,17 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::accounts::recovery::{self, RecoveryCode};
-use sallyport_decide::accounts::session::{Purpose, Token};
-use sallyport_decide::policy::{ConfirmRecoveryCodes as Confirm, ReadOwnFactors, ReadSelf, Role, Row, Stage, TABLE};
-use sallyport_model::{SessionId, UserId, limits};
+use sallyport_decide::accounts::session::{Purpose, Session, Token};
+use sallyport_decide::people::{Grace, grace, required_by};
+use sallyport_decide::policy::{ConfirmRecoveryCodes as Confirm, ReadOwnFactors, ReadSelf, Rights, Row, Stage, TABLE};
+use sallyport_model::{SessionId, Timestamp, UserId, limits};
 use sallyport_store::ops::accounts::{self as store, ConfirmRecoveryCodes, RecoveryHashes, SessionRow, live_session_by_id};
+use sallyport_store::ops::people::{self as store_people, TenantPolicy, UserRow};
 
 use super::{cookie, sessions};
 use crate::clock::random;
-use crate::{Allowed, App, Json, Refusal};
+use crate::people::shown::ScopeNames;
+use crate::{Allowed, App, Json, Refusal, people};
 
 /// Who is signed in.
 pub async fn show(State(app): State<App>, Allowed(permit): Allowed<ReadSelf>) -> Result<Json<api::Me>, Refusal> {
@@ -25,19 +28,19 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
     let recovery_codes_left = store::recovery_codes_left(&mut reader, live.user).await?;
     let step_up_until = live.session.step_up_until(live.step_up_secs, app.clock.now());
     let row = SessionRow { session: live.session, address: live.address, user_agent: live.user_agent };
+    let policy = store_people::policy(&mut reader, live.tenant).await?;
+    let user = store_people::user(&mut reader, live.tenant, live.user, app.clock.now()).await?;
+    let places = sallyport_store::ops::customers::places(&mut reader, live.tenant).await?;
+    let names = ScopeNames { tenant: live.tenant, tenant_name: &live.tenant_name, places: &places };
     Ok(api::Me {
         user: live.user,
         name: live.name,
         email: live.email,
-        role: live.role.as_str().to_owned(),
-        assignments: vec![api::Assignment {
-            role: live.role.as_str().to_owned(),
-            role_name: live.role.as_str().to_owned(),
-            scope: api::Scope::tenant(live.tenant, &live.tenant_name),
-        }],
-        capabilities: capabilities(live.role, row.session.stage),
-        mfa: api::OwnMfa { state: api::Mfa::Active, required_by: None, deadline: None, may_postpone: false },
-        held_reset: None,
+        role: live.rights.main_role().to_owned(),
+        assignments: names.assignments(&live.rights),
+        capabilities: capabilities(&live.rights, row.session.stage),
+        mfa: own_mfa(&row.session, &user, &policy, app.clock.now()),
+        held_reset: user.held.as_ref().map(people::shown::held),
         tenant: live.tenant,
         tenant_name: live.tenant_name,
         session: sessions::shown(row, session),
@@ -48,9 +51,22 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
 }
 
 /// What a session may do, for showing no more than that.
-fn capabilities(role: Role, stage: Stage) -> Vec<String> {
-    let holds = |row: &&Row| row.roles.contains(&role) && row.stages.contains(&stage);
+fn capabilities(rights: &Rights, stage: Stage) -> Vec<String> {
+    let holds = |row: &&Row| row.stages.contains(&stage) && rights.reach(row).is_some();
     TABLE.iter().filter(holds).map(|row| row.name.to_owned()).collect()
+}
+
+/// *Activate later* is offered where policy lets it wait, and to nobody else.
+fn own_mfa(session: &Session, user: &UserRow, policy: &TenantPolicy, now: Timestamp) -> api::OwnMfa {
+    let required = required_by(&policy.mfa, &user.rights, user.mfa_required);
+    let grace = grace(&policy.mfa, &user.rights, user.mfa_required, now);
+    let waits = session.stage == Stage::Factorless && !user.has_factor();
+    api::OwnMfa {
+        state: people::shown::mfa(user, required),
+        required_by: required.map(people::shown::shown_required),
+        deadline: required.and(policy.mfa.deadline),
+        may_postpone: waits && matches!(grace, Grace::Until(_)),
+    }
 }
 
 /// The recovery codes are kept: the session becomes a full one, under another cookie.

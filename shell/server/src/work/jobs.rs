@@ -25,7 +25,7 @@ pub(crate) async fn create(
     Json(body): Json<api::NewJob>,
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
-    let facts = targets(&app, actor, &body.devices, "approved").await?;
+    let facts = targets(&app, &permit, &body.devices, "approved").await?;
     let script = script(&app, actor, &body).await?;
     let ground = ground(&app, actor).await?;
     let grant = GrantId::new(ground.now, random());

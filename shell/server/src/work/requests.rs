@@ -6,9 +6,9 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::{Method, Missing, Proof, RequestState, release};
 use sallyport_decide::policy;
-use sallyport_model::{RequestId, limits};
-use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, UsedCode, ground, open_requests, request};
-use sallyport_store::ops::targets::may_be_second;
+use sallyport_model::RequestId;
+use sallyport_store::ops::people::may_be_second;
+use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, UsedCode, open_requests, request, still_suffices};
 
 use super::{execute, view};
 use crate::clock::random;
@@ -88,11 +88,11 @@ async fn provable(app: &App, actor: &policy::Actor, id: RequestId) -> Result<Sto
     if asker != actor.user && frozen.requirement.people() == 1 {
         return Err(Refusal::from(Code::RoleRefused).because("Only the person who asked can prove this request."));
     }
-    if asker != actor.user && !may_be_second(&mut reader, actor.tenant, actor.user, now.plus_secs(-limits::NEW_PERSON_SECS)).await? {
-        return Err(Refusal::from(Code::RoleRefused).because("An account younger than seven days is nobody's second person."));
+    if asker != actor.user && !may_be_second(&mut reader, actor.tenant, actor.user, &frozen.action, now).await? {
+        let why = "The second person must be allowed this, everywhere where it reaches, with an account older than seven days.";
+        return Err(Refusal::from(Code::RoleRefused).because(why));
     }
-    let (hour, eligible) = ground(&mut reader, actor.tenant, asker, now).await?;
-    if !frozen.still_suffices(&hour, eligible) {
+    if !still_suffices(&mut reader, frozen, now).await? {
         let why = "Since it was asked for, other actions of the same person raised what it takes. Start the action again.";
         return Err(Refusal::from(Code::RequestClosed).because(why));
     }

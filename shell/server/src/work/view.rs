@@ -9,7 +9,7 @@ use sallyport_model::{DeviceId, TenantId, limits};
 use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
 
-use crate::{App, Refusal};
+use crate::{App, Refusal, people};
 
 /// One request in full.
 pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -> Result<api::AuthorizationRequest, Refusal> {
@@ -104,6 +104,7 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         Action::ApproveDevices(targets) => api::ActionDetails::ApproveDevices(target_details(app, asker, targets).await?),
         Action::RemoveDevices(targets) => api::ActionDetails::RemoveDevices(target_details(app, asker, targets).await?),
         Action::RegenerateRecoveryCodes => api::ActionDetails::RegenerateRecoveryCodes,
+        other => people::shown::details(other).ok_or(Code::Internal)?,
     })
 }
 

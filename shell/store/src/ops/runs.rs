@@ -212,7 +212,7 @@ fn is_over(state: &str) -> bool {
     !matches!(state, "waiting" | "running")
 }
 
-async fn one_less(tx: &mut Tx, tenant: TenantId, job: JobId, at: Timestamp, salt: [u8; 32]) -> Result<(), StoreError> {
+pub(super) async fn one_less(tx: &mut Tx, tenant: TenantId, job: JobId, at: Timestamp, salt: [u8; 32]) -> Result<(), StoreError> {
     let sql = "UPDATE jobs SET left_runs = left_runs - 1 WHERE id = $1 RETURNING left_runs";
     if tx.fetch_one(sql, values![job]).await?.int("left_runs")? > 0 {
         return Ok(());

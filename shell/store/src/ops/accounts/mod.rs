@@ -4,14 +4,16 @@
 //! whatever is accepted is used up in the transaction that acts on it, on condition that it was not used meanwhile.
 
 mod factors;
+mod own;
+mod passkeys;
 mod reports;
 mod sessions;
 mod setup;
 mod sign_in;
 mod tenants;
 
-use sallyport_decide::accounts::session::{Method, Session, StepUpWindow};
-use sallyport_decide::policy::{Role, Stage};
+use sallyport_decide::accounts::session::{Method, Session, StepUpWindow, Timers};
+use sallyport_decide::policy::Stage;
 use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId};
 
 use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
@@ -19,6 +21,14 @@ use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
 pub(crate) use factors::replace_recovery_codes;
 pub use factors::{
     ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, factors, recovery_codes_left, use_recovery_code, use_totp_step,
+};
+pub(crate) use own::remove_factor;
+pub use own::{
+    AddTotp, ChangePassword, ChargeTotpDraft, CheckFactor, Doing, ElevateSession, OtherSessions, RenameFactor, SaveTotpDraft, TotpDraftRow,
+    UseFactor, UsedFactor,
+};
+pub use passkeys::{
+    AddPasskey, Added, ForgetChallenges, NewFactor, PasskeyFacts, PasskeyRow, PasskeyUse, ReportCopy, SpendChallenge, Spent, passkey, passkeys,
 };
 pub(crate) use reports::due as report_due;
 pub use sessions::{
@@ -42,7 +52,7 @@ pub struct StoredPassword {
 }
 
 impl StoredPassword {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             salt: row.bytes("salt")?,
             hash: row.bytes("hash")?,
@@ -73,10 +83,11 @@ pub struct NewSession {
 
 impl NewSession {
     /// Writes the session down, ends the one that it replaces and the oldest beyond the limit, and tells the log.
-    async fn insert(&self, tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> {
+    pub(crate) async fn insert(&self, tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> {
         let replaced = sessions::end_replaced(tx, self).await?;
         sessions::make_room(tx, self.user, self.at).await?;
         tx.insert_rows("sessions", SESSION_COLUMNS, &[self.row()]).await?;
+        tx.execute("UPDATE users SET last_sign_in = $2 WHERE id = $1", values![self.user, self.at]).await?;
         let payload = serde_json::json!({
             "session": self.id, "method": self.method.as_str(), "stage": stage_word(self.stage),
             "address": self.address, "user_agent": self.user_agent, "replaces": replaced,
@@ -133,9 +144,7 @@ fn read_session(row: &Row) -> Result<Session, StoreError> {
         auth_time: row.time("auth_time")?,
         method: Method::parse(&row.text("method")?).ok_or(StoreError::Corrupt("method"))?,
         step_up: row.time_opt("step_up_at")?.map(StepUpWindow::open),
+        timers: Timers { idle_secs: row.int("session_idle_secs")?, lifetime_secs: row.int("session_lifetime_secs")? },
+        account_ends: row.time_opt("account_ends")?,
     })
-}
-
-fn read_role(row: &Row) -> Result<Role, StoreError> {
-    row.parse("role")
 }

@@ -1,0 +1,3 @@
+//! People over HTTP: users, roles, invitations, policy, mail.
+
+pub(crate) mod shown;
