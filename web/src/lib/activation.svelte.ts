@@ -29,7 +29,8 @@ class Activation {
 
   /** Takes a refusal that means: a factor first. False where it is another one. */
   meets(error: unknown): boolean {
-    if (!(error instanceof Problem) || error.code !== 'factor_required') return false;
+    if (!(error instanceof Problem) || error.status !== 403) return false;
+    if (error.code !== 'factor_required' && !(this.reading && error.code === 'session_restricted')) return false;
     this.asked = 'action';
     return true;
   }

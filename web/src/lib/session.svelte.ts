@@ -79,7 +79,11 @@ class Session {
     return this.me?.capabilities.includes(capability) ?? false;
   }
 
+  /** What ended was ended on purpose: its answer stays on the page, and no lock comes over it. */
+  leaving = false;
+
   lock(): void {
+    if (this.leaving) return;
     if (this.me && (this.state === 'in' || this.state === 'codes')) this.state = 'locked';
     else if (this.state === 'unknown') this.state = 'out';
   }

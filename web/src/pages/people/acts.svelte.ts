@@ -6,8 +6,9 @@ import { asProblem, type Problem } from '$lib/api/problem';
 import type { ActionResult, CreatedInvitation, Policy, User } from '$lib/api/types';
 import { counted } from '$lib/format';
 import { gate } from '$lib/gate.svelte';
+import { session } from '$lib/session.svelte';
 import { toasts } from '$lib/toasts.svelte';
-import type { MenuEntry } from '$parts/MenuList.svelte';
+import type { MenuEntry, MenuItem } from '$parts/menu';
 
 /** A dialog that an act needs before anything is asked of the server. */
 export type Asking = { kind: 'reset'; user: User } | { kind: 'roles'; user: User };
@@ -75,11 +76,19 @@ export class PeopleActs {
     return this.#policy()?.mfa.who === 'all' ? 'The tenant’s policy is for everybody' : undefined;
   }
 
+  /** Why the person who looks may do nothing to this account at all. */
+  #whyNot(user: User): string | undefined {
+    if (!session.may('people.write')) return 'Your roles only read here';
+    if (user.assignments.some((one) => one.role === 'owner') && !session.may('people.owners')) return 'Only owners act on owners';
+    return undefined;
+  }
+
   entries(user: User): MenuEntry[] {
+    const barred = this.#whyNot(user);
     const required = user.mfa_required_by !== null && user.mfa_required_by !== undefined;
     const own = user.you ? 'Your own account: see your profile' : undefined;
     const factors = user.factors.totp + user.factors.passkeys;
-    return [
+    const all: (MenuItem | 'line')[] = [
       required
         ? { word: 'Stop requiring MFA', icon: 'shield', guard: user.mfa_required_by === 'user', why: this.#whyNotRequire(user), act: () => void this.require([user], 'no') }
         : { word: 'Require MFA', icon: 'shield', guard: this.#whyNotRequire(user) === undefined, why: this.#whyNotRequire(user), act: () => void this.require([user], 'yes') },
@@ -91,9 +100,16 @@ export class PeopleActs {
       user.state === 'disabled'
         ? { word: 'Enable account', icon: 'done', guard: true, act: () => void this.enable([user]) }
         : { word: 'Disable account', icon: 'ban', bad: true, guard: true, why: own, act: () => void this.disable([user]) },
-    ].map((entry) => (typeof entry === 'object' && 'why' in entry && entry.why ? { ...entry, guard: false } : entry)) as MenuEntry[];
+    ];
+    return all.map((entry) => (entry === 'line' ? entry : reasoned(entry, barred)));
   }
 }
+
+/** What cannot be done opens no panel: its mark goes. */
+const reasoned = (entry: MenuItem, barred: string | undefined): MenuItem => {
+  const why = barred ?? entry.why;
+  return why ? { ...entry, why, guard: false } : entry;
+};
 
 const ids = (users: User[]): string[] => users.map((user) => user.id);
 const who = (users: User[]): string => (users.length === 1 ? (users[0]?.name ?? '') : counted(users.length, 'user'));
