@@ -22,8 +22,10 @@ pub enum Purpose {
     Session,
     /// The one-time link of the set-up.
     Setup,
-    /// A set-up that was begun.
+    /// A set-up or an enrolment that was begun.
     Draft,
+    /// A mailed link that approves an address.
+    Address,
     /// An invitation or activation link.
     Link,
     /// An activation that was begun.
@@ -64,6 +66,7 @@ impl Token {
             Purpose::Session => b"sallyport.session/1\n",
             Purpose::Setup => b"sallyport.setup/1\n",
             Purpose::Draft => b"sallyport.setup-draft/1\n",
+            Purpose::Address => b"sallyport.address/1\n",
             Purpose::Link => b"sallyport.link/1\n",
             Purpose::ActivationDraft => b"sallyport.activation-draft/1\n",
             Purpose::NotMe => b"sallyport.not-me/1\n",

@@ -9,7 +9,7 @@ mod release;
 mod request;
 mod run_script;
 
-pub use action::{Action, ActionKind, CreateInstaller, Target};
+pub use action::{Action, ActionKind, ChangeNetworks, CreateInstaller, GoneFactor, Target};
 pub use class::{Classified, Hour, classify};
 pub use release::{Eligible, Method, Missing, Proof, Released, Requirement, release};
 pub use request::{Frozen, RequestState, freeze};

@@ -6,10 +6,11 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::accounts::recovery::{self, RecoveryCode};
 use sallyport_decide::accounts::session::{Purpose, Session, Token};
+use sallyport_decide::accounts::webauthn::{Backup, Eligibility};
 use sallyport_decide::people::{Grace, grace, required_by};
 use sallyport_decide::policy::{ConfirmRecoveryCodes as Confirm, ReadOwnFactors, ReadSelf, Rights, Row, Stage, TABLE};
 use sallyport_model::{SessionId, Timestamp, UserId, limits};
-use sallyport_store::ops::accounts::{self as store, ConfirmRecoveryCodes, RecoveryHashes, SessionRow, live_session_by_id};
+use sallyport_store::ops::accounts::{self as store, ConfirmRecoveryCodes, FactorRow, PasskeyRow, RecoveryHashes, SessionRow, live_session_by_id};
 use sallyport_store::ops::people::{self as store_people, TenantPolicy, UserRow};
 
 use super::{cookie, sessions};
@@ -26,6 +27,7 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
     let mut reader = app.store.read().await?;
     let live = live_session_by_id(&mut reader, session).await?.ok_or(Code::NotSignedIn)?;
     let recovery_codes_left = store::recovery_codes_left(&mut reader, live.user).await?;
+    let check_up = check_up(&store::factors(&mut reader, live.user).await?, app.clock.now());
     let step_up_until = live.session.step_up_until(live.step_up_secs, app.clock.now());
     let row = SessionRow { session: live.session, address: live.address, user_agent: live.user_agent };
     let policy = store_people::policy(&mut reader, live.tenant).await?;
@@ -46,7 +48,7 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
         session: sessions::shown(row, session),
         recovery_codes_left,
         step_up_until,
-        check_up: None,
+        check_up,
     })
 }
 
@@ -105,18 +107,36 @@ pub fn new_recovery_codes(app: &App, user: UserId) -> NewRecoveryCodes {
     }
 }
 
-/// One's own authenticators, without their secrets.
+/// One's own factors, without their secrets.
 pub async fn factors(State(app): State<App>, Allowed(permit): Allowed<ReadOwnFactors>) -> Result<Json<api::Page<api::Factor>>, Refusal> {
-    let rows = store::factors(&mut app.store.read().await?, permit.actor().user).await?;
+    let mut reader = app.store.read().await?;
+    let rows = store::factors(&mut reader, permit.actor().user).await?;
+    let passkeys = store::passkeys(&mut reader, permit.actor().user).await?;
+    let now = app.clock.now();
     let items = rows.into_iter().map(|row| api::Factor {
+        passkey: passkeys.iter().find(|passkey| passkey.factor == row.id).map(passkey_facts),
         id: row.id,
-        kind: "totp".to_owned(),
+        kind: row.kind,
         name: row.name,
         created: row.created,
         last_used: row.last_used,
         locked: row.counter.is_locked(),
-        counts_from: None,
-        passkey: None,
+        counts_from: row.counts_from.filter(|from| now < *from),
     });
     Ok(Json(api::Page { items: items.collect(), next: None, total: None }))
+}
+
+fn passkey_facts(row: &PasskeyRow) -> api::PasskeyFacts {
+    api::PasskeyFacts {
+        backup_eligible: row.eligibility == Eligibility::Synced,
+        backed_up: row.backup == Backup::Done,
+        transports: row.transports.clone(),
+        aaguid: data_encoding::HEXLOWER.encode(&row.aaguid),
+    }
+}
+
+/// Since when a check-up is due: a factor that was not used for 28 days may be lost without anybody knowing.
+fn check_up(factors: &[FactorRow], now: Timestamp) -> Option<Timestamp> {
+    let due = factors.iter().map(|row| row.last_used.unwrap_or(row.created).plus_secs(limits::CHECK_UP_SECS));
+    due.min().filter(|due| *due <= now)
 }

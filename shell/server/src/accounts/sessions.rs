@@ -40,7 +40,7 @@ pub async fn end_others(State(app): State<App>, Allowed(permit): Allowed<ManageO
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) fn shown(row: SessionRow, current: SessionId) -> api::Session {
+pub(crate) fn shown(row: SessionRow, current: SessionId) -> api::Session {
     let session = row.session;
     api::Session {
         id: session.id,

@@ -37,7 +37,7 @@ pub use sessions::{
 };
 pub use setup::{ChargeDraft, Draft, FinishSetup, OfferSetup, SaveDraft, SetupState, is_setup_open, is_setup_token};
 pub use sign_in::{
-    AccountFacts, ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, OpenSession, RecordFailure, Rehash, Used,
+    AccountFacts, ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, OpenSession, RecordFailure, RefundPassword, Rehash, Used,
 };
 pub use tenants::{ServerKeysRow, server_keys, trust_root};
 

@@ -153,6 +153,21 @@ impl Change for ChargeFactor {
     }
 }
 
+/// Gives a charge back outside of sign-in: the password was right.
+pub struct RefundPassword {
+    pub subject: Digest,
+}
+
+impl Change for RefundPassword {
+    type Out = ();
+    const AUDIT: Audit = Audit::Exempt("attempts are counted before they are judged; what follows on a right password is logged");
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let counter = counter(tx, self.subject).await?;
+        store_counter(tx, self.subject, counter.refund()).await
+    }
+}
+
 /// Counts a sign-in that was refused; locks a factor whose last attempt it was.
 pub struct RecordFailure {
     pub account: Option<(TenantId, UserId)>,
