@@ -1,6 +1,7 @@
 //! Operations on people and on the policy that binds them: what is frozen of each, and the rules they obey.
 
 mod mfa;
+pub mod notices;
 
 use sallyport_model::{RoleId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};

@@ -41,6 +41,13 @@ pub(super) struct Extra {
     pub(super) secrets: Vec<Sealed>,
 }
 
+/// Asks for an action that brings nothing beside itself.
+pub(crate) async fn ask_plainly(app: &App, actor: &Actor, action: Action) -> Result<Response, Refusal> {
+    let ground = ground(app, actor).await?;
+    let classified = classify(&action, &ground.hour);
+    ask(app, actor, action, classified, ground, Extra::default()).await
+}
+
 /// Freezes an action; executes it where the asker's open window is all that it takes.
 pub(super) async fn ask(
     app: &App,

@@ -6,10 +6,9 @@ use sallyport_decide::actions::{Action, Frozen, Missing, Proof, Released, RunScr
 use sallyport_grant::body::{Body, EnrolmentBody, EnrolmentType, Platform, RootBody, ServerUrl, TokenSecret};
 use sallyport_grant::{AuthorityPin, Envelope, PayloadType, TrustRoot, attest, enrol, sha256};
 use sallyport_model::{InstallerId, JobId, Name, RunId, TenantId, Timestamp};
-use sallyport_store::ops::accounts::trust_root;
+use sallyport_store::ops::accounts::{UsedFactor, trust_root};
 use sallyport_store::ops::execute::{Execute, Executed, NewRun, Part};
 use sallyport_store::ops::installers;
-use sallyport_store::ops::requests::UsedCode;
 use sallyport_store::ops::targets::site_place;
 use sallyport_wire::DeviceState;
 
@@ -17,7 +16,7 @@ use super::view;
 use crate::clock::random;
 use crate::events::Event;
 use crate::fleet::installers::shown as shown_installer;
-use crate::{App, Refusal, accounts, hub};
+use crate::{App, Refusal, accounts, hub, people};
 
 /// Releases an action by its proofs and executes it.
 pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<Proof>) -> Result<api::ActionResult, Refusal> {
@@ -29,16 +28,20 @@ pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<P
 }
 
 /// Executes a released action, once: whoever comes second finds the request closed.
-pub(super) async fn execute(app: &App, released: Released, code: Option<UsedCode>) -> Result<api::ActionResult, Refusal> {
+pub(super) async fn execute(app: &App, released: Released, used: Option<UsedFactor>) -> Result<api::ActionResult, Refusal> {
     let tenant = released.frozen().asker.tenant;
     let request = released.request();
     let action = released.frozen().action.clone();
     let user = released.frozen().asker.user;
-    let (part, keep) = prepare(app, &released)?;
-    let executed = app.store.commit(Execute { released, part, code, salt: random() }).await?;
+    let (part, keep) = match people::execute::prepare(app, &released).await? {
+        Some(prepared) => (Part::People(prepared.part), Keep::Invitation(prepared.invitation)),
+        None => prepare(app, &released)?,
+    };
+    let executed = app.store.commit(Execute { released, part, used, salt: random() }).await?;
     app.events.tell(tenant, Event::Request { request: request.to_string(), state: "executed".to_owned() });
     match keep {
         Keep::Nothing => {}
+        Keep::Invitation(invitation) => return Ok(people::execute::finish(app, tenant, executed, invitation)),
         Keep::Token(id, secret) => return created_installer(app, tenant, id, secret).await,
         Keep::Codes(codes) => {
             tracing::info!(%user, "recovery codes were replaced");
@@ -53,6 +56,8 @@ enum Keep {
     Nothing,
     Token(InstallerId, [u8; 32]),
     Codes(Vec<String>),
+    /// Of an action on people: its link, where one is made.
+    Invitation(Option<api::CreatedInvitation>),
 }
 
 fn prepare(app: &App, released: &Released) -> Result<(Part, Keep), Refusal> {
@@ -66,10 +71,14 @@ fn prepare(app: &App, released: &Released) -> Result<(Part, Keep), Refusal> {
         }
         Action::ApproveDevices(_) => (Part::ApproveDevices, Keep::Nothing),
         Action::RemoveDevices(_) => (Part::RemoveDevices, Keep::Nothing),
+        Action::RemoveFactor(_) => (Part::RemoveFactor, Keep::Nothing),
+        Action::ChangeNetworks(_) => (Part::ChangeNetworks, Keep::Nothing),
         Action::RegenerateRecoveryCodes => {
             let codes = accounts::me::new_recovery_codes(app, frozen.asker.user);
             (Part::RegenerateRecoveryCodes { hashes: codes.hashes }, Keep::Codes(codes.shown))
         }
+        // What is about people is prepared there.
+        _ => return Err(Code::Internal.into()),
     })
 }
 
@@ -103,9 +112,11 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
             app.hub.state_changed(&executed.devices, DeviceState::Removed);
             Ok(changed(app, tenant, executed))
         }
-        Action::CreateInstaller(_) | Action::RegenerateRecoveryCodes => {
+        Action::CreateInstaller(_) | Action::RegenerateRecoveryCodes | Action::RemoveFactor(_) | Action::ChangeNetworks(_) => {
             Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index }))
         }
+        // What is about people is finished there.
+        _ => Err(Code::Internal.into()),
     }
 }
 

@@ -8,11 +8,13 @@ use sallyport_decide::actions::{Method, Missing, Proof, RequestState, release};
 use sallyport_decide::policy;
 use sallyport_model::RequestId;
 use sallyport_store::ops::people::may_be_second;
-use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, UsedCode, open_requests, request, still_suffices};
+use sallyport_store::ops::accounts::UsedFactor;
+use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, open_requests, request, still_suffices};
 
 use super::{execute, view};
 use crate::clock::random;
 use crate::events::Event;
+use crate::accounts::ProvenFactor;
 use crate::{Allowed, App, Id, Json, Refusal, accounts};
 
 /// Most requests that are listed.
@@ -51,28 +53,53 @@ pub(crate) async fn prove(
 ) -> Result<Json<api::AuthorizationRequest>, Refusal> {
     let actor = permit.actor();
     let stored = provable(&app, actor, id).await?;
-    let code = accounts::prove_totp(&app, actor, body.totp.as_deref().unwrap_or_default()).await?;
-    let code = UsedCode { factor: code.factor, step: code.step };
+    let used = proven(&app, actor, &stored, &body).await?.counting()?;
     let at = app.clock.now();
-    let proof = Proof { user: actor.user, email: actor.email.clone(), method: Method::Totp, at };
+    let proof = Proof { user: actor.user, email: actor.email.clone(), method: method(&used), at };
     let mut proofs = stored.proofs.clone();
     proofs.push(proof.clone());
     match release(stored.frozen.clone(), proofs, at) {
         Ok(released) => {
-            let result = execute::execute(&app, released, Some(code)).await?;
+            let result = execute::execute(&app, released, Some(used)).await?;
             let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
             let mut body = view::request(&app, &stored, actor).await?;
             body.result = Some(result);
             Ok(Json(body))
         }
         Err(Missing::Asker | Missing::Another) => {
-            app.store.commit(AddProof { tenant: actor.tenant, request: id, proof, code, salt: random() }).await?;
+            app.store.commit(AddProof { tenant: actor.tenant, request: id, proof, used, salt: random() }).await?;
             app.events.tell(actor.tenant, Event::Request { request: id.to_string(), state: "open".to_owned() });
             let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
             Ok(Json(view::request(&app, &stored, actor).await?))
         }
         Err(Missing::Lapsed) => Err(Code::RequestClosed.into()),
     }
+}
+
+/// A code, or a passkey's answer whose challenge is the digest of this very request.
+async fn proven(app: &App, actor: &policy::Actor, stored: &StoredRequest, body: &api::NewProof) -> Result<ProvenFactor, Refusal> {
+    match (&body.totp, &body.passkey) {
+        (Some(code), None) => accounts::prove_totp(app, actor, code).await,
+        (None, Some(answer)) => accounts::prove_passkey(app, actor, &answer.credential, stored.frozen.digest.as_bytes()).await,
+        _ => Err(Refusal::field("totp", "there must be either totp or passkey")),
+    }
+}
+
+fn method(used: &UsedFactor) -> Method {
+    match used {
+        UsedFactor::Totp { .. } => Method::Totp,
+        UsedFactor::Passkey(_) => Method::Passkey,
+    }
+}
+
+/// Begins a proof by passkey: the challenge is the digest of what is authorized.
+pub(crate) async fn begin_passkey(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::ProveRequests>,
+    Id(id): Id<RequestId>,
+) -> Result<Json<api::StartedAssertion>, Refusal> {
+    let stored = provable(&app, permit.actor(), id).await?;
+    accounts::begin_request(&app, permit.actor(), &stored.frozen.digest).await.map(Json)
 }
 
 /// A request that this person can prove now: looked at before a code is charged for it, and again where it is executed.

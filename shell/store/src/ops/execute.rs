@@ -106,7 +106,7 @@ impl Change for Execute {
             (Action::ChangeNetworks(change), Part::ChangeNetworks) => (self.networks(tx, change).await?, None),
             (_, Part::People(part)) => {
                 let ground = people::Ground { released: &self.released, salt: self.salt };
-                let (done, kind, payload) = people::apply(tx, &ground, part).await?;
+                let (done, people::Told(kind, payload)) = people::apply(tx, &ground, part).await?;
                 people = done;
                 (tx.append(self.tenant(), self.entry(kind, payload)).await?, None)
             }

@@ -1,7 +1,7 @@
 //! Executing what was released about people and policy: one function for each action, inside the transaction of [`Execute`].
 
 use sallyport_decide::actions::{Action, Released};
-use sallyport_decide::people::{ChangeRole, Given, InviteUser, Person, Required, RequireMfa, ResetFactor, ResetTakes};
+use sallyport_decide::people::{ChangeRole, Given, InviteUser, Person, RequireMfa, Required, ResetFactor, ResetTakes};
 use sallyport_decide::policy::{AssignedRole, Assignment, CustomRole, Rights, Role, Scope, may_act_on, may_give};
 use sallyport_model::{RoleId, SessionId, TenantId, Timestamp, UserId, limits};
 use serde_json::{Value as Json, json};
@@ -22,6 +22,8 @@ pub struct PeoplePart {
     /// The link to hand over or mail, where one is made.
     pub link: Option<NewLink>,
     pub mails: Vec<NewMail>,
+    /// In place of the others, where a reset waits for a day.
+    pub held_mails: Vec<NewMail>,
 }
 
 /// What happened to people.
@@ -55,40 +57,49 @@ impl Ground<'_> {
     }
 }
 
+/// The kind of an audit entry, and what it says.
+pub(crate) struct Told(pub(crate) &'static str, pub(crate) Json);
+
 /// Does it, and tells the kind of its audit entry with the payload.
-pub(crate) async fn apply(tx: &mut Tx, ground: &Ground<'_>, part: &PeoplePart) -> Result<(PeopleDone, &'static str, Json), StoreError> {
+pub(crate) async fn apply(tx: &mut Tx, ground: &Ground<'_>, part: &PeoplePart) -> Result<(PeopleDone, Told), StoreError> {
     let tenant = ground.tenant();
     let mut done = PeopleDone::default();
-    let (kind, payload) = match &ground.released.frozen().action {
-        Action::InviteUser(invited) => ("user.invited", invite(tx, ground, part, invited, &mut done).await?),
-        Action::DisableUsers(users) => ("users.disabled", disable(tx, ground, users, &mut done).await?),
-        Action::EnableUsers(users) => ("users.enabled", enable(tx, ground, users, &mut done).await?),
-        Action::ChangeRole(change) => ("user.role_changed", change_role(tx, ground, change, &mut done).await?),
-        Action::RequireMfa(wanted) => ("users.mfa_required", require_mfa(tx, ground, wanted, &mut done).await?),
+    let told = match &ground.released.frozen().action {
+        Action::InviteUser(invited) => Told("user.invited", invite(tx, ground, part, invited, &mut done).await?),
+        Action::DisableUsers(users) => Told("users.disabled", disable(tx, ground, users, &mut done).await?),
+        Action::EnableUsers(users) => Told("users.enabled", enable(tx, ground, users, &mut done).await?),
+        Action::ChangeRole(change) => Told("user.role_changed", change_role(tx, ground, change, &mut done).await?),
+        Action::RequireMfa(wanted) => Told("users.mfa_required", require_mfa(tx, ground, wanted, &mut done).await?),
         Action::ResetFactor(reset) => reset_factor(tx, ground, part, reset, &mut done).await?,
         Action::ChangeMfaPolicy(change) => {
             policy::change_mfa(tx, tenant, change).await?;
-            ("policy.mfa_changed", json!(change))
+            Told("policy.mfa_changed", json!(change))
         }
         Action::ChangeSessionLimits(change) => {
             policy::change_timers(tx, tenant, change).await?;
-            ("policy.sessions_changed", json!(change))
+            Told("policy.sessions_changed", json!(change))
         }
         Action::SaveRole(role) => {
             policy::save_role(tx, tenant, role, ground.at()).await?;
-            ("role.saved", json!(role))
+            Told("role.saved", json!(role))
         }
         Action::DeleteRole(role) => {
             policy::delete_role(tx, tenant, role).await?;
-            ("role.deleted", json!(role))
+            Told("role.deleted", json!(role))
         }
         _ => return Err(StoreError::Corrupt("action")),
     };
-    queue(tx, &part.mails).await?;
-    Ok((done, kind, payload))
+    queue(tx, if done.held_until.is_some() { &part.held_mails } else { &part.mails }).await?;
+    Ok((done, told))
 }
 
-async fn invite(tx: &mut Tx, ground: &Ground<'_>, part: &PeoplePart, invited: &InviteUser, done: &mut PeopleDone) -> Result<Json, StoreError> {
+async fn invite(
+    tx: &mut Tx,
+    ground: &Ground<'_>,
+    part: &PeoplePart,
+    invited: &InviteUser,
+    done: &mut PeopleDone,
+) -> Result<Json, StoreError> {
     let (tenant, at) = (ground.tenant(), ground.at());
     let rights = given(tx, tenant, &invited.assignments).await?;
     may_give_all(tx, ground.asker(), &rights).await?;
@@ -168,7 +179,7 @@ async fn reset_factor(
     part: &PeoplePart,
     reset: &ResetFactor,
     done: &mut PeopleDone,
-) -> Result<(&'static str, Json), StoreError> {
+) -> Result<Told, StoreError> {
     let (tenant, user, at) = (ground.tenant(), reset.user.user, ground.at());
     may_act(tx, ground.asker(), user).await?;
     let grave = rights_of(tx, user).await?.administers();
@@ -185,19 +196,22 @@ async fn reset_factor(
         done.held_until = Some(until);
         let mut payload = payload;
         payload["until"] = json!(until);
-        return Ok(("factor.reset_held", payload));
+        return Ok(Told("factor.reset_held", payload));
     }
     remember_second(tx, tenant, user, at).await?;
     done.stopped = stop_all(tx, tenant, user, at, ground.salt).await?;
     drop_factors(tx, user).await?;
     let link = part.link.as_ref().ok_or(StoreError::Corrupt("link"))?;
     make_link(tx, tenant, user, link, at).await?;
-    Ok(("factor.reset", payload))
+    Ok(Told("factor.reset", payload))
 }
 
 /// Takes all factors of a person, their recovery codes, and a reset that waits for them.
 pub(super) async fn drop_factors(tx: &mut Tx, user: UserId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM recovery_codes WHERE user_id = $1", values![user]).await?;
+    tx.execute("DELETE FROM totp_drafts WHERE user_id = $1", values![user]).await?;
+    let sql = "DELETE FROM passkeys WHERE factor IN (SELECT id FROM factors WHERE user_id = $1)";
+    tx.execute(sql, values![user]).await?;
     tx.execute("DELETE FROM factors WHERE user_id = $1", values![user]).await?;
     tx.execute("DELETE FROM held_resets WHERE user_id = $1", values![user]).await.map(|_| ())
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::mail::{NewMail, queue};
 use super::rights::rights_of;
+use super::stop::Stopped;
 use crate::ops::accounts::{NewSession, RecoveryHashes, StoredPassword, replace_recovery_codes};
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
@@ -254,11 +255,6 @@ impl Change for RenewLink {
 
     async fn apply(&self, tx: &mut Tx) -> Result<Stopped, StoreError> {
         let mut stopped = Stopped::default();
-        let (actor, kind) = match self.by {
-            LinkBy::User(user) => (Actor::User(user), "user.link_renewed"),
-            LinkBy::Own => (Actor::User(self.user), "user.link_renewed"),
-            LinkBy::Machine => (Actor::System, "user.enrolment_restarted"),
-        };
         match self.by {
             LinkBy::Own => not_too_often(tx, self.user, self.at).await?,
             LinkBy::User(_) => {}
@@ -274,7 +270,13 @@ impl Change for RenewLink {
         make_link(tx, self.tenant, self.user, &self.link, self.at).await?;
         queue(tx, &self.mails).await?;
         let payload = json!({ "user": self.user, "purpose": self.link.purpose.as_str(), "expires": self.link.expires });
-        tx.append(self.tenant, Entry::new(kind, actor, self.at, self.salt, payload)).await?;
+        let renewed = |by: Actor| Entry::new("user.link_renewed", by, self.at, self.salt, payload.clone());
+        let entry = match self.by {
+            LinkBy::User(user) => renewed(Actor::User(user)),
+            LinkBy::Own => renewed(Actor::User(self.user)),
+            LinkBy::Machine => Entry::new("user.enrolment_restarted", Actor::System, self.at, self.salt, payload),
+        };
+        tx.append(self.tenant, entry).await?;
         Ok(stopped)
     }
 }
@@ -287,8 +289,6 @@ async fn not_too_often(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<(), S
     }
 }
 
-use super::stop::Stopped;
-
 /// Whether a person has a factor at all.
 pub async fn has_factor(reader: &mut Reader, user: UserId) -> Result<bool, StoreError> {
     let sql = "SELECT id FROM factors WHERE user_id = $1 AND kind <> 'recovery' LIMIT 1";
@@ -296,10 +296,7 @@ pub async fn has_factor(reader: &mut Reader, user: UserId) -> Result<bool, Store
 }
 
 /// What a right password alone is judged on, for an account without a factor.
-pub async fn factorless_facts(
-    reader: &mut Reader,
-    user: UserId,
-) -> Result<(bool, sallyport_decide::policy::Rights), StoreError> {
+pub async fn factorless_facts(reader: &mut Reader, user: UserId) -> Result<(bool, sallyport_decide::policy::Rights), StoreError> {
     let row = reader.fetch_one("SELECT mfa_required FROM users WHERE id = $1", values![user]).await?;
     Ok((row.flag("mfa_required")?, rights_of(reader, user).await?))
 }

@@ -19,7 +19,8 @@ pub struct TenantPolicy {
 
 /// Reads it.
 pub async fn policy(reader: &mut Reader, tenant: TenantId) -> Result<TenantPolicy, StoreError> {
-    let sql = "SELECT name, mfa_who, mfa_roles, mfa_deadline, factorless, session_idle_secs, session_lifetime_secs FROM tenants WHERE id = $1";
+    let sql =
+        "SELECT name, mfa_who, mfa_roles, mfa_deadline, factorless, session_idle_secs, session_lifetime_secs FROM tenants WHERE id = $1";
     let row = reader.fetch_one(sql, values![tenant]).await?;
     let mfa = MfaPolicy {
         who: MfaWho::parse(&row.text("mfa_who")?).ok_or(StoreError::Corrupt("mfa_who"))?,
@@ -67,7 +68,8 @@ pub async fn roles(reader: &mut Reader, tenant: TenantId) -> Result<Vec<RoleRow>
 
 /// How many users have a built-in role.
 pub async fn users_of_role(reader: &mut Reader, tenant: TenantId, word: &str) -> Result<u64, StoreError> {
-    let sql = "SELECT COUNT(DISTINCT a.user_id) AS n FROM assignments a JOIN users u ON u.id = a.user_id WHERE u.tenant = $1 AND a.role = $2";
+    let sql =
+        "SELECT COUNT(DISTINCT a.user_id) AS n FROM assignments a JOIN users u ON u.id = a.user_id WHERE u.tenant = $1 AND a.role = $2";
     reader.fetch_one(sql, values![tenant, word]).await?.uint("n")
 }
 

@@ -30,7 +30,9 @@ pub async fn rights_of_all(reader: &mut Reader, tenant: TenantId) -> Result<BTre
 
 fn assignment(row: &Row) -> Result<Assignment, StoreError> {
     let role = match row.get_opt::<RoleId>("custom")? {
-        Some(id) => AssignedRole::Custom(Arc::new(CustomRole { id, name: row.text("name")?, capabilities: words(&row.text("capabilities")?) })),
+        Some(id) => {
+            AssignedRole::Custom(Arc::new(CustomRole { id, name: row.text("name")?, capabilities: words(&row.text("capabilities")?) }))
+        }
         None => AssignedRole::BuiltIn(row.parse("role")?),
     };
     let scope = match row.text("scope_kind")?.as_str() {

@@ -133,7 +133,8 @@ async fn sites_of(reader: &mut Reader, tenant: TenantId, devices: &BTreeSet<Devi
 pub(super) async fn remember_second(tx: &mut Tx, tenant: TenantId, user: UserId, at: Timestamp) -> Result<(), StoreError> {
     let not_after = at.plus_secs(-limits::NEW_PERSON_SECS);
     let counts = tx.fetch_optional(candidates!("u.id = $4"), values![tenant, not_after, at, user]).await?.is_some();
-    let seconds = rights_of(tx, user).await?.reach(&<sallyport_decide::policy::SecondRequests as sallyport_decide::policy::Capability>::ROW);
+    let seconds =
+        rights_of(tx, user).await?.reach(&<sallyport_decide::policy::SecondRequests as sallyport_decide::policy::Capability>::ROW);
     if !counts || seconds.is_none() {
         return Ok(());
     }

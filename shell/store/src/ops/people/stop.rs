@@ -24,7 +24,8 @@ pub(super) async fn end_sessions(tx: &mut Tx, user: UserId, at: Timestamp) -> Re
 pub(super) async fn close_requests(tx: &mut Tx, tenant: TenantId, user: UserId) -> Result<u64, StoreError> {
     let sql = "DELETE FROM request_proofs WHERE prover = $2 AND request IN (SELECT id FROM requests WHERE tenant = $1 AND state = 'open')";
     tx.execute(sql, values![tenant, user]).await?;
-    let sql = "DELETE FROM sealed_secrets WHERE grant_id IN (SELECT grant_id FROM requests WHERE tenant = $1 AND asker = $2 AND state = 'open')";
+    let sql =
+        "DELETE FROM sealed_secrets WHERE grant_id IN (SELECT grant_id FROM requests WHERE tenant = $1 AND asker = $2 AND state = 'open')";
     tx.execute(sql, values![tenant, user]).await?;
     tx.execute("UPDATE requests SET state = 'denied' WHERE tenant = $1 AND asker = $2 AND state = 'open'", values![tenant, user]).await
 }
