@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
+use crate::places::Places;
 
 /// The running server; cheap to clone.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub struct Parts {
     pub hub: Hub,
     /// Live changes for the console.
     pub events: Events,
+    /// Where addresses are.
+    pub places: Places,
     /// What signing in needs in memory.
     pub accounts: accounts::Live,
 }

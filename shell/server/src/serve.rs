@@ -51,6 +51,9 @@ pub enum ServeError {
     /// A key cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The database of places cannot be used.
+    #[error("place_database cannot be used: {0}")]
+    Places(maxminddb::MaxMindDbError),
     /// The list of breached passwords cannot be used.
     #[error("breached_passwords cannot be used: {0}")]
     Breached(std::io::Error),
