@@ -9,4 +9,5 @@ pub mod enrolment;
 pub mod networks;
 pub mod people;
 pub mod policy;
+pub mod rate;
 pub mod scripts;

@@ -108,6 +108,12 @@ pub const TOUCHES_KEPT_SECS: i64 = 90 * 24 * 60 * 60;
 /// The rolling hour of the sums.
 pub const SUM_WINDOW_SECS: i64 = 60 * 60;
 
+/// Requests that one address may make at once.
+pub const REQUESTS_AT_ONCE: i64 = 3_000;
+/// Requests of one address in a second, over a longer time: an office behind one address is one.
+pub const REQUESTS_PER_SECOND: i64 = 200;
+/// Addresses whose requests are counted.
+pub const RATE_ADDRESSES: usize = 65_536;
 /// Largest body of an HTTP request.
 pub const HTTP_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// Largest body of a request that needs no session: a trust root with its signature fits.

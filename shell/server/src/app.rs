@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sallyport_store::Store;
 
 use crate::accounts;
+use crate::client::Rate;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::events::Events;
@@ -31,6 +32,8 @@ pub struct Parts {
     pub hub: Hub,
     /// Live changes for the console.
     pub events: Events,
+    /// How much each address asks.
+    pub rate: Rate,
     /// Where addresses are.
     pub places: Places,
     /// What signing in needs in memory.

@@ -4,6 +4,7 @@ pub mod accounts;
 mod app;
 mod audit;
 mod background;
+mod client;
 pub mod clock;
 pub mod config;
 mod console;

@@ -9,6 +9,7 @@ use sallyport_model::TenantId;
 use sallyport_store::{CheckpointSigner, Store};
 
 use crate::accounts::{self, BreachedList};
+use crate::client::Rate;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::events::Events;
@@ -39,7 +40,7 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
     let breached = config.breached_passwords.as_deref().map(BreachedList::open).transpose().map_err(ServeError::Breached)?;
     let places = config.place_database.as_deref().map(Places::open).transpose().map_err(ServeError::Places)?.unwrap_or_default();
     let accounts = accounts::Live::new(&keys, breached);
-    let app = App::new(Parts { config, store, clock, keys, hub: Hub::default(), places, events: Events::default(), accounts });
+    let app = App::new(Parts { config, store, clock, keys, hub: Hub::default(), rate: Rate::default(), places, events: Events::default(), accounts });
     tokio::spawn(background::run(app.clone()));
     tokio::spawn(mail::run(app.clone()));
     tokio::spawn(mail::tell(app.clone()));

@@ -1,17 +1,21 @@
 //! Addresses: what a sign-in may come from, mailed links that approve one, and rules of the tenant.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::accounts::session::{Purpose, Token};
-use sallyport_decide::networks::{Capability, Range, Required, Rules, Trusted, Verification};
-use sallyport_decide::policy;
+use sallyport_decide::networks::{Capability, Guarding, Opened, Range, Required, Rules, Standing, Trusted, Verification};
+use sallyport_decide::policy::{self, Actor, Stage};
 use sallyport_model::{TenantId, limits};
+use sallyport_store::Reader;
+use sallyport_store::ops::accounts::factors;
 use sallyport_store::ops::networks::{
-    AddressLink, ApproveAddress, PauseVerification, RemoveAddress, StoredRules, address_link, approved_addresses, rules,
+    AddressLink, ApproveAddress, ChallengeSession, PauseVerification, RemoveAddress, StoredRules, address_link, approved_addresses,
+    is_challenged, rules,
 };
 
 use super::Source;
@@ -23,6 +27,41 @@ use crate::{Allowed, App, Json, Refusal};
 pub(super) async fn may_sign_in(app: &App, tenant: TenantId, source: &Source) -> Result<(), Refusal> {
     let rules = rules(&mut app.store.read().await?, tenant).await?.rules;
     if rules.allows(Capability::SignIn, source.ip) { Ok(()) } else { Err(Code::NetworkRefused.into()) }
+}
+
+/// What a session that waits for a factor may still do.
+const WHILE_CHALLENGED: [&str; 4] = ["self.read", "self.sign_out", "self.elevate", "self.not_me"];
+
+/// The address of a live session's request: within the ranges where it may be, and where this route works from.
+/// Who left them waits for a factor from now on, with open streams too (NET-05).
+pub(crate) async fn check_address(app: &App, parts: &Parts, actor: &Actor, word: &str, guarding: Guarding) -> Result<(), Refusal> {
+    let ConnectInfo(client) = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or(Code::Internal)?;
+    let from = client.ip().to_canonical();
+    let mut reader = app.store.read().await?;
+    let rules = rules(&mut reader, actor.tenant).await?.rules;
+    let challenged = is_challenged(&mut reader, actor.session).await?;
+    let opened = opened(&mut reader, actor).await?;
+    drop(reader);
+    if rules.session(actor.stage, opened, from) == Standing::Challenged && !challenged {
+        app.store.reserve(ChallengeSession { by: doing(app, actor), address: from.to_string() }).await?;
+        app.accounts.tell_ended(actor.session);
+        return if WHILE_CHALLENGED.contains(&word) { Ok(()) } else { Err(Code::AddressLeft.into()) };
+    }
+    if challenged && !WHILE_CHALLENGED.contains(&word) {
+        return Err(Code::AddressLeft.into());
+    }
+    match Capability::of_route(word, guarding).into_iter().find(|needed| !rules.allows(*needed, from)) {
+        Some(_) => Err(Code::NetworkRefused.into()),
+        None => Ok(()),
+    }
+}
+
+/// Why a session without a factor could be opened: who has a factor was in a trusted network.
+async fn opened(reader: &mut Reader, actor: &Actor) -> Result<Opened, Refusal> {
+    if actor.stage != Stage::Factorless {
+        return Ok(Opened::ByPolicy);
+    }
+    Ok(if factors(reader, actor.user).await?.is_empty() { Opened::ByPolicy } else { Opened::ByNetwork })
 }
 
 /// The tenant's rules about addresses.

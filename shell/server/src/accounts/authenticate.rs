@@ -10,6 +10,7 @@ use sallyport_decide::accounts::session::{Activity, Purpose, SessionError};
 use sallyport_decide::policy::Actor;
 use sallyport_model::{SessionId, Timestamp};
 use sallyport_store::ops::accounts::{LiveSession, TouchSession, live_session, live_session_by_id};
+use sallyport_store::ops::networks::is_challenged;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{cookie, proven};
@@ -94,8 +95,7 @@ async fn wait_for(ended: &mut tokio::sync::broadcast::Receiver<SessionId>, sessi
 /// What cannot be read does not live: a stream without a session to show for it must end.
 async fn lives(app: &App, session: SessionId) -> bool {
     let Ok(mut reader) = app.store.read().await else { return false };
-    match live_session_by_id(&mut reader, session).await {
-        Ok(Some(live)) => live.session.lives(app.clock.now()).is_ok(),
-        Ok(None) | Err(_) => false,
-    }
+    let Ok(Some(live)) = live_session_by_id(&mut reader, session).await else { return false };
+    // A session that waits for a factor has no streams.
+    live.session.lives(app.clock.now()).is_ok() && matches!(is_challenged(&mut reader, session).await, Ok(false))
 }

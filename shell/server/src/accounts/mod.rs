@@ -24,6 +24,7 @@ mod start;
 mod totp;
 
 pub use authenticate::until_ended;
+pub(crate) use addresses::check_address;
 pub(crate) use authenticate::{authenticate, known};
 pub use breached::BreachedList;
 pub use live::{Live, dpop_nonce};

@@ -5,9 +5,10 @@ use axum::http::StatusCode;
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::{Method, Missing, Proof, RequestState, release};
-use sallyport_decide::policy;
+use sallyport_decide::policy::{self, Capability, Holds, Permit};
 use sallyport_model::RequestId;
-use sallyport_store::ops::people::may_be_second;
+use sallyport_store::Reader;
+use sallyport_store::ops::people::{may_be_second, touched};
 use sallyport_store::ops::accounts::UsedFactor;
 use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, open_requests, request, still_suffices};
 
@@ -26,12 +27,38 @@ pub(crate) async fn list(
     Allowed(permit): Allowed<policy::ReadRequests>,
 ) -> Result<Json<api::Page<api::AuthorizationRequest>>, Refusal> {
     let actor = permit.actor();
-    let open = open_requests(&mut app.store.read().await?, actor.tenant, app.clock.now(), LISTED).await?;
-    let mut items = Vec::with_capacity(open.len());
-    for request in &open {
+    let mut reader = app.store.read().await?;
+    let open = open_requests(&mut reader, actor.tenant, app.clock.now(), LISTED).await?;
+    let mut seen = Vec::with_capacity(open.len());
+    for request in open {
+        if may_see(&mut reader, &permit, &request).await? {
+            seen.push(request);
+        }
+    }
+    drop(reader);
+    let mut items = Vec::with_capacity(seen.len());
+    for request in &seen {
         items.push(view::request(&app, request, actor).await?);
     }
     Ok(Json(api::Page { total: Some(items.len() as u64), items, next: None }))
+}
+
+/// One's own, and those that reach nothing but what one reaches. What concerns the tenant is for those who may ask for it themselves.
+async fn may_see<C: Capability>(reader: &mut Reader, permit: &Permit<C>, stored: &StoredRequest) -> Result<bool, Refusal> {
+    let (actor, capability) = (permit.actor(), stored.frozen.action.kind().capability());
+    if stored.frozen.asker.user == actor.user {
+        return Ok(true);
+    }
+    if capability.holds == Holds::Tenant {
+        return Ok(actor.rights.reach(capability).is_some());
+    }
+    Ok(permit.reach().is_tenant() || touched(reader, actor.tenant, &stored.frozen.action).await?.is_within(permit.reach()))
+}
+
+/// A request that one may see; any other looks like none.
+async fn seen<C: Capability>(reader: &mut Reader, permit: &Permit<C>, id: RequestId) -> Result<StoredRequest, Refusal> {
+    let stored = request(reader, permit.actor().tenant, id).await?;
+    if may_see(reader, permit, &stored).await? { Ok(stored) } else { Err(Code::NotFound.into()) }
 }
 
 /// One request.
@@ -40,7 +67,7 @@ pub(crate) async fn show(
     Allowed(permit): Allowed<policy::ReadRequests>,
     Id(id): Id<RequestId>,
 ) -> Result<Json<api::AuthorizationRequest>, Refusal> {
-    let stored = request(&mut app.store.read().await?, permit.actor().tenant, id).await?;
+    let stored = seen(&mut app.store.read().await?, &permit, id).await?;
     Ok(Json(view::request(&app, &stored, permit.actor()).await?))
 }
 
@@ -52,7 +79,7 @@ pub(crate) async fn prove(
     Json(body): Json<api::NewProof>,
 ) -> Result<Json<api::AuthorizationRequest>, Refusal> {
     let actor = permit.actor();
-    let stored = provable(&app, actor, id).await?;
+    let stored = provable(&app, &permit, id).await?;
     let used = proven(&app, actor, &stored, &body).await?.counting()?;
     let at = app.clock.now();
     let proof = Proof { user: actor.user, email: actor.email.clone(), method: method(&used), at };
@@ -98,16 +125,16 @@ pub(crate) async fn begin_passkey(
     Allowed(permit): Allowed<policy::ProveRequests>,
     Id(id): Id<RequestId>,
 ) -> Result<Json<api::StartedAssertion>, Refusal> {
-    let stored = provable(&app, permit.actor(), id).await?;
+    let stored = provable(&app, &permit, id).await?;
     accounts::begin_request(&app, permit.actor(), &stored.frozen.digest).await.map(Json)
 }
 
 /// A request that this person can prove now: looked at before a code is charged for it, and again where it is executed.
 /// The asker proves their own; others prove what takes two people, once they are not new any more.
-async fn provable(app: &App, actor: &policy::Actor, id: RequestId) -> Result<StoredRequest, Refusal> {
-    let now = app.clock.now();
+async fn provable(app: &App, permit: &Permit<policy::ProveRequests>, id: RequestId) -> Result<StoredRequest, Refusal> {
+    let (actor, now) = (permit.actor(), app.clock.now());
     let mut reader = app.store.read().await?;
-    let stored = request(&mut reader, actor.tenant, id).await?;
+    let stored = seen(&mut reader, permit, id).await?;
     let (frozen, asker) = (&stored.frozen, stored.frozen.asker.user);
     if stored.state != RequestState::Open || now >= frozen.expires {
         return Err(Code::RequestClosed.into());
@@ -133,6 +160,7 @@ pub(crate) async fn deny(
     Id(id): Id<RequestId>,
 ) -> Result<StatusCode, Refusal> {
     let actor = permit.actor();
+    seen(&mut app.store.read().await?, &permit, id).await?;
     app.store.commit(Deny { tenant: actor.tenant, request: id, by: actor.user, at: app.clock.now(), salt: random() }).await?;
     app.events.tell(actor.tenant, Event::Request { request: id.to_string(), state: "denied".to_owned() });
     Ok(StatusCode::NO_CONTENT)
