@@ -5,9 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sallyport_api as api;
 use sallyport_api::Code;
-use sallyport_decide::actions::{
-    Action, Classified, CreateInstaller, Frozen, Hour, Method, Proof, Requirement, Target, classify, freeze,
-};
+use sallyport_decide::actions::{Action, Classified, CreateInstaller, Frozen, Hour, Method, Proof, Requirement, Target, classify, freeze};
 use sallyport_decide::enrolment::Network;
 use sallyport_decide::policy::{self, Actor, Capability, Permit};
 use sallyport_grant::KeyId;
@@ -92,7 +90,12 @@ pub(super) fn tell(app: &App, actor: &Actor, frozen: &Frozen, state: &str) {
 
 /// Reads ids of devices; each of them must be in the wanted state now.
 /// What lies outside of the permit's reach looks like what does not exist.
-pub(super) async fn targets<C: Capability>(app: &App, permit: &Permit<C>, ids: &[String], wanted: &str) -> Result<Vec<DeviceFacts>, Refusal> {
+pub(super) async fn targets<C: Capability>(
+    app: &App,
+    permit: &Permit<C>,
+    ids: &[String],
+    wanted: &str,
+) -> Result<Vec<DeviceFacts>, Refusal> {
     if ids.is_empty() {
         return Err(Refusal::from(Code::NothingToDo).at("devices"));
     }

@@ -8,14 +8,14 @@ use sallyport_decide::actions::{Method, Missing, Proof, RequestState, release};
 use sallyport_decide::policy::{self, Capability, Holds, Permit};
 use sallyport_model::RequestId;
 use sallyport_store::Reader;
-use sallyport_store::ops::people::{may_be_second, touched};
 use sallyport_store::ops::accounts::UsedFactor;
+use sallyport_store::ops::people::{may_be_second, touched};
 use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, open_requests, request, still_suffices};
 
 use super::{execute, view};
+use crate::accounts::ProvenFactor;
 use crate::clock::random;
 use crate::events::Event;
-use crate::accounts::ProvenFactor;
 use crate::{Allowed, App, Id, Json, Refusal, accounts};
 
 /// Most requests that are listed.

@@ -66,7 +66,9 @@ fn steps(stored: &StoredRequest, viewer: &Actor) -> Vec<api::RequirementStep> {
     let who = if viewer.user == asker { "You".to_owned() } else { frozen.asker.name.clone() };
     let mut steps = vec![match frozen.requirement {
         Requirement::StepUp => step("you", &format!("{who}: a passkey or a code, or an open step-up window"), "step_up", own),
-        Requirement::FreshCode | Requirement::TwoPeople => step("you", &format!("{who}: a passkey or a code for this request only"), "code", own),
+        Requirement::FreshCode | Requirement::TwoPeople => {
+            step("you", &format!("{who}: a passkey or a code for this request only"), "code", own)
+        }
     }];
     if frozen.requirement == Requirement::TwoPeople {
         let other = stored.proofs.iter().find(|proof| proof.user != asker);
