@@ -7,6 +7,9 @@ import type { User, UserCounts } from '$lib/api/types';
 
 const PAGE = 200;
 
+/** The filter that joins two of the server's states: whoever has no factor, required or not. */
+export const WITHOUT = 'without';
+
 export class UserList {
   items = $state.raw<User[]>([]);
   total = $state(0);
@@ -30,15 +33,18 @@ export class UserList {
   async #fetch(wanted: number): Promise<void> {
     const turn = ++this.#turn;
     try {
+      const without = this.#query['mfa'] === WITHOUT;
+      const query = { ...this.#query, ...(without && { mfa: undefined }) };
       const items: User[] = [];
       let cursor: string | undefined;
+      let [total, counts] = [0, this.counts];
       do {
-        const page = await people.users({ ...this.#query, limit: PAGE, cursor });
+        const page = await people.users({ ...query, limit: PAGE, cursor });
         if (turn !== this.#turn) return;
-        items.push(...page.items);
-        [cursor, this.total, this.counts] = [page.next ?? undefined, page.total, page.counts];
-      } while (cursor && items.length < wanted);
-      this.items = items;
+        items.push(...(without ? page.items.filter((user) => user.mfa !== 'active') : page.items));
+        [cursor, total, counts] = [page.next ?? undefined, page.total, page.counts];
+      } while (cursor && (without || items.length < wanted));
+      [this.items, this.counts, this.total] = [items, counts, without ? items.length : total];
       this.#next = cursor;
       this.more = cursor !== undefined;
       this.problem = undefined;

@@ -1,6 +1,6 @@
 /** Routes about people: users, roles, invitations, the policy of factors and of sessions. */
 
-import { get, post, type Query } from './client';
+import { get, post, type Query, remove } from './client';
 import { guarded } from './routes';
 import type * as T from './types';
 
@@ -28,5 +28,7 @@ export const lookAtInvitation = (token: string) => post<T.Invitation>('invitatio
 export const startActivation = (token: string, password: string) => post<T.ActivationDraft>('invitations/start', { token, password });
 export const finishActivation = (body: { token: string; draft: string; code: string }) => post<T.RecoveryCodes>('invitations/finish', body);
 export const mailActivation = () => post<T.ActivationMail>('me/activation/mail');
+export const stopReset = () => remove<void>('me/held-reset');
+export const mails = (cursor?: string) => get<T.Page<T.Mail>>('mails', { query: { cursor } });
 export const notMe = () => post<T.NotMeDone>('me/not-me');
 export const notMeFromMail = (token: string) => post<T.NotMeDone>('not-me', { token });

@@ -38,6 +38,7 @@ export type Inventory = Schemas['Inventory'];
 export type Invitation = Schemas['Invitation'];
 export type InviteUser = Schemas['InviteUser'];
 export type Job = Schemas['Job'];
+export type Mail = Schemas['Mail'];
 export type Me = Schemas['Me'];
 export type Mfa = Schemas['Mfa'];
 export type MfaPolicy = Schemas['MfaPolicy'];
