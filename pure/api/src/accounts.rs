@@ -4,6 +4,8 @@ use sallyport_model::{FactorId, SessionId, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::{Assignment, HeldReset, OwnMfa};
+
 /// Whether the one-time set-up is still to be done.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SetupState {
@@ -112,6 +114,8 @@ pub enum SessionStage {
     Full,
     /// Signed in with a recovery code: may enrol a factor, nothing else.
     Restricted,
+    /// Signed in without a factor, where the tenant's policy allows it: reads, and never acts.
+    Factorless,
 }
 
 /// Who is signed in.
@@ -124,8 +128,17 @@ pub struct Me {
     pub name: String,
     /// Their e-mail address.
     pub email: String,
-    /// Their role: owner, admin, technician or auditor.
+    /// Their most powerful role: owner, admin, technician, auditor, support, or a custom role's name.
     pub role: String,
+    /// Their roles and where each holds.
+    pub assignments: Vec<Assignment>,
+    /// What they may do in this session: words of `roles.txt`.
+    pub capabilities: Vec<String>,
+    /// Whether they have a second factor, and what is asked of them.
+    pub mfa: OwnMfa,
+    /// A reset of their factor that waits, so that they can stop it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_reset: Option<HeldReset>,
     /// The tenant.
     #[schema(value_type = String)]
     pub tenant: TenantId,
@@ -139,6 +152,10 @@ pub struct Me {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub step_up_until: Option<Timestamp>,
+    /// Since when a check-up of the authenticator is due: it was not used for 28 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub check_up: Option<Timestamp>,
 }
 
 /// A signed-in browser or command line.
@@ -167,8 +184,14 @@ pub struct Session {
     pub address: String,
     /// What the browser or the command line calls itself.
     pub user_agent: String,
-    /// How its person proved themselves: `totp` or `recovery_code`.
+    /// How its person proved themselves: `totp`, `passkey`, `recovery_code` or `password`.
     pub method: String,
+    /// Town and country of the address, where a database of places is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Whether the browser also keeps the session to this device (Device Bound Session Credentials).
+    #[serde(default)]
+    pub device_bound: bool,
 }
 
 /// One of a user's factors.
@@ -177,7 +200,7 @@ pub struct Factor {
     /// Its id.
     #[schema(value_type = String)]
     pub id: FactorId,
-    /// `totp`.
+    /// `totp` or `passkey`.
     pub kind: String,
     /// What its owner calls it.
     pub name: String,
@@ -189,4 +212,11 @@ pub struct Factor {
     pub last_used: Option<Timestamp>,
     /// Whether it is locked after too many wrong codes.
     pub locked: bool,
+    /// From when it counts for guarded actions, where that is later: one that was enrolled after a recovery waits for a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub counts_from: Option<Timestamp>,
+    /// What is known of a passkey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<crate::PasskeyFacts>,
 }

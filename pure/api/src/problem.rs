@@ -76,6 +76,14 @@ codes! {
     OriginRefused = 403, "origin_refused", "The request comes from another site", "Use the console at its own address.";
     CodeRefused = 422, "code_refused", "The code was not accepted", "Enter the code that your authenticator shows now; each code works once.";
     FactorLocked = 429, "factor_locked", "The factor is locked after too many wrong codes", "Sign in with a recovery code: it opens the factor again.";
+    PasskeyRefused = 422, "passkey_refused", "The passkey's answer was not accepted", "Start again with a passkey of this account; it must verify you by fingerprint, face or PIN.";
+    PasskeyKnown = 409, "passkey_known", "This passkey is registered already", "Use another authenticator, or the passkey as it is.";
+    LastFactor = 409, "last_factor", "This is the last factor", "Enrol another factor first: an account without one could do nothing.";
+    FactorTooNew = 403, "factor_too_new", "This factor does not count yet", "A factor that was enrolled after a recovery counts for guarded actions after 24 hours.";
+    AddressUnverified = 403, "address_unverified", "This address is new for your account", "Open the link that was mailed to you, in the browser of your choice, and sign in again; or sign in with a passkey.";
+    AddressLeft = 403, "address_left", "Your address changed to one outside the allowed networks", "Prove a factor again, or go back to an allowed network.";
+    NetworkRefused = 403, "network_refused", "This is not allowed from your network", "Use a network that your tenant's policy allows for this.";
+    LocksYouOut = 409, "locks_you_out", "That would lock you out", "Your own address must be within the ranges that you require; see the address in the answer of /v1/policy/networks.";
     RequestClosed = 409, "request_closed", "This request no longer waits for proofs", "Start the action again.";
     TooManyRequests = 429, "too_many_open_requests", "Too many requests wait for proofs", "Prove or deny one of the open requests first.";
     Conflict = 409, "conflict", "It changed in the meantime", "Load it again, then repeat your change.";
@@ -86,6 +94,9 @@ codes! {
     RemoteSessionsFull = 409, "remote_sessions_full", "The device has as many open remote sessions as it may have", "End one of them first.";
     TicketRefused = 403, "ticket_refused", "The ticket of this stream is not good", "Ask for a new one; each ticket works once, and for half a minute.";
     NothingToDo = 422, "nothing_to_do", "Nothing matches", "Choose at least one device that this applies to.";
+    MailUnavailable = 409, "mail_unavailable", "The server has no mail server", "Set mail.smtp and mail.from in its configuration; links are shown to you until then.";
+    LastOwner = 409, "last_owner", "The tenant would have no owner left", "Make somebody else an owner first.";
+    LinkRefused = 404, "link_refused", "This link does not work", "It was used, replaced, or is too old. Ask for a new one.";
     RateLimited = 429, "rate_limited", "Too many requests", "Wait for the time in the Retry-After header.";
     Busy = 503, "busy", "The server is busy", "Try again in a moment.";
     LogUnavailable = 503, "log_unavailable", "The audit log cannot be written", "The action was not done. Check the server's disk, then try again.";

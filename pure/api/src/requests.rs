@@ -4,7 +4,11 @@ use sallyport_model::{DeviceId, Digest, GrantId, JobId, RequestId, Timestamp, Us
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{CreatedInstaller, OpenedRemoteSession, RecoveryCodes, RemoteSessionDetails, Variable};
+use crate::{
+    ChangeMfaPolicyDetails, ChangeRoleDetails, ChangeSessionLimitsDetails, ChangedUsers, CreatedInstaller, CreatedInvitation,
+    InviteUserDetails, OpenedRemoteSession, PeopleDetails, RecoveryCodes, RemoteSessionDetails, RequireMfaDetails, ResetFactorDetails,
+    ResetHeld, RoleDetails, Variable,
+};
 
 /// Where an authorization request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -97,6 +101,53 @@ pub enum ActionDetails {
     RegenerateRecoveryCodes,
     /// A client attaches to a remote session.
     OpenRemoteSession(RemoteSessionDetails),
+    /// Somebody is invited.
+    InviteUser(InviteUserDetails),
+    /// Users may no longer sign in.
+    DisableUsers(PeopleDetails),
+    /// Users may sign in again.
+    EnableUsers(PeopleDetails),
+    /// A user gets other roles.
+    ChangeRole(ChangeRoleDetails),
+    /// Users must have a second factor, or need not.
+    RequireMfa(RequireMfaDetails),
+    /// A user's factors are taken away, so that they enrol new ones.
+    ResetFactor(ResetFactorDetails),
+    /// Who must have a second factor changes.
+    ChangeMfaPolicy(ChangeMfaPolicyDetails),
+    /// How long sessions last changes.
+    ChangeSessionLimits(ChangeSessionLimitsDetails),
+    /// A custom role is made or changed.
+    SaveRole(RoleDetails),
+    /// A custom role is taken away.
+    DeleteRole(RoleDetails),
+    /// A factor of the asking person is removed.
+    RemoveFactor(RemoveFactorDetails),
+    /// The rules about addresses are replaced.
+    ChangeNetworks(ChangeNetworksDetails),
+}
+
+/// A factor that goes.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RemoveFactorDetails {
+    /// Which.
+    #[schema(value_type = String)]
+    pub factor: sallyport_model::FactorId,
+    /// `totp` or `passkey`.
+    pub factor_kind: String,
+    /// What its owner calls it.
+    pub name: String,
+}
+
+/// Rules about addresses, as they will be.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChangeNetworksDetails {
+    /// Trusted networks.
+    pub trusted: Vec<crate::TrustedNetwork>,
+    /// Required networks.
+    pub required: Vec<crate::RequiredNetwork>,
+    /// Whether a sign-in from a new address wants a mailed link or a passkey.
+    pub address_verification: crate::Switch,
 }
 
 /// A script run, exactly.
@@ -200,6 +251,12 @@ pub enum ActionResult {
     RecoveryCodes(RecoveryCodes),
     /// The remote session, with what the client dials it by.
     RemoteSession(OpenedRemoteSession),
+    /// The invitation or activation link.
+    Invitation(CreatedInvitation),
+    /// The users that changed.
+    Users(ChangedUsers),
+    /// A reset of a factor that waits for a day.
+    ResetHeld(ResetHeld),
     /// The job that began, or what is left to tell later: secrets are not shown twice.
     Done(Done),
 }
@@ -231,10 +288,14 @@ pub struct Done {
     pub log_index: u64,
 }
 
-/// One person's answer.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+/// One person's answer: exactly one of the two.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProof {
     /// A fresh code from the authenticator.
-    pub totp: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp: Option<String>,
+    /// A passkey's answer over the request's digest, begun at `/v1/authorization-requests/{id}/passkey`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<crate::PasskeyProof>,
 }

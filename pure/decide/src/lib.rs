@@ -4,6 +4,10 @@
 
 pub mod accounts;
 pub mod actions;
+pub mod client_address;
 pub mod enrolment;
+pub mod networks;
+pub mod people;
 pub mod policy;
+pub mod rate;
 pub mod scripts;

@@ -1,6 +1,9 @@
-//! Who may ask for what. The table below is the policy; `roles.txt` prints it for people.
+//! Who may ask for what, and where. The table in [`table`](self) is the policy; `roles.txt` prints it for people.
 //!
-//! A [`Permit`] is made here and nowhere else: whoever holds one holds the proof that policy said yes.
+//! A [`Permit`] is made here and nowhere else: whoever holds one holds the proof that policy said yes, and how far it reaches.
+
+mod rights;
+mod table;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,7 +14,10 @@ use sallyport_model::{SessionId, TenantId, Timestamp, UserId};
 
 use crate::actions::Action;
 
-/// What a user is in a tenant.
+pub use rights::{AssignedRole, Assignment, CustomRole, Place, Reach, Rights, Scope, may_act_on, may_give};
+pub use table::*;
+
+/// What a user is in a tenant, a customer or a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Holds the authority kit; may do everything.
@@ -22,11 +28,13 @@ pub enum Role {
     Technician,
     /// Reads, the audit log above all.
     Auditor,
+    /// Somebody from outside who helps for a while: such an account always has an end.
+    Support,
 }
 
 impl Role {
     /// All roles, most powerful first.
-    pub const ALL: [Role; 4] = [Role::Owner, Role::Admin, Role::Technician, Role::Auditor];
+    pub const ALL: [Role; 5] = [Role::Owner, Role::Admin, Role::Technician, Role::Auditor, Role::Support];
 
     /// The stored and shown word.
     pub fn as_str(self) -> &'static str {
@@ -35,7 +43,29 @@ impl Role {
             Role::Admin => "admin",
             Role::Technician => "technician",
             Role::Auditor => "auditor",
+            Role::Support => "support",
         }
+    }
+
+    /// What it is for, for people.
+    pub fn about(self) -> &'static str {
+        match self {
+            Role::Owner => "Holds the authority kit and may do everything, for the whole tenant",
+            Role::Admin => "Manages people, installers and devices",
+            Role::Technician => "Works on devices",
+            Role::Auditor => "Reads, the audit log above all",
+            Role::Support => "Somebody from outside who helps on devices until a day that is set",
+        }
+    }
+
+    /// Whether an account with it must have an end.
+    pub fn must_expire(self) -> bool {
+        self == Role::Support
+    }
+
+    /// Whether it may hold for a customer or a site alone.
+    pub fn can_be_scoped(self) -> bool {
+        self != Role::Owner
     }
 }
 
@@ -60,6 +90,13 @@ pub enum Stage {
     Full,
     /// Signed in with a recovery code.
     Restricted,
+    /// Signed in without a factor, where the tenant's policy or a trusted network allows it: reads, and never acts (class 0).
+    Factorless,
+}
+
+impl Stage {
+    /// All of them.
+    pub const ALL: [Stage; 4] = [Stage::Codes, Stage::Full, Stage::Restricted, Stage::Factorless];
 }
 
 /// Who asks, as the session says: facts about a signed-in user.
@@ -73,8 +110,8 @@ pub struct Actor {
     pub email: String,
     /// Their name.
     pub name: String,
-    /// Their role.
-    pub role: Role,
+    /// Their roles and where each holds.
+    pub rights: Rights,
     /// Their session.
     pub session: SessionId,
     /// What the session is good for.
@@ -102,26 +139,23 @@ pub enum PolicyError {
     /// The session is not good for this.
     #[error("the session may not do that")]
     Stage,
-    /// The role does not have this capability.
+    /// No role of theirs has this capability.
     #[error("the role does not allow this")]
     Role,
 }
 
 /// Something that policy can allow: a row of the table.
 pub trait Capability {
-    /// The word in `routes.txt` and `roles.txt`.
-    const NAME: &'static str;
-    /// Who has it.
-    const ROLES: &'static [Role];
-    /// Sessions that it works in.
-    const STAGES: &'static [Stage];
+    /// Its row.
+    const ROW: Row;
 }
 
-/// Policy said yes to this actor for this capability.
+/// Policy said yes to this actor for this capability, within this reach.
 ///
 /// There is no way to make one but [`permit`].
 pub struct Permit<C: Capability> {
     actor: Actor,
+    reach: Reach,
     capability: PhantomData<C>,
 }
 
@@ -130,11 +164,16 @@ impl<C: Capability> Permit<C> {
     pub fn actor(&self) -> &Actor {
         &self.actor
     }
+
+    /// Where it holds: whoever touches devices, customers or sites by it asks this first.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
 }
 
 impl<C: Capability> fmt::Debug for Permit<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Permit<{}>({})", C::NAME, self.actor.user)
+        write!(f, "Permit<{}>({})", C::ROW.name, self.actor.user)
     }
 }
 
@@ -143,148 +182,91 @@ impl<C: Capability> fmt::Debug for Permit<C> {
 /// # Errors
 /// Says whether the session or the role is what stands in the way.
 pub fn permit<C: Capability>(actor: &Actor) -> Result<Permit<C>, PolicyError> {
-    if !C::STAGES.contains(&actor.stage) {
-        return Err(PolicyError::Stage);
-    }
-    if !C::ROLES.contains(&actor.role) {
-        return Err(PolicyError::Role);
-    }
-    Ok(Permit { actor: actor.clone(), capability: PhantomData })
+    let reach = decide(&C::ROW, actor)?;
+    Ok(Permit { actor: actor.clone(), reach, capability: PhantomData })
 }
 
-/// A row of the table as a value, for those who print or walk it.
+/// The decision behind every permit: how far a row of the table reaches for an actor.
+///
+/// # Errors
+/// Says whether the session or the role is what stands in the way.
+pub fn decide(row: &Row, actor: &Actor) -> Result<Reach, PolicyError> {
+    if !row.stages.contains(&actor.stage) {
+        return Err(PolicyError::Stage);
+    }
+    actor.rights.reach(row).ok_or(PolicyError::Role)
+}
+
+/// Where a capability can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// For oneself: everybody has it, whatever their roles.
+    Oneself,
+    /// Wherever a role that has it holds: devices, their jobs, customers, sites, installers.
+    Places,
+    /// For what all share, as soon as any role has it anywhere.
+    Anywhere,
+    /// For the tenant as a whole: only roles of the whole tenant give it.
+    Tenant,
+}
+
+impl Holds {
+    /// The word in `roles.txt`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Holds::Oneself => "oneself",
+            Holds::Places => "scope",
+            Holds::Anywhere => "shared",
+            Holds::Tenant => "tenant",
+        }
+    }
+}
+
+/// A row of the table as a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     /// The capability's word.
     pub name: &'static str,
-    /// Who has it.
+    /// What it allows, for people.
+    pub about: &'static str,
+    /// The built-in roles that have it.
     pub roles: &'static [Role],
     /// Sessions that it works in.
     pub stages: &'static [Stage],
+    /// Where it can hold.
+    pub holds: Holds,
 }
 
 impl Row {
     /// The row of a capability.
     pub const fn of<C: Capability>() -> Self {
-        Self { name: C::NAME, roles: C::ROLES, stages: C::STAGES }
+        C::ROW
+    }
+
+    /// Whether a custom role may have it. Owners are made by owners: no list of words makes one.
+    pub fn is_for_custom_roles(&self) -> bool {
+        self.holds != Holds::Oneself && self.name != ManageOwners::ROW.name
     }
 }
 
-use Role::{Admin, Auditor, Owner, Technician};
-use Stage::{Codes, Full, Restricted};
-
-macro_rules! table {
-    ($($(#[$doc:meta])* $name:ident = $word:literal: [$($role:ident),*] in [$($stage:ident),*];)*) => {
-        $($(#[$doc])* #[derive(Debug)] pub enum $name {}
-        impl Capability for $name {
-            const NAME: &'static str = $word;
-            const ROLES: &'static [Role] = &[$($role),*];
-            const STAGES: &'static [Stage] = &[$($stage),*];
-        })*
-        /// The whole policy.
-        pub const TABLE: &[Row] = &[$(Row::of::<$name>()),*];
-    };
+/// The row of that word.
+pub fn row(name: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.name == name)
 }
 
-table! {
-    /// See oneself and one's session.
-    ReadSelf = "self.read": [Owner, Admin, Technician, Auditor] in [Codes, Full, Restricted];
-    /// Sign out.
-    SignOut = "self.sign_out": [Owner, Admin, Technician, Auditor] in [Codes, Full, Restricted];
-    /// Confirm that the recovery codes are saved.
-    ConfirmRecoveryCodes = "self.confirm_recovery_codes": [Owner, Admin, Technician, Auditor] in [Codes];
-    /// See and end one's own sessions.
-    ManageOwnSessions = "self.sessions": [Owner, Admin, Technician, Auditor] in [Full];
-    /// See one's own factors.
-    ReadOwnFactors = "self.factors": [Owner, Admin, Technician, Auditor] in [Full, Restricted];
-    /// Ask for new recovery codes of one's own.
-    RegenerateRecoveryCodes = "self.recovery_codes": [Owner, Admin, Technician, Auditor] in [Full];
-    /// See customers, sites, devices and their inventory.
-    ReadDevices = "devices.read": [Owner, Admin, Technician, Auditor] in [Full];
-    /// Label devices.
-    TagDevices = "devices.tag": [Owner, Admin, Technician] in [Full];
-    /// Ask for the approval of pending devices.
-    ApproveDevices = "devices.approve": [Owner, Admin] in [Full];
-    /// Ask for the removal of devices.
-    RemoveDevices = "devices.remove": [Owner, Admin] in [Full];
-    /// Add customers and sites.
-    ManageCustomers = "customers.write": [Owner, Admin] in [Full];
-    /// See installers.
-    ReadInstallers = "installers.read": [Owner, Admin, Technician, Auditor] in [Full];
-    /// Ask for installers, and revoke them.
-    ManageInstallers = "installers.write": [Owner, Admin] in [Full];
-    /// See the script library.
-    ReadScripts = "scripts.read": [Owner, Admin, Technician, Auditor] in [Full];
-    /// Change the script library.
-    WriteScripts = "scripts.write": [Owner, Admin, Technician] in [Full];
-    /// See jobs, runs and output.
-    ReadJobs = "jobs.read": [Owner, Admin, Technician, Auditor] in [Full];
-    /// Ask to run scripts.
-    RunScripts = "jobs.run": [Owner, Admin, Technician] in [Full];
-    /// Ask to open remote sessions, and to come back to one's own.
-    OpenRemoteSessions = "remote.open": [Owner, Admin, Technician] in [Full];
-    /// See which remote sessions there are, and play recordings.
-    ReadRemoteSessions = "remote.read": [Owner, Admin, Technician, Auditor] in [Full];
-    /// End one's own remote sessions.
-    EndRemoteSessions = "remote.end": [Owner, Admin, Technician] in [Full];
-    /// Ask to join other people's remote sessions, and end them.
-    WatchRemoteSessions = "remote.watch": [Owner, Admin] in [Full];
-    /// Cancel runs.
-    CancelRuns = "jobs.cancel": [Owner, Admin, Technician] in [Full];
-    /// See authorization requests.
-    ReadRequests = "requests.read": [Owner, Admin, Technician] in [Full];
-    /// Prove or deny authorization requests.
-    ProveRequests = "requests.prove": [Owner, Admin, Technician] in [Full];
-    /// Read the audit log.
-    ReadAudit = "audit.read": [Owner, Admin, Auditor] in [Full];
-    /// Follow live changes.
-    FollowEvents = "events.read": [Owner, Admin, Technician, Auditor] in [Full];
-}
-
-/// The table as text: a line per capability, a column per role.
+/// The table as text: a line per capability, where it holds, a column per built-in role.
 pub fn print() -> String {
-    let mut text = format!("{:<30}{}\n", "capability", Role::ALL.map(|role| format!("{:<12}", role.as_str())).concat().trim_end());
+    let mut text = line("capability", "holds for", Role::ALL.map(Role::as_str));
     for row in TABLE {
-        let marks = Role::ALL.map(|role| format!("{:<12}", if row.roles.contains(&role) { "yes" } else { "-" })).concat();
-        text.push_str(&format!("{:<30}{}\n", row.name, marks.trim_end()));
+        text.push_str(&line(row.name, row.holds.as_str(), Role::ALL.map(|role| if row.roles.contains(&role) { "yes" } else { "-" })));
     }
     text
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn actor(role: Role, stage: Stage) -> Actor {
-        Actor {
-            tenant: TenantId::from_bytes([1; 16]),
-            user: UserId::from_bytes([2; 16]),
-            email: "a@b".into(),
-            name: "A".into(),
-            role,
-            session: SessionId::from_bytes([3; 16]),
-            stage,
-            step_up_until: None,
-            step_up_kind: None,
-        }
-    }
-
-    #[test]
-    fn a_session_that_must_save_its_codes_may_do_only_that() {
-        let allowed: Vec<_> = TABLE.iter().filter(|row| row.stages.contains(&Codes)).map(|row| row.name).collect();
-        assert_eq!(allowed, ["self.read", "self.sign_out", "self.confirm_recovery_codes"]);
-        assert_eq!(permit::<RunScripts>(&actor(Owner, Codes)).unwrap_err(), PolicyError::Stage);
-    }
-
-    #[test]
-    fn an_auditor_changes_nothing() {
-        assert_eq!(permit::<RunScripts>(&actor(Auditor, Full)).unwrap_err(), PolicyError::Role);
-        assert!(permit::<ReadAudit>(&actor(Auditor, Full)).is_ok());
-    }
-
-    #[test]
-    fn every_capability_has_its_own_word() {
-        let words: std::collections::BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
-        assert_eq!(words.len(), TABLE.len());
-    }
+fn line(name: &str, holds: &str, marks: [&str; Role::ALL.len()]) -> String {
+    let marks = marks.map(|mark| format!("{mark:<12}")).concat();
+    format!("{name:<30}{holds:<12}{}\n", marks.trim_end())
 }
+
+#[cfg(test)]
+mod tests;

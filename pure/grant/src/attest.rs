@@ -56,7 +56,7 @@ pub(crate) fn check_proofs(proofs: &[FactorProof], body: &GrantBody) -> Result<(
         return Err(GrantError::ProofTime);
     }
     let enough = |method: ProofMethod| match method {
-        ProofMethod::Totp => true,
+        ProofMethod::Totp | ProofMethod::Passkey => true,
         ProofMethod::StepUp => body.class <= Class::OneDevice,
     };
     if proofs.iter().any(|proof| enough(proof.method)) { Ok(()) } else { Err(GrantError::ProofMissing) }

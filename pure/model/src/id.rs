@@ -145,6 +145,10 @@ ids! {
     RemoteSessionId = "rms";
     /// An authorization request: an action that waits for proofs.
     RequestId = "req";
+    /// A role of a tenant's own.
+    RoleId = "rol";
+    /// A queued mail.
+    MailId = "mail";
 }
 
 #[cfg(test)]

@@ -23,6 +23,32 @@ pub const RECOVERY_CODES: usize = 10;
 pub const FACTOR_FAILURES: u32 = 10;
 /// Wrong passwords of one account in a row before attempts must wait (NIST: at most 100).
 pub const PASSWORD_FAILURES: u32 = 10;
+/// Most users of one tenant, of all states.
+pub const USERS: usize = 5_000;
+/// Most roles of one user.
+pub const ASSIGNMENTS: usize = 100;
+/// Most custom roles of one tenant.
+pub const ROLES: usize = 200;
+/// Most users that one action names.
+pub const USERS_AT_ONCE: usize = 1_000;
+/// How long an invitation works.
+pub const INVITATION_SECS: i64 = 24 * 60 * 60;
+/// How long an activation link works.
+pub const ACTIVATION_SECS: i64 = 2 * 60 * 60;
+/// How long "Not me" of a mail works.
+pub const NOT_ME_SECS: i64 = 7 * 24 * 60 * 60;
+/// How long an activation that was begun waits for its code.
+pub const ACTIVATION_DRAFT_SECS: i64 = 60 * 60;
+/// An activation link that a sign-in asked for is mailed at most once in this time.
+pub const ACTIVATION_MAIL_SECS: i64 = 5 * 60;
+/// How long the reset of an administrator's factor waits where there is no second person.
+pub const HELD_RESET_SECS: i64 = 24 * 60 * 60;
+/// Shortest and longest time after which an unused session may be set to end.
+pub const SESSION_IDLE_RANGE_SECS: (i64, i64) = (5 * 60, 12 * 60 * 60);
+/// Shortest and longest life that sessions may be set to have.
+pub const SESSION_LIFETIME_RANGE_SECS: (i64, i64) = (15 * 60, 24 * 60 * 60);
+/// How often a mail is tried before it is given up: over about two days.
+pub const MAIL_ATTEMPTS: u32 = 12;
 /// Open authorization requests of one session.
 pub const OPEN_REQUESTS_PER_SESSION: usize = 20;
 /// How long an authorization request waits for its proofs.
@@ -39,6 +65,38 @@ pub const SESSION_IDLE_SECS: i64 = 60 * 60;
 pub const SESSION_LIFETIME_SECS: i64 = 12 * 60 * 60;
 /// Live sessions of one user; the oldest ends when another begins.
 pub const SESSIONS_PER_USER: usize = 20;
+/// A passkey's ceremony must end within this.
+pub const CEREMONY_SECS: i64 = 5 * 60;
+/// Longest id of a credential (WebAuthn Level 3, section 4).
+pub const CREDENTIAL_ID_BYTES: usize = 1023;
+/// Largest client data of a browser.
+pub const CLIENT_DATA_BYTES: usize = 8 * 1024;
+/// Largest attestation object, and largest authenticator data.
+pub const ATTESTATION_BYTES: usize = 16 * 1024;
+/// Deepest CBOR of an authenticator: CTAP2 itself stops at four.
+pub const CBOR_DEPTH: usize = 6;
+/// Most entries of one CBOR map.
+pub const CBOR_ENTRIES: usize = 64;
+/// Trusted networks of one tenant.
+pub const NETWORKS: usize = 100;
+/// Ranges of all networks of one tenant.
+pub const NETWORK_RANGES: usize = 500;
+/// Addresses that proxies may say they passed a request on from; a longer chain is not walked to its end.
+pub const FORWARDED_HOPS: usize = 64;
+/// Longest header of a proxy that speaks PROXY protocol version 2.
+pub const PROXY_HEADER_BYTES: usize = 1024;
+/// Approved addresses of one user; the one that was not used longest goes.
+pub const APPROVED_ADDRESSES: usize = 100;
+/// A mailed link that approves an address works for this long.
+pub const ADDRESS_LINK_SECS: i64 = 30 * 60;
+/// Longest pause of the verification of addresses.
+pub const ADDRESS_PAUSE_HOURS: u32 = 7 * 24;
+/// Authenticators and passkeys of one user.
+pub const FACTORS_PER_USER: usize = 20;
+/// A factor that was enrolled after a recovery counts for guarded actions after this.
+pub const NEW_FACTOR_SECS: i64 = 24 * 60 * 60;
+/// An authenticator that was not used for so long is due for a check-up.
+pub const CHECK_UP_SECS: i64 = 28 * 24 * 60 * 60;
 /// Distinct devices in a rolling hour that one person may touch one by one as class 1.
 pub const CLASS1_DEVICES_PER_HOUR: usize = 5;
 /// Distinct devices in a rolling hour that one person may touch as class 2.
@@ -50,6 +108,12 @@ pub const TOUCHES_KEPT_SECS: i64 = 90 * 24 * 60 * 60;
 /// The rolling hour of the sums.
 pub const SUM_WINDOW_SECS: i64 = 60 * 60;
 
+/// Requests that one address may make at once.
+pub const REQUESTS_AT_ONCE: i64 = 3_000;
+/// Requests of one address in a second, over a longer time: an office behind one address is one.
+pub const REQUESTS_PER_SECOND: i64 = 200;
+/// Addresses whose requests are counted.
+pub const RATE_ADDRESSES: usize = 65_536;
 /// Largest body of an HTTP request.
 pub const HTTP_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// Largest body of a request that needs no session: a trust root with its signature fits.

@@ -11,6 +11,7 @@ mod dpop;
 mod failure;
 mod lookup;
 mod origin;
+mod people;
 mod prove;
 mod request;
 mod safe;

@@ -94,7 +94,7 @@ pub(crate) fn prove(
             deny(client, asked)?;
             return Err(Failure::Declined);
         }
-        let proof = api::NewProof { totp: code };
+        let proof = api::NewProof { totp: Some(code), passkey: None };
         match client.change::<api::AuthorizationRequest>(Method::POST, &path(asked, "/proofs"), &proof) {
             Ok(proved) => return outcome(client, screen, proved),
             Err(failure) if failure.is_refusal(api::Code::CodeRefused) => {

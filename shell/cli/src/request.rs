@@ -4,6 +4,7 @@ use sallyport_api as api;
 use sallyport_grant::sha256;
 
 use crate::clock;
+use crate::people;
 use crate::safe::{lines, one_line};
 use crate::say;
 use crate::screen::{Screen, Tone};
@@ -44,7 +45,29 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
         api::ActionDetails::ApproveDevices(targets) | api::ActionDetails::RemoveDevices(targets) => devices(screen, targets),
         api::ActionDetails::RegenerateRecoveryCodes => {}
         api::ActionDetails::OpenRemoteSession(open) => remote_session(screen, open),
+        api::ActionDetails::RemoveFactor(gone) => {
+            screen.facts(&[("factor", format!("{} ({})", one_line(&gone.name), one_line(&gone.factor_kind)))])
+        }
+        api::ActionDetails::ChangeNetworks(rules) => networks(screen, rules),
+        other => people::action(screen, other),
     }
+}
+
+fn networks(screen: Screen, rules: &api::ChangeNetworksDetails) {
+    let ranges = |ranges: &[String]| ranges.iter().map(|range| one_line(range)).collect::<Vec<_>>().join(", ");
+    let trusted: Vec<String> =
+        rules.trusted.iter().map(|network| format!("{}: {}", one_line(&network.label), ranges(&network.ranges))).collect();
+    let required: Vec<String> =
+        rules.required.iter().map(|network| format!("{:?}: {}", network.capability, ranges(&network.ranges))).collect();
+    let verification = match rules.address_verification {
+        api::Switch::On => "on",
+        api::Switch::Off => "off",
+    };
+    screen.facts(&[
+        ("trusted", trusted.join("; ")),
+        ("required", required.join("; ")),
+        ("new addresses are verified", verification.to_owned()),
+    ]);
 }
 
 /// Shows a script run.

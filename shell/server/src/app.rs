@@ -6,11 +6,13 @@ use std::sync::Arc;
 use sallyport_store::Store;
 
 use crate::accounts;
+use crate::client::Rate;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
+use crate::places::Places;
 use crate::remote::Remote;
 
 /// The running server; cheap to clone.
@@ -31,6 +33,10 @@ pub struct Parts {
     pub hub: Hub,
     /// Live changes for the console.
     pub events: Events,
+    /// How much each address asks.
+    pub rate: Rate,
+    /// Where addresses are.
+    pub places: Places,
     /// What signing in needs in memory.
     pub accounts: accounts::Live,
     /// Remote sessions that are open.

@@ -9,9 +9,9 @@ use sallyport_store::ops::housekeeping::{ForgetOldTouches, work_is_due};
 use sallyport_store::ops::requests::LapseRequests;
 use sallyport_store::ops::runs::ExpireRuns;
 
-use crate::App;
 use crate::clock::random;
 use crate::events::Event;
+use crate::{App, people};
 
 /// Followers of a log are told at most this often that it grew.
 const PACE: Duration = Duration::from_millis(500);
@@ -55,7 +55,9 @@ async fn once(app: &App, round: u64) -> Result<(), StoreError> {
             app.events.tell(tenant, Event::Job { job: job.to_string() });
         }
     }
+    people::time::pass(app).await?;
     if round % CLEAN_EVERY == CLEAN_EVERY - 1 {
+        people::time::clean(app).await?;
         let before = at.plus_secs(-limits::TOUCHES_KEPT_SECS);
         app.store.commit(ForgetOldTouches { before }).await?;
     }

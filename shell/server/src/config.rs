@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use sallyport_decide::client_address::{Method, Proxies};
+use sallyport_decide::networks::Range;
 use sallyport_model::limits;
 use serde::Deserialize;
 
@@ -36,6 +38,41 @@ pub struct Raw {
     pub console_dir: Option<PathBuf>,
     /// A list of breached passwords beside the built-in one: SHA-1 hashes, sorted, as haveibeenpwned.com offers them.
     pub breached_passwords: Option<PathBuf>,
+    /// A database of places in MaxMind's format (`GeoLite2-City.mmdb`), to show where addresses are.
+    pub place_database: Option<PathBuf>,
+    /// Networks of proxies in front of the server: from these alone is it believed whom a request was passed on for.
+    pub trusted_proxies: Option<Vec<String>>,
+    /// What these proxies say it with: `x-forwarded-for` (the default) or `forwarded`.
+    pub forwarded_header: Option<String>,
+    /// `v2` where these proxies speak the PROXY protocol instead of either header.
+    pub proxy_protocol: Option<String>,
+    /// How mail is sent; absent means that links are shown to administrators instead.
+    pub mail: Option<RawMail>,
+}
+
+/// How mail is sent, as people write it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawMail {
+    /// `smtps://user:password@mail.example.test`, or `smtp://...?tls=required`.
+    pub smtp: Option<String>,
+    /// From whom: `Sallyport <rmm@example.test>`.
+    pub from: Option<String>,
+}
+
+/// How mail is sent. Not printed: the address has a password.
+#[derive(Clone)]
+pub struct Mail {
+    /// The mail server, as a URL with name and password.
+    pub smtp: String,
+    /// From whom.
+    pub from: String,
+}
+
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mail from {}", self.from)
+    }
 }
 
 /// A setting that cannot be used.
@@ -79,6 +116,12 @@ pub struct Config {
     pub console_dir: Option<PathBuf>,
     /// The operator's list of breached passwords.
     pub breached_passwords: Option<PathBuf>,
+    /// The database of places.
+    pub place_database: Option<PathBuf>,
+    /// Whose word on a client's address counts.
+    pub proxies: Proxies,
+    /// How mail is sent.
+    pub mail: Option<Mail>,
 }
 
 impl Raw {
@@ -110,6 +153,14 @@ impl Raw {
         self.log = text("LOG").or(self.log);
         self.console_dir = path("CONSOLE_DIR").or(self.console_dir);
         self.breached_passwords = path("BREACHED_PASSWORDS").or(self.breached_passwords);
+        self.place_database = path("PLACE_DATABASE").or(self.place_database);
+        let list = |key: &str| text(key).map(|value| value.split(',').map(|part| part.trim().to_owned()).collect());
+        self.trusted_proxies = list("TRUSTED_PROXIES").or(self.trusted_proxies);
+        self.forwarded_header = text("FORWARDED_HEADER").or(self.forwarded_header);
+        self.proxy_protocol = text("PROXY_PROTOCOL").or(self.proxy_protocol);
+        let written = self.mail.take().unwrap_or_default();
+        let mail = RawMail { smtp: text("MAIL_SMTP").or(written.smtp), from: text("MAIL_FROM").or(written.from) };
+        self.mail = (mail.smtp.is_some() || mail.from.is_some()).then_some(mail);
         self
     }
 
@@ -141,6 +192,9 @@ impl Raw {
             metrics_listen: self.metrics_listen.as_deref().map(|text| address("metrics_listen", text)).transpose()?,
             console_dir: self.console_dir,
             breached_passwords: self.breached_passwords,
+            place_database: self.place_database,
+            proxies: proxies(self.trusted_proxies, self.forwarded_header, self.proxy_protocol)?,
+            mail: self.mail.map(mail).transpose()?,
         })
     }
 }
@@ -165,6 +219,28 @@ fn address(key: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
     })
 }
 
+/// One way of saying it at a time: with two, whoever reaches a proxy could choose the one that it passes on unread.
+fn proxies(trusted: Option<Vec<String>>, header: Option<String>, protocol: Option<String>) -> Result<Proxies, ConfigError> {
+    let fix = "Write it like trusted_proxies = [\"192.0.2.10\", \"2001:db8::/64\"]";
+    let wrong = |why: String| ConfigError { key: "trusted_proxies", why, fix };
+    let texts = trusted.unwrap_or_default();
+    let trusted: Vec<Range> =
+        texts.iter().map(|text| text.parse().map_err(|why| wrong(format!("{text:?} {why}")))).collect::<Result<_, _>>()?;
+    let wrong = |key, why: &str, fix| ConfigError { key, why: why.to_owned(), fix };
+    let method = match (header.as_deref(), protocol.as_deref()) {
+        (None | Some("x-forwarded-for"), None) => Method::XForwardedFor,
+        (Some("forwarded"), None) => Method::Forwarded,
+        (None, Some("v2")) => Method::ProxyV2,
+        (Some(_), Some(_)) => return Err(wrong("proxy_protocol", "set beside forwarded_header", "Set one of the two")),
+        (Some(_), None) => return Err(wrong("forwarded_header", "unknown", "Write x-forwarded-for or forwarded")),
+        (None, Some(_)) => return Err(wrong("proxy_protocol", "unknown", "Write v2")),
+    };
+    match (method, trusted.is_empty()) {
+        (Method::Forwarded | Method::ProxyV2, true) => Err(wrong("trusted_proxies", "missing: no proxy would be believed", fix)),
+        _ => Ok(Proxies { trusted, method }),
+    }
+}
+
 fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, ConfigError> {
     match (certificate, key) {
         (None, None) => Ok(None),
@@ -176,6 +252,26 @@ fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>
             Err(ConfigError { key: "tls_certificate", why: "missing".into(), fix: "Set it to the PEM file of the certificate chain" })
         }
     }
+}
+
+/// Passwords and links do not travel in the clear: without TLS only a mail server on this very machine is good.
+fn mail(raw: RawMail) -> Result<Mail, ConfigError> {
+    let fix = "Write it like smtps://user:password@mail.example.test, or smtp://mail.example.test?tls=required";
+    let wrong = |why: &str| ConfigError { key: "mail.smtp", why: why.to_owned(), fix };
+    let smtp = raw.smtp.ok_or_else(|| wrong("missing"))?;
+    let rest =
+        smtp.strip_prefix("smtps://").or_else(|| smtp.strip_prefix("smtp://")).ok_or_else(|| wrong("does not begin with smtps://"))?;
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+    let is_sealed = smtp.starts_with("smtps://") || smtp.contains("tls=required");
+    if host.is_empty() || (!is_sealed && !matches!(host, "localhost" | "127.0.0.1" | "[::1]")) {
+        return Err(wrong("is not a mail server that is reached by TLS"));
+    }
+    let from = raw.from.filter(|from| from.contains('@'));
+    let from =
+        from.ok_or_else(|| ConfigError { key: "mail.from", why: "missing".into(), fix: "Write it like Sallyport <rmm@example.test>" })?;
+    Ok(Mail { smtp, from })
 }
 
 fn private_ca(path: &Path) -> Result<String, ConfigError> {
@@ -228,6 +324,42 @@ mod tests {
         assert!(wrong(Raw { public_url: Some("http://rmm.example.test".into()), ..Raw::default() }).contains("plain HTTP"));
         assert!(wrong(Raw { public_url: Some("https://a/b".into()), ..Raw::default() }).starts_with("public_url"));
         assert!(toml::from_str::<Raw>("lisen = \"x\"").is_err(), "unknown keys are refused");
+    }
+
+    #[test]
+    fn net_03_proxies_are_listed_and_say_it_in_one_way() {
+        let raw = |trusted: &[&str], header: Option<&str>, protocol: Option<&str>| Raw {
+            trusted_proxies: Some(trusted.iter().map(|text| (*text).to_owned()).collect()),
+            forwarded_header: header.map(str::to_owned),
+            proxy_protocol: protocol.map(str::to_owned),
+            ..Raw::default()
+        };
+        assert_eq!(raw(&["192.0.2.1"], None, None).check().unwrap().proxies.method, Method::XForwardedFor);
+        assert_eq!(raw(&["192.0.2.1"], Some("forwarded"), None).check().unwrap().proxies.method, Method::Forwarded);
+        assert_eq!(raw(&["2001:db8::/64"], None, Some("v2")).check().unwrap().proxies.method, Method::ProxyV2);
+        assert!(wrong(raw(&["192.0.2.1"], Some("forwarded"), Some("v2"))).starts_with("proxy_protocol"));
+        assert!(wrong(raw(&[], None, Some("v2"))).starts_with("trusted_proxies"));
+        assert!(wrong(raw(&["proxy.example"], None, None)).starts_with("trusted_proxies"));
+        assert!(wrong(raw(&["192.0.2.1"], Some("x-real-ip"), None)).starts_with("forwarded_header"));
+        assert!(wrong(raw(&["192.0.2.1"], None, Some("v1"))).starts_with("proxy_protocol"));
+    }
+
+    #[test]
+    fn mail_goes_by_tls_or_stays_on_this_machine() {
+        let raw = |smtp: &str| Raw {
+            mail: Some(RawMail { smtp: Some(smtp.into()), from: Some("Sallyport <rmm@example.test>".into()) }),
+            ..Raw::default()
+        };
+        for good in
+            ["smtps://u:p@mail.example.test", "smtp://mail.example.test:587?tls=required", "smtp://127.0.0.1:2525", "smtp://localhost"]
+        {
+            assert!(raw(good).check().is_ok(), "{good}");
+        }
+        for bad in ["smtp://mail.example.test", "smtp://u:localhost@mail.example.test", "mail.example.test", "smtp://"] {
+            assert!(wrong(raw(bad)).starts_with("mail.smtp"), "{bad}");
+        }
+        assert!(toml::from_str::<Raw>("[mail]\nsmtp = \"smtps://m.test\"\nfrom = \"a@m.test\"").unwrap().check().is_ok());
+        assert!(!format!("{:?}", raw("smtps://u:secret@m.test").check().unwrap()).contains("secret"));
     }
 
     #[test]

@@ -1,24 +1,35 @@
 //! What surrounds every answer: request ids, security headers, health, and the console's files.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sallyport_api::Code;
+use sallyport_decide::rate::Left;
 
 use crate::clock::random;
 use crate::error::Unfinished;
-use crate::{App, Refusal, accounts, console};
+use crate::{App, Refusal, accounts, client, console};
 
 /// Names the request, runs it, finishes refusals, sets the headers that every answer has.
 pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = data_encoding::HEXLOWER.encode(&random::<8>());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let begun = Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = match allowance(&app, &request) {
+        Ok(left) => {
+            let mut response = next.run(request).await;
+            if let Some(left) = left {
+                client::tell(&mut response, left);
+            }
+            response
+        }
+        Err(refusal) => refusal.into_response(),
+    };
     if let Some(problem) = response.extensions_mut().remove::<Unfinished>() {
         *response.body_mut() = Body::from(problem.finish(&id));
     }
@@ -28,6 +39,14 @@ pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next)
     tracing::info!(target: "sallyport::http", request = id, %method, path, status, micros = begun.elapsed().as_micros() as u64);
     headers(&app, &mut response, &id);
     response
+}
+
+/// Counts the request against its address; the two that watch over the process are never refused.
+fn allowance(app: &App, request: &Request) -> Result<Option<Left>, Refusal> {
+    match (request.uri().path(), request.extensions().get::<ConnectInfo<SocketAddr>>()) {
+        ("/healthz" | "/readyz", _) | (_, None) => Ok(None),
+        (_, Some(ConnectInfo(client))) => app.rate.take(client.ip(), app.clock.now()).map(Some),
+    }
 }
 
 const HEADERS: &[(&str, &str)] = &[

@@ -10,7 +10,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::StreamExt as _;
 use sallyport_api::Code;
-use sallyport_decide::policy::{Actor, Capability, Permit, PolicyError, Row, permit};
+use sallyport_decide::networks::Guarding;
+use sallyport_decide::policy::{Actor, Capability, Permit, PolicyError, Stage, decide, permit};
 
 use crate::routes::Access;
 use crate::{App, Refusal, accounts};
@@ -21,7 +22,11 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// Checks origin, session, its key's signature, stage and role. A stranger's body is kept only as far as public routes need it.
-pub(crate) async fn guard(State((app, access)): State<(App, Access)>, request: Request, next: Next) -> Result<Response, Refusal> {
+pub(crate) async fn guard(
+    State((app, access, class)): State<(App, Access, &'static str)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
     let (mut parts, body) = request.into_parts();
     let admitted = match body.is_end_stream() {
         true => same_origin(&app, &parts),
@@ -35,7 +40,9 @@ pub(crate) async fn guard(State((app, access)): State<(App, Access)>, request: R
     let body = read(body, access.body_limit()).await?;
     if let Access::Session(row) = access {
         let actor = accounts::authenticate(&app, &parts, &body).await?;
-        allowed(row, &actor)?;
+        decide(&row, &actor).map_err(|error| refused(error, &actor))?;
+        let guarding = if class == "-" { Guarding::Free } else { Guarding::Guarded };
+        accounts::check_address(&app, &parts, &actor, row.name, guarding).await?;
         parts.extensions.insert(actor);
     }
     parts.extensions.insert(ReadBody(body.clone()));
@@ -93,11 +100,12 @@ fn same_origin(app: &App, parts: &Parts) -> Result<(), Refusal> {
     }
 }
 
-fn allowed(row: Row, actor: &Actor) -> Result<(), PolicyError> {
-    if !row.stages.contains(&actor.stage) {
-        return Err(PolicyError::Stage);
+/// A session without a factor is told what it lacks.
+fn refused(error: PolicyError, actor: &Actor) -> Refusal {
+    match (error, actor.stage) {
+        (PolicyError::Stage, Stage::Factorless) => Code::FactorRequired.into(),
+        (error, _) => error.into(),
     }
-    if row.roles.contains(&actor.role) { Ok(()) } else { Err(PolicyError::Role) }
 }
 
 /// Takes policy's permit for this request; handlers pass it on to whoever needs one.
@@ -108,6 +116,6 @@ impl<C: Capability, S: Sync> FromRequestParts<S> for Allowed<C> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
         let actor = parts.extensions.get::<Actor>().ok_or(Code::NotSignedIn)?;
-        Ok(Self(permit(actor)?))
+        permit(actor).map(Self).map_err(|error| refused(error, actor))
     }
 }

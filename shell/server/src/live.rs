@@ -1,5 +1,7 @@
 //! `/v1/events`: live changes of one's tenant, as server-sent events, for as long as the session lives.
 
+mod reached;
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::time::Duration;
@@ -18,6 +20,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::events::{Event, Place};
 use crate::{Allowed, App, Refusal, accounts};
+use reached::Reached;
 
 /// Something is sent at least this often, so that both ends notice when the other is gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -26,7 +29,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 pub(crate) async fn follow(State(app): State<App>, Allowed(permit): Allowed<FollowEvents>) -> Result<Response, Refusal> {
     let actor = permit.actor().clone();
     let place = app.events.place(actor.session).ok_or_else(|| Refusal::from(Code::RateLimited).retry_after(5))?;
-    let follower = Follower::new(app, actor, place);
+    let reached = Reached::new(actor.tenant, permit.reach().clone());
+    let follower = Follower::new(app, actor, reached, place);
     let body = Body::from_stream(stream::unfold(follower, |mut follower| async move {
         let piece = follower.next().await?;
         Some((Ok::<_, Infallible>(piece), follower))
@@ -36,7 +40,9 @@ pub(crate) async fn follow(State(app): State<App>, Allowed(permit): Allowed<Foll
 
 /// One open stream.
 struct Follower {
+    app: App,
     actor: Actor,
+    reached: Reached,
     events: Receiver<(TenantId, Event)>,
     ended: Pin<Box<dyn Future<Output = ()> + Send>>,
     heartbeat: Interval,
@@ -52,19 +58,20 @@ enum Greeted {
 }
 
 impl Follower {
-    fn new(app: App, actor: Actor, place: Place) -> Self {
+    fn new(app: App, actor: Actor, reached: Reached, place: Place) -> Self {
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let events = app.events.listen();
         let stopped = app.events.until_closed();
         let session = actor.session;
+        let of = app.clone();
         let ended = Box::pin(async move {
             tokio::select! {
-                () = accounts::until_ended(app, session) => {}
+                () = accounts::until_ended(of, session) => {}
                 () = stopped => {}
             }
         });
-        Self { actor, events, ended, heartbeat, greeted: Greeted::No, _place: place }
+        Self { app, actor, reached, events, ended, heartbeat, greeted: Greeted::No, _place: place }
     }
 
     /// The next bytes to send; `None` once the session or the server has ended.
@@ -79,7 +86,11 @@ impl Follower {
                 () = &mut self.ended => return None,
                 _ = self.heartbeat.tick() => return Some(Bytes::from_static(b": heartbeat\n\n")),
                 told = self.events.recv() => match told {
-                    Ok((tenant, event)) if tenant == self.actor.tenant && may_see(&self.actor, &event) => return Some(written(&event)),
+                    Ok((tenant, event)) if tenant == self.actor.tenant && may_see(&self.actor, &event) => {
+                        if self.reached.covers(&self.app, &event).await {
+                            return Some(written(&event));
+                        }
+                    }
                     Ok(_) => {}
                     Err(RecvError::Lagged(_)) => return Some(written(&Event::Missed)),
                     Err(RecvError::Closed) => return None,
@@ -111,7 +122,7 @@ fn written(event: &Event) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use sallyport_decide::policy::{Role, Stage};
+    use sallyport_decide::policy::{Rights, Role, Stage};
     use sallyport_model::{SessionId, UserId};
 
     use super::*;
@@ -122,7 +133,7 @@ mod tests {
             user: UserId::from_bytes([2; 16]),
             email: "a@b.test".into(),
             name: "A".into(),
-            role,
+            rights: Rights::of(role),
             session: SessionId::from_bytes([3; 16]),
             stage: Stage::Full,
             step_up_until: None,

@@ -9,13 +9,15 @@ use sallyport_model::TenantId;
 use sallyport_store::{CheckpointSigner, Store};
 
 use crate::accounts::{self, BreachedList};
+use crate::client::Rate;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
+use crate::places::Places;
 use crate::remote::{self, Remote};
-use crate::{App, Parts, ServeError, background};
+use crate::{App, Parts, ServeError, background, mail};
 
 /// Signs the head of each tenant's log with that tenant's key.
 struct Signer(Arc<Keys>);
@@ -37,11 +39,24 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
     let store = Store::open(&config.database, Arc::new(Signer(keys.clone()))).await?;
     accounts::open_keys(&store, &keys).await?;
     let breached = config.breached_passwords.as_deref().map(BreachedList::open).transpose().map_err(ServeError::Breached)?;
+    let places = config.place_database.as_deref().map(Places::open).transpose().map_err(ServeError::Places)?.unwrap_or_default();
     let accounts = accounts::Live::new(&keys, breached);
-    let app =
-        App::new(Parts { config, store, clock, keys, hub: Hub::default(), events: Events::default(), accounts, remote: Remote::default() });
+    let app = App::new(Parts {
+        config,
+        store,
+        clock,
+        keys,
+        hub: Hub::default(),
+        events: Events::default(),
+        rate: Rate::default(),
+        places,
+        accounts,
+        remote: Remote::default(),
+    });
     tokio::spawn(background::run(app.clone()));
     tokio::spawn(background::tell_growth(app.clone()));
+    tokio::spawn(mail::run(app.clone()));
+    tokio::spawn(mail::tell(app.clone()));
     tokio::spawn(remote::sweep(app.clone()));
     Ok(app)
 }

@@ -11,6 +11,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sallyport_decide::rate::network;
 use sallyport_store::StoreError;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -19,7 +20,7 @@ use tower::ServiceExt as _;
 
 use crate::config::Tls;
 use crate::keys::KeyError;
-use crate::{App, routes};
+use crate::{App, client, routes};
 
 /// TLS handshakes under way at once, so that a reconnect storm cannot starve who is connected.
 const HANDSHAKES: usize = 256;
@@ -51,6 +52,9 @@ pub enum ServeError {
     /// A key cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The database of places cannot be used.
+    #[error("place_database cannot be used: {0}")]
+    Places(maxminddb::MaxMindDbError),
     /// The list of breached passwords cannot be used.
     #[error("breached_passwords cannot be used: {0}")]
     Breached(std::io::Error),
@@ -110,7 +114,7 @@ async fn accept(app: App, listener: TcpListener, acceptor: Option<TlsAcceptor>, 
     let turns = Turns::default();
     let router = routes::router(app.clone());
     loop {
-        let (stream, peer) = tokio::select! {
+        let (mut stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -123,13 +127,16 @@ async fn accept(app: App, listener: TcpListener, acceptor: Option<TlsAcceptor>, 
             _ = stopped.changed() => break,
         };
         let _ = stream.set_nodelay(true);
-        let service = router.clone().map_request(move |mut request: axum::http::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
-            request.map(axum::body::Body::new)
-        });
-        let service = TowerToHyperService::new(service);
         let (acceptor, watcher, turns) = (acceptor.clone(), graceful.watcher(), turns.clone());
+        let (app, router) = (app.clone(), router.clone());
         tokio::spawn(async move {
+            let Some(peer) = client::introduced(&app.config.proxies, &mut stream, peer).await else { return };
+            let service = router.map_request(move |mut request: axum::http::Request<hyper::body::Incoming>| {
+                let client = client::of(&app.config.proxies, peer, request.headers());
+                request.extensions_mut().insert(axum::extract::ConnectInfo(client));
+                request.map(axum::body::Body::new)
+            });
+            let service = TowerToHyperService::new(service);
             let mut builder = Builder::new(TokioExecutor::new()).http1_only();
             builder.http1().header_read_timeout(Duration::from_secs(15)).timer(hyper_util::rt::TokioTimer::new()).max_buf_size(16 * 1024);
             match acceptor {
@@ -186,14 +193,6 @@ impl Turns {
             known.retain(|_, turns| Arc::strong_count(turns) > 1);
         }
         known.entry(address).or_insert_with(|| Arc::new(Semaphore::new(HANDSHAKES_OF_ONE))).clone()
-    }
-}
-
-/// Whoever has one address of IPv6 has 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),
-        v4 => v4,
     }
 }
 

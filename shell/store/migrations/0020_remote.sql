@@ -44,8 +44,7 @@ CREATE TABLE attachments (
     device BYTEA NOT NULL,
     person BYTEA NOT NULL,
     person_name TEXT NOT NULL,
-    -- As they were: another role, or the end of the session, ends the attachment.
-    role TEXT NOT NULL,
+    -- Its end ends the attachment.
     user_session BYTEA NOT NULL,
     access TEXT NOT NULL,
     -- The signed envelope, verbatim, and its place in the log.

@@ -26,6 +26,8 @@ migrations! {
     1 "0001_log",
     2 "0002_accounts",
     3 "0003_fleet",
+    10 "0010_people",
+    11 "0011_passkeys_networks",
     20 "0020_remote",
 }
 

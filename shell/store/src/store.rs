@@ -121,7 +121,16 @@ mod tests {
         let address = format!("sqlite:{}", folder.join("store.db").display());
         let database = Arc::new(Database::open(&address, 1).await.expect("a new file can be opened"));
         let (queue, changes) = mpsc::channel(1);
-        (Store { database, queue, transactions: Arc::default(), sizes: watch::channel(BTreeMap::new()).1, busy_after: Duration::from_millis(20) }, changes)
+        (
+            Store {
+                database,
+                queue,
+                transactions: Arc::default(),
+                sizes: watch::channel(BTreeMap::new()).1,
+                busy_after: Duration::from_millis(20),
+            },
+            changes,
+        )
     }
 
     #[tokio::test]

@@ -107,4 +107,7 @@ macro_rules! ids {
     };
 }
 
-ids! { TenantId CustomerId SiteId DeviceId UserId SessionId FactorId ScriptId JobId RunId GrantId InstallerId RequestId RemoteSessionId }
+ids! {
+    TenantId CustomerId SiteId DeviceId UserId SessionId FactorId ScriptId JobId RunId GrantId InstallerId RequestId RoleId MailId
+    RemoteSessionId
+}

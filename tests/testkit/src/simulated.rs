@@ -12,10 +12,10 @@ mod scripts;
 
 use std::sync::Arc;
 
-use sallyport_agent_core::remote::NoKinds;
-use sallyport_agent_core::remote::notice::Nobody;
 use sallyport_agent_core::dial::Dial;
 use sallyport_agent_core::ports::{Clock, Entropy, Ports, SystemClock};
+use sallyport_agent_core::remote::NoKinds;
+use sallyport_agent_core::remote::notice::Nobody;
 use sallyport_agent_core::trust::ENROLMENT_FILE;
 use sallyport_agent_core::{Agent, Config, StartError, Timing};
 use sallyport_grant::SigningKey;

@@ -3,6 +3,8 @@
 import { asProblem, type Problem } from '$lib/api/problem';
 import * as api from '$lib/api/routes';
 import type { ActionResult, AuthorizationRequest } from '$lib/api/types';
+import { activation } from './activation.svelte';
+import { usePasskey } from './passkey';
 
 /** Longer than this without an answer, and the panel opens with its bones. */
 const PATIENCE_MS = 80;
@@ -24,6 +26,10 @@ class Gate {
     try {
       const { value } = await asked;
       return 'requirement' in value ? await this.show(value) : value;
+    } catch (error) {
+      // Nothing was frozen: whoever has no factor is asked to set one up, and stays where they are.
+      if (activation.meets(error)) return undefined;
+      throw error;
     } finally {
       clearTimeout(slow);
       this.freezing = false;
@@ -41,7 +47,19 @@ class Gate {
   /** True where the code was accepted. */
   async prove(totp: string): Promise<boolean> {
     const id = this.request?.id;
-    return id !== undefined && this.#answer(() => api.prove(id, totp));
+    return id !== undefined && this.#answer(() => api.prove(id, { totp }));
+  }
+
+  /** The passkey signs the digest of this very request: its challenge is nothing else. */
+  async proveByPasskey(): Promise<boolean> {
+    const id = this.request?.id;
+    return (
+      id !== undefined &&
+      this.#answer(async () => {
+        const { options } = await api.challengeOf(id);
+        return api.prove(id, { passkey: { credential: await usePasskey(options) } });
+      })
+    );
   }
 
   async deny(): Promise<boolean> {

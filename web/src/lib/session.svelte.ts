@@ -2,8 +2,10 @@
 
 import { whenSignedOut } from '$lib/api/client';
 import { Problem } from '$lib/api/problem';
+import * as factors from '$lib/api/factors';
 import * as api from '$lib/api/routes';
 import type { Me } from '$lib/api/types';
+import { usePasskey } from '$lib/passkey';
 
 export type SignedIn = 'unknown' | 'out' | 'codes' | 'in' | 'locked';
 
@@ -57,11 +59,31 @@ class Session {
 
   async signIn(email: string, password: string, code: string): Promise<void> {
     await api.signIn({ email, password, code });
+    await this.#entered();
+  }
+
+  /** The authenticator says whose it is: nobody types a name. With `waiting`, it is offered under the e-mail field instead of asked for. */
+  async signInWithPasskey(waiting?: { signal: AbortSignal }): Promise<void> {
+    const { ceremony, options } = await factors.startPasskeySignIn();
+    waiting?.signal.throwIfAborted();
+    await factors.finishPasskeySignIn(ceremony, await usePasskey(options, waiting));
+    await this.#entered();
+  }
+
+  async #entered(): Promise<void> {
     await this.load();
     this.epoch++;
   }
 
+  may(capability: string): boolean {
+    return this.me?.capabilities.includes(capability) ?? false;
+  }
+
+  /** What ended was ended on purpose: its answer stays on the page, and no lock comes over it. */
+  leaving = false;
+
   lock(): void {
+    if (this.leaving) return;
     if (this.me && (this.state === 'in' || this.state === 'codes')) this.state = 'locked';
     else if (this.state === 'unknown') this.state = 'out';
   }

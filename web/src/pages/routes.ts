@@ -10,12 +10,18 @@ import Installers from './installers/Installers.svelte';
 import Job from './job/Job.svelte';
 import Jobs from './job/Jobs.svelte';
 import NotFound from './NotFound.svelte';
+import Person from './people/Person.svelte';
+import Roles from './people/Roles.svelte';
+import Users from './people/Users.svelte';
 import Profile from './profile/Profile.svelte';
 import RemoteSession from './sessions/RemoteSession.svelte';
 import Sessions from './sessions/Sessions.svelte';
 import Editor from './scripts/Editor.svelte';
 import Run from './run/Run.svelte';
 import Scripts from './scripts/Scripts.svelte';
+import MfaPolicy from './security/MfaPolicy.svelte';
+import Networks from './security/Networks.svelte';
+import SessionLimits from './security/SessionLimits.svelte';
 
 /** A page takes the path's parameters, or nothing. */
 type Page = Component<any>;
@@ -40,6 +46,12 @@ const ROUTES: Route[] = [
   { pattern: '/approvals', title: 'Approvals', page: Approvals },
   { pattern: '/audit', title: 'Audit', page: Audit },
   { pattern: '/profile', title: 'Profile', page: Profile },
+  { pattern: '/users', title: 'Users', page: Users },
+  { pattern: '/users/:id', title: 'Person', page: Person },
+  { pattern: '/roles', title: 'Roles', page: Roles },
+  { pattern: '/security/mfa', title: 'MFA policy', page: MfaPolicy },
+  { pattern: '/security/networks', title: 'Networks', page: Networks },
+  { pattern: '/security/sessions', title: 'Limits of sessions', page: SessionLimits },
 ];
 
 export interface Found {

@@ -1,11 +1,12 @@
 /** The console's pictures: lucide's, under our words, and a few of our own where a state needs a shape of its own. */
 
 import {
-  Ban, Bookmark, Building2, Camera, Check, ChevronDown, ChevronRight, ChevronUp, CircleCheck, CircleHelp, CircleX, Clock, Copy, Cpu, Download,
-  Ellipsis, Eye, EyeOff, File, FileTerminal, Folder, FolderPlus, HardDrive, History, Hourglass, type IconNode, Info, Keyboard, KeyRound, Laptop,
-  Link, ListChecks, Lock, LogOut, MapPin, Maximize, Monitor, MonitorDown, Moon, Network, Package, PanelLeft, Pause, Pencil, Play, Plus, Printer,
-  RotateCw, Save, ScrollText, Scissors, Search, Server, Settings, Shield, ShieldAlert, ShieldCheck, ShieldX, Smartphone, SquareCheckBig,
-  SquareTerminal, Sun, Tag, Timer, Trash2, TriangleAlert, Upload, User, Users, X,
+  Ban, Bookmark, Building2, CalendarClock, Camera, Check, ChevronDown, ChevronRight, ChevronUp, CircleCheck, CircleHelp, CircleX, Clock,
+  Copy, Cpu, Download, Ellipsis, Eye, EyeOff, File, FileTerminal, Fingerprint, Folder, FolderPlus, HardDrive, History, Hourglass,
+  type IconNode, Info, Keyboard, KeyRound, Laptop, Link, ListChecks, Lock, LogOut, Mail, MapPin, Maximize, Monitor, MonitorDown, Moon,
+  Network, Package, PanelLeft, Pause, Pencil, Play, Plus, Printer, RotateCw, Save, Scissors, ScrollText, Search, Server, Settings, Shield,
+  ShieldAlert, ShieldCheck, ShieldX, Smartphone, SquareCheckBig, SquareTerminal, Sun, Tag, Timer, Trash2, TriangleAlert, Upload, User,
+  UserRoundX, Users, X,
 } from 'lucide';
 
 const DOT = { fill: 'currentColor', stroke: 'none' };
@@ -14,9 +15,11 @@ export const ICONS = {
   add: Plus, approve: SquareCheckBig, audit: ScrollText, back: History, bad: CircleX, ban: Ban, bookmark: Bookmark, camera: Camera, check: Check,
   clock: Clock,
   copy: Copy, cpu: Cpu, cut: Scissors, customer: Building2, device: Monitor, disk: HardDrive, done: CircleCheck, down: ChevronDown,
-  download: Download, edit: Pencil, eye: Eye, eyeoff: EyeOff, gear: Settings, file: File, folder: Folder, foldernew: FolderPlus, full: Maximize, help: CircleHelp, hourglass: Hourglass, info: Info,
-  installer: MonitorDown, job: ListChecks, key: KeyRound, keyboard: Keyboard, laptop: Laptop, link: Link, lock: Lock, more: Ellipsis, moon: Moon, network: Network,
-  out: LogOut, package: Package, pause: Pause, phone: Smartphone, place: MapPin, play: Play, print: Printer, rail: PanelLeft, right: ChevronRight,
+  download: Download, edit: Pencil, eye: Eye, eyeoff: EyeOff, gear: Settings, file: File, folder: Folder, foldernew: FolderPlus, full: Maximize,
+  help: CircleHelp, hourglass: Hourglass, info: Info, installer: MonitorDown, job: ListChecks, key: KeyRound, keyboard: Keyboard, laptop: Laptop,
+  link: Link, lock: Lock, mail: Mail, more: Ellipsis, moon: Moon, network: Network, notme: UserRoundX, passkey: Fingerprint, people: Users,
+  until: CalendarClock, out: LogOut, package: Package, pause: Pause, phone: Smartphone, place: MapPin, play: Play, print: Printer, rail: PanelLeft,
+  right: ChevronRight,
   rotate: RotateCw, save: Save, script: FileTerminal, search: Search, server: Server, shield: Shield, shieldalert: ShieldAlert,
   shieldok: ShieldCheck, shieldx: ShieldX, sun: Sun, tag: Tag, terminal: SquareTerminal, timer: Timer, trash: Trash2, up: ChevronUp, upload: Upload, user: User, users: Users,
   warn: TriangleAlert, x: X,

@@ -8,6 +8,10 @@ export interface Jump {
   icon: IconName;
   /** Left out on phones, which see, approve and end. */
   wide?: boolean;
+  /** Shown to those who may. */
+  may?: string;
+  /** Further paths that belong to it. */
+  also?: string[];
 }
 
 export const JUMPS: Jump[] = [
@@ -18,5 +22,7 @@ export const JUMPS: Jump[] = [
   { key: 'a', path: '/approvals', word: 'Approvals', icon: 'approve' },
   { key: 'i', path: '/installers', word: 'Installers', icon: 'installer', wide: true },
   { key: 'u', path: '/audit', word: 'Audit', icon: 'audit' },
+  { key: 'y', path: '/security/mfa', word: 'Security', icon: 'shield', wide: true, may: 'policy.read', also: ['/security'] },
+  { key: 'e', path: '/users', word: 'People', icon: 'people', wide: true, may: 'people.read', also: ['/roles'] },
   { key: 'p', path: '/profile', word: 'Profile', icon: 'user', wide: true },
 ];

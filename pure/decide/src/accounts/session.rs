@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sallyport_grant::body::RemoteKind;
 use sallyport_model::{Digest, SessionId, Timestamp, limits};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -22,10 +23,18 @@ pub enum Purpose {
     Session,
     /// The one-time link of the set-up.
     Setup,
-    /// A set-up that was begun.
+    /// A set-up or an enrolment that was begun.
     Draft,
     /// One connection of a stream.
     Stream,
+    /// A mailed link that approves an address.
+    Address,
+    /// An invitation or activation link.
+    Link,
+    /// An activation that was begun.
+    ActivationDraft,
+    /// "Not me" of a mail.
+    NotMe,
 }
 
 /// Why a text is not a token.
@@ -61,18 +70,26 @@ impl Token {
             Purpose::Setup => b"sallyport.setup/1\n",
             Purpose::Draft => b"sallyport.setup-draft/1\n",
             Purpose::Stream => b"sallyport.stream-ticket/1\n",
+            Purpose::Address => b"sallyport.address/1\n",
+            Purpose::Link => b"sallyport.link/1\n",
+            Purpose::ActivationDraft => b"sallyport.activation-draft/1\n",
+            Purpose::NotMe => b"sallyport.not-me/1\n",
         };
         Digest::from_bytes(Sha256::new().chain_update(label).chain_update(*self.0).finalize().into())
     }
 }
 
-/// How a session's person proved themselves beside the password.
+/// How a session's person proved themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// A code of an authenticator app.
     Totp,
+    /// A passkey that verified its user; there was no password.
+    Passkey,
     /// A recovery code.
     RecoveryCode,
+    /// The password alone, where policy allows that.
+    Password,
 }
 
 impl Method {
@@ -80,13 +97,15 @@ impl Method {
     pub fn as_str(self) -> &'static str {
         match self {
             Method::Totp => "totp",
+            Method::Passkey => "passkey",
             Method::RecoveryCode => "recovery_code",
+            Method::Password => "password",
         }
     }
 
     /// Reads the stored word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Method::Totp, Method::RecoveryCode].into_iter().find(|method| method.as_str() == text)
+        [Method::Totp, Method::Passkey, Method::RecoveryCode, Method::Password].into_iter().find(|method| method.as_str() == text)
     }
 }
 
@@ -109,15 +128,34 @@ pub struct Session {
     pub method: Method,
     /// The step-up window, open or not any more.
     pub step_up: Option<StepUpWindow>,
+    /// The tenant's timers.
+    pub timers: Timers,
+    /// When the person's account ends by itself.
+    pub account_ends: Option<Timestamp>,
+}
+
+/// How long sessions of a tenant last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timers {
+    /// A session without use ends after this.
+    pub idle_secs: i64,
+    /// A session ends after this, used or not.
+    pub lifetime_secs: i64,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { idle_secs: limits::SESSION_IDLE_SECS, lifetime_secs: limits::SESSION_LIFETIME_SECS }
+    }
 }
 
 /// Why a session is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
-    /// Nothing was done for [`limits::SESSION_IDLE_SECS`].
-    #[error("the session ended after an hour without use")]
+    /// Nothing was done for [`Timers::idle_secs`].
+    #[error("the session was not used for too long")]
     Idle,
-    /// It is older than [`limits::SESSION_LIFETIME_SECS`].
+    /// It is older than [`Timers::lifetime_secs`], or the account has ended.
     #[error("the session reached its longest time")]
     Expired,
     /// The request is signed by another key: the cookie was copied.
@@ -128,12 +166,13 @@ pub enum SessionError {
 impl Session {
     /// When it ends at the latest.
     pub fn expires(&self) -> Timestamp {
-        self.created.plus_secs(limits::SESSION_LIFETIME_SECS)
+        let longest = self.created.plus_secs(self.timers.lifetime_secs);
+        self.account_ends.map_or(longest, |ends| ends.min(longest))
     }
 
     /// When it ends if nothing is done.
     pub fn idle_expires(&self) -> Timestamp {
-        self.last_active.plus_secs(limits::SESSION_IDLE_SECS).min(self.expires())
+        self.last_active.plus_secs(self.timers.idle_secs).min(self.expires())
     }
 
     /// Whether the session lives at this moment and the request is from its browser.

@@ -10,6 +10,7 @@ use super::recovery::RecoveryCode;
 use super::session::{Method, StepUpWindow};
 use super::throttle::Charged;
 use super::totp::{self, Code, Secret, Step};
+use super::webauthn::{Asserted, Counter};
 use crate::policy::Stage;
 
 /// The second thing that a person typed.
@@ -154,6 +155,8 @@ pub struct TotpFactor<'a> {
     pub last_step: Option<Step>,
     /// What charging this attempt said.
     pub charged: Charged,
+    /// Whether it counts for guarded actions yet.
+    pub counts: Counts,
 }
 
 /// Judges an authenticator's code. The comparison is made whatever the charge says, and counts only where it may.
@@ -170,7 +173,46 @@ pub fn judge_totp(passed: PasswordPassed, factor: &TotpFactor<'_>, code: &Code, 
         CodesKept::Confirmed => Stage::Full,
         CodesKept::Unconfirmed => Stage::Codes,
     };
-    Ok(SignedIn { user: passed.user(), stage, method: Method::Totp, used_step: Some(step), step_up: Some(StepUpWindow::open(now)) })
+    Ok(SignedIn { user: passed.user(), stage, method: Method::Totp, used_step: Some(step), step_up: factor.counts.window(now) })
+}
+
+/// Judges a passkey's answer: it verified its user, so that it stands for two factors and needs no password.
+///
+/// # Errors
+/// [`Refused`] for a disabled account, and where the signature counter did not go forward: then somebody has a copy of the key.
+pub fn judge_passkey(account: Account, asserted: &Asserted, counts: Counts, now: Timestamp) -> Result<SignedIn, Refused> {
+    if account.state != UserState::Active || asserted.counter == Counter::Regressed {
+        return Err(Refused);
+    }
+    let stage = match account.codes_kept {
+        CodesKept::Confirmed => Stage::Full,
+        CodesKept::Unconfirmed => Stage::Codes,
+    };
+    let step_up = counts.window(now);
+    Ok(SignedIn { user: account.user, stage, method: Method::Passkey, used_step: None, step_up })
+}
+
+/// Whether a factor counts for guarded actions yet (one that was enrolled after a recovery waits).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// It does.
+    Now,
+    /// It signs in, and opens no step-up window.
+    Later(Timestamp),
+}
+
+impl Counts {
+    /// From the stored time.
+    pub fn of(counts_from: Option<Timestamp>, now: Timestamp) -> Self {
+        match counts_from {
+            Some(from) if now < from => Counts::Later(from),
+            _ => Counts::Now,
+        }
+    }
+
+    fn window(self, now: Timestamp) -> Option<StepUpWindow> {
+        (self == Counts::Now).then(|| StepUpWindow::open(now))
+    }
 }
 
 /// Whether the store holds the code's keyed hash for this user, unused.
@@ -220,7 +262,7 @@ mod tests {
     }
 
     fn judge(charged: Charged, last_step: Option<Step>) -> Result<SignedIn, Refused> {
-        judge_totp(passed(account()), &TotpFactor { secret: &secret(), last_step, charged }, &code(), now())
+        judge_totp(passed(account()), &TotpFactor { secret: &secret(), last_step, charged, counts: Counts::Now }, &code(), now())
     }
 
     #[test]
@@ -272,7 +314,7 @@ mod tests {
     #[test]
     fn codes_that_nobody_kept_are_asked_for_again() {
         let unconfirmed = Account { codes_kept: CodesKept::Unconfirmed, ..account() };
-        let factor = TotpFactor { secret: &secret(), last_step: None, charged: Charged::Open };
+        let factor = TotpFactor { secret: &secret(), last_step: None, charged: Charged::Open, counts: Counts::Now };
         assert_eq!(judge_totp(passed(unconfirmed), &factor, &code(), now()).map(|signed_in| signed_in.stage), Ok(Stage::Codes));
     }
 }

@@ -2,10 +2,15 @@
 
 use sallyport_grant::body::{Class, RemoteKind};
 use sallyport_grant::{KeyId, pae, sha256};
-use sallyport_model::{DeviceId, Digest, SiteId, Timestamp};
+use sallyport_model::{DeviceId, Digest, FactorId, SiteId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{OpenRemoteSession, RunScript};
+use crate::networks::Rules;
+use crate::people::{
+    self, ChangeMfaPolicy, ChangeRole, ChangeSessionLimits, ChangedRole, InviteUser, Person, RequireMfa, ResetFactor, ResetTakes,
+};
+use crate::policy::{self, Capability, Row};
 
 /// A device that an action names, as it was when the action was frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +57,50 @@ pub enum Action {
     RegenerateRecoveryCodes,
     /// A client attaches to a remote session of a device.
     OpenRemoteSession(OpenRemoteSession),
+    /// Somebody is invited.
+    InviteUser(InviteUser),
+    /// Users may no longer sign in.
+    DisableUsers(Vec<Person>),
+    /// Users may sign in again.
+    EnableUsers(Vec<Person>),
+    /// A user gets other roles.
+    ChangeRole(ChangeRole),
+    /// A factor is required of single users, or no longer.
+    RequireMfa(RequireMfa),
+    /// A user's factors are taken away.
+    ResetFactor(ResetFactor),
+    /// The policy of factors changes.
+    ChangeMfaPolicy(ChangeMfaPolicy),
+    /// The timers of sessions change.
+    ChangeSessionLimits(ChangeSessionLimits),
+    /// A custom role is made or changed.
+    SaveRole(ChangedRole),
+    /// A custom role is taken away.
+    DeleteRole(ChangedRole),
+    /// A factor of the asking person is removed.
+    RemoveFactor(GoneFactor),
+    /// The rules about addresses are replaced.
+    ChangeNetworks(ChangeNetworks),
+}
+
+/// A factor that its owner wants to be without.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoneFactor {
+    /// Which.
+    pub factor: FactorId,
+    /// `totp` or `passkey`.
+    pub kind: String,
+    /// What its owner calls it.
+    pub name: String,
+}
+
+/// Rules about addresses in place of others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeNetworks {
+    /// The version that they replace.
+    pub version: u64,
+    /// The rules.
+    pub rules: Rules,
 }
 
 /// Which operation it is, without its content.
@@ -69,17 +118,53 @@ pub enum ActionKind {
     RegenerateRecoveryCodes,
     /// See [`Action::OpenRemoteSession`].
     OpenRemoteSession,
+    /// See [`Action::InviteUser`].
+    InviteUser,
+    /// See [`Action::DisableUsers`].
+    DisableUsers,
+    /// See [`Action::EnableUsers`].
+    EnableUsers,
+    /// See [`Action::ChangeRole`].
+    ChangeRole,
+    /// See [`Action::RequireMfa`].
+    RequireMfa,
+    /// See [`Action::ResetFactor`].
+    ResetFactor,
+    /// See [`Action::ChangeMfaPolicy`].
+    ChangeMfaPolicy,
+    /// See [`Action::ChangeSessionLimits`].
+    ChangeSessionLimits,
+    /// See [`Action::SaveRole`].
+    SaveRole,
+    /// See [`Action::DeleteRole`].
+    DeleteRole,
+    /// See [`Action::RemoveFactor`].
+    RemoveFactor,
+    /// See [`Action::ChangeNetworks`].
+    ChangeNetworks,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 6] = [
+    pub const ALL: [ActionKind; 18] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
         Self::RemoveDevices,
         Self::RegenerateRecoveryCodes,
         Self::OpenRemoteSession,
+        Self::InviteUser,
+        Self::DisableUsers,
+        Self::EnableUsers,
+        Self::ChangeRole,
+        Self::RequireMfa,
+        Self::ResetFactor,
+        Self::ChangeMfaPolicy,
+        Self::ChangeSessionLimits,
+        Self::SaveRole,
+        Self::DeleteRole,
+        Self::RemoveFactor,
+        Self::ChangeNetworks,
     ];
 
     /// The stable word.
@@ -91,6 +176,18 @@ impl ActionKind {
             Self::RemoveDevices => "remove_devices",
             Self::RegenerateRecoveryCodes => "regenerate_recovery_codes",
             Self::OpenRemoteSession => "open_remote_session",
+            Self::InviteUser => "invite_user",
+            Self::DisableUsers => "disable_users",
+            Self::EnableUsers => "enable_users",
+            Self::ChangeRole => "change_role",
+            Self::RequireMfa => "require_mfa",
+            Self::ResetFactor => "reset_factor",
+            Self::ChangeMfaPolicy => "change_mfa_policy",
+            Self::ChangeSessionLimits => "change_session_limits",
+            Self::SaveRole => "save_role",
+            Self::DeleteRole => "delete_role",
+            Self::RemoveFactor => "remove_factor",
+            Self::ChangeNetworks => "change_networks",
         }
     }
 
@@ -99,6 +196,45 @@ impl ActionKind {
         match self {
             Self::RunScript | Self::ApproveDevices | Self::OpenRemoteSession => Class::OneDevice,
             Self::CreateInstaller | Self::RemoveDevices | Self::RegenerateRecoveryCodes => Class::Fleet,
+            Self::InviteUser
+            | Self::DisableUsers
+            | Self::EnableUsers
+            | Self::ChangeRole
+            | Self::RequireMfa
+            | Self::ResetFactor
+            | Self::ChangeMfaPolicy
+            | Self::ChangeSessionLimits
+            | Self::SaveRole
+            | Self::DeleteRole
+            | Self::RemoveFactor
+            | Self::ChangeNetworks => Class::Fleet,
+        }
+    }
+
+    /// The capability that asking for it needs, and still needs when it is executed.
+    pub fn capability(self) -> &'static Row {
+        match self {
+            Self::RunScript => const { &policy::RunScripts::ROW },
+            Self::OpenRemoteSession => const { &policy::OpenRemoteSessions::ROW },
+            Self::CreateInstaller => const { &policy::ManageInstallers::ROW },
+            Self::ApproveDevices => const { &policy::ApproveDevices::ROW },
+            Self::RemoveDevices => const { &policy::RemoveDevices::ROW },
+            Self::RegenerateRecoveryCodes => const { &policy::RegenerateRecoveryCodes::ROW },
+            Self::InviteUser | Self::DisableUsers | Self::EnableUsers | Self::ChangeRole | Self::RequireMfa | Self::ResetFactor => {
+                const { &policy::ManagePeople::ROW }
+            }
+            Self::ChangeMfaPolicy | Self::ChangeSessionLimits => const { &policy::ChangePolicy::ROW },
+            Self::SaveRole | Self::DeleteRole => const { &policy::ManageRoles::ROW },
+            Self::RemoveFactor => const { &policy::RemoveOwnFactor::ROW },
+            Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
+        }
+    }
+
+    /// The capability of whoever is the second person of it.
+    pub fn second(self) -> &'static Row {
+        match self {
+            Self::ResetFactor => const { &policy::ManagePeople::ROW },
+            _ => const { &policy::SecondRequests::ROW },
         }
     }
 
@@ -107,6 +243,18 @@ impl ActionKind {
         match self {
             Self::RunScript | Self::RemoveDevices | Self::OpenRemoteSession => true,
             Self::ApproveDevices | Self::CreateInstaller | Self::RegenerateRecoveryCodes => false,
+            Self::InviteUser
+            | Self::DisableUsers
+            | Self::EnableUsers
+            | Self::ChangeRole
+            | Self::RequireMfa
+            | Self::ResetFactor
+            | Self::ChangeMfaPolicy
+            | Self::ChangeSessionLimits
+            | Self::SaveRole
+            | Self::DeleteRole
+            | Self::RemoveFactor
+            | Self::ChangeNetworks => false,
         }
     }
 }
@@ -121,6 +269,34 @@ impl Action {
             Self::RemoveDevices(_) => ActionKind::RemoveDevices,
             Self::RegenerateRecoveryCodes => ActionKind::RegenerateRecoveryCodes,
             Self::OpenRemoteSession(_) => ActionKind::OpenRemoteSession,
+            Self::InviteUser(_) => ActionKind::InviteUser,
+            Self::DisableUsers(_) => ActionKind::DisableUsers,
+            Self::EnableUsers(_) => ActionKind::EnableUsers,
+            Self::ChangeRole(_) => ActionKind::ChangeRole,
+            Self::RequireMfa(_) => ActionKind::RequireMfa,
+            Self::ResetFactor(_) => ActionKind::ResetFactor,
+            Self::ChangeMfaPolicy(_) => ActionKind::ChangeMfaPolicy,
+            Self::ChangeSessionLimits(_) => ActionKind::ChangeSessionLimits,
+            Self::SaveRole(_) => ActionKind::SaveRole,
+            Self::DeleteRole(_) => ActionKind::DeleteRole,
+            Self::RemoveFactor(_) => ActionKind::RemoveFactor,
+            Self::ChangeNetworks(_) => ActionKind::ChangeNetworks,
+        }
+    }
+
+    /// The lowest class that it can have: a reset of an administrator's own factor is as grave as a change of trust.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::ResetFactor(reset) if reset.takes != ResetTakes::OneAdmin => Class::Mass,
+            other => other.kind().class(),
+        }
+    }
+
+    /// Who cannot be the second person, whoever they are: a factor is never reset by a proof of its own account.
+    pub fn about(&self) -> Option<UserId> {
+        match self {
+            Self::ResetFactor(reset) => Some(reset.user.user),
+            _ => None,
         }
     }
 
@@ -131,6 +307,18 @@ impl Action {
             Self::OpenRemoteSession(open) => std::slice::from_ref(&open.target),
             Self::ApproveDevices(targets) | Self::RemoveDevices(targets) => targets,
             Self::CreateInstaller(_) | Self::RegenerateRecoveryCodes => &[],
+            Self::InviteUser(_)
+            | Self::DisableUsers(_)
+            | Self::EnableUsers(_)
+            | Self::ChangeRole(_)
+            | Self::RequireMfa(_)
+            | Self::ResetFactor(_)
+            | Self::ChangeMfaPolicy(_)
+            | Self::ChangeSessionLimits(_)
+            | Self::SaveRole(_)
+            | Self::DeleteRole(_)
+            | Self::RemoveFactor(_)
+            | Self::ChangeNetworks(_) => &[],
         }
     }
 
@@ -138,11 +326,7 @@ impl Action {
     pub fn remote_kind(&self) -> Option<RemoteKind> {
         match self {
             Self::OpenRemoteSession(open) => Some(open.kind),
-            Self::RunScript(_)
-            | Self::CreateInstaller(_)
-            | Self::ApproveDevices(_)
-            | Self::RemoveDevices(_)
-            | Self::RegenerateRecoveryCodes => None,
+            _ => None,
         }
     }
 
@@ -157,6 +341,21 @@ impl Action {
             Self::RemoveDevices(targets) => format!("Remove {}", named(targets)),
             Self::RegenerateRecoveryCodes => "Replace your recovery codes".to_owned(),
             Self::OpenRemoteSession(open) => open.sentence(),
+            Self::InviteUser(invited) => format!("Invite {} ({}) as {}", invited.name, invited.email, people::roles(&invited.assignments)),
+            Self::DisableUsers(users) => format!("Disable {}", people::named(users)),
+            Self::EnableUsers(users) => format!("Enable {}", people::named(users)),
+            Self::ChangeRole(change) => format!("Make {} {}", change.user.name, people::roles(&change.after)),
+            Self::RequireMfa(wanted) => {
+                let verb = if wanted.required == people::Required::Yes { "Require" } else { "Stop requiring" };
+                format!("{verb} a second factor of {}", people::named(&wanted.users))
+            }
+            Self::ResetFactor(reset) => format!("Reset the factors of {}", reset.user.name),
+            Self::ChangeMfaPolicy(_) => "Change who must have a second factor".to_owned(),
+            Self::ChangeSessionLimits(_) => "Change how long sessions last".to_owned(),
+            Self::SaveRole(role) => format!("Save the role {}", role.name),
+            Self::DeleteRole(role) => format!("Take away the role {}", role.name),
+            Self::RemoveFactor(gone) => format!("Remove your factor {}", gone.name),
+            Self::ChangeNetworks(_) => "Change the networks that are trusted and required".to_owned(),
         }
     }
 

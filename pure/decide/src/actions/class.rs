@@ -35,7 +35,7 @@ pub fn classify(action: &Action, hour: &Hour) -> Classified {
     };
     let (class, reason) = match action.kind().touches_devices() {
         true => summed(action.kind().class(), targets, hour_devices),
-        false => (action.kind().class(), "this kind of action always is".to_owned()),
+        false => (action.class(), "this kind of action always is".to_owned()),
     };
     Classified { class, reason, hour_devices }
 }

@@ -10,7 +10,7 @@ mod remote;
 mod request;
 mod run_script;
 
-pub use action::{Action, ActionKind, CreateInstaller, Target};
+pub use action::{Action, ActionKind, ChangeNetworks, CreateInstaller, GoneFactor, Target};
 pub use class::{Classified, Hour, classify};
 pub use release::{Eligible, Method, Missing, Proof, Released, Requirement, release};
 pub use remote::{OpenRemoteSession, WantedSession, WantedSessionError, custom, open_remote_session};

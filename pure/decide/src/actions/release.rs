@@ -54,6 +54,8 @@ impl Requirement {
 pub enum Method {
     /// A code that was accepted for this very request.
     Totp,
+    /// A passkey's answer whose challenge is this very request's digest.
+    Passkey,
     /// The open step-up window of the asking session.
     StepUp,
 }
@@ -63,8 +65,14 @@ impl Method {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",
+            Self::Passkey => "passkey",
             Self::StepUp => "step_up",
         }
+    }
+
+    /// Reads the stored word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Totp, Self::Passkey, Self::StepUp].into_iter().find(|method| method.as_str() == word)
     }
 }
 
@@ -86,6 +94,7 @@ impl Proof {
     fn attested(&self) -> Result<FactorProof, TextError> {
         let method = match self.method {
             Method::Totp => ProofMethod::Totp,
+            Method::Passkey => ProofMethod::Passkey,
             Method::StepUp => ProofMethod::StepUp,
         };
         Ok(FactorProof { user: self.user, email: Email::parse(&self.email)?, method, at: self.at })
@@ -165,7 +174,9 @@ pub fn release(frozen: Frozen, proofs: Vec<Proof>, now: Timestamp) -> Result<Rel
 /// A code counts for the request that it was given for; a window only for class 1, only for the asker, only while open.
 fn counts(frozen: &Frozen, proof: &Proof, now: Timestamp) -> bool {
     match proof.method {
-        Method::Totp => proof.at >= frozen.created && now.micros_since(proof.at) <= limits::REQUEST_LIFETIME_SECS * 1_000_000,
+        Method::Totp | Method::Passkey => {
+            proof.at >= frozen.created && now.micros_since(proof.at) <= limits::REQUEST_LIFETIME_SECS * 1_000_000
+        }
         Method::StepUp => {
             frozen.requirement == Requirement::StepUp && proof.user == frozen.asker.user && frozen.asker.window_covers(&frozen.action, now)
         }
@@ -180,7 +191,7 @@ mod tests {
 
     use super::super::{Action, Classified, OpenRemoteSession, Target, freeze};
     use super::*;
-    use crate::policy::{Actor, Role, Stage};
+    use crate::policy::{Actor, Rights, Role, Stage};
 
     const NOW: i64 = 1_790_000_000;
 
@@ -198,7 +209,7 @@ mod tests {
             user: user(1),
             email: "a@b".into(),
             name: "A".into(),
-            role: Role::Owner,
+            rights: Rights::of(Role::Owner),
             session: SessionId::from_bytes([3; 16]),
             stage: Stage::Full,
             step_up_until,

@@ -69,6 +69,8 @@ pub struct FactorProof {
 pub enum ProofMethod {
     /// A code for this very request.
     Totp,
+    /// A passkey whose challenge was the digest of this very request.
+    Passkey,
     /// An earlier proof whose step-up window was still open.
     StepUp,
 }

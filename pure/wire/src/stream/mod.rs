@@ -20,11 +20,11 @@ pub mod message;
 pub mod path;
 mod resume;
 pub mod terminal;
-pub mod viewer;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vectors;
+pub mod viewer;
 
 pub use answer::{Terms, TermsError};
 pub use error::{SendError, StreamError};

@@ -75,8 +75,7 @@ impl OpenSession {
     pub(super) fn open(world: &Arc<World>, claimed: &ClaimedSession, account: Account) -> Result<(), NotAttached> {
         let (teller, events) = Teller::pair();
         let now = Instant::now();
-        let state =
-            State { people: BTreeMap::new(), tasks: JoinSet::new(), last_input: now, unattended: Some(now), closing: false };
+        let state = State { people: BTreeMap::new(), tasks: JoinSet::new(), last_input: now, unattended: Some(now), closing: false };
         let session = Arc::new(Self {
             action: Arc::new(claimed.action().clone()),
             by: claimed.by().clone(),

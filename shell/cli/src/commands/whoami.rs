@@ -52,6 +52,9 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
         api::SessionStage::Codes => {
             screen.say_in(Tone::Waiting, "This session may only confirm recovery codes; finish that in the console.");
         }
+        api::SessionStage::Factorless => {
+            screen.say_in(Tone::Waiting, "This session reads only: it was opened without a factor. Prove one in the console.");
+        }
         api::SessionStage::Restricted => {
             screen.say_in(Tone::Waiting, "This session was opened with a recovery code: enrol an authenticator in the console.");
         }

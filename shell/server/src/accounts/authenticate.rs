@@ -7,9 +7,10 @@ use axum::http::header;
 use axum::http::request::Parts;
 use sallyport_api::Code;
 use sallyport_decide::accounts::session::{Activity, Purpose, SessionError};
-use sallyport_decide::policy::Actor;
+use sallyport_decide::policy::{Actor, Rights};
 use sallyport_model::{SessionId, Timestamp};
 use sallyport_store::ops::accounts::{LiveSession, TouchSession, live_session, live_session_by_id};
+use sallyport_store::ops::networks::is_challenged;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{cookie, proven};
@@ -64,7 +65,7 @@ pub(super) fn actor(live: &LiveSession, now: Timestamp) -> Actor {
         user: live.user,
         email: live.email.clone(),
         name: live.name.clone(),
-        role: live.role,
+        rights: live.rights.clone(),
         session: live.session.id,
         stage: live.session.stage,
         step_up_until: live.session.step_up_until(live.step_up_secs, now),
@@ -72,10 +73,11 @@ pub(super) fn actor(live: &LiveSession, now: Timestamp) -> Actor {
     }
 }
 
-/// Resolves when the session ends, whoever ended it and whatever for; for streams to stop at.
+/// Resolves when the session ends, whoever ended it and whatever for, or its person gets other rights; for streams to stop at.
 pub async fn until_ended(app: App, session: SessionId) {
     let mut ended = app.accounts.ended.subscribe();
-    while lives(&app, session).await {
+    let begun = lives(&app, session).await;
+    while begun.is_some() && lives(&app, session).await == begun {
         let told = tokio::time::timeout(LOOK_AGAIN, wait_for(&mut ended, session)).await;
         if told.is_ok() {
             return;
@@ -94,11 +96,11 @@ async fn wait_for(ended: &mut tokio::sync::broadcast::Receiver<SessionId>, sessi
     }
 }
 
-/// What cannot be read does not live: a stream without a session to show for it must end.
-async fn lives(app: &App, session: SessionId) -> bool {
-    let Ok(mut reader) = app.store.read().await else { return false };
-    match live_session_by_id(&mut reader, session).await {
-        Ok(Some(live)) => live.session.lives(app.clock.now()).is_ok(),
-        Ok(None) | Err(_) => false,
-    }
+/// The rights of a session that lives. What cannot be read does not live: a stream without a session to show for it must end.
+async fn lives(app: &App, session: SessionId) -> Option<Rights> {
+    let mut reader = app.store.read().await.ok()?;
+    let live = live_session_by_id(&mut reader, session).await.ok()??;
+    // A session that waits for a factor has no streams.
+    let lives = live.session.lives(app.clock.now()).is_ok() && matches!(is_challenged(&mut reader, session).await, Ok(false));
+    lives.then_some(live.rights)
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::http::HeaderValue;
 use sallyport_api::Code;
 use sallyport_decide::accounts::proof::{Nonces, ProofError, ProvenKey, Seen};
+use sallyport_decide::accounts::webauthn::Challenges;
 use sallyport_model::{SessionId, Timestamp};
 use tokio::sync::broadcast;
 use zeroize::Zeroizing;
@@ -21,6 +22,7 @@ const ENDED_BACKLOG: usize = 256;
 /// The live part of signing in.
 pub struct Live {
     pub(super) nonces: Nonces,
+    pub(super) challenges: Challenges,
     pub(super) hasher: Hasher,
     pub(super) breached: Option<BreachedList>,
     pub(super) recovery_pepper: Zeroizing<[u8; 32]>,
@@ -35,6 +37,7 @@ impl Live {
     pub fn new(keys: &Keys, breached: Option<BreachedList>) -> Self {
         Self {
             nonces: Nonces::new(random()),
+            challenges: Challenges::new(*keys.derive("passkey-challenges")),
             hasher: Hasher::new(keys.derive("pepper")),
             breached,
             recovery_pepper: keys.derive("recovery-codes"),
@@ -56,7 +59,7 @@ impl Live {
     }
 
     /// Tells open streams that a session ended.
-    pub(super) fn tell_ended(&self, session: SessionId) {
+    pub(crate) fn tell_ended(&self, session: SessionId) {
         // No stream listening is fine: the next request reads the store.
         let _ = self.ended.send(session);
     }

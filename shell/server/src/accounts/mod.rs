@@ -3,13 +3,19 @@
 //! Other parts of the server use: [`authenticate`] in front of every route with a session, [`dpop_nonce`] for every
 //! answer, [`until_ended`] for streams, [`prove_totp`] for authorization requests, [`offer_setup`] and [`open_keys`] at start.
 
+pub(crate) mod activation;
+pub mod addresses;
 mod authenticate;
 mod breached;
 mod cookie;
+pub mod enrol;
 mod hashing;
 mod live;
 pub mod me;
 pub mod nonce;
+pub mod own;
+pub mod passkey;
+mod prove;
 mod proven;
 pub mod sessions;
 pub mod setup;
@@ -17,11 +23,14 @@ pub mod sign_in;
 mod start;
 mod totp;
 
+pub(crate) use addresses::check_address;
 pub use authenticate::until_ended;
 pub(crate) use authenticate::{authenticate, known};
 pub use breached::BreachedList;
 pub(crate) use cookie::set as renewed_cookie;
 pub use live::{Live, dpop_nonce};
+pub(crate) use prove::begin_request;
+pub use prove::{ProvenFactor, prove_passkey, prove_totp};
 pub use proven::{Proven, Source};
+pub(crate) use sign_in::Opening;
 pub use start::{offer_setup, open_keys};
-pub use totp::{TotpUse, prove_totp};

@@ -1,6 +1,6 @@
 //! What a request shows of its sender: the key that signed it, and where it comes from.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header;
@@ -41,7 +41,9 @@ pub(super) fn prove(app: &App, parts: &Parts, body: &[u8]) -> Result<ProvenKey, 
 pub struct Source {
     /// The token of a session that this browser has already, or had.
     pub token: Option<Token>,
-    /// The address of the peer.
+    /// The address of the client.
+    pub ip: IpAddr,
+    /// The same, as text.
     pub address: String,
     /// What it calls itself; made harmless.
     pub user_agent: String,
@@ -55,6 +57,7 @@ impl<S: Sync> FromRequestParts<S> for Source {
         let user_agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
         Ok(Self {
             token: cookie::read(&parts.headers),
+            ip: peer.ip().to_canonical(),
             address: peer.ip().to_canonical().to_string(),
             user_agent: AgentText::tame(&user_agent, limits::AGENT_NAME_CHARS).into_string(),
         })

@@ -40,7 +40,7 @@ pub async fn end_others(State(app): State<App>, Allowed(permit): Allowed<ManageO
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) fn shown(row: SessionRow, current: SessionId) -> api::Session {
+pub(crate) fn shown(row: SessionRow, current: SessionId) -> api::Session {
     let session = row.session;
     api::Session {
         id: session.id,
@@ -53,6 +53,8 @@ pub(super) fn shown(row: SessionRow, current: SessionId) -> api::Session {
         address: row.address,
         user_agent: row.user_agent,
         method: session.method.as_str().to_owned(),
+        place: None,
+        device_bound: false,
     }
 }
 
@@ -61,5 +63,6 @@ fn shown_stage(stage: Stage) -> api::SessionStage {
         Stage::Codes => api::SessionStage::Codes,
         Stage::Full => api::SessionStage::Full,
         Stage::Restricted => api::SessionStage::Restricted,
+        Stage::Factorless => api::SessionStage::Factorless,
     }
 }

@@ -9,15 +9,16 @@ use sallyport_decide::accounts::proof::Thumbprint;
 use sallyport_decide::accounts::recovery::RecoveryCode;
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::accounts::sign_in::{
-    Credential, PasswordPassed, RecoveryVerdict, Refused, SignedIn, TotpFactor, judge_password, judge_recovery, judge_totp,
+    Counts, Credential, PasswordPassed, RecoveryVerdict, Refused, SignedIn, TotpFactor, judge_password, judge_recovery, judge_totp,
 };
 use sallyport_decide::accounts::throttle::Charged;
+use sallyport_decide::accounts::totp::Code as Code6;
 use sallyport_decide::policy::SignOut;
 use sallyport_model::{Digest, Email, FactorId, SessionId, Timestamp};
 use sallyport_store::StoreError;
 use sallyport_store::ops::accounts::{
-    ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, EndReason, EndSession, NewSession, OpenSession,
-    RecordFailure, Rehash, Used,
+    ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, ChargedTotp, EndReason, EndSession, NewSession,
+    OpenSession, RecordFailure, Rehash, Used,
 };
 
 use super::hashing::{Place, is_outdated};
@@ -74,7 +75,7 @@ pub async fn sign_in(
 }
 
 /// Names that are no account's share 65,536 counters, chosen by a key that strangers do not have.
-fn bucket(app: &App, email: &Email) -> [u8; 2] {
+pub(super) fn bucket(app: &App, email: &Email) -> [u8; 2] {
     use hmac::{Hmac, KeyInit, Mac};
     let mac = Hmac::<sha2::Sha256>::new_from_slice(&*app.accounts.unknown_names).expect("HMAC takes any key");
     let hash = mac.chain_update(email.as_str()).finalize().into_bytes();
@@ -89,7 +90,7 @@ struct Judged {
 
 /// A sign-in that does not; the factor is locked where it was the last attempt.
 struct Failure {
-    locks: Option<FactorId>,
+    locks: Vec<FactorId>,
 }
 
 async fn judge(
@@ -110,7 +111,7 @@ async fn judge(
     let facts = app.store.reserve(ChargeFactor { subject: charged.subject, factor, at: now }).await?;
     match passed {
         Ok(passed) => judge_credential(app, passed, &typed.credential, facts, now),
-        Err(Refused) => Ok(Err(Failure { locks: None })),
+        Err(Refused) => Ok(Err(Failure { locks: Vec::new() })),
     }
 }
 
@@ -125,33 +126,49 @@ fn judge_credential(
     facts: ChargedCredential,
     now: Timestamp,
 ) -> Result<Result<Judged, Failure>, Refusal> {
-    let (factor, charged, judged) = match (credential, facts) {
-        (Credential::Totp(code), ChargedCredential::Totp(facts)) => {
-            let secret = totp::unseal(&app.keys, facts.factor, &facts.sealed)?;
-            let factor = TotpFactor { secret: &secret, last_step: facts.last_step, charged: facts.charged };
-            let judged = judge_totp(passed, &factor, code, now).map(|signed_in| Judged { signed_in, used: Used::Totp(facts.factor) });
-            (facts.factor, facts.charged, judged)
-        }
+    let (last, judged) = match (credential, facts) {
+        (Credential::Totp(code), ChargedCredential::Totp(charged)) => judge_authenticators(app, passed, code, &charged, now)?,
         (Credential::Recovery(code), ChargedCredential::Recovery { factor, charged, held }) => {
             let verdict = if held { RecoveryVerdict::Held } else { RecoveryVerdict::NotHeld };
             let used = Used::Recovery { factor, hash: stored(app, code, &passed), salt: random() };
-            (factor, charged, judge_recovery(passed, charged, verdict).map(|signed_in| Judged { signed_in, used }))
+            let last = if charged == Charged::Last { vec![factor] } else { Vec::new() };
+            (last, judge_recovery(passed, charged, verdict).map(|signed_in| Judged { signed_in, used }))
         }
-        _ => return Ok(Err(Failure { locks: None })),
+        _ => return Ok(Err(Failure { locks: Vec::new() })),
     };
-    Ok(judged.map_err(|Refused| Failure { locks: (charged == Charged::Last).then_some(factor) }))
+    Ok(judged.map_err(|Refused| Failure { locks: last }))
+}
+
+/// Compares the code with each of the account's authenticators; tells beside it which of them had their last attempt.
+fn judge_authenticators(
+    app: &App,
+    passed: PasswordPassed,
+    code: &Code6,
+    charged: &[ChargedTotp],
+    now: Timestamp,
+) -> Result<(Vec<FactorId>, Result<Judged, Refused>), Refusal> {
+    let mut judged = Err(Refused);
+    for facts in charged {
+        let secret = totp::unseal(&app.keys, facts.factor, &facts.sealed)?;
+        let counts = Counts::of(facts.counts_from, now);
+        let factor = TotpFactor { secret: &secret, last_step: facts.last_step, charged: facts.charged, counts };
+        let one = judge_totp(passed, &factor, code, now).map(|signed_in| Judged { signed_in, used: Used::Totp(facts.factor) });
+        judged = judged.or(one);
+    }
+    let last = charged.iter().filter(|facts| facts.charged == Charged::Last).map(|facts| facts.factor).collect();
+    Ok((last, judged))
 }
 
 /// The session that is opened if everything holds; whose and what for is filled in from the judgement.
-pub(super) struct Opening {
-    pub(super) key: Thumbprint,
-    pub(super) source: Source,
-    pub(super) token: Digest,
-    pub(super) at: Timestamp,
+pub(crate) struct Opening {
+    pub(crate) key: Thumbprint,
+    pub(crate) source: Source,
+    pub(crate) token: Digest,
+    pub(crate) at: Timestamp,
 }
 
 impl Opening {
-    pub(super) fn of(self, signed_in: &SignedIn) -> NewSession {
+    pub(crate) fn of(self, signed_in: &SignedIn) -> NewSession {
         NewSession {
             id: SessionId::new(self.at, random()),
             user: signed_in.user,
@@ -179,14 +196,15 @@ async fn open(
     let (judged, account) = match (judged, &charged.account) {
         (Ok(judged), Some(account)) => (judged, account),
         (Err(failure), _) => return Ok(Err(failure)),
-        (Ok(_), None) => return Ok(Err(Failure { locks: None })),
+        (Ok(_), None) => return Ok(Err(Failure { locks: Vec::new() })),
     };
     let session = opening.of(&judged.signed_in);
     let id = session.id;
-    let change = OpenSession { tenant: account.tenant, signed_in: judged.signed_in, used: judged.used, subject: charged.subject, session };
+    let change =
+        OpenSession { tenant: account.tenant, signed_in: judged.signed_in, used: judged.used, subject: Some(charged.subject), session };
     match app.store.commit(change).await {
         Ok(()) => Ok(Ok(id)),
-        Err(StoreError::Conflict) => Ok(Err(Failure { locks: None })),
+        Err(StoreError::Conflict) => Ok(Err(Failure { locks: Vec::new() })),
         Err(error) => Err(error.into()),
     }
 }

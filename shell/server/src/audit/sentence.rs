@@ -52,6 +52,24 @@ const SENTENCES: &[(&str, &str)] = &[
     ("remote_session.ended:limit", "{session_kind} on {device} ended at its limit"),
     ("remote_session.ended:undelivered", "{session_kind} on {device} did not begin: the device was not there"),
     ("remote_session.recorded", "{actor} recorded {session_kind}: {bytes} bytes"),
+    ("user.invited", "{actor} invited {user=name} ({email})"),
+    ("user.activated", "{actor} activated their account from {address}"),
+    ("user.link_renewed", "{actor} made a new link for {user}"),
+    ("user.enrolment_restarted", "On the server's own machine, the enrolment of {user} was restarted"),
+    ("user.role_changed", "{actor} changed the roles of a user"),
+    ("user.expired", "The account of {user} ended"),
+    ("user.not_me", "{actor} said \"not me\": {sessions#session} ended"),
+    ("users.disabled", "{actor} disabled {users#user}"),
+    ("users.enabled", "{actor} enabled {users#user}"),
+    ("users.mfa_required", "{actor} changed whether {users#user} must have a second factor"),
+    ("factor.reset", "{actor} reset the factors of a user"),
+    ("factor.reset_held", "{actor} asked to reset the factors of an administrator: it waits until {until}"),
+    ("factor.reset_stopped", "{actor} stopped the reset of their factors"),
+    ("factor.reset_void", "The reset of the factors of {user} came to nothing: whoever asked for it may no longer ask"),
+    ("policy.mfa_changed", "{actor} changed who must have a second factor"),
+    ("policy.sessions_changed", "{actor} changed how long sessions last"),
+    ("role.saved", "{actor} saved the role {name}"),
+    ("role.deleted", "{actor} took away the role {name}"),
     ("log.entry_erased", "{actor} erased what entry {index} says"),
 ];
 
@@ -259,7 +277,7 @@ mod tests {
                 continue;
             }
             let source = std::fs::read_to_string(&path).unwrap();
-            for begin in ["Entry::new(\"", "Entry::grant(\"", "self.entry(\""] {
+            for begin in ["Entry::new(\"", "Entry::grant(\"", "self.entry(\"", "Told(\""] {
                 kinds.extend(source.split(begin).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
             }
         }

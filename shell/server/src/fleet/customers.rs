@@ -7,14 +7,22 @@ use sallyport_decide::policy::{ManageCustomers, ReadDevices};
 use sallyport_model::{CustomerId, Name, SiteId, limits};
 use sallyport_store::StoreError;
 use sallyport_store::ops::customers::{AddCustomer, AddSite, CustomerRow, Places, SiteRow, places};
+use sallyport_store::ops::people::sites_within;
 
 use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Refusal, paging};
 
 /// All customers with their sites, by name.
 pub(crate) async fn list(State(app): State<App>, Allowed(permit): Allowed<ReadDevices>) -> Result<Json<api::Page<api::Customer>>, Refusal> {
-    let places = places(&mut app.store.read().await?, permit.actor().tenant).await?;
-    Ok(Json(paging::whole(places.customers.iter().map(|customer| shown(customer, &places)).collect())))
+    let mut reader = app.store.read().await?;
+    let tenant = permit.actor().tenant;
+    let sites = sites_within(&mut reader, tenant, permit.reach()).await?;
+    let mut places = places(&mut reader, tenant).await?;
+    places.sites.retain(|site| sites.has(&site.id));
+    let reached = |customer: &&CustomerRow| {
+        permit.reach().covers_customer(customer.id) || places.sites.iter().any(|site| site.customer == customer.id)
+    };
+    Ok(Json(paging::whole(places.customers.iter().filter(reached).map(|customer| shown(customer, &places)).collect())))
 }
 
 fn shown(customer: &CustomerRow, places: &Places) -> api::Customer {

@@ -6,6 +6,7 @@ use sallyport_api as api;
 use sallyport_decide::policy::{ManageInstallers, ReadInstallers};
 use sallyport_model::InstallerId;
 use sallyport_store::ops::installers::{self as store, InstallerRow, RevokeInstaller};
+use sallyport_store::ops::people::sites_within;
 use serde::Deserialize;
 
 use crate::clock::random;
@@ -27,7 +28,10 @@ pub(crate) async fn list(
 ) -> Result<Json<api::Page<api::Installer>>, Refusal> {
     let limit = paging::limit(query.limit)?;
     let after = paging::parsed("cursor", query.cursor.as_deref())?;
-    let rows = store::list(&mut app.store.read().await?, permit.actor().tenant, after, limit + 1).await?;
+    let mut reader = app.store.read().await?;
+    let tenant = permit.actor().tenant;
+    let sites = sites_within(&mut reader, tenant, permit.reach()).await?;
+    let rows = store::list(&mut reader, tenant, &sites, after, limit + 1).await?;
     Ok(Json(paging::page(rows, limit, |row| row.id.to_string(), shown)))
 }
 

@@ -16,7 +16,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use sallyport_api::Code;
+use sallyport_decide::networks::Capability;
 use sallyport_model::{DeviceId, GrantId, TenantId, limits};
+use sallyport_store::ops::networks::rules;
 use sallyport_wire::{DeviceState, Heartbeat, ToAgent, UnsignedToAgent};
 use serde::Deserialize;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
@@ -195,6 +197,9 @@ async fn accept(
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|_| Refusal::from(Code::Malformed))?;
     let tenant: TenantId = tenant.parse().map_err(|_| Refusal::from(Code::NotFound))?;
     let keys = app.keys.of(tenant).ok_or(Code::NotFound)?;
+    if !rules(&mut app.store.read().await?, tenant).await?.rules.allows(Capability::AgentLink, peer.ip()) {
+        return Err(Code::NetworkRefused.into());
+    }
     let upgrade =
         upgrade.read_buffer_size(1024).write_buffer_size(0).max_message_size(limits::FRAME_BYTES).max_frame_size(limits::FRAME_BYTES);
     Ok(upgrade.on_upgrade(move |socket| link::serve(app, tenant, keys, peer.ip(), socket)).into_response())

@@ -4,7 +4,7 @@ use axum::extract::State;
 use sallyport_api as api;
 use sallyport_decide::policy::ReadJobs;
 use sallyport_model::{RunId, limits};
-use sallyport_store::ops::jobs::{self as store, Chunk, RunRow};
+use sallyport_store::ops::jobs::{self as store, Chunk, RunRow, Whose};
 use sallyport_store::{Reader, StoreError};
 use serde::Deserialize;
 
@@ -36,7 +36,8 @@ pub(crate) async fn output(
     Query(query): Query<ReadOutput>,
 ) -> Result<Json<api::Output>, Refusal> {
     let mut reader = app.store.read().await?;
-    let run = store::run(&mut reader, permit.actor().tenant, id).await?;
+    let whose = Whose::within(&mut reader, permit.actor().tenant, permit.reach()).await?;
+    let run = store::run(&mut reader, &whose, id).await?;
     let after = query.after.min(run.next_chunk);
     let chunks = fitting(&mut reader, id, after).await?;
     let decoders = [begun(&mut reader, id, STREAMS[0].0, after).await?, begun(&mut reader, id, STREAMS[1].0, after).await?];

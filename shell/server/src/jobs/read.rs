@@ -8,7 +8,7 @@ use sallyport_decide::scripts::interpreter_word;
 use sallyport_grant::body::{Body, GrantAction, GrantBody, RunAs, RunScript};
 use sallyport_grant::{Envelope, PayloadType};
 use sallyport_model::{JobId, RunId};
-use sallyport_store::ops::jobs::{self as store, JobFilter, JobRow, RunRow};
+use sallyport_store::ops::jobs::{self as store, JobFilter, JobRow, RunRow, Whose};
 use serde::Deserialize;
 
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
@@ -37,7 +37,9 @@ pub(crate) async fn list(
         requested_by: paging::parsed("requested_by", query.requested_by.as_deref())?,
     };
     let after = paging::parsed("cursor", query.cursor.as_deref())?;
-    let rows = store::list(&mut app.store.read().await?, permit.actor().tenant, &filter, after, limit + 1).await?;
+    let mut reader = app.store.read().await?;
+    let whose = Whose::within(&mut reader, permit.actor().tenant, permit.reach()).await?;
+    let rows = store::list(&mut reader, &whose, &filter, after, limit + 1).await?;
     let page = paging::page(rows, limit, |row| row.id.to_string(), shown);
     let items = page.items.into_iter().collect::<Result<_, _>>()?;
     Ok(Json(api::Page { items, next: page.next, total: None }))
@@ -45,7 +47,9 @@ pub(crate) async fn list(
 
 /// One job.
 pub(crate) async fn show(State(app): State<App>, Allowed(permit): Allowed<ReadJobs>, Id(id): Id<JobId>) -> Result<Json<api::Job>, Refusal> {
-    let row = store::job(&mut app.store.read().await?, permit.actor().tenant, id).await?;
+    let mut reader = app.store.read().await?;
+    let whose = Whose::within(&mut reader, permit.actor().tenant, permit.reach()).await?;
+    let row = store::job(&mut reader, &whose, id).await?;
     shown(row).map(Json)
 }
 
@@ -129,11 +133,12 @@ pub(crate) async fn runs(
     if wanted.is_some_and(|word| state(word).is_none()) {
         return Err(Refusal::field("state", "is not a state of runs"));
     }
-    let (tenant, mut reader) = (permit.actor().tenant, app.store.read().await?);
-    let rows = store::runs(&mut reader, tenant, job, wanted, after, limit + 1).await?;
+    let mut reader = app.store.read().await?;
+    let whose = Whose::within(&mut reader, permit.actor().tenant, permit.reach()).await?;
+    let rows = store::runs(&mut reader, &whose, job, wanted, after, limit + 1).await?;
     if rows.is_empty() {
         // No runs of a job that is there, or no such job.
-        store::job(&mut reader, tenant, job).await?;
+        store::job(&mut reader, &whose, job).await?;
     }
     let page = paging::page(rows, limit, |row| row.id.to_string(), shown_run);
     let items = page.items.into_iter().collect::<Result<_, _>>()?;
@@ -142,7 +147,9 @@ pub(crate) async fn runs(
 
 /// One run.
 pub(crate) async fn run(State(app): State<App>, Allowed(permit): Allowed<ReadJobs>, Id(id): Id<RunId>) -> Result<Json<api::Run>, Refusal> {
-    let row = store::run(&mut app.store.read().await?, permit.actor().tenant, id).await?;
+    let mut reader = app.store.read().await?;
+    let whose = Whose::within(&mut reader, permit.actor().tenant, permit.reach()).await?;
+    let row = store::run(&mut reader, &whose, id).await?;
     shown_run(row).map(Json)
 }
 
@@ -173,7 +180,9 @@ pub(crate) async fn receipt(
     Allowed(permit): Allowed<ReadJobs>,
     Id(id): Id<RunId>,
 ) -> Result<Json<api::Receipt>, Refusal> {
-    let row = store::run(&mut app.store.read().await?, permit.actor().tenant, id).await?;
+    let mut reader = app.store.read().await?;
+    let whose = Whose::within(&mut reader, permit.actor().tenant, permit.reach()).await?;
+    let row = store::run(&mut reader, &whose, id).await?;
     let envelope = row.receipt.ok_or(Code::NotFound)?;
     Ok(Json(api::Receipt { run: id, envelope }))
 }

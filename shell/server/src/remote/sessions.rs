@@ -11,6 +11,8 @@ use sallyport_decide::policy::{self, permit};
 use sallyport_grant::Hex;
 use sallyport_grant::body::RemoteKind;
 use sallyport_model::{DeviceId, GrantId, RemoteSessionId};
+use sallyport_store::ops::jobs::Whose;
+use sallyport_store::ops::people::device_within;
 use sallyport_store::ops::remote::{self as store, Attached, EndReason, EndRemoteSession, RemoteSessionRow};
 use sallyport_wire::UnsignedToAgent;
 use sallyport_wire::stream::CloseCode;
@@ -46,7 +48,8 @@ pub(crate) async fn list(
     };
     let filter = store::Filter { device, state, before };
     let mut reader = app.store.read().await?;
-    let rows = store::list(&mut reader, permit.actor().tenant, &filter, limit + 1).await?;
+    let whose = Whose::within(&mut reader, permit.actor().tenant, permit.reach()).await?;
+    let rows = store::list(&mut reader, &whose, filter, limit + 1).await?;
     let page = paging::page(rows, limit, |row| row.id.to_string(), |row| row);
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {
@@ -63,7 +66,8 @@ pub(crate) async fn show(
     Id(id): Id<RemoteSessionId>,
 ) -> Result<Json<api::RemoteSession>, Refusal> {
     let mut reader = app.store.read().await?;
-    let row = store::remote_session(&mut reader, permit.actor().tenant, id).await?;
+    let whose = Whose::within(&mut reader, permit.actor().tenant, permit.reach()).await?;
+    let row = store::remote_session(&mut reader, &whose, id).await?;
     let attached = store::attachments(&mut reader, id).await?;
     Ok(Json(shown(&app, row, attached)))
 }
@@ -104,10 +108,15 @@ pub(crate) async fn end(
     Id(session): Id<RemoteSessionId>,
 ) -> Result<StatusCode, Refusal> {
     let actor = allowed.actor();
-    let row = store::remote_session(&mut app.store.read().await?, actor.tenant, session).await?;
-    if row.opener != actor.user {
-        permit::<policy::WatchRemoteSessions>(actor)?;
+    let mut reader = app.store.read().await?;
+    let whose = Whose::within(&mut reader, actor.tenant, allowed.reach()).await?;
+    let row = store::remote_session(&mut reader, &whose, session).await?;
+    if row.opener != actor.user
+        && !device_within(&mut reader, actor.tenant, permit::<policy::WatchRemoteSessions>(actor)?.reach(), row.device).await?
+    {
+        return Err(Code::NotFound.into());
     }
+    drop(reader);
     if row.state != "open" {
         return Ok(StatusCode::NO_CONTENT);
     }
@@ -153,7 +162,10 @@ pub(crate) async fn recording(
     Allowed(permit): Allowed<policy::ReadRemoteSessions>,
     Id(id): Id<RemoteSessionId>,
 ) -> Result<Response, Refusal> {
-    let row = store::remote_session(&mut app.store.read().await?, permit.actor().tenant, id).await?;
+    let mut reader = app.store.read().await?;
+    let whose = Whose::within(&mut reader, permit.actor().tenant, permit.reach()).await?;
+    let row = store::remote_session(&mut reader, &whose, id).await?;
+    drop(reader);
     let sha256 = row.recording_sha256.ok_or(Code::NotFound)?;
     let kind = if row.kind == RemoteKind::Terminal { "application/x-asciicast" } else { "application/octet-stream" };
     let pieces = stream::unfold((app, 0), move |(app, seq)| async move {

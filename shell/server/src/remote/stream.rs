@@ -10,7 +10,7 @@ use sallyport_api::Code;
 use sallyport_decide::accounts::session::Token;
 use sallyport_model::limits;
 use sallyport_store::ops::accounts::live_session_by_id;
-use sallyport_store::ops::remote::{Attachment, attachment};
+use sallyport_store::ops::remote::{Attachment, attachment, may_attach};
 use sallyport_wire::stream::{SUBPROTOCOL, TICKET_PREFIX};
 
 use super::streams::Arrival;
@@ -69,11 +69,14 @@ fn offered(parts: &Parts) -> Option<Token> {
     }
 }
 
-/// Whether the person's session and role are what they were; from now on the sweep looks after that.
+/// Whether the person's session lives and their rights suffice; from now on the sweep looks after that.
 async fn stands(app: &App, attachment: &Attachment) -> Result<bool, Refusal> {
-    let live = live_session_by_id(&mut app.store.read().await?, attachment.user_session).await?;
-    let now = app.clock.now();
-    Ok(live.is_some_and(|live| live.session.lives(now).is_ok() && live.role == attachment.role && live.user == attachment.person))
+    let mut reader = app.store.read().await?;
+    let live = live_session_by_id(&mut reader, attachment.user_session).await?;
+    match live.filter(|live| live.session.lives(app.clock.now()).is_ok() && live.user == attachment.person) {
+        Some(live) => Ok(may_attach(&mut reader, &live.rights, attachment.attaching()).await?),
+        None => Ok(false),
+    }
 }
 
 async fn serve(app: App, attachment: Attachment, side: Side, socket: WebSocket) {

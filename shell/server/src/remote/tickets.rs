@@ -73,7 +73,6 @@ impl Remote {
 
 #[cfg(test)]
 mod tests {
-    use sallyport_decide::policy::Role;
     use sallyport_model::{DeviceId, RemoteSessionId, SessionId, UserId};
 
     use super::*;
@@ -85,7 +84,7 @@ mod tests {
             tenant: TenantId::from_bytes([3; 16]),
             device: DeviceId::from_bytes([4; 16]),
             person: UserId::from_bytes([5; 16]),
-            role: Role::Owner,
+            opener: UserId::from_bytes([3; 16]),
             user_session: SessionId::from_bytes([6; 16]),
             envelope: String::new(),
             log_index: 0,

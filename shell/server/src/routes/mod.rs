@@ -17,7 +17,7 @@ use crate::{App, front, guard, hub, remote};
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
     for route in table() {
-        let guarded = route.handler.layer(from_fn_with_state((app.clone(), route.access), guard::guard));
+        let guarded = route.handler.layer(from_fn_with_state((app.clone(), route.access, route.class), guard::guard));
         router = router.route(route.path, guarded);
     }
     router

@@ -92,6 +92,11 @@ impl Route {
         Self::new("PUT", path, about, access, on(MethodFilter::PUT, handler))
     }
 
+    /// Changes a part.
+    pub fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, about: &'static str, access: Access, handler: H) -> Self {
+        Self::new("PATCH", path, about, access, on(MethodFilter::PATCH, handler))
+    }
+
     /// Ends or takes away.
     pub fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, about: &'static str, access: Access, handler: H) -> Self {
         Self::new("DELETE", path, about, access, on(MethodFilter::DELETE, handler))

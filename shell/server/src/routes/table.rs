@@ -1,6 +1,8 @@
 //! The rows.
 
+mod factors;
 mod fleet;
+mod people;
 mod reading;
 mod remote;
 
@@ -19,7 +21,9 @@ const LIMIT: Query = query("limit", "Most items of the page, 1 to 1000; 100 wher
 
 /// Every route of the API.
 pub fn table() -> Vec<Route> {
-    [about(), signing_in(), oneself(), guarded(), fleet::rows(), reading::rows(), remote::rows()].into_iter().flatten().collect()
+    let parts =
+        [about(), signing_in(), oneself(), guarded(), factors::rows(), fleet::rows(), people::rows(), reading::rows(), remote::rows()];
+    parts.into_iter().flatten().collect()
 }
 
 fn about() -> Vec<Route> {

@@ -5,13 +5,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sallyport_api as api;
 use sallyport_api::Code;
-use sallyport_decide::actions::{
-    Action, Classified, CreateInstaller, Eligible, Frozen, Hour, Method, Proof, Requirement, Target, classify, freeze,
-};
+use sallyport_decide::actions::{Action, Classified, CreateInstaller, Frozen, Hour, Method, Proof, Requirement, Target, classify, freeze};
 use sallyport_decide::enrolment::Network;
-use sallyport_decide::policy::{self, Actor};
+use sallyport_decide::policy::{self, Actor, Capability, Permit};
 use sallyport_grant::KeyId;
 use sallyport_model::{DeviceId, GrantId, Name, RequestId, SiteId, Timestamp, limits};
+use sallyport_store::ops::people::{devices_within, sites_within};
 use sallyport_store::ops::requests::{self, Freeze, Frost, Sealed, StoredRequest};
 use sallyport_store::ops::targets::{DeviceFacts, devices_by_id, site_place};
 
@@ -23,15 +22,14 @@ use crate::{Allowed, App, Json, Refusal};
 /// What a guarded operation stands on, apart from its own content.
 pub(super) struct Ground {
     pub(super) hour: Hour,
-    pub(super) eligible: Eligible,
     pub(super) now: Timestamp,
 }
 
-/// Loads what the class and the requirement are decided on.
+/// Loads what the class is decided on.
 pub(super) async fn ground(app: &App, actor: &Actor) -> Result<Ground, Refusal> {
     let now = app.clock.now();
-    let (hour, eligible) = requests::ground(&mut app.store.read().await?, actor.tenant, actor.user, now).await?;
-    Ok(Ground { hour, eligible, now })
+    let hour = requests::hour_of(&mut app.store.read().await?, actor.tenant, actor.user, now).await?;
+    Ok(Ground { hour, now })
 }
 
 /// What is frozen together with an action.
@@ -39,6 +37,13 @@ pub(super) async fn ground(app: &App, actor: &Actor) -> Result<Ground, Refusal> 
 pub(super) struct Extra {
     pub(super) grant: Option<GrantId>,
     pub(super) secrets: Vec<Sealed>,
+}
+
+/// Asks for an action that brings nothing beside itself.
+pub(crate) async fn ask_plainly(app: &App, actor: &Actor, action: Action) -> Result<Response, Refusal> {
+    let ground = ground(app, actor).await?;
+    let classified = classify(&action, &ground.hour);
+    ask(app, actor, action, classified, ground, Extra::default()).await
 }
 
 /// Freezes an action; executes it where the asker's open window is all that it takes.
@@ -51,7 +56,9 @@ pub(super) async fn ask(
     extra: Extra,
 ) -> Result<Response, Refusal> {
     let id = RequestId::new(ground.now, random());
-    let frozen = freeze(id, actor, action, classified, ground.eligible, ground.now);
+    let asker = (actor.tenant, actor.user);
+    let eligible = requests::eligible(&mut app.store.read().await?, asker, &action, classified.class, ground.now).await?;
+    let frozen = freeze(id, actor, action, classified, eligible, ground.now);
     let change = Freeze { frozen: frozen.clone(), grant: extra.grant, secrets: extra.secrets, salt: random() };
     if app.store.commit(change).await? == Frost::TooMany {
         return Err(Code::TooManyRequests.into());
@@ -82,7 +89,13 @@ pub(super) fn tell(app: &App, actor: &Actor, frozen: &Frozen, state: &str) {
 }
 
 /// Reads ids of devices; each of them must be in the wanted state now.
-pub(super) async fn targets(app: &App, actor: &Actor, ids: &[String], wanted: &str) -> Result<Vec<DeviceFacts>, Refusal> {
+/// What lies outside of the permit's reach looks like what does not exist.
+pub(super) async fn targets<C: Capability>(
+    app: &App,
+    permit: &Permit<C>,
+    ids: &[String],
+    wanted: &str,
+) -> Result<Vec<DeviceFacts>, Refusal> {
     if ids.is_empty() {
         return Err(Refusal::from(Code::NothingToDo).at("devices"));
     }
@@ -93,8 +106,11 @@ pub(super) async fn targets(app: &App, actor: &Actor, ids: &[String], wanted: &s
         ids.iter().map(|id| id.parse()).collect::<Result<_, _>>().map_err(|error| Refusal::field("devices", error))?;
     ids.sort_unstable();
     ids.dedup();
-    let facts = devices_by_id(&mut app.store.read().await?, actor.tenant, &ids).await?;
-    if facts.len() != ids.len() {
+    let mut reader = app.store.read().await?;
+    let tenant = permit.actor().tenant;
+    let facts = devices_by_id(&mut reader, tenant, &ids).await?;
+    let within = devices_within(&mut reader, tenant, permit.reach()).await?;
+    if facts.len() != ids.len() || !ids.iter().all(|id| within.has(id)) {
         return Err(Refusal::field("devices", "one of them does not exist"));
     }
     match facts.iter().find(|facts| facts.state != wanted && (wanted != "any" || facts.state == "removed")) {
@@ -113,7 +129,7 @@ pub(crate) async fn approve_devices(
     Allowed(permit): Allowed<policy::ApproveDevices>,
     Json(body): Json<api::Devices>,
 ) -> Result<Response, Refusal> {
-    let facts = targets(&app, permit.actor(), &body.devices, "pending").await?;
+    let facts = targets(&app, &permit, &body.devices, "pending").await?;
     let action = Action::ApproveDevices(facts.iter().map(target).collect());
     let ground = ground(&app, permit.actor()).await?;
     let classified = classify(&action, &ground.hour);
@@ -126,7 +142,7 @@ pub(crate) async fn remove_devices(
     Allowed(permit): Allowed<policy::RemoveDevices>,
     Json(body): Json<api::Devices>,
 ) -> Result<Response, Refusal> {
-    let facts = targets(&app, permit.actor(), &body.devices, "any").await?;
+    let facts = targets(&app, &permit, &body.devices, "any").await?;
     let action = Action::RemoveDevices(facts.iter().map(target).collect());
     let ground = ground(&app, permit.actor()).await?;
     let classified = classify(&action, &ground.hour);
@@ -141,12 +157,17 @@ pub(crate) async fn create_installer(
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
     let ground = ground(&app, actor).await?;
-    let action = Action::CreateInstaller(wanted_installer(&app, actor, body, ground.now).await?);
+    let action = Action::CreateInstaller(wanted_installer(&app, &permit, body, ground.now).await?);
     let classified = classify(&action, &ground.hour);
     ask(&app, actor, action, classified, ground, Extra::default()).await
 }
 
-async fn wanted_installer(app: &App, actor: &Actor, body: api::NewInstaller, now: Timestamp) -> Result<CreateInstaller, Refusal> {
+async fn wanted_installer(
+    app: &App,
+    permit: &Permit<policy::ManageInstallers>,
+    body: api::NewInstaller,
+    now: Timestamp,
+) -> Result<CreateInstaller, Refusal> {
     if body.platform != "linux" {
         return Err(Refusal::field("platform", "must be linux"));
     }
@@ -160,8 +181,11 @@ async fn wanted_installer(app: &App, actor: &Actor, body: api::NewInstaller, now
     let network = body.network.filter(|text| !text.trim().is_empty());
     let network = network.map(|text| text.trim().parse::<Network>()).transpose().map_err(|error| Refusal::field("network", error))?;
     let site: SiteId = body.site.parse().map_err(|error| Refusal::field("site", error))?;
-    let place =
-        site_place(&mut app.store.read().await?, actor.tenant, site).await?.ok_or_else(|| Refusal::field("site", "does not exist"))?;
+    let mut reader = app.store.read().await?;
+    let tenant = permit.actor().tenant;
+    let within = sites_within(&mut reader, tenant, permit.reach()).await?;
+    let place = site_place(&mut reader, tenant, site).await?.filter(|_| within.has(&site));
+    let place = place.ok_or_else(|| Refusal::field("site", "does not exist"))?;
     Ok(CreateInstaller {
         label: Name::parse(&body.label).map_err(|error| Refusal::field("label", error))?.into_string(),
         site,

@@ -6,11 +6,10 @@ use sallyport_decide::actions::{Action, Frozen, Missing, OpenRemoteSession, Proo
 use sallyport_grant::body::{Body, EnrolmentBody, EnrolmentType, Platform, RootBody, ServerUrl, TokenSecret};
 use sallyport_grant::{AuthorityPin, Envelope, PayloadType, TrustRoot, attest, enrol, sha256};
 use sallyport_model::{InstallerId, JobId, Name, RunId, TenantId, Timestamp};
-use sallyport_store::ops::accounts::trust_root;
+use sallyport_store::ops::accounts::{UsedFactor, trust_root};
 use sallyport_store::ops::execute::{Execute, Executed, NewRun, Part};
 use sallyport_store::ops::installers;
 use sallyport_store::ops::remote::{EndReason, NewAttachment, NewWindow, attachment};
-use sallyport_store::ops::requests::UsedCode;
 use sallyport_store::ops::targets::site_place;
 use sallyport_wire::DeviceState;
 
@@ -18,7 +17,7 @@ use super::view;
 use crate::clock::random;
 use crate::events::Event;
 use crate::fleet::installers::shown as shown_installer;
-use crate::{App, Refusal, accounts, hub, remote};
+use crate::{App, Refusal, accounts, hub, people, remote};
 
 /// Releases an action by its proofs and executes it.
 pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<Proof>) -> Result<api::ActionResult, Refusal> {
@@ -29,10 +28,10 @@ pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<P
     execute(app, released, Spent::default()).await
 }
 
-/// What a proof by code uses up, and the step-up window that it opens.
+/// What a proof uses up, and the step-up window that it opens.
 #[derive(Default)]
 pub(super) struct Spent {
-    pub(super) code: Option<UsedCode>,
+    pub(super) used: Option<UsedFactor>,
     pub(super) window: Option<NewWindow>,
 }
 
@@ -42,11 +41,15 @@ pub(super) async fn execute(app: &App, released: Released, spent: Spent) -> Resu
     let request = released.request();
     let action = released.frozen().action.clone();
     let user = released.frozen().asker.user;
-    let (part, keep) = prepare(app, &released, spent.window)?;
-    let executed = app.store.commit(Execute { released, part, code: spent.code, salt: random() }).await?;
+    let (part, keep) = match people::execute::prepare(app, &released).await? {
+        Some(prepared) => (Part::People(prepared.part), Keep::Invitation(prepared.invitation)),
+        None => prepare(app, &released, spent.window)?,
+    };
+    let executed = app.store.commit(Execute { released, part, used: spent.used, salt: random() }).await?;
     app.events.tell(tenant, Event::Request { request: request.to_string(), state: "executed".to_owned() });
     match keep {
         Keep::Nothing => {}
+        Keep::Invitation(invitation) => return Ok(people::execute::finish(app, tenant, executed, invitation)),
         Keep::Token(id, secret) => return created_installer(app, tenant, id, secret).await,
         Keep::Codes(codes) => {
             tracing::info!(%user, "recovery codes were replaced");
@@ -61,6 +64,8 @@ enum Keep {
     Nothing,
     Token(InstallerId, [u8; 32]),
     Codes(Vec<String>),
+    /// Of an action on people: its link, where one is made.
+    Invitation(Option<api::CreatedInvitation>),
 }
 
 fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<(Part, Keep), Refusal> {
@@ -74,11 +79,15 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
         }
         Action::ApproveDevices(_) => (Part::ApproveDevices, Keep::Nothing),
         Action::RemoveDevices(_) => (Part::RemoveDevices, Keep::Nothing),
+        Action::RemoveFactor(_) => (Part::RemoveFactor, Keep::Nothing),
+        Action::ChangeNetworks(_) => (Part::ChangeNetworks, Keep::Nothing),
         Action::RegenerateRecoveryCodes => {
             let codes = accounts::me::new_recovery_codes(app, frozen.asker.user);
             (Part::RegenerateRecoveryCodes { hashes: codes.hashes }, Keep::Codes(codes.shown))
         }
         Action::OpenRemoteSession(open) => (open_remote_session(app, open, released, window)?, Keep::Nothing),
+        // What is about people is prepared there.
+        _ => return Err(Code::Internal.into()),
     })
 }
 
@@ -125,9 +134,11 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
             Ok(changed(app, tenant, executed))
         }
         Action::OpenRemoteSession(open) => opened(app, tenant, open, executed).await,
-        Action::CreateInstaller(_) | Action::RegenerateRecoveryCodes => {
+        Action::CreateInstaller(_) | Action::RegenerateRecoveryCodes | Action::RemoveFactor(_) | Action::ChangeNetworks(_) => {
             Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index }))
         }
+        // What is about people is finished there.
+        _ => Err(Code::Internal.into()),
     }
 }
 

@@ -6,9 +6,10 @@ use axum::response::Response;
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::{WantedRun, WantedRunError, run_script};
-use sallyport_decide::policy::{self, Actor};
+use sallyport_decide::policy::{self, Actor, Permit};
 use sallyport_grant::body::{BodyError, Interpreter};
 use sallyport_model::{GrantId, JobId, RunId, ScriptId, limits};
+use sallyport_store::ops::people::devices_within;
 use sallyport_store::ops::runs::{Cancel, CancelWhat};
 use sallyport_store::ops::targets::{ScriptText, script_text};
 
@@ -25,7 +26,7 @@ pub(crate) async fn create(
     Json(body): Json<api::NewJob>,
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
-    let facts = targets(&app, actor, &body.devices, "approved").await?;
+    let facts = targets(&app, &permit, &body.devices, "approved").await?;
     let script = script(&app, actor, &body).await?;
     let ground = ground(&app, actor).await?;
     let grant = GrantId::new(ground.now, random());
@@ -82,7 +83,7 @@ pub(crate) async fn cancel_job(
     Allowed(permit): Allowed<policy::CancelRuns>,
     Id(job): Id<JobId>,
 ) -> Result<StatusCode, Refusal> {
-    cancel(&app, permit.actor(), CancelWhat::Job(job)).await
+    cancel(&app, &permit, CancelWhat::Job(job)).await
 }
 
 /// Cancels one run.
@@ -91,11 +92,14 @@ pub(crate) async fn cancel_run(
     Allowed(permit): Allowed<policy::CancelRuns>,
     Id(run): Id<RunId>,
 ) -> Result<StatusCode, Refusal> {
-    cancel(&app, permit.actor(), CancelWhat::Run(run)).await
+    cancel(&app, &permit, CancelWhat::Run(run)).await
 }
 
-async fn cancel(app: &App, actor: &Actor, what: CancelWhat) -> Result<StatusCode, Refusal> {
-    let change = Cancel { tenant: actor.tenant, what, by: actor.user, by_name: actor.name.clone(), at: app.clock.now(), salt: random() };
+async fn cancel(app: &App, permit: &Permit<policy::CancelRuns>, what: CancelWhat) -> Result<StatusCode, Refusal> {
+    let actor = permit.actor();
+    let devices = devices_within(&mut app.store.read().await?, actor.tenant, permit.reach()).await?;
+    let change =
+        Cancel { tenant: actor.tenant, devices, what, by: actor.user, by_name: actor.name.clone(), at: app.clock.now(), salt: random() };
     let told = app.store.commit(change).await?;
     for cancelled in &told {
         app.hub.cancel(cancelled.device, cancelled.grant);

@@ -3,12 +3,14 @@
 mod ask;
 mod execute;
 mod jobs;
+mod own;
 mod remote;
 mod requests;
 mod secrets;
 mod view;
 
-pub(crate) use ask::{approve_devices, create_installer, regenerate_recovery_codes, remove_devices};
+pub(crate) use ask::{approve_devices, ask_plainly, create_installer, regenerate_recovery_codes, remove_devices};
 pub(crate) use jobs::{cancel_job, cancel_run, create as create_job};
+pub(crate) use own::{change_networks, remove_factor};
 pub(crate) use remote::create as create_remote_session;
-pub(crate) use requests::{deny, list, prove, show};
+pub(crate) use requests::{begin_passkey, deny, list, prove, show};

@@ -9,6 +9,7 @@ use sallyport_decide::policy::{self, Actor, permit};
 use sallyport_grant::Hex;
 use sallyport_grant::body::{Access, Entry, RemoteKind};
 use sallyport_model::{DeviceId, GrantId, RemoteSessionId, limits};
+use sallyport_store::ops::people::device_within;
 use sallyport_store::ops::remote::{device_is_full, joinable};
 
 use super::ask::{Extra, ask, ground, target, targets};
@@ -27,7 +28,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
     let wanted = Wanted::parse(&body)?;
-    let facts = targets(&app, actor, std::slice::from_ref(&body.device), "approved").await?;
+    let facts = targets(&app, &permit, std::slice::from_ref(&body.device), "approved").await?;
     let device = facts.first().ok_or(Code::NothingToDo)?;
     if !app.hub.is_online(device.device) {
         return Err(Code::DeviceOffline.into());
@@ -97,9 +98,13 @@ async fn may_join(
     device: DeviceId,
     kind: RemoteKind,
 ) -> Result<RemoteSessionId, Refusal> {
-    let found = joinable(&mut app.store.read().await?, actor.tenant, session).await?.ok_or(Code::RemoteSessionEnded)?;
+    let mut reader = app.store.read().await?;
+    let found = joinable(&mut reader, actor.tenant, session).await?.ok_or(Code::RemoteSessionEnded)?;
     if found.opener != actor.user {
-        permit::<policy::WatchRemoteSessions>(actor)?;
+        let watching = permit::<policy::WatchRemoteSessions>(actor)?;
+        if !device_within(&mut reader, actor.tenant, watching.reach(), found.device).await? {
+            return Err(Code::RemoteSessionEnded.into());
+        }
     }
     if found.device != device || found.kind != kind {
         return Err(Refusal::field("joins", "is a session of another device or kind"));

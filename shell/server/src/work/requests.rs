@@ -7,15 +7,18 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::actions::{Method, Missing, Proof, RequestState, release};
-use sallyport_decide::policy;
+use sallyport_decide::policy::{self, Capability, Holds, Permit};
 use sallyport_grant::body::Class;
-use sallyport_model::{RequestId, limits};
+use sallyport_model::RequestId;
+use sallyport_store::Reader;
+use sallyport_store::ops::accounts::UsedFactor;
+use sallyport_store::ops::people::{may_be_second, touched};
 use sallyport_store::ops::remote::NewWindow;
-use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, UsedCode, ground, open_requests, request};
-use sallyport_store::ops::targets::may_be_second;
+use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, open_requests, request, still_suffices};
 
 use super::execute::{self, Spent};
 use super::view;
+use crate::accounts::ProvenFactor;
 use crate::clock::random;
 use crate::events::Event;
 use crate::{Allowed, App, Id, Json, Refusal, accounts};
@@ -29,12 +32,38 @@ pub(crate) async fn list(
     Allowed(permit): Allowed<policy::ReadRequests>,
 ) -> Result<Json<api::Page<api::AuthorizationRequest>>, Refusal> {
     let actor = permit.actor();
-    let open = open_requests(&mut app.store.read().await?, actor.tenant, app.clock.now(), LISTED).await?;
-    let mut items = Vec::with_capacity(open.len());
-    for request in &open {
+    let mut reader = app.store.read().await?;
+    let open = open_requests(&mut reader, actor.tenant, app.clock.now(), LISTED).await?;
+    let mut seen = Vec::with_capacity(open.len());
+    for request in open {
+        if may_see(&mut reader, &permit, &request).await? {
+            seen.push(request);
+        }
+    }
+    drop(reader);
+    let mut items = Vec::with_capacity(seen.len());
+    for request in &seen {
         items.push(view::request(&app, request, actor).await?);
     }
     Ok(Json(api::Page { total: Some(items.len() as u64), items, next: None }))
+}
+
+/// One's own, and those that reach nothing but what one reaches. What concerns the tenant is for those who may ask for it themselves.
+async fn may_see<C: Capability>(reader: &mut Reader, permit: &Permit<C>, stored: &StoredRequest) -> Result<bool, Refusal> {
+    let (actor, capability) = (permit.actor(), stored.frozen.action.kind().capability());
+    if stored.frozen.asker.user == actor.user {
+        return Ok(true);
+    }
+    if capability.holds == Holds::Tenant {
+        return Ok(actor.rights.reach(capability).is_some());
+    }
+    Ok(permit.reach().is_tenant() || touched(reader, actor.tenant, &stored.frozen.action).await?.is_within(permit.reach()))
+}
+
+/// A request that one may see; any other looks like none.
+async fn seen<C: Capability>(reader: &mut Reader, permit: &Permit<C>, id: RequestId) -> Result<StoredRequest, Refusal> {
+    let stored = request(reader, permit.actor().tenant, id).await?;
+    if may_see(reader, permit, &stored).await? { Ok(stored) } else { Err(Code::NotFound.into()) }
 }
 
 /// One request.
@@ -43,7 +72,7 @@ pub(crate) async fn show(
     Allowed(permit): Allowed<policy::ReadRequests>,
     Id(id): Id<RequestId>,
 ) -> Result<Json<api::AuthorizationRequest>, Refusal> {
-    let stored = request(&mut app.store.read().await?, permit.actor().tenant, id).await?;
+    let stored = seen(&mut app.store.read().await?, &permit, id).await?;
     Ok(Json(view::request(&app, &stored, permit.actor()).await?))
 }
 
@@ -55,18 +84,17 @@ pub(crate) async fn prove(
     Json(body): Json<api::NewProof>,
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
-    let stored = provable(&app, actor, id).await?;
-    let code = accounts::prove_totp(&app, actor, &body.totp).await?;
-    let code = UsedCode { factor: code.factor, step: code.step };
+    let stored = provable(&app, &permit, id).await?;
+    let used = proven(&app, actor, &stored, &body).await?.counting()?;
     let at = app.clock.now();
-    let proof = Proof { user: actor.user, email: actor.email.clone(), method: Method::Totp, at };
+    let proof = Proof { user: actor.user, email: actor.email.clone(), method: method(&used), at };
     let mut proofs = stored.proofs.clone();
     proofs.push(proof.clone());
     match release(stored.frozen.clone(), proofs, at) {
         Ok(released) => {
             let window = opens_window(actor, &stored).then(|| Token::from_bytes(random()));
             let renewed = window.as_ref().map(|token| NewWindow { session: actor.session, token: token.stored(Purpose::Session) });
-            let result = execute::execute(&app, released, Spent { code: Some(code), window: renewed }).await?;
+            let result = execute::execute(&app, released, Spent { used: Some(used), window: renewed }).await?;
             let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
             let mut body = view::request(&app, &stored, actor).await?;
             body.result = Some(result);
@@ -74,7 +102,7 @@ pub(crate) async fn prove(
             Ok((cookie, Json(body)).into_response())
         }
         Err(Missing::Asker | Missing::Another) => {
-            app.store.commit(AddProof { tenant: actor.tenant, request: id, proof, code, salt: random() }).await?;
+            app.store.commit(AddProof { tenant: actor.tenant, request: id, proof, used, salt: random() }).await?;
             app.events.tell(actor.tenant, Event::Request { request: id.to_string(), state: "open".to_owned() });
             let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
             Ok(Json(view::request(&app, &stored, actor).await?).into_response())
@@ -89,12 +117,38 @@ fn opens_window(actor: &policy::Actor, stored: &StoredRequest) -> bool {
     frozen.action.remote_kind().is_some() && frozen.class == Class::OneDevice && frozen.asker.session == actor.session
 }
 
+/// A code, or a passkey's answer whose challenge is the digest of this very request.
+async fn proven(app: &App, actor: &policy::Actor, stored: &StoredRequest, body: &api::NewProof) -> Result<ProvenFactor, Refusal> {
+    match (&body.totp, &body.passkey) {
+        (Some(code), None) => accounts::prove_totp(app, actor, code).await,
+        (None, Some(answer)) => accounts::prove_passkey(app, actor, &answer.credential, stored.frozen.digest.as_bytes()).await,
+        _ => Err(Refusal::field("totp", "there must be either totp or passkey")),
+    }
+}
+
+fn method(used: &UsedFactor) -> Method {
+    match used {
+        UsedFactor::Totp { .. } => Method::Totp,
+        UsedFactor::Passkey(_) => Method::Passkey,
+    }
+}
+
+/// Begins a proof by passkey: the challenge is the digest of what is authorized.
+pub(crate) async fn begin_passkey(
+    State(app): State<App>,
+    Allowed(permit): Allowed<policy::ProveRequests>,
+    Id(id): Id<RequestId>,
+) -> Result<Json<api::StartedAssertion>, Refusal> {
+    let stored = provable(&app, &permit, id).await?;
+    accounts::begin_request(&app, permit.actor(), &stored.frozen.digest).await.map(Json)
+}
+
 /// A request that this person can prove now: looked at before a code is charged for it, and again where it is executed.
 /// The asker proves their own; others prove what takes two people, once they are not new any more.
-async fn provable(app: &App, actor: &policy::Actor, id: RequestId) -> Result<StoredRequest, Refusal> {
-    let now = app.clock.now();
+async fn provable(app: &App, permit: &Permit<policy::ProveRequests>, id: RequestId) -> Result<StoredRequest, Refusal> {
+    let (actor, now) = (permit.actor(), app.clock.now());
     let mut reader = app.store.read().await?;
-    let stored = request(&mut reader, actor.tenant, id).await?;
+    let stored = seen(&mut reader, permit, id).await?;
     let (frozen, asker) = (&stored.frozen, stored.frozen.asker.user);
     if stored.state != RequestState::Open || now >= frozen.expires {
         return Err(Code::RequestClosed.into());
@@ -102,11 +156,11 @@ async fn provable(app: &App, actor: &policy::Actor, id: RequestId) -> Result<Sto
     if asker != actor.user && frozen.requirement.people() == 1 {
         return Err(Refusal::from(Code::RoleRefused).because("Only the person who asked can prove this request."));
     }
-    if asker != actor.user && !may_be_second(&mut reader, actor.tenant, actor.user, now.plus_secs(-limits::NEW_PERSON_SECS)).await? {
-        return Err(Refusal::from(Code::RoleRefused).because("An account younger than seven days is nobody's second person."));
+    if asker != actor.user && !may_be_second(&mut reader, actor.tenant, actor.user, &frozen.action, now).await? {
+        let why = "The second person must be allowed this, everywhere where it reaches, with an account older than seven days.";
+        return Err(Refusal::from(Code::RoleRefused).because(why));
     }
-    let (hour, eligible) = ground(&mut reader, actor.tenant, asker, now).await?;
-    if !frozen.still_suffices(&hour, eligible) {
+    if !still_suffices(&mut reader, frozen, now).await? {
         let why = "Since it was asked for, other actions of the same person raised what it takes. Start the action again.";
         return Err(Refusal::from(Code::RequestClosed).because(why));
     }
@@ -120,6 +174,7 @@ pub(crate) async fn deny(
     Id(id): Id<RequestId>,
 ) -> Result<StatusCode, Refusal> {
     let actor = permit.actor();
+    seen(&mut app.store.read().await?, &permit, id).await?;
     app.store.commit(Deny { tenant: actor.tenant, request: id, by: actor.user, at: app.clock.now(), salt: random() }).await?;
     app.events.tell(actor.tenant, Event::Request { request: id.to_string(), state: "denied".to_owned() });
     Ok(StatusCode::NO_CONTENT)

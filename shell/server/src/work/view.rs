@@ -9,7 +9,8 @@ use sallyport_model::{DeviceId, TenantId, limits};
 use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
 
-use crate::{App, Refusal};
+use crate::accounts::addresses::shown_rules;
+use crate::{App, Refusal, people};
 
 /// One request in full.
 pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -> Result<api::AuthorizationRequest, Refusal> {
@@ -64,12 +65,14 @@ fn steps(stored: &StoredRequest, viewer: &Actor) -> Vec<api::RequirementStep> {
     let own = stored.proofs.iter().find(|proof| proof.user == asker);
     let who = if viewer.user == asker { "You".to_owned() } else { frozen.asker.name.clone() };
     let mut steps = vec![match frozen.requirement {
-        Requirement::StepUp => step("you", &format!("{who}: a code, or an open step-up window"), "step_up", own),
-        Requirement::FreshCode | Requirement::TwoPeople => step("you", &format!("{who}: a code for this request only"), "code", own),
+        Requirement::StepUp => step("you", &format!("{who}: a passkey or a code, or an open step-up window"), "step_up", own),
+        Requirement::FreshCode | Requirement::TwoPeople => {
+            step("you", &format!("{who}: a passkey or a code for this request only"), "code", own)
+        }
     }];
     if frozen.requirement == Requirement::TwoPeople {
         let other = stored.proofs.iter().find(|proof| proof.user != asker);
-        steps.push(step("another_person", "One more person: a code for this request only", "code", other));
+        steps.push(step("another_person", "One more person: a passkey or a code for this request only", "code", other));
     }
     if matches!(frozen.action, Action::RunScript(_) | Action::OpenRemoteSession(_)) {
         let text = "Each device: signature, own place among the targets, time, log entry, hash, single use";
@@ -105,6 +108,16 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         Action::RemoveDevices(targets) => api::ActionDetails::RemoveDevices(target_details(app, asker, targets).await?),
         Action::RegenerateRecoveryCodes => api::ActionDetails::RegenerateRecoveryCodes,
         Action::OpenRemoteSession(open) => api::ActionDetails::OpenRemoteSession(session_details(app, asker, open).await?),
+        Action::RemoveFactor(gone) => api::ActionDetails::RemoveFactor(api::RemoveFactorDetails {
+            factor: gone.factor,
+            factor_kind: gone.kind.clone(),
+            name: gone.name.clone(),
+        }),
+        Action::ChangeNetworks(change) => {
+            let (trusted, required, address_verification) = shown_rules(&change.rules);
+            api::ActionDetails::ChangeNetworks(api::ChangeNetworksDetails { trusted, required, address_verification })
+        }
+        other => people::shown::details(other).ok_or(Code::Internal)?,
     })
 }
 

@@ -80,6 +80,9 @@ impl Change for AddCustomer {
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let actor = self.permit.actor();
+        if !self.permit.reach().is_tenant() {
+            return Err(StoreError::NotFound);
+        }
         let sql = "INSERT INTO customers (id, tenant, name, created) VALUES ($1, $2, $3, $4)";
         tx.execute(sql, values![self.id, actor.tenant, self.name, self.at]).await?;
         let payload = json!({ "customer": self.id, "name": self.name });
@@ -104,6 +107,9 @@ impl Change for AddSite {
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let actor = self.permit.actor();
+        if !self.permit.reach().covers_customer(self.customer) {
+            return Err(StoreError::NotFound);
+        }
         tx.fetch_one("SELECT id FROM customers WHERE tenant = $1 AND id = $2", values![actor.tenant, self.customer]).await?;
         let sql = "INSERT INTO sites (id, tenant, customer, name, created) VALUES ($1, $2, $3, $4, $5)";
         tx.execute(sql, values![self.id, actor.tenant, self.customer, self.name, self.at]).await?;

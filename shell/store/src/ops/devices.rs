@@ -7,6 +7,7 @@ use sallyport_decide::policy::{Permit, TagDevices};
 use sallyport_model::{DeviceId, Digest, SiteId, Tag, TenantId, Timestamp};
 use serde_json::json;
 
+use super::people::device_within;
 use crate::{Actor, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// Whether a device may receive anything.
@@ -173,6 +174,9 @@ impl Change for TagDevice {
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let actor = self.permit.actor();
+        if !device_within(tx, actor.tenant, self.permit.reach(), self.device).await? {
+            return Err(StoreError::NotFound);
+        }
         let tags = self.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(" ");
         let sql = "UPDATE devices SET tags = $3, version = version + 1 WHERE tenant = $1 AND id = $2 AND state <> 'removed' RETURNING name";
         let name = tx.fetch_one(sql, values![actor.tenant, self.device, tags]).await?.text("name")?;

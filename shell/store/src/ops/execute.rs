@@ -1,25 +1,25 @@
 //! Executing a released action: the one place where a guarded operation happens, in one transaction with its entry.
 
-use sallyport_decide::actions::{Action, Released, Target};
+use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Target};
 use sallyport_grant::Envelope;
 use sallyport_grant::body::{Body, GrantAction, GrantBody};
 use sallyport_grant::log::grant_leaf_data;
 use sallyport_grant::targets::TargetTree;
-use sallyport_model::{DeviceId, Digest, GrantId, InstallerId, JobId, RequestId, RunId, TenantId, Timestamp, limits};
+use sallyport_model::{DeviceId, Digest, GrantId, InstallerId, JobId, RequestId, RunId, TenantId, Timestamp};
 use serde_json::json;
 
-use super::accounts::RecoveryHashes;
+use super::accounts::{RecoveryHashes, UsedFactor};
+use super::people::{self, PeopleDone, PeoplePart, may_be_second, may_still_ask};
 use super::remote::{self, NewAttachment};
-use super::requests::{UsedCode, ground, insert_proof};
-use super::targets::may_be_second;
+use super::requests::{insert_proof, still_suffices};
 use crate::{Actor, Change, Entry, StoreError, Tx, values};
 
 /// A released action with what its execution needs beside it: ids, keys' outputs, hashes.
 pub struct Execute {
     pub released: Released,
     pub part: Part,
-    /// The code that released it, where one did.
-    pub code: Option<UsedCode>,
+    /// The factor whose proof released it, where one did.
+    pub used: Option<UsedFactor>,
     pub salt: [u8; 32],
 }
 
@@ -31,6 +31,9 @@ pub enum Part {
     RemoveDevices,
     RegenerateRecoveryCodes { hashes: RecoveryHashes },
     OpenRemoteSession(NewAttachment),
+    People(PeoplePart),
+    RemoveFactor,
+    ChangeNetworks,
 }
 
 /// A run's id for each device.
@@ -47,6 +50,8 @@ pub struct Executed {
     pub job: Option<JobId>,
     pub grant: Option<GrantId>,
     pub devices: Vec<DeviceId>,
+    /// What happened to people, where it was about them.
+    pub people: PeopleDone,
 }
 
 impl Execute {
@@ -77,13 +82,14 @@ impl Change for Execute {
     type Out = Executed;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Executed, StoreError> {
-        if let Some(code) = self.code {
-            code.use_up(tx, self.at()).await?;
+        if let Some(used) = &self.used {
+            used.use_up(tx, self.at()).await?;
         }
         self.close(tx).await?;
         self.asker_still_stands(tx).await?;
         self.others_still_stand(tx).await?;
         self.class_still_suffices(tx).await?;
+        let mut people = PeopleDone::default();
         let (log_index, job) = match (&self.released.frozen().action, &self.part) {
             (Action::RunScript(run), Part::RunScript { job, envelope, runs }) => {
                 devices_still_are(tx, self.tenant(), &run.targets, "approved").await?;
@@ -102,6 +108,14 @@ impl Change for Execute {
                 devices_still_are(tx, self.tenant(), std::slice::from_ref(&open.target), "approved").await?;
                 (remote::open(tx, &self.released, new).await?, None)
             }
+            (Action::RemoveFactor(gone), Part::RemoveFactor) => (self.remove_factor(tx, gone).await?, None),
+            (Action::ChangeNetworks(change), Part::ChangeNetworks) => (self.networks(tx, change).await?, None),
+            (_, Part::People(part)) => {
+                let ground = people::Ground { released: &self.released, salt: self.salt };
+                let (done, people::Told(kind, payload)) = people::apply(tx, &ground, part).await?;
+                people = done;
+                (tx.append(self.tenant(), self.entry(kind, payload)).await?, None)
+            }
             _ => return Err(StoreError::Corrupt("action")),
         };
         tx.execute("UPDATE requests SET job = $2, log_index = $3 WHERE id = $1", values![self.request(), job, log_index]).await?;
@@ -116,6 +130,7 @@ impl Change for Execute {
             job,
             grant,
             devices: self.released.frozen().action.targets().iter().map(|target| target.device).collect(),
+            people,
         })
     }
 }
@@ -131,22 +146,24 @@ impl Execute {
         Ok(())
     }
 
-    /// A user who was disabled or changed role after asking, or whose session was ended, no longer asks (A29).
+    /// A user who was disabled or lost the role or its scope after asking, or whose session was ended, no longer asks (A29).
     async fn asker_still_stands(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let asker = &self.released.frozen().asker;
-        let sql = "SELECT 1 AS stands FROM users u JOIN sessions s ON s.user_id = u.id \
-                   WHERE u.id = $1 AND u.state = 'active' AND u.role = $2 AND s.id = $3 AND s.ended_at IS NULL AND s.created > $4";
-        let begun_after = self.at().plus_secs(-limits::SESSION_LIFETIME_SECS);
-        let stands = tx.fetch_optional(sql, values![asker.user, asker.role.as_str(), asker.session, begun_after]).await?;
-        stands.map(|_| ()).ok_or(StoreError::Conflict)
+        let sql = "SELECT 1 AS stands FROM users u JOIN sessions s ON s.user_id = u.id JOIN tenants t ON t.id = u.tenant \
+                   WHERE u.id = $1 AND u.state = 'active' AND (u.expires IS NULL OR u.expires > $3) AND s.id = $2 AND s.ended_at IS NULL \
+                   AND s.stage = 'full' AND s.created + t.session_lifetime_secs * 1000000 > $3";
+        tx.fetch_optional(sql, values![asker.user, asker.session, self.at()]).await?.ok_or(StoreError::Conflict)?;
+        match may_still_ask(tx, self.tenant(), asker.user, &self.released.frozen().action).await? {
+            true => Ok(()),
+            false => Err(StoreError::Conflict),
+        }
     }
 
     /// Whoever else proved it was somebody who could, and still is (A29).
     async fn others_still_stand(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let asker = self.released.frozen().asker.user;
-        let not_after = self.at().plus_secs(-limits::NEW_PERSON_SECS);
-        for other in self.released.proofs().iter().filter(|proof| proof.user != asker) {
-            if !may_be_second(tx, self.tenant(), other.user, not_after).await? {
+        let frozen = self.released.frozen();
+        for other in self.released.proofs().iter().filter(|proof| proof.user != frozen.asker.user) {
+            if !may_be_second(tx, self.tenant(), other.user, &frozen.action, self.at()).await? {
                 return Err(StoreError::Conflict);
             }
         }
@@ -155,9 +172,7 @@ impl Execute {
 
     /// What the asker did since they asked counts too: in this transaction, so that no two actions overlook each other (C5).
     async fn class_still_suffices(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let frozen = self.released.frozen();
-        let (hour, eligible) = ground(tx, self.tenant(), frozen.asker.user, self.at()).await?;
-        if frozen.still_suffices(&hour, eligible) { Ok(()) } else { Err(StoreError::Conflict) }
+        if still_suffices(tx, self.released.frozen(), self.at()).await? { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     async fn run_script(&self, tx: &mut Tx, job: JobId, envelope: &Envelope, runs: &[NewRun]) -> Result<u64, StoreError> {
@@ -257,6 +272,18 @@ impl Execute {
         let user = self.released.frozen().asker.user;
         super::accounts::replace_recovery_codes(tx, user, hashes, self.at()).await?;
         tx.append(self.tenant(), self.entry("recovery_codes.regenerated", json!({ "user": user }))).await
+    }
+
+    async fn remove_factor(&self, tx: &mut Tx, gone: &GoneFactor) -> Result<u64, StoreError> {
+        let user = self.released.frozen().asker.user;
+        super::accounts::remove_factor(tx, user, gone.factor).await?;
+        let payload = json!({ "user": user, "factor": gone.factor, "kind": gone.kind, "name": gone.name });
+        tx.append(self.tenant(), self.entry("factor.removed", payload)).await
+    }
+
+    async fn networks(&self, tx: &mut Tx, change: &ChangeNetworks) -> Result<u64, StoreError> {
+        super::networks::replace_rules(tx, self.tenant(), change.version, &change.rules).await?;
+        tx.append(self.tenant(), self.entry("networks.changed", json!({ "rules": change.rules }))).await
     }
 
     /// What reaches devices counts into the asker's hour.

@@ -4,6 +4,7 @@ use sallyport_decide::policy::{ManageInstallers, Permit};
 use sallyport_model::{InstallerId, SiteId, TenantId, Timestamp};
 use serde_json::json;
 
+use super::people::{Within, sites_within};
 use crate::{Actor, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// An installer without its secret's hash.
@@ -35,10 +36,29 @@ macro_rules! select {
 }
 
 /// The newest first, from the one after `after` on.
-pub async fn list(reader: &mut Reader, tenant: TenantId, after: Option<InstallerId>, limit: u32) -> Result<Vec<InstallerRow>, StoreError> {
-    let after = after.unwrap_or(InstallerId::from_bytes([0xff; 16]));
+pub async fn list(
+    reader: &mut Reader,
+    tenant: TenantId,
+    sites: &Within<SiteId>,
+    after: Option<InstallerId>,
+    limit: u32,
+) -> Result<Vec<InstallerRow>, StoreError> {
+    let mut found = Vec::new();
+    let mut after = after.unwrap_or(InstallerId::from_bytes([0xff; 16]));
     let sql = select!("i.id < $2 ORDER BY i.id DESC LIMIT $3");
-    reader.fetch_all(sql, values![tenant, after, limit]).await?.iter().map(installer).collect()
+    loop {
+        let rows = reader.fetch_all(sql, values![tenant, after, limit]).await?;
+        for row in &rows {
+            after = row.get("id")?;
+            found.extend(Some(installer(row)?).filter(|installer| sites.has(&installer.site)));
+            if found.len() >= limit as usize {
+                return Ok(found);
+            }
+        }
+        if rows.len() < limit as usize {
+            return Ok(found);
+        }
+    }
 }
 
 /// One of them.
@@ -77,6 +97,10 @@ impl Change for RevokeInstaller {
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let actor = self.permit.actor();
+        let sites = sites_within(tx, actor.tenant, self.permit.reach()).await?;
+        if !sites.has(&one(tx, actor.tenant, self.installer).await?.site) {
+            return Err(StoreError::NotFound);
+        }
         let sql = "UPDATE installers SET revoked = $3 WHERE tenant = $1 AND id = $2 AND revoked IS NULL RETURNING label";
         let label = tx.fetch_one(sql, values![actor.tenant, self.installer, self.at]).await?.text("label")?;
         let payload = json!({ "installer": self.installer, "label": label });

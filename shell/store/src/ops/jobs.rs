@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use sallyport_decide::policy::Reach;
 use sallyport_model::{DeviceId, Digest, GrantId, JobId, RunId, ScriptId, TenantId, Timestamp, UserId};
 
+use super::people::{Within, devices_within};
 use crate::{Reader, Row, StoreError, values};
 
 /// A job with the counts of its runs.
@@ -42,40 +44,76 @@ macro_rules! select {
     };
 }
 
+/// Whose jobs: of a tenant, as far as they run on devices within somebody's reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whose {
+    pub tenant: TenantId,
+    pub devices: Within<DeviceId>,
+}
+
+impl Whose {
+    /// All jobs of a tenant.
+    pub fn all(tenant: TenantId) -> Self {
+        Self { tenant, devices: Within::All }
+    }
+
+    /// Those within a reach.
+    pub async fn within(reader: &mut Reader, tenant: TenantId, reach: &Reach) -> Result<Self, StoreError> {
+        Ok(Self { tenant, devices: devices_within(reader, tenant, reach).await? })
+    }
+}
+
 /// The newest first, from the one after `after` on.
 pub async fn list(
     reader: &mut Reader,
-    tenant: TenantId,
+    whose: &Whose,
     filter: &JobFilter,
     after: Option<JobId>,
     limit: u32,
 ) -> Result<Vec<JobRow>, StoreError> {
-    let after = after.unwrap_or(JobId::from_bytes([0xff; 16]));
+    let mut jobs = Vec::new();
+    let mut after = after.unwrap_or(JobId::from_bytes([0xff; 16]));
+    if filter.device.is_some_and(|device| !whose.devices.has(&device)) {
+        return Ok(jobs);
+    }
+    loop {
+        let rows = page(reader, whose.tenant, filter, after, limit).await?;
+        for row in &rows {
+            after = row.get("id")?;
+            jobs.extend(with_runs(reader, whose, row).await?);
+            if jobs.len() >= limit as usize {
+                return Ok(jobs);
+            }
+        }
+        if rows.len() < limit as usize {
+            return Ok(jobs);
+        }
+    }
+}
+
+async fn page(reader: &mut Reader, tenant: TenantId, filter: &JobFilter, after: JobId, limit: u32) -> Result<Vec<Row>, StoreError> {
     let sql = select!(
         "j.id < $2 AND ($3 IS NULL OR j.script = $3) AND ($4 IS NULL OR j.requested_by_id = $4) \
          AND ($5 IS NULL OR EXISTS (SELECT 1 FROM runs r WHERE r.grant_id = j.grant_id AND r.device = $5)) \
          ORDER BY j.id DESC LIMIT $6"
     );
-    let args = values![tenant, after, filter.script, filter.requested_by, filter.device, limit];
-    let rows = reader.fetch_all(sql, args).await?;
-    let mut jobs = Vec::with_capacity(rows.len());
-    for row in &rows {
-        jobs.push(with_runs(reader, row).await?);
-    }
-    Ok(jobs)
+    reader.fetch_all(sql, values![tenant, after, filter.script, filter.requested_by, filter.device, limit]).await
 }
 
-/// One job of the tenant.
-pub async fn job(reader: &mut Reader, tenant: TenantId, id: JobId) -> Result<JobRow, StoreError> {
-    let row = reader.fetch_one(select!("j.id = $2"), values![tenant, id]).await?;
-    with_runs(reader, &row).await
+/// One job of the tenant; [`StoreError::NotFound`] too where none of its runs is within the reach.
+pub async fn job(reader: &mut Reader, whose: &Whose, id: JobId) -> Result<JobRow, StoreError> {
+    let row = reader.fetch_one(select!("j.id = $2"), values![whose.tenant, id]).await?;
+    with_runs(reader, whose, &row).await?.ok_or(StoreError::NotFound)
 }
 
-async fn with_runs(reader: &mut Reader, row: &Row) -> Result<JobRow, StoreError> {
+/// The job with the counts of those of its runs that are within the reach; `None` where there are none.
+async fn with_runs(reader: &mut Reader, whose: &Whose, row: &Row) -> Result<Option<JobRow>, StoreError> {
     let id: JobId = row.get("id")?;
-    let sql = "SELECT state, COUNT(*) AS runs FROM runs WHERE job = $1 GROUP BY state";
-    let counts = reader.fetch_all(sql, values![id]).await?;
-    Ok(JobRow {
+    let runs = counts(reader, &whose.devices, id).await?;
+    if runs.is_empty() && whose.devices != Within::All {
+        return Ok(None);
+    }
+    Ok(Some(JobRow {
         id,
         grant: row.get("grant_id")?,
         script: row.get("script")?,
@@ -86,8 +124,23 @@ async fn with_runs(reader: &mut Reader, row: &Row) -> Result<JobRow, StoreError>
         expires: row.time("expires")?,
         ended: row.time_opt("ended")?,
         log_index: row.uint("log_index")?,
-        runs: counts.iter().map(|row| Ok((row.text("state")?, row.uint("runs")?))).collect::<Result<_, StoreError>>()?,
-    })
+        runs,
+    }))
+}
+
+async fn counts(reader: &mut Reader, devices: &Within<DeviceId>, job: JobId) -> Result<BTreeMap<String, u64>, StoreError> {
+    if *devices == Within::All {
+        let sql = "SELECT state, COUNT(*) AS runs FROM runs WHERE job = $1 GROUP BY state";
+        let rows = reader.fetch_all(sql, values![job]).await?;
+        return rows.iter().map(|row| Ok((row.text("state")?, row.uint("runs")?))).collect();
+    }
+    let mut counts = BTreeMap::new();
+    for row in &reader.fetch_all("SELECT device, state FROM runs WHERE job = $1", values![job]).await? {
+        if devices.has(&row.get("device")?) {
+            *counts.entry(row.text("state")?).or_default() += 1;
+        }
+    }
+    Ok(counts)
 }
 
 /// A job on one device.
@@ -119,20 +172,36 @@ macro_rules! select_runs {
 /// Runs of a job in the order of their ids, from the one after `after` on; in one stored state where it is named.
 pub async fn runs(
     reader: &mut Reader,
-    tenant: TenantId,
+    whose: &Whose,
     job: JobId,
     state: Option<&str>,
     after: Option<RunId>,
     limit: u32,
 ) -> Result<Vec<RunRow>, StoreError> {
-    let after = after.unwrap_or(RunId::from_bytes([0; 16]));
+    let mut found = Vec::new();
+    let mut after = after.unwrap_or(RunId::from_bytes([0; 16]));
     let sql = select_runs!("r.job = $2 AND r.id > $3 AND ($4 IS NULL OR r.state = $4) ORDER BY r.id LIMIT $5");
-    reader.fetch_all(sql, values![tenant, job, after, state, limit]).await?.iter().map(run_row).collect()
+    loop {
+        let rows = reader.fetch_all(sql, values![whose.tenant, job, after, state, limit]).await?;
+        for row in &rows {
+            after = row.get("id")?;
+            if whose.devices.has(&row.get("device")?) {
+                found.push(run_row(row)?);
+            }
+            if found.len() >= limit as usize {
+                return Ok(found);
+            }
+        }
+        if rows.len() < limit as usize {
+            return Ok(found);
+        }
+    }
 }
 
-/// One run of the tenant.
-pub async fn run(reader: &mut Reader, tenant: TenantId, id: RunId) -> Result<RunRow, StoreError> {
-    run_row(&reader.fetch_one(select_runs!("r.id = $2"), values![tenant, id]).await?)
+/// One run of the tenant; [`StoreError::NotFound`] too where its device is out of reach.
+pub async fn run(reader: &mut Reader, whose: &Whose, id: RunId) -> Result<RunRow, StoreError> {
+    let run = run_row(&reader.fetch_one(select_runs!("r.id = $2"), values![whose.tenant, id]).await?)?;
+    if whose.devices.has(&run.device) { Ok(run) } else { Err(StoreError::NotFound) }
 }
 
 fn run_row(row: &Row) -> Result<RunRow, StoreError> {

@@ -10,6 +10,8 @@ pub mod housekeeping;
 pub mod installers;
 pub mod jobs;
 pub mod names;
+pub mod networks;
+pub mod people;
 pub mod remote;
 pub mod requests;
 pub mod runs;

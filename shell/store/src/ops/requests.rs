@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use sallyport_decide::accounts::totp::Step;
 use sallyport_decide::actions::{Action, Eligible, Frozen, Hour, Method, Proof, RequestState, Requirement};
-use sallyport_decide::policy::{self, Role, Stage};
-use sallyport_model::{DeviceId, Digest, FactorId, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits};
+use sallyport_decide::policy::{self, Rights, Stage};
+use sallyport_grant::body::Class;
+use sallyport_model::{DeviceId, Digest, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
-use super::accounts::use_totp_step;
-use super::targets::eligible_others;
+use super::accounts::UsedFactor;
+use super::people::{eligible_others, rights_of};
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// Devices that a person's actions reached since `since`.
@@ -20,11 +20,32 @@ async fn hour(reader: &mut Reader, tenant: TenantId, person: UserId, since: Time
     Ok(Hour { touched })
 }
 
-/// What class and requirement of a person's actions stand on.
-pub async fn ground(reader: &mut Reader, tenant: TenantId, person: UserId, now: Timestamp) -> Result<(Hour, Eligible), StoreError> {
-    let hour = hour(reader, tenant, person, now.plus_secs(-limits::SUM_WINDOW_SECS)).await?;
-    let others = eligible_others(reader, tenant, person, now.plus_secs(-limits::NEW_PERSON_SECS)).await?;
-    Ok((hour, Eligible { others }))
+/// What a person reached within the hour: their action's class stands on it.
+pub async fn hour_of(reader: &mut Reader, tenant: TenantId, person: UserId, now: Timestamp) -> Result<Hour, StoreError> {
+    hour(reader, tenant, person, now.plus_secs(-limits::SUM_WINDOW_SECS)).await
+}
+
+/// How many others could be the second person. Only class 3 asks for one, so nobody else's roles are read for less.
+pub async fn eligible(
+    reader: &mut Reader,
+    asker: (TenantId, UserId),
+    action: &Action,
+    class: Class,
+    now: Timestamp,
+) -> Result<Eligible, StoreError> {
+    let others = match class {
+        Class::Mass => eligible_others(reader, asker.0, asker.1, action, now).await?,
+        Class::Read | Class::OneDevice | Class::Fleet => 0,
+    };
+    Ok(Eligible { others })
+}
+
+/// Whether a request's class and requirement are still high enough for what is true now.
+pub async fn still_suffices(reader: &mut Reader, frozen: &Frozen, now: Timestamp) -> Result<bool, StoreError> {
+    let (tenant, asker) = (frozen.asker.tenant, frozen.asker.user);
+    let hour = hour_of(reader, tenant, asker, now).await?;
+    let eligible = eligible(reader, (tenant, asker), &frozen.action, frozen.class, now).await?;
+    Ok(frozen.still_suffices(&hour, eligible))
 }
 
 /// A secret variable, sealed to one device.
@@ -134,15 +155,14 @@ pub struct StoredRequest {
 
 /// One request of the tenant.
 pub async fn request(reader: &mut Reader, tenant: TenantId, id: RequestId) -> Result<StoredRequest, StoreError> {
-    let sql = "SELECT r.*, u.role FROM requests r JOIN users u ON u.id = r.asker WHERE r.tenant = $1 AND r.id = $2";
+    let sql = "SELECT r.* FROM requests r WHERE r.tenant = $1 AND r.id = $2";
     let row = reader.fetch_one(sql, values![tenant, id]).await?;
     stored(reader, &row).await
 }
 
 /// The newest requests of the tenant that still wait, and those of one person that ended lately.
 pub async fn open_requests(reader: &mut Reader, tenant: TenantId, now: Timestamp, limit: u32) -> Result<Vec<StoredRequest>, StoreError> {
-    let sql = "SELECT r.*, u.role FROM requests r JOIN users u ON u.id = r.asker \
-               WHERE r.tenant = $1 AND r.state = 'open' AND r.expires > $2 ORDER BY r.id DESC LIMIT $3";
+    let sql = "SELECT r.* FROM requests r WHERE r.tenant = $1 AND r.state = 'open' AND r.expires > $2 ORDER BY r.id DESC LIMIT $3";
     let rows = reader.fetch_all(sql, values![tenant, now, limit]).await?;
     let mut requests = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -155,8 +175,9 @@ async fn stored(reader: &mut Reader, row: &Row) -> Result<StoredRequest, StoreEr
     let id: RequestId = row.get("id")?;
     let sql = "SELECT prover, prover_email, method, at FROM request_proofs WHERE request = $1 ORDER BY at";
     let proofs = reader.fetch_all(sql, values![id]).await?.iter().map(proof).collect::<Result<_, _>>()?;
+    let rights = rights_of(reader, row.get("asker")?).await?;
     Ok(StoredRequest {
-        frozen: frozen(row, id)?,
+        frozen: frozen(row, id, rights)?,
         state: RequestState::parse(&row.text("state")?).ok_or(StoreError::Corrupt("state"))?,
         proofs,
         grant: row.get_opt("grant_id")?,
@@ -165,7 +186,7 @@ async fn stored(reader: &mut Reader, row: &Row) -> Result<StoredRequest, StoreEr
     })
 }
 
-fn frozen(row: &Row, id: RequestId) -> Result<Frozen, StoreError> {
+fn frozen(row: &Row, id: RequestId, rights: Rights) -> Result<Frozen, StoreError> {
     let action: Action = serde_json::from_str(&row.text("action")?).map_err(|_| StoreError::Corrupt("action"))?;
     let class = u8::try_from(row.int("class")?).map_err(|_| StoreError::Corrupt("class"))?;
     let digest: Digest = row.digest("digest")?;
@@ -175,7 +196,7 @@ fn frozen(row: &Row, id: RequestId) -> Result<Frozen, StoreError> {
     }
     Ok(Frozen {
         id,
-        asker: asker(row)?,
+        asker: asker(row, rights)?,
         action,
         class: class.try_into().map_err(|_| StoreError::Corrupt("class"))?,
         class_reason: row.text("class_reason")?,
@@ -188,14 +209,13 @@ fn frozen(row: &Row, id: RequestId) -> Result<Frozen, StoreError> {
 }
 
 /// The asker as far as a request remembers them: their step-up window is a fact of a live session alone.
-fn asker(row: &Row) -> Result<policy::Actor, StoreError> {
-    let role: Role = row.parse("role")?;
+fn asker(row: &Row, rights: Rights) -> Result<policy::Actor, StoreError> {
     Ok(policy::Actor {
         tenant: row.get::<TenantId>("tenant")?,
         user: row.get::<UserId>("asker")?,
         email: row.text("asker_email")?,
         name: row.text("asker_name")?,
-        role,
+        rights,
         session: row.get::<SessionId>("session")?,
         stage: Stage::Full,
         step_up_until: None,
@@ -204,11 +224,7 @@ fn asker(row: &Row) -> Result<policy::Actor, StoreError> {
 }
 
 fn proof(row: &Row) -> Result<Proof, StoreError> {
-    let method = match row.text("method")?.as_str() {
-        "totp" => Method::Totp,
-        "step_up" => Method::StepUp,
-        _ => return Err(StoreError::Corrupt("method")),
-    };
+    let method = Method::parse(&row.text("method")?).ok_or(StoreError::Corrupt("method"))?;
     Ok(Proof { user: row.get("prover")?, email: row.text("prover_email")?, method, at: row.time("at")? })
 }
 
@@ -217,29 +233,15 @@ pub struct AddProof {
     pub tenant: TenantId,
     pub request: RequestId,
     pub proof: Proof,
-    pub code: UsedCode,
+    pub used: UsedFactor,
     pub salt: [u8; 32],
-}
-
-/// The code that a proof was made with: used up in the transaction that counts it, for all routes together.
-#[derive(Debug, Clone, Copy)]
-pub struct UsedCode {
-    pub factor: FactorId,
-    pub step: Step,
-}
-
-impl UsedCode {
-    /// [`StoreError::Conflict`] where this code or a later one was used meanwhile.
-    pub(super) async fn use_up(self, tx: &mut Tx, at: Timestamp) -> Result<(), StoreError> {
-        use_totp_step(tx, self.factor, self.step, at).await
-    }
 }
 
 impl Change for AddProof {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        self.code.use_up(tx, self.proof.at).await?;
+        self.used.use_up(tx, self.proof.at).await?;
         still_open(tx, self.tenant, self.request, self.proof.at).await?;
         insert_proof(tx, self.request, &self.proof).await?;
         let payload = json!({ "request": self.request, "method": self.proof.method.as_str() });

@@ -3,6 +3,7 @@
 use sallyport_model::{DeviceId, Digest, GrantId, JobId, RunId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
+use super::people::Within;
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// A run as the hub offers it.
@@ -212,7 +213,7 @@ fn is_over(state: &str) -> bool {
     !matches!(state, "waiting" | "running")
 }
 
-async fn one_less(tx: &mut Tx, tenant: TenantId, job: JobId, at: Timestamp, salt: [u8; 32]) -> Result<(), StoreError> {
+pub(super) async fn one_less(tx: &mut Tx, tenant: TenantId, job: JobId, at: Timestamp, salt: [u8; 32]) -> Result<(), StoreError> {
     let sql = "UPDATE jobs SET left_runs = left_runs - 1 WHERE id = $1 RETURNING left_runs";
     if tx.fetch_one(sql, values![job]).await?.int("left_runs")? > 0 {
         return Ok(());
@@ -237,6 +238,8 @@ pub enum CancelWhat {
 /// Somebody cancels. Waiting runs are over at once; running ones once their device says so.
 pub struct Cancel {
     pub tenant: TenantId,
+    /// Only runs of these devices.
+    pub devices: Within<DeviceId>,
     pub what: CancelWhat,
     pub by: UserId,
     pub by_name: String,
@@ -266,6 +269,7 @@ impl Change for Cancel {
                 tx.fetch_all(sql, values![self.tenant, run]).await?
             }
         };
+        let rows: Vec<Row> = rows.into_iter().filter(|row| row.get("device").is_ok_and(|device| self.devices.has(&device))).collect();
         if rows.is_empty() {
             return Err(StoreError::Conflict);
         }

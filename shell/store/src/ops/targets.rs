@@ -1,6 +1,6 @@
 //! What guarded operations name: devices, sites, scripts, people.
 
-use sallyport_model::{DeviceId, Digest, ScriptId, SiteId, TenantId, Timestamp, UserId};
+use sallyport_model::{DeviceId, Digest, ScriptId, SiteId, TenantId, UserId};
 
 use crate::{Reader, Row, StoreError, values};
 
@@ -95,32 +95,6 @@ pub async fn script_text(reader: &mut Reader, tenant: TenantId, id: ScriptId, ve
         text: row.text("content")?,
         last_run_version: row.get_opt("last_run_version")?,
     }))
-}
-
-/// People who may be the second one, whoever asks: active, with an authenticator, allowed to prove, and not new. A locked authenticator
-/// still counts: whoever could lock one would otherwise be able to act alone.
-macro_rules! second_person {
-    ($what:literal, $rest:literal) => {
-        concat!(
-            "SELECT ",
-            $what,
-            " FROM users u WHERE u.tenant = $1 AND u.state = 'active' AND u.created <= $3 AND u.role IN ('owner', 'admin', 'technician') \
-             AND EXISTS (SELECT 1 FROM factors f WHERE f.user_id = u.id AND f.kind = 'totp') AND ",
-            $rest
-        )
-    };
-}
-
-/// How many other people could be the second one.
-pub async fn eligible_others(reader: &mut Reader, tenant: TenantId, person: UserId, not_after: Timestamp) -> Result<usize, StoreError> {
-    let sql = second_person!("COUNT(*) AS others", "u.id <> $2");
-    Ok(reader.fetch_one(sql, values![tenant, person, not_after]).await?.uint("others")? as usize)
-}
-
-/// Whether a person may be the second one.
-pub async fn may_be_second(reader: &mut Reader, tenant: TenantId, person: UserId, not_after: Timestamp) -> Result<bool, StoreError> {
-    let sql = second_person!("1 AS may", "u.id = $2");
-    Ok(reader.fetch_optional(sql, values![tenant, person, not_after]).await?.is_some())
 }
 
 /// Customer and site of each device of a tenant, for those that are named. `ids` is sorted.

@@ -3,7 +3,7 @@
 use sallyport_decide::accounts::recovery::RecoveryCode;
 use sallyport_decide::accounts::session::{Method, StepUpWindow};
 use sallyport_decide::accounts::sign_in::{
-    Attempt, PasswordVerdict, RecoveryVerdict, SignedIn, TotpFactor, judge_password, judge_recovery, judge_totp,
+    Attempt, Counts, PasswordVerdict, RecoveryVerdict, SignedIn, TotpFactor, judge_password, judge_recovery, judge_totp,
 };
 use sallyport_decide::accounts::throttle::Charged;
 use sallyport_decide::accounts::totp::{Code, Secret, Step};
@@ -111,15 +111,16 @@ async fn charge(store: &Store, factor: ChargedFactor, now: Timestamp) -> (Charge
 async fn signed_in_by_code(store: &Store, now: Timestamp) -> (ChargedPassword, SignedIn) {
     let (charged, credential) = charge(store, ChargedFactor::Totp(user()), now).await;
     let ChargedCredential::Totp(facts) = credential else { panic!("the owner has an authenticator") };
+    let facts = &facts[0];
     let account = charged.account.as_ref().map(|facts| facts.account);
     let passed = judge_password(account, charged.attempt, PasswordVerdict::Right).unwrap();
-    let factor = TotpFactor { secret: &secret(), last_step: facts.last_step, charged: facts.charged };
+    let factor = TotpFactor { secret: &secret(), last_step: facts.last_step, charged: facts.charged, counts: Counts::Now };
     let signed_in = judge_totp(passed, &factor, &Code::at(&secret(), Step::at(now)), now).unwrap();
     (charged, signed_in)
 }
 
 fn open(charged: &ChargedPassword, signed_in: SignedIn, used: Used, token: u8, now: Timestamp) -> OpenSession {
-    OpenSession { tenant: ours(), signed_in, used, subject: charged.subject, session: session(token, signed_in.stage, now) }
+    OpenSession { tenant: ours(), signed_in, used, subject: Some(charged.subject), session: session(token, signed_in.stage, now) }
 }
 
 on_both! {
@@ -205,13 +206,13 @@ on_both! {
         let before = world.check_log(ours()).await;
         for n in 0..40 {
             let account = (n % 2 == 0).then(|| (ours(), user()));
-            world.store.reserve(RecordFailure { account, locks: None, at: at(n), salts: [[1; 32], [2; 32]] }).await.unwrap();
+            world.store.reserve(RecordFailure { account, locks: Vec::new(), at: at(n), salts: [[1; 32], [2; 32]] }).await.unwrap();
         }
         assert_eq!(world.check_log(ours()).await, before + 2, "one for the account, one for all other names");
         let factor = draft().factor;
         charge(&world.store, ChargedFactor::Totp(user()), at(50)).await;
         for _ in 0..2 {
-            let failure = RecordFailure { account: Some((ours(), user())), locks: Some(factor), at: at(50), salts: [[1; 32], [2; 32]] };
+            let failure = RecordFailure { account: Some((ours(), user())), locks: vec![factor], at: at(50), salts: [[1; 32], [2; 32]] };
             world.store.reserve(failure).await.unwrap();
         }
         assert_eq!(world.check_log(ours()).await, before + 3, "factor.locked, once");

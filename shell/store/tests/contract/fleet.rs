@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use sallyport_decide::policy::{self, Capability, Permit, Role, Stage, permit};
+use sallyport_decide::policy::{self, Capability, Permit, Rights, Role, Stage, permit};
 use sallyport_decide::scripts::{CheckedScript, Parameter, WantedScript};
 use sallyport_model::{CustomerId, DeviceId, Digest, InstallerId, Name, ScriptId, SessionId, SiteId, Tag, TenantId, UserId};
 use sallyport_store::ops::customers::{AddCustomer, AddSite, places};
 use sallyport_store::ops::devices::{DeviceState, TagDevice, Which};
 use sallyport_store::ops::installers::RevokeInstaller;
+use sallyport_store::ops::people::Within;
 use sallyport_store::ops::scripts::{CreateScript, DeleteScript, SaveScript};
 use sallyport_store::ops::{devices, installers, names, scripts};
 use sallyport_store::{Store, StoreError, log, values};
@@ -20,7 +21,7 @@ fn allowed<C: Capability>(tenant: TenantId) -> Permit<C> {
         user: UserId::from_bytes([5; 16]),
         email: "anna@example.test".into(),
         name: "Anna".into(),
-        role: Role::Owner,
+        rights: Rights::of(Role::Owner),
         session: SessionId::from_bytes([6; 16]),
         stage: Stage::Full,
         step_up_until: None,
@@ -169,7 +170,7 @@ on_both! {
         }
         let id = |n: u8| InstallerId::from_bytes([n; 16]);
         let list = async |after, limit| -> Vec<InstallerId> {
-            let rows = installers::list(&mut world.store.read().await.unwrap(), ours(), after, limit).await.unwrap();
+            let rows = installers::list(&mut world.store.read().await.unwrap(), ours(), &Within::All, after, limit).await.unwrap();
             rows.into_iter().map(|row| row.id).collect()
         };
         assert_eq!((list(None, 2).await, list(Some(id(2)), 2).await), (vec![id(3), id(2)], vec![id(1)]));

@@ -1,7 +1,7 @@
 //! Jobs, runs and output as people read them.
 
 use sallyport_model::{CustomerId, DeviceId, GrantId, JobId, RunId, ScriptId, SiteId, TenantId, UserId};
-use sallyport_store::ops::jobs::{self, JobFilter};
+use sallyport_store::ops::jobs::{self, JobFilter, Whose};
 use sallyport_store::{Store, StoreError, Value, values};
 
 use crate::world::{Sql, ours, theirs};
@@ -53,7 +53,7 @@ async fn add_run(store: &Store, n: u8, on: u8, state: &'static str) {
 }
 
 async fn found(store: &Store, tenant: TenantId, filter: JobFilter, after: Option<JobId>, limit: u32) -> Vec<JobId> {
-    let rows = jobs::list(&mut store.read().await.unwrap(), tenant, &filter, after, limit).await.unwrap();
+    let rows = jobs::list(&mut store.read().await.unwrap(), &Whose::all(tenant), &filter, after, limit).await.unwrap();
     rows.into_iter().map(|row| row.id).collect()
 }
 
@@ -82,9 +82,9 @@ on_both! {
             add_run(&world.store, 1, on, state).await;
         }
         let mut reader = world.store.read().await.unwrap();
-        let row = jobs::job(&mut reader, ours(), job(1)).await.unwrap();
+        let row = jobs::job(&mut reader, &Whose::all(ours()), job(1)).await.unwrap();
         assert_eq!(row.runs, [("succeeded".to_owned(), 2), ("waiting".to_owned(), 1)].into());
-        assert!(matches!(jobs::job(&mut reader, theirs(), job(1)).await, Err(StoreError::NotFound)));
+        assert!(matches!(jobs::job(&mut reader, &Whose::all(theirs()), job(1)).await, Err(StoreError::NotFound)));
     }
 
     async fn runs_come_in_pages_with_their_devices_names(world) {
@@ -95,12 +95,12 @@ on_both! {
         }
         let mut reader = world.store.read().await.unwrap();
         let names = |rows: Vec<jobs::RunRow>| rows.into_iter().map(|row| row.device_name).collect::<Vec<_>>();
-        assert_eq!(names(jobs::runs(&mut reader, ours(), job(1), None, None, 2).await.unwrap()), ["web-1", "web-2"]);
-        assert_eq!(names(jobs::runs(&mut reader, ours(), job(1), None, Some(run(1, 2)), 2).await.unwrap()), ["web-3"]);
-        assert_eq!(names(jobs::runs(&mut reader, ours(), job(1), Some("failed"), None, 1).await.unwrap()), ["web-2"]);
-        assert!(jobs::runs(&mut reader, theirs(), job(1), None, None, 2).await.unwrap().is_empty());
-        assert!(matches!(jobs::run(&mut reader, theirs(), run(1, 1)).await, Err(StoreError::NotFound)));
-        assert_eq!(jobs::run(&mut reader, ours(), run(1, 1)).await.unwrap().state, "waiting");
+        assert_eq!(names(jobs::runs(&mut reader, &Whose::all(ours()), job(1), None, None, 2).await.unwrap()), ["web-1", "web-2"]);
+        assert_eq!(names(jobs::runs(&mut reader, &Whose::all(ours()), job(1), None, Some(run(1, 2)), 2).await.unwrap()), ["web-3"]);
+        assert_eq!(names(jobs::runs(&mut reader, &Whose::all(ours()), job(1), Some("failed"), None, 1).await.unwrap()), ["web-2"]);
+        assert!(jobs::runs(&mut reader, &Whose::all(theirs()), job(1), None, None, 2).await.unwrap().is_empty());
+        assert!(matches!(jobs::run(&mut reader, &Whose::all(theirs()), run(1, 1)).await, Err(StoreError::NotFound)));
+        assert_eq!(jobs::run(&mut reader, &Whose::all(ours()), run(1, 1)).await.unwrap().state, "waiting");
     }
 
     async fn output_is_read_on_and_back_by_stream(world) {

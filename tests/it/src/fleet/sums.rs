@@ -88,9 +88,11 @@ const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 /// A colleague with the owner's password, whose account is as old as said, in a browser of their own.
 async fn colleague(server: &TestServer, n: u8, created: Timestamp) -> Client {
     let (user, factor, email) = (UserId::from_bytes([n; 16]), FactorId::from_bytes([n; 16]), format!("colleague-{n}@nordwind.example"));
-    let sql = "INSERT INTO users (id, tenant, email, name, role, state, codes_kept, created, version) \
-               SELECT $1, id, $2, $2, 'admin', 'active', 1, $3, 1 FROM tenants";
+    let sql = "INSERT INTO users (id, tenant, email, name, state, codes_kept, created, version) \
+               SELECT $1, id, $2, $2, 'active', 1, $3, 1 FROM tenants";
     run(server, sql, values![user, email, created]).await;
+    let sql = "INSERT INTO assignments (user_id, role, scope_kind, scope) SELECT $1, 'admin', 'tenant', id FROM tenants";
+    run(server, sql, values![user]).await;
     let sql = "INSERT INTO passwords (user_id, salt, hash, memory_kib, passes, lanes, changed) \
                SELECT $1, salt, hash, memory_kib, passes, lanes, changed FROM passwords WHERE user_id <> $1 LIMIT 1";
     run(server, sql, values![user]).await;

@@ -32,6 +32,9 @@ if (typeof addEventListener === 'function') {
 let nonce: string | undefined;
 let firstNonce: Promise<void> | undefined;
 
+/** Routes for people who are not signed in: what they refuse says nothing about a session. */
+const ANONYMOUS = /^(?:sign-in|setup|invitations|not-me|addresses)(?:\/|$)/;
+
 /** Told whenever the server no longer knows this session. */
 let onSignedOut: (problem: Problem) => void = () => {};
 export const whenSignedOut = (listener: (problem: Problem) => void): void => {
@@ -95,8 +98,7 @@ export async function send(method: string, path: string, options: Options = {}):
 }
 
 function noticed(problem: Problem, path: string): Problem {
-  const anonymous = path === 'sign-in' || path.startsWith('setup');
-  if (problem.status === 401 && !anonymous) onSignedOut(problem);
+  if (problem.status === 401 && !ANONYMOUS.test(path)) onSignedOut(problem);
   return problem;
 }
 
@@ -112,6 +114,8 @@ export async function ask<T>(method: string, path: string, options?: Options): P
 export const get = async <T>(path: string, options?: Options): Promise<T> => (await ask<T>('GET', path, options)).value;
 export const post = async <T>(path: string, body?: unknown, options?: Options): Promise<T> =>
   (await ask<T>('POST', path, { ...options, body })).value;
+export const patch = async <T>(path: string, body: unknown, options?: Options): Promise<T> =>
+  (await ask<T>('PATCH', path, { ...options, body })).value;
 export const put = async <T>(path: string, body: unknown, options?: Options): Promise<T> =>
   (await ask<T>('PUT', path, { ...options, body })).value;
 export const remove = async <T>(path: string, options?: Options): Promise<T> => (await ask<T>('DELETE', path, options)).value;

@@ -1,4 +1,4 @@
-/** Every route that the console uses, by name. */
+/** Every route that the console uses, by name; those about people and about factors stand in files of their own. */
 
 import { type Answer, ask, get, post, put, type Query, remove } from './client';
 import type * as T from './types';
@@ -6,7 +6,7 @@ import type * as T from './types';
 /** What a guarded operation answers: 202 with the frozen request, or 201 with what came of it. */
 export type Guarded = Promise<Answer<T.AuthorizationRequest | T.ActionResult>>;
 
-const guarded = (path: string, body?: unknown): Guarded => ask('POST', path, { body });
+export const guarded = (path: string, body?: unknown, method = 'POST'): Guarded => ask(method, path, { body });
 
 export const setupState = () => get<{ open: boolean }>('setup');
 export const startSetup = (body: { token: string; tenant_name: string; name: string; email: string; password: string }) =>
@@ -62,7 +62,8 @@ export const cancelJob = (id: string) => post<void>(`jobs/${id}/cancel`);
 
 export const requests = (background = false) => get<T.Page<T.AuthorizationRequest>>('authorization-requests', { background }).then(items);
 export const request = (id: string, background = false) => get<T.AuthorizationRequest>(`authorization-requests/${id}`, { background });
-export const prove = (id: string, totp: string) => post<T.AuthorizationRequest>(`authorization-requests/${id}/proofs`, { totp });
+export const prove = (id: string, proof: { totp: string } | { passkey: T.PasskeyProof }) => post<T.AuthorizationRequest>(`authorization-requests/${id}/proofs`, proof);
+export const challengeOf = (id: string) => post<T.StartedAssertion>(`authorization-requests/${id}/passkey`);
 export const deny = (id: string) => post<void>(`authorization-requests/${id}/deny`);
 
 export const audit = (query: Query) => get<T.Page<T.AuditEntry>>('audit', { query });
@@ -71,7 +72,7 @@ export const auditProof = (index: number) => get<T.InclusionProof>(`audit/${inde
 export const trust = () => get<T.Trust>('trust');
 
 /** Short lists come whole, as a page or as a bare list. */
-function items<I>(page: T.Page<I> | I[]): I[] {
+export function items<I>(page: T.Page<I> | I[]): I[] {
   return Array.isArray(page) ? page : page.items;
 }
 

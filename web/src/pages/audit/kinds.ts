@@ -27,13 +27,26 @@ const KINDS: Record<string, Kind> = {
   session: { icon: 'shieldok', tag: 'Sign-in' },
   'sign_in.failed': { icon: 'bad', tag: 'Summary', bad: true },
   setup: { icon: 'shieldok', tag: 'Set-up' },
+  'session.elevated': { icon: 'shieldok', tag: 'Proof' },
+  'factor.copied': { icon: 'shieldalert', tag: 'Factor', bad: true },
+  'factor.reset_held': { icon: 'hourglass', tag: 'Factor' },
+  password: { icon: 'lock', tag: 'Password' },
+  address: { icon: 'place', tag: 'Address' },
+  networks: { icon: 'network', tag: 'Networks' },
+  policy: { icon: 'shield', tag: 'Policy' },
+  'user.disabled': { icon: 'ban', tag: 'User' },
+  user: { icon: 'user', tag: 'User' },
+  role: { icon: 'people', tag: 'Role' },
+  invitation: { icon: 'mail', tag: 'Invitation' },
+  not_me: { icon: 'notme', tag: 'Not me', bad: true },
+  mail: { icon: 'mail', tag: 'Mail' },
   customer: { icon: 'customer', tag: 'Customer' },
   site: { icon: 'place', tag: 'Site' },
   log: { icon: 'audit', tag: 'Log' },
 };
 
 export function kindOf(kind: string): Kind {
-  const plain = kind.replace(/^(devices|scripts|recovery_codes)\b/, (word) => word.slice(0, -1));
+  const plain = kind.replace(/^(devices|scripts|recovery_codes|users|roles)\b/, (word) => word.slice(0, -1));
   return KINDS[plain] ?? KINDS[plain.split('.')[0] ?? ''] ?? { icon: 'audit', tag: plain.split('.')[0] ?? 'Entry' };
 }
 

@@ -1,6 +1,6 @@
 /** Where an id of an audit sentence leads. */
 
-const PAGES: Record<string, string> = { dev: '/devices/', scr: '/scripts/', job: '/jobs/' };
+const PAGES: Record<string, string> = { dev: '/devices/', scr: '/scripts/', job: '/jobs/', usr: '/users/' };
 
 export function linkTo(id: string): string {
   const kind = id.slice(0, 3);
@@ -9,6 +9,6 @@ export function linkTo(id: string): string {
   if (kind === 'sit') return `/devices?site=${id}`;
   if (kind === 'ins') return '/installers';
   if (kind === 'req') return '/approvals';
-  if (kind === 'usr') return `/audit?actor=${id}`;
+  if (kind === 'rol') return `/roles?role=${id}`;
   return `/audit?q=${encodeURIComponent(id)}`;
 }

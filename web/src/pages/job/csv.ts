@@ -8,5 +8,8 @@ const cell = (value: string | number | null | undefined): string => {
 
 const COLUMNS = ['device', 'device_name', 'state', 'exit_code', 'signal', 'reason', 'started', 'ended', 'output_bytes', 'output_sha256'] as const;
 
-export const resultsCsv = (runs: Run[]): string =>
-  [COLUMNS.map(cell).join(','), ...runs.map((run) => COLUMNS.map((column) => cell(run[column])).join(','))].join('\r\n') + '\r\n';
+type Row = (string | number | null | undefined)[];
+
+export const csvOf = (rows: Row[]): string => rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+
+export const resultsCsv = (runs: Run[]): string => csvOf([[...COLUMNS], ...runs.map((run) => COLUMNS.map((column) => run[column]))]);

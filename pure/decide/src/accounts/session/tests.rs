@@ -17,6 +17,8 @@ fn session() -> Session {
         auth_time: at(0),
         method: Method::Totp,
         step_up: Some(StepUpWindow::open(at(0))),
+        timers: Timers::default(),
+        account_ends: None,
     }
 }
 
@@ -89,4 +91,13 @@ fn step_09_the_window_is_good_for_one_kind() {
     let used = StepUpWindow::open(at(0)).use_for(RemoteKind::Terminal, 300, at(1)).expect("open");
     assert_eq!(used.use_for(RemoteKind::Terminal, 300, at(2)), Some(used));
     assert_eq!(used.use_for(RemoteKind::Viewer, 300, at(2)), None);
+}
+
+#[test]
+fn a_session_ends_with_its_account_and_with_the_tenants_timers() {
+    let short = Session { timers: Timers { idle_secs: 300, lifetime_secs: 900 }, ..session() };
+    assert_eq!((short.lives(at(299)), short.lives(at(300))), (Ok(()), Err(SessionError::Idle)));
+    let external = Session { account_ends: Some(at(60)), ..session() };
+    assert_eq!((external.lives(at(59)), external.lives(at(60))), (Ok(()), Err(SessionError::Expired)));
+    assert_eq!(external.expires(), at(60));
 }

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use sallyport_api as api;
-use sallyport_decide::policy::{ReadDevices, TagDevices};
-use sallyport_model::{DeviceId, SiteId, Tag, TenantId, limits};
+use sallyport_decide::policy::{Permit, ReadDevices, TagDevices};
+use sallyport_model::{DeviceId, SiteId, Tag, limits};
+use sallyport_store::Reader;
 use sallyport_store::ops::customers::{Place, places};
 use sallyport_store::ops::devices::{self as store, DeviceFacts, DeviceRow, DeviceState, TagDevice, Which};
+use sallyport_store::ops::people::{device_within, sites_within};
 use sallyport_wire::Inventory;
 
 use crate::clock::random;
@@ -28,18 +30,29 @@ pub(crate) async fn list(
     Query(query): Query<Vec<(String, String)>>,
 ) -> Result<Json<api::DevicePage>, Refusal> {
     let wanted = Wanted::parse(&query)?;
-    let fleet = load(&app, permit.actor().tenant, &wanted).await?;
+    let fleet = load(&app, &permit, &wanted).await?;
     Ok(Json(fleet.page(&wanted)))
 }
 
-async fn load(app: &App, tenant: TenantId, wanted: &Wanted) -> Result<Fleet, Refusal> {
+async fn load(app: &App, permit: &Permit<ReadDevices>, wanted: &Wanted) -> Result<Fleet, Refusal> {
     let mut reader = app.store.read().await?;
+    let tenant = permit.actor().tenant;
+    let sites = sites_within(&mut reader, tenant, permit.reach()).await?;
     let mut rows = store::list(&mut reader, tenant, Which::Managed).await?;
     if wanted.removed() {
         rows.extend(store::list(&mut reader, tenant, Which::Removed).await?);
     }
+    rows.retain(|row| sites.has(&row.site));
     let places = places(&mut reader, tenant).await?.by_site();
     Ok(Fleet { rows, places, online: app.hub.online(tenant) })
+}
+
+/// A device out of reach looks like none.
+async fn within(reader: &mut Reader, permit: &Permit<ReadDevices>, id: DeviceId) -> Result<(), Refusal> {
+    match device_within(reader, permit.actor().tenant, permit.reach(), id).await? {
+        true => Ok(()),
+        false => Err(api::Code::NotFound.into()),
+    }
 }
 
 /// A device in full, without its inventory.
@@ -50,6 +63,7 @@ pub(crate) async fn show(
 ) -> Result<Json<api::DeviceDetails>, Refusal> {
     let tenant = permit.actor().tenant;
     let mut reader = app.store.read().await?;
+    within(&mut reader, &permit, id).await?;
     let facts = store::device(&mut reader, tenant, id).await?;
     let places = places(&mut reader, tenant).await?.by_site();
     let memory = store::inventory(&mut reader, tenant, id).await?.and_then(|bytes| Inventory::from_bytes(&bytes).ok());
@@ -112,7 +126,9 @@ pub(crate) async fn inventory(
     Allowed(permit): Allowed<ReadDevices>,
     Id(id): Id<DeviceId>,
 ) -> Result<Json<api::Inventory>, Refusal> {
-    let stored = store::inventory(&mut app.store.read().await?, permit.actor().tenant, id).await?;
+    let mut reader = app.store.read().await?;
+    within(&mut reader, &permit, id).await?;
+    let stored = store::inventory(&mut reader, permit.actor().tenant, id).await?;
     let Some(bytes) = stored else { return Ok(Json(api::Inventory::default())) };
     let inventory = Inventory::from_bytes(&bytes).map_err(|error| {
         tracing::error!(%error, device = %id, "a stored inventory cannot be read");

@@ -6,7 +6,7 @@ use sallyport_model::{Digest, FactorId, TenantId, Timestamp, UserId};
 use serde_json::json;
 
 use super::ChargedCredential;
-use crate::{Actor, Audit, Change, Entry, Reader, StoreError, Tx, Value, values};
+use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, Value, values};
 
 /// An authenticator whose counter was charged.
 pub struct ChargedTotp {
@@ -15,33 +15,42 @@ pub struct ChargedTotp {
     pub sealed: Vec<u8>,
     pub last_step: Option<Step>,
     pub charged: Charged,
+    /// From when it counts for guarded actions, where that is later than its enrolment.
+    pub counts_from: Option<Timestamp>,
 }
 
-/// Charges a user's authenticator outside of sign-in: for proofs of authorization requests.
+/// Charges a user's authenticators outside of sign-in: for proofs of authorization requests.
 pub struct ChargeTotp {
     pub user: UserId,
 }
 
 impl Change for ChargeTotp {
-    type Out = Option<ChargedTotp>;
+    type Out = Vec<ChargedTotp>;
     const AUDIT: Audit = Audit::Exempt("attempts are counted before they are judged; a lock is logged");
 
-    async fn apply(&self, tx: &mut Tx) -> Result<Option<ChargedTotp>, StoreError> {
+    async fn apply(&self, tx: &mut Tx) -> Result<Vec<ChargedTotp>, StoreError> {
         charge_totp(tx, self.user).await
     }
 }
 
-/// The counter goes up and is durable before anything is compared.
-pub(super) async fn charge_totp(tx: &mut Tx, user: UserId) -> Result<Option<ChargedTotp>, StoreError> {
-    let sql = "UPDATE factors SET failures = failures + 1 WHERE id = (SELECT id FROM factors WHERE user_id = $1 AND kind = 'totp' \
-               ORDER BY created, id LIMIT 1) RETURNING id, sealed, last_step, failures";
-    let Some(row) = tx.fetch_optional(sql, values![user]).await? else { return Ok(None) };
-    Ok(Some(ChargedTotp {
+/// The counters go up and are durable before anything is compared. A code may be of any of a user's authenticators, so each of them is
+/// charged: several authenticators give nobody more guesses.
+pub(super) async fn charge_totp(tx: &mut Tx, user: UserId) -> Result<Vec<ChargedTotp>, StoreError> {
+    let sql = "UPDATE factors SET failures = failures + 1 WHERE user_id = $1 AND kind = 'totp' \
+               RETURNING id, sealed, last_step, failures, counts_from";
+    let mut charged: Vec<ChargedTotp> = tx.fetch_all(sql, values![user]).await?.iter().map(charged).collect::<Result<_, _>>()?;
+    charged.sort_by_key(|factor| factor.factor);
+    Ok(charged)
+}
+
+fn charged(row: &Row) -> Result<ChargedTotp, StoreError> {
+    Ok(ChargedTotp {
         factor: row.id("id")?,
         sealed: row.bytes("sealed")?,
         last_step: row.int_opt("last_step")?.map(Step::from_stored),
         charged: outcome(row.get("failures")?),
-    }))
+        counts_from: row.time_opt("counts_from")?,
+    })
 }
 
 /// Counted, and never locked: 120 bits are not guessed, and a lock would only let whoever has the password keep the owner out for good.
@@ -59,10 +68,14 @@ fn outcome(failures: u32) -> Charged {
 }
 
 /// Uses a time step up and sets the factor's own counter to zero. [`StoreError::Conflict`] where this step or a later one was used.
+/// The owner's other authenticators, charged for the same code, get this charge back and no other.
 pub async fn use_totp_step(tx: &mut Tx, factor: FactorId, step: Step, at: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE factors SET last_step = $2, last_used = $3, failures = 0, locked_at = NULL \
                WHERE id = $1 AND (last_step IS NULL OR last_step < $2)";
-    tx.execute_versioned(sql, values![factor, step.to_stored(), at]).await
+    tx.execute_versioned(sql, values![factor, step.to_stored(), at]).await?;
+    let others = "UPDATE factors SET failures = failures - 1 WHERE kind = 'totp' AND failures > 0 AND locked_at IS NULL AND id <> $1 \
+                  AND user_id = (SELECT user_id FROM factors WHERE id = $1)";
+    tx.execute(others, values![factor]).await.map(|_| ())
 }
 
 /// Uses a recovery code up and sets all of its owner's counters to zero: with the password it stands for two factors, so that it opens an
@@ -129,24 +142,28 @@ pub async fn recovery_codes_left(reader: &mut Reader, user: UserId) -> Result<u3
 /// A factor as its owner sees it: no secret.
 pub struct FactorRow {
     pub id: FactorId,
+    pub kind: String,
     pub name: String,
     pub created: Timestamp,
     pub last_used: Option<Timestamp>,
+    pub counts_from: Option<Timestamp>,
     pub counter: FactorCounter,
 }
 
-/// A user's authenticators.
+/// A user's authenticators and passkeys.
 pub async fn factors(reader: &mut Reader, user: UserId) -> Result<Vec<FactorRow>, StoreError> {
-    let sql =
-        "SELECT id, name, created, last_used, failures FROM factors WHERE user_id = $1 AND kind = 'totp' ORDER BY created, id LIMIT 100";
+    let sql = "SELECT id, kind, name, created, last_used, failures, counts_from FROM factors WHERE user_id = $1 AND kind <> 'recovery' \
+               ORDER BY created, id LIMIT 100";
     let rows = reader.fetch_all(sql, values![user]).await?;
-    let read = |row: &crate::Row| {
+    let read = |row: &Row| {
         let counter = FactorCounter { failures: row.get("failures")? };
         Ok(FactorRow {
             id: row.id("id")?,
+            kind: row.text("kind")?,
             name: row.text("name")?,
             created: row.time("created")?,
             last_used: row.time_opt("last_used")?,
+            counts_from: row.time_opt("counts_from")?,
             counter,
         })
     };

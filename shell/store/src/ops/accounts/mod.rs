@@ -4,14 +4,16 @@
 //! whatever is accepted is used up in the transaction that acts on it, on condition that it was not used meanwhile.
 
 mod factors;
+mod own;
+mod passkeys;
 mod reports;
 mod sessions;
 mod setup;
 mod sign_in;
 mod tenants;
 
-use sallyport_decide::accounts::session::{Method, Session, StepUpWindow};
-use sallyport_decide::policy::{Role, Stage};
+use sallyport_decide::accounts::session::{Method, Session, StepUpWindow, Timers};
+use sallyport_decide::policy::Stage;
 use sallyport_grant::body::RemoteKind;
 use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId};
 
@@ -21,6 +23,15 @@ pub(crate) use factors::replace_recovery_codes;
 pub use factors::{
     ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, factors, recovery_codes_left, use_recovery_code, use_totp_step,
 };
+pub(crate) use own::remove_factor;
+pub use own::{
+    AddTotp, ChangePassword, ChargeTotpDraft, CheckFactor, Doing, ElevateSession, OtherSessions, RenameFactor, SaveTotpDraft, TotpDraftRow,
+    UseFactor, UsedFactor,
+};
+pub use passkeys::{
+    AddPasskey, Added, ForgetChallenges, NewFactor, PasskeyFacts, PasskeyRow, PasskeyUse, ReportCopy, SpendChallenge, Spent, passkey,
+    passkeys,
+};
 pub(crate) use reports::due as report_due;
 pub use sessions::{
     ConfirmRecoveryCodes, EndOtherSessions, EndReason, EndSession, LiveSession, SessionRow, TouchSession, live_session, live_session_by_id,
@@ -28,7 +39,8 @@ pub use sessions::{
 };
 pub use setup::{ChargeDraft, Draft, FinishSetup, OfferSetup, SaveDraft, SetupState, is_setup_open, is_setup_token};
 pub use sign_in::{
-    AccountFacts, ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, OpenSession, RecordFailure, Rehash, Used,
+    AccountFacts, ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, OpenSession, RecordFailure,
+    RefundPassword, Rehash, Used,
 };
 pub use tenants::{ServerKeysRow, server_keys, trust_root};
 
@@ -43,7 +55,7 @@ pub struct StoredPassword {
 }
 
 impl StoredPassword {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             salt: row.bytes("salt")?,
             hash: row.bytes("hash")?,
@@ -74,10 +86,11 @@ pub struct NewSession {
 
 impl NewSession {
     /// Writes the session down, ends the one that it replaces and the oldest beyond the limit, and tells the log.
-    async fn insert(&self, tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> {
+    pub(crate) async fn insert(&self, tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> {
         let replaced = sessions::end_replaced(tx, self).await?;
         sessions::make_room(tx, self.user, self.at).await?;
         tx.insert_rows("sessions", SESSION_COLUMNS, &[self.row()]).await?;
+        tx.execute("UPDATE users SET last_sign_in = $2 WHERE id = $1", values![self.user, self.at]).await?;
         let payload = serde_json::json!({
             "session": self.id, "method": self.method.as_str(), "stage": stage_word(self.stage),
             "address": self.address, "user_agent": self.user_agent, "replaces": replaced,
@@ -115,12 +128,13 @@ fn stage_word(stage: Stage) -> &'static str {
         Stage::Codes => "codes",
         Stage::Full => "full",
         Stage::Restricted => "restricted",
+        Stage::Factorless => "factorless",
     }
 }
 
 fn read_stage(row: &Row) -> Result<Stage, StoreError> {
     let word = row.text("stage")?;
-    [Stage::Codes, Stage::Full, Stage::Restricted].into_iter().find(|stage| stage_word(*stage) == word).ok_or(StoreError::Corrupt("stage"))
+    Stage::ALL.into_iter().find(|stage| stage_word(*stage) == word).ok_or(StoreError::Corrupt("stage"))
 }
 
 fn read_session(row: &Row) -> Result<Session, StoreError> {
@@ -133,6 +147,8 @@ fn read_session(row: &Row) -> Result<Session, StoreError> {
         auth_time: row.time("auth_time")?,
         method: Method::parse(&row.text("method")?).ok_or(StoreError::Corrupt("method"))?,
         step_up: read_window(row)?,
+        timers: Timers { idle_secs: row.int("session_idle_secs")?, lifetime_secs: row.int("session_lifetime_secs")? },
+        account_ends: row.time_opt("account_ends")?,
     })
 }
 
@@ -140,8 +156,4 @@ fn read_window(row: &Row) -> Result<Option<StepUpWindow>, StoreError> {
     let kind = row.text_opt("step_up_kind")?;
     let kind = kind.map(|word| RemoteKind::parse(&word).ok_or(StoreError::Corrupt("step_up_kind"))).transpose()?;
     Ok(row.time_opt("step_up_at")?.map(|opened_at| StepUpWindow { opened_at, kind }))
-}
-
-fn read_role(row: &Row) -> Result<Role, StoreError> {
-    row.parse("role")
 }

@@ -2,11 +2,12 @@
 
 use sallyport_decide::accounts::session::Session;
 use sallyport_decide::accounts::sign_in::UserState;
-use sallyport_decide::policy::{Role, Stage};
+use sallyport_decide::policy::{Rights, Stage};
 use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
-use super::{NewSession, read_role, read_session, stage_word};
+use super::super::people::rights_of;
+use super::{NewSession, read_session, stage_word};
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// A session that nobody ended, with its user; whether its timers run is for `decide` to say.
@@ -20,34 +21,41 @@ pub struct LiveSession {
     pub user: UserId,
     pub email: String,
     pub name: String,
-    pub role: Role,
+    pub rights: Rights,
     pub address: String,
     pub user_agent: String,
 }
 
-const LIVE: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, s.user_agent, \
-    u.id AS user_id, u.tenant, u.email, u.name, u.role, t.name AS tenant_name, t.step_up_secs \
-    FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
+const LIVE: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
+    s.user_agent, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
+    t.session_idle_secs, t.session_lifetime_secs FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
     WHERE s.ended_at IS NULL AND u.state = $2 AND (s.token = $1 OR (s.former_token = $1 AND s.former_until > $3))";
 
-const LIVE_BY_ID: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, s.user_agent, \
-    u.id AS user_id, u.tenant, u.email, u.name, u.role, t.name AS tenant_name, t.step_up_secs \
-    FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
+const LIVE_BY_ID: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
+    s.user_agent, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
+    t.session_idle_secs, t.session_lifetime_secs FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
     WHERE s.ended_at IS NULL AND u.state = $2 AND s.id = $1";
 
 /// Finds a session by the hash of its token.
 pub async fn live_session(reader: &mut Reader, token: Digest, now: Timestamp) -> Result<Option<LiveSession>, StoreError> {
     let row = reader.fetch_optional(LIVE, values![token, UserState::Active.as_str(), now]).await?;
-    row.as_ref().map(read_live).transpose()
+    with_rights(reader, row).await
 }
 
 /// Finds a session by its id, for streams that are open already.
 pub async fn live_session_by_id(reader: &mut Reader, session: SessionId) -> Result<Option<LiveSession>, StoreError> {
     let row = reader.fetch_optional(LIVE_BY_ID, values![session, UserState::Active.as_str()]).await?;
-    row.as_ref().map(read_live).transpose()
+    with_rights(reader, row).await
 }
 
-fn read_live(row: &Row) -> Result<LiveSession, StoreError> {
+/// Rights are read at each request, so that a change holds at the next.
+async fn with_rights(reader: &mut Reader, row: Option<Row>) -> Result<Option<LiveSession>, StoreError> {
+    let Some(row) = row else { return Ok(None) };
+    let rights = rights_of(reader, row.id("user_id")?).await?;
+    read_live(&row, rights).map(Some)
+}
+
+fn read_live(row: &Row, rights: Rights) -> Result<LiveSession, StoreError> {
     Ok(LiveSession {
         session: read_session(row)?,
         tenant: row.id("tenant")?,
@@ -56,7 +64,7 @@ fn read_live(row: &Row) -> Result<LiveSession, StoreError> {
         user: row.id("user_id")?,
         email: row.text("email")?,
         name: row.text("name")?,
-        role: read_role(row)?,
+        rights,
         address: row.text("address")?,
         user_agent: row.text("user_agent")?,
     })
@@ -71,8 +79,10 @@ pub struct SessionRow {
 
 /// A user's sessions that nobody ended, newest activity first; whether the timers of each run is for `decide` to say.
 pub async fn sessions(reader: &mut Reader, user: UserId) -> Result<Vec<SessionRow>, StoreError> {
-    let sql = "SELECT id, jkt, stage, created, last_active, auth_time, method, step_up_at, step_up_kind, address, user_agent FROM sessions \
-               WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_active DESC, id LIMIT 200";
+    let sql = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
+               s.user_agent, u.expires AS account_ends, t.session_idle_secs, t.session_lifetime_secs FROM sessions s \
+               JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant WHERE s.user_id = $1 AND s.ended_at IS NULL \
+               ORDER BY s.last_active DESC, s.id LIMIT 200";
     let rows = reader.fetch_all(sql, values![user]).await?;
     let read =
         |row: &Row| Ok(SessionRow { session: read_session(row)?, address: row.text("address")?, user_agent: row.text("user_agent")? });

@@ -3,10 +3,11 @@
 use sallyport_decide::accounts::sign_in::UserState;
 use sallyport_decide::accounts::throttle::{Charged, FactorCounter};
 use sallyport_decide::accounts::totp::Step;
-use sallyport_decide::policy::Role;
+use sallyport_decide::policy::{Rights, Role};
 use sallyport_model::{CustomerId, Digest, Email, FactorId, Name, SiteId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
+use super::super::people::replace_rights;
 use super::factors::{RecoveryHashes, replace_recovery_codes};
 use super::{NewSession, StoredPassword};
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
@@ -210,9 +211,9 @@ impl FinishSetup {
 
     async fn insert_owner(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let (draft, password) = (&self.draft, &self.draft.password);
-        let sql = "INSERT INTO users (id, tenant, email, name, role, state, codes_kept, created, version) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, 1)";
-        let (role, state) = (Role::Owner.as_str(), UserState::Active.as_str());
-        tx.execute(sql, values![self.user, draft.tenant, draft.email, draft.name, role, state, self.at]).await?;
+        let sql = "INSERT INTO users (id, tenant, email, name, state, codes_kept, created, version) VALUES ($1, $2, $3, $4, $5, 0, $6, 1)";
+        tx.execute(sql, values![self.user, draft.tenant, draft.email, draft.name, UserState::Active.as_str(), self.at]).await?;
+        replace_rights(tx, draft.tenant, self.user, &Rights::of(Role::Owner)).await?;
         let sql = "INSERT INTO passwords (user_id, salt, hash, memory_kib, passes, lanes, changed) VALUES ($1, $2, $3, $4, $5, $6, $7)";
         let p = password;
         tx.execute(sql, values![self.user, p.salt, p.hash, p.memory_kib, p.passes, p.lanes, self.at]).await?;

@@ -7,6 +7,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::factors::{self, ChargedTotp};
+use super::passkeys::{PasskeyUse, use_passkey};
 use super::{NewSession, StoredPassword, reports, use_recovery_code, use_totp_step};
 use crate::{Actor, Audit, Change, Entry, StoreError, Tx, values};
 
@@ -115,8 +116,8 @@ pub enum ChargedFactor {
 pub enum ChargedCredential {
     /// Nothing was charged, or the user has no such factor.
     None,
-    /// An authenticator.
-    Totp(ChargedTotp),
+    /// The user's authenticators: the code may be of any of them.
+    Totp(Vec<ChargedTotp>),
     /// Recovery codes.
     Recovery {
         factor: FactorId,
@@ -139,7 +140,10 @@ impl Change for ChargeFactor {
             }
             ChargedFactor::Totp(user) => {
                 store_counter(tx, self.subject, counter.refund()).await?;
-                Ok(factors::charge_totp(tx, user).await?.map_or(ChargedCredential::None, ChargedCredential::Totp))
+                Ok(match factors::charge_totp(tx, user).await? {
+                    none if none.is_empty() => ChargedCredential::None,
+                    charged => ChargedCredential::Totp(charged),
+                })
             }
             ChargedFactor::Recovery(user, hash) => {
                 store_counter(tx, self.subject, counter.refund()).await?;
@@ -149,11 +153,26 @@ impl Change for ChargeFactor {
     }
 }
 
+/// Gives a charge back outside of sign-in: the password was right.
+pub struct RefundPassword {
+    pub subject: Digest,
+}
+
+impl Change for RefundPassword {
+    type Out = ();
+    const AUDIT: Audit = Audit::Exempt("attempts are counted before they are judged; what follows on a right password is logged");
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let counter = counter(tx, self.subject).await?;
+        store_counter(tx, self.subject, counter.refund()).await
+    }
+}
+
 /// Counts a sign-in that was refused; locks a factor whose last attempt it was.
 pub struct RecordFailure {
     pub account: Option<(TenantId, UserId)>,
-    /// The factor whose last judged attempt was wrong.
-    pub locks: Option<FactorId>,
+    /// The factors whose last judged attempt was wrong.
+    pub locks: Vec<FactorId>,
     pub at: Timestamp,
     pub salts: [[u8; 32]; 2],
 }
@@ -164,10 +183,13 @@ impl Change for RecordFailure {
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
         reports::count(tx, self.account, self.at, self.salts[0]).await?;
-        match (self.account, self.locks) {
-            (Some((tenant, user)), Some(factor)) => factors::lock(tx, tenant, user, factor, self.at, self.salts[1]).await,
-            _ => Ok(()),
+        let Some((tenant, user)) = self.account else { return Ok(()) };
+        for factor in &self.locks {
+            // Each entry has a salt of its own.
+            let salt = Sha256::new().chain_update(self.salts[1]).chain_update(factor.as_bytes()).finalize().into();
+            factors::lock(tx, tenant, user, *factor, self.at, salt).await?;
         }
+        Ok(())
     }
 }
 
@@ -175,6 +197,8 @@ impl Change for RecordFailure {
 pub enum Used {
     /// A step of an authenticator; the step itself is in [`SignedIn`].
     Totp(FactorId),
+    /// A passkey's answer.
+    Passkey(PasskeyUse),
     /// A recovery code.
     Recovery { factor: FactorId, hash: Digest, salt: [u8; 32] },
 }
@@ -184,8 +208,8 @@ pub struct OpenSession {
     pub tenant: TenantId,
     pub signed_in: SignedIn,
     pub used: Used,
-    /// The password counter to set to zero: this source's alone.
-    pub subject: Digest,
+    /// The password counter to set to zero: this source's alone. None where no password was asked for.
+    pub subject: Option<Digest>,
     pub session: NewSession,
 }
 
@@ -196,6 +220,7 @@ impl Change for OpenSession {
         let (user, at) = (self.signed_in.user, self.session.at);
         match (&self.used, self.signed_in.used_step) {
             (Used::Totp(factor), Some(step)) => use_totp_step(tx, *factor, step, at).await?,
+            (Used::Passkey(used), None) => use_passkey(tx, used, at).await?,
             (Used::Recovery { factor, hash, salt }, None) => {
                 use_recovery_code(tx, user, *factor, *hash, at).await?;
                 let payload = json!({ "session": self.session.id });
@@ -208,7 +233,9 @@ impl Change for OpenSession {
         if tx.fetch_optional("SELECT id FROM users WHERE id = $1 AND state = $2", values![user, active]).await?.is_none() {
             return Err(StoreError::Conflict);
         }
-        tx.execute("DELETE FROM password_attempts WHERE subject = $1", values![self.subject]).await?;
+        if let Some(subject) = self.subject {
+            tx.execute("DELETE FROM password_attempts WHERE subject = $1", values![subject]).await?;
+        }
         self.session.insert(tx, self.tenant).await
     }
 }

@@ -1,8 +1,12 @@
 //! How remote sessions and attachments end: by a person, by the device, by a right that is gone, by a limit.
 
-use sallyport_model::{DeviceId, Digest, GrantId, RemoteSessionId, TenantId, Timestamp, UserId, limits};
+use std::collections::{BTreeMap, btree_map};
+
+use sallyport_model::{DeviceId, Digest, GrantId, RemoteSessionId, TenantId, Timestamp, UserId};
 use serde_json::json;
 
+use super::read::{Attaching, may_attach};
+use crate::ops::people::rights_of;
 use crate::{Actor, Change, Entry, Reader, StoreError, Tx, values};
 
 /// Why something ended.
@@ -173,16 +177,27 @@ impl Change for KeepReceipt {
     }
 }
 
-/// Attachments that nothing stands behind any more: the user's session, role or account, or the device, is gone or changed.
+/// Attachments that nothing stands behind any more: the user's session, right or account, or the device, is gone.
 pub async fn revoked(reader: &mut Reader, now: Timestamp) -> Result<Vec<(TenantId, GrantId)>, StoreError> {
-    let sql = "SELECT a.tenant, a.grant_id FROM attachments a WHERE a.ended IS NULL AND NOT EXISTS ( \
-               SELECT 1 FROM users u JOIN sessions s ON s.user_id = u.id JOIN devices d ON d.id = a.device \
-               WHERE u.id = a.person AND u.state = 'active' AND u.role = a.role AND s.id = a.user_session AND s.ended_at IS NULL \
-               AND s.created > $1 AND s.last_active > $2 AND d.state = 'approved')";
-    let begun_after = now.plus_secs(-limits::SESSION_LIFETIME_SECS);
-    let active_after = now.plus_secs(-limits::SESSION_IDLE_SECS);
-    let rows = reader.fetch_all(sql, values![begun_after, active_after]).await?;
-    rows.iter().map(|row| Ok((row.get("tenant")?, row.get("grant_id")?))).collect()
+    let sql = "SELECT a.tenant, a.grant_id, a.person, a.device, r.opener, (SELECT CAST(1 AS BIGINT) FROM users u JOIN sessions s ON s.user_id = u.id \
+               JOIN tenants t ON t.id = u.tenant JOIN devices d ON d.id = a.device \
+               WHERE u.id = a.person AND u.state = 'active' AND (u.expires IS NULL OR u.expires > $1) \
+               AND s.id = a.user_session AND s.ended_at IS NULL AND s.created + t.session_lifetime_secs * 1000000 > $1 \
+               AND s.last_active + t.session_idle_secs * 1000000 > $1 AND d.state = 'approved') AS stands \
+               FROM attachments a JOIN remote_sessions r ON r.id = a.remote_session WHERE a.ended IS NULL";
+    let rows = reader.fetch_all(sql, values![now]).await?;
+    let (mut rights, mut gone) = (BTreeMap::new(), Vec::new());
+    for row in &rows {
+        let attaching =
+            Attaching { tenant: row.get("tenant")?, device: row.get("device")?, person: row.get("person")?, opener: row.get("opener")? };
+        if let btree_map::Entry::Vacant(place) = rights.entry(attaching.person) {
+            place.insert(rights_of(reader, attaching.person).await?);
+        }
+        if row.int_opt("stands")?.is_none() || !may_attach(reader, &rights[&attaching.person], attaching).await? {
+            gone.push((attaching.tenant, row.get("grant_id")?));
+        }
+    }
+    Ok(gone)
 }
 
 /// Open remote sessions that reached their longest life.

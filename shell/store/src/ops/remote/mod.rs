@@ -9,7 +9,7 @@ pub use end::{EndAttachment, EndReason, EndRemoteSession, Ended, KeepReceipt, La
 pub(super) use open::open;
 pub use open::{NewAttachment, NewWindow};
 pub use read::{
-    Attached, Attachment, Filter, Joinable, RemoteSessionRow, any_open, attachment, attachments, device_is_full, ended_of_device,
-    is_attachment, joinable, list, remote_session, tenant_of,
+    Attached, Attaching, Attachment, Filter, Joinable, RemoteSessionRow, any_open, attachment, attachments, device_is_full,
+    ended_of_device, is_attachment, joinable, list, may_attach, remote_session, tenant_of,
 };
 pub use recording::{KeepPiece, Kept, recording_piece};

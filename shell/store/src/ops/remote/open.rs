@@ -121,8 +121,8 @@ async fn insert_attachment(
 ) -> Result<(), StoreError> {
     let asker = &released.frozen().asker;
     let envelope = String::from_utf8(new.envelope.to_bytes()).map_err(|_| StoreError::Corrupt("envelope"))?;
-    let sql = "INSERT INTO attachments (grant_id, tenant, remote_session, device, person, person_name, role, user_session, access, envelope, \
-               log_index, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let sql = "INSERT INTO attachments (grant_id, tenant, remote_session, device, person, person_name, user_session, access, envelope, \
+               log_index, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     let args = values![
         action.grant,
         asker.tenant,
@@ -130,7 +130,6 @@ async fn insert_attachment(
         action.target.device,
         asker.user,
         asker.name,
-        asker.role.as_str(),
         asker.session,
         action.access.as_str(),
         envelope,

@@ -1,9 +1,11 @@
 //! Remote sessions as they are listed, joined and dialled.
 
-use sallyport_decide::policy::Role;
+use sallyport_decide::policy::{Capability as _, OpenRemoteSessions, Rights, WatchRemoteSessions};
 use sallyport_grant::body::{Access, RemoteKind};
 use sallyport_model::{DeviceId, Digest, GrantId, RemoteSessionId, SessionId, TenantId, Timestamp, UserId, limits};
 
+use crate::ops::jobs::Whose;
+use crate::ops::people::device_within;
 use crate::{Reader, Row, StoreError, values};
 
 /// A remote session, as it is listed.
@@ -62,19 +64,34 @@ pub struct Filter {
     pub before: Option<RemoteSessionId>,
 }
 
-/// Remote sessions, the newest first.
-pub async fn list(reader: &mut Reader, tenant: TenantId, filter: &Filter, limit: u32) -> Result<Vec<RemoteSessionRow>, StoreError> {
+/// Remote sessions within a reach, the newest first.
+pub async fn list(reader: &mut Reader, whose: &Whose, filter: Filter, limit: u32) -> Result<Vec<RemoteSessionRow>, StoreError> {
+    let (mut found, mut filter) = (Vec::new(), filter);
+    loop {
+        let rows = page(reader, whose.tenant, &filter, limit).await?;
+        filter.before = rows.last().map(|row| row.id);
+        let is_last = rows.len() < limit as usize;
+        found.extend(rows.into_iter().filter(|row| whose.devices.has(&row.device)));
+        if is_last || found.len() >= limit as usize {
+            found.truncate(limit as usize);
+            return Ok(found);
+        }
+    }
+}
+
+async fn page(reader: &mut Reader, tenant: TenantId, filter: &Filter, limit: u32) -> Result<Vec<RemoteSessionRow>, StoreError> {
     let sql = "SELECT r.*, d.name AS device_name FROM remote_sessions r JOIN devices d ON d.id = r.device WHERE r.tenant = $1 \
                AND ($2 IS NULL OR r.device = $2) AND ($3 IS NULL OR r.state = $3) AND ($4 IS NULL OR r.id < $4) ORDER BY r.id DESC LIMIT $5";
     let args = values![tenant, filter.device, filter.state, filter.before, limit];
     reader.fetch_all(sql, args).await?.iter().map(read).collect()
 }
 
-/// One remote session of the tenant.
-pub async fn remote_session(reader: &mut Reader, tenant: TenantId, id: RemoteSessionId) -> Result<RemoteSessionRow, StoreError> {
+/// One remote session; one out of reach is not there.
+pub async fn remote_session(reader: &mut Reader, whose: &Whose, id: RemoteSessionId) -> Result<RemoteSessionRow, StoreError> {
     let sql =
         "SELECT r.*, d.name AS device_name FROM remote_sessions r JOIN devices d ON d.id = r.device WHERE r.tenant = $1 AND r.id = $2";
-    read(&reader.fetch_one(sql, values![tenant, id]).await?)
+    let row = read(&reader.fetch_one(sql, values![whose.tenant, id]).await?)?;
+    if whose.devices.has(&row.device) { Ok(row) } else { Err(StoreError::NotFound) }
 }
 
 /// Whoever is or was attached.
@@ -139,7 +156,8 @@ pub struct Attachment {
     pub tenant: TenantId,
     pub device: DeviceId,
     pub person: UserId,
-    pub role: Role,
+    /// Who opened the session: others need the right to watch.
+    pub opener: UserId,
     pub user_session: SessionId,
     pub envelope: String,
     pub log_index: u64,
@@ -150,9 +168,34 @@ pub struct Attachment {
     pub thumbprint: Digest,
 }
 
+/// Whether somebody with these rights may be attached to a session of a device that `opener` opened.
+pub async fn may_attach(reader: &mut Reader, rights: &Rights, attached: Attaching) -> Result<bool, StoreError> {
+    let row = if attached.person == attached.opener { &OpenRemoteSessions::ROW } else { &WatchRemoteSessions::ROW };
+    match rights.reach(row) {
+        Some(reach) => device_within(reader, attached.tenant, &reach, attached.device).await,
+        None => Ok(false),
+    }
+}
+
+/// Who is attached to what.
+#[derive(Debug, Clone, Copy)]
+pub struct Attaching {
+    pub tenant: TenantId,
+    pub device: DeviceId,
+    pub person: UserId,
+    pub opener: UserId,
+}
+
+impl Attachment {
+    /// Who is attached to what.
+    pub fn attaching(&self) -> Attaching {
+        Attaching { tenant: self.tenant, device: self.device, person: self.person, opener: self.opener }
+    }
+}
+
 /// An attachment of an open remote session.
 pub async fn attachment(reader: &mut Reader, tenant: TenantId, grant: GrantId) -> Result<Option<Attachment>, StoreError> {
-    let sql = "SELECT a.*, r.idle_secs, r.expires, d.name AS device_name, d.device_key, d.thumbprint FROM attachments a \
+    let sql = "SELECT a.*, r.opener, r.idle_secs, r.expires, d.name AS device_name, d.device_key, d.thumbprint FROM attachments a \
                JOIN remote_sessions r ON r.id = a.remote_session JOIN devices d ON d.id = a.device WHERE a.tenant = $1 AND a.grant_id = $2 AND a.ended IS NULL AND r.state = 'open'";
     let row = reader.fetch_optional(sql, values![tenant, grant]).await?;
     let read = |row: Row| {
@@ -162,7 +205,7 @@ pub async fn attachment(reader: &mut Reader, tenant: TenantId, grant: GrantId) -
             tenant,
             device: row.get("device")?,
             person: row.get("person")?,
-            role: row.parse("role")?,
+            opener: row.get("opener")?,
             user_session: row.get("user_session")?,
             envelope: row.text("envelope")?,
             log_index: row.uint("log_index")?,

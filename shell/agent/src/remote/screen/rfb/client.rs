@@ -18,12 +18,22 @@ pub(crate) enum ClientMessage {
     Encodings(Wanted),
     UpdateRequest(Asked, Rect),
     Key(Press, u32),
-    Pointer { buttons: u8, x: u16, y: u16 },
+    Pointer {
+        buttons: u8,
+        x: u16,
+        y: u16,
+    },
     CutText(String),
     ExtendedCutText(Notice),
     ContinuousUpdates(Continuous, Rect),
-    Fence { flags: u32, payload: Vec<u8> },
-    Resize { width: u16, height: u16 },
+    Fence {
+        flags: u32,
+        payload: Vec<u8>,
+    },
+    Resize {
+        width: u16,
+        height: u16,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +187,9 @@ fn message(bytes: &[u8]) -> Result<Parsed, ClientError> {
     match kind {
         0 => pixel_format(bytes),
         2 => encodings(bytes),
-        3 => Ok(fixed::<10>(bytes, |b| ClientMessage::UpdateRequest(if b[1] == 0 { Asked::Everything } else { Asked::Changes }, rect(&b[2..])))),
+        3 => Ok(fixed::<10>(bytes, |b| {
+            ClientMessage::UpdateRequest(if b[1] == 0 { Asked::Everything } else { Asked::Changes }, rect(&b[2..]))
+        })),
         4 => Ok(fixed::<8>(bytes, |b| ClientMessage::Key(if b[1] == 0 { Press::Up } else { Press::Down }, u32_at(b, 4)))),
         5 => Ok(fixed::<6>(bytes, |b| ClientMessage::Pointer { buttons: b[1], x: u16_at(b, 2), y: u16_at(b, 4) })),
         6 => cut_text(bytes),
@@ -273,7 +285,11 @@ fn resize(bytes: &[u8]) -> Result<Parsed, ClientError> {
     }
     let (width, height) = (u16_at(head, 2), u16_at(head, 4));
     // How screens would be arranged inside is not looked at: only the size is offered.
-    if width == 0 || height == 0 { Ok(Parsed::Nothing(length)) } else { Ok(Parsed::Message(ClientMessage::Resize { width, height }, length)) }
+    if width == 0 || height == 0 {
+        Ok(Parsed::Nothing(length))
+    } else {
+        Ok(Parsed::Message(ClientMessage::Resize { width, height }, length))
+    }
 }
 
 fn rect(bytes: &[u8]) -> Rect {

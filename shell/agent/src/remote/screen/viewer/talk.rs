@@ -61,11 +61,7 @@ impl<S: Sink> Viewer<S> {
         Ok(())
     }
 
-    fn with_hands(
-        &mut self,
-        scene: &mut Scene,
-        act: impl FnOnce(&mut Hands, &Link, Rect) -> Result<(), ScreenError>,
-    ) -> Result<(), End> {
+    fn with_hands(&mut self, scene: &mut Scene, act: impl FnOnce(&mut Hands, &Link, Rect) -> Result<(), ScreenError>) -> Result<(), End> {
         let (hands, link, view) = scene.hands().ok_or(End::ViewOnly)?;
         Ok(act(hands, link, view)?)
     }

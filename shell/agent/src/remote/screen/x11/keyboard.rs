@@ -175,4 +175,3 @@ fn load(link: &Link) -> Result<Keymap, ScreenError> {
     });
     Ok(Keymap { keys: keys.collect(), types: types.collect() })
 }
-

@@ -1,0 +1,176 @@
+//! Which entries of the audit log a person is told of by mail, and in which words. What happened is in the log anyway; this reads it.
+
+use serde_json::Value;
+
+/// Failed sign-ins below this many are nobody's concern.
+const FAILURES_TOLD: u64 = 5;
+
+/// What is known of a session's origin, beside its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The account never signed in before: its person has just activated it.
+    First,
+    /// From an address and with a browser that it signed in with before.
+    Known,
+    /// With a browser that it never signed in with.
+    NewDevice,
+    /// From an address that it never signed in from.
+    NewAddress,
+}
+
+/// What somebody is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// A few words.
+    pub subject: String,
+    /// What happened, as one sentence.
+    pub what: String,
+    /// From where, where an entry says so.
+    pub from: Option<String>,
+    /// What to do next.
+    pub next: &'static str,
+}
+
+const LOOK: &str = "If that was you, nothing is to be done.";
+const CODES: &str = "Count how many recovery codes you have left, and set up an authenticator app again if you lost yours.";
+const PASSWORD: &str = "If these were not you, somebody tries your password. It is not in danger as long as nobody else knows it.";
+
+/// What the person whom an entry is about is told of it; `None` for what needs no mail.
+pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
+    let text = |key: &str| payload[key].as_str().unwrap_or_default();
+    let from = (!text("address").is_empty()).then(|| format!("{} ({})", text("address"), text("user_agent")));
+    let of = |subject: &str, what: String, next| Some(Notice { subject: subject.to_owned(), what, from: from.clone(), next });
+    match kind {
+        "session.opened" => match origin {
+            Origin::First | Origin::Known => None,
+            Origin::NewDevice => of(
+                "Sign-in from a new device",
+                "Somebody signed in to your account with a browser that you have not used before.".into(),
+                LOOK,
+            ),
+            Origin::NewAddress => of(
+                "Sign-in from a new address",
+                "Somebody signed in to your account from an address that you have not used before.".into(),
+                LOOK,
+            ),
+        },
+        "sign_in.failed" => {
+            let attempts = payload["attempts"].as_u64().unwrap_or(0);
+            let what = format!("{attempts} sign-ins to your account failed.");
+            if attempts >= FAILURES_TOLD { of("Failed sign-ins", what, PASSWORD) } else { None }
+        }
+        "factor.locked" => of(
+            "Your factor is locked",
+            "One of your factors was locked after too many wrong codes. Whoever entered them knows your password.".into(),
+            "Choose another password, and sign in with a recovery code: it opens the factor again.",
+        ),
+        "factor.added" => of("A factor was added", format!("A factor was added to your account: {}.", text("name")), LOOK),
+        "factor.removed" => of("A factor was removed", format!("A factor was removed from your account: {}.", text("name")), LOOK),
+        "factor.copied" => of(
+            "A passkey seems to be copied",
+            "A passkey of yours was used in a way that only a copy of it explains.".into(),
+            "Remove that passkey on your profile page, and enrol another one.",
+        ),
+        "recovery_code.used" => {
+            of("A recovery code was used", "Somebody signed in to your account with one of your recovery codes.".into(), CODES)
+        }
+        "recovery_codes.regenerated" => {
+            of("Your recovery codes were replaced", "All recovery codes of your account were replaced by new ones.".into(), LOOK)
+        }
+        "password.changed" => of("Your password was changed", "The password of your account was changed.".into(), LOOK),
+        "user.role_changed" => of(
+            "Your roles changed",
+            format!("Your roles are now: {}.", given(&payload["after"])),
+            "If you expected other ones, ask an administrator.",
+        ),
+        "users.disabled" => of(
+            "Your account was disabled",
+            "An administrator disabled your account. All of its sessions ended.".into(),
+            "Ask an administrator, if you did not expect it.",
+        ),
+        "user.expired" => of(
+            "Your account has ended",
+            "The time of your account is over. All of its sessions ended.".into(),
+            "Ask an administrator, if you still need it.",
+        ),
+        "user.not_me" => of(
+            "\"Not me\" was pressed",
+            "All sessions of your account ended, and what they asked for was stopped.".into(),
+            "Sign in again, choose another password, and look through your factors.",
+        ),
+        "factor.reset_stopped" => of(
+            "The reset of your factor was stopped",
+            "The reset of your factor, which an administrator asked for, will not happen.".into(),
+            "If you did not stop it, tell an administrator at a number that you know.",
+        ),
+        _ => None,
+    }
+}
+
+fn given(roles: &Value) -> String {
+    let one =
+        |one: &Value| format!("{} of {}", one["role_name"].as_str().unwrap_or_default(), one["scope_name"].as_str().unwrap_or_default());
+    roles.as_array().map(|roles| roles.iter().map(one).collect::<Vec<_>>().join(", ")).unwrap_or_default()
+}
+
+/// The ids of the people whom an entry is about: those whom it names, else whoever did it.
+pub fn about<'a>(kind: &str, payload: &'a Value, actor: Option<&'a str>) -> Vec<&'a str> {
+    match kind {
+        "users.disabled" => payload["users"].as_array().into_iter().flatten().filter_map(|user| user["user"].as_str()).collect(),
+        "user.role_changed" => payload["user"]["user"].as_str().into_iter().collect(),
+        _ => payload["user"].as_str().or(actor).into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_new_is_told_of_sign_ins() {
+        let payload = json!({ "address": "192.0.2.7", "user_agent": "Firefox" });
+        let told = |origin| notice("session.opened", &payload, origin);
+        assert_eq!((told(Origin::First), told(Origin::Known)), (None, None));
+        assert_eq!(told(Origin::NewAddress).unwrap().from.unwrap(), "192.0.2.7 (Firefox)");
+        assert!(told(Origin::NewDevice).unwrap().subject.contains("new device"));
+    }
+
+    #[test]
+    fn a_few_failures_are_nobodys_concern() {
+        let told = |attempts: u32| notice("sign_in.failed", &json!({ "attempts": attempts }), Origin::Known);
+        assert_eq!(told(4), None);
+        assert!(told(5).unwrap().what.starts_with("5 sign-ins"));
+    }
+
+    #[test]
+    fn rec_11_whatever_weakens_an_account_is_told_to_its_person() {
+        for kind in [
+            "factor.locked",
+            "factor.added",
+            "factor.removed",
+            "factor.copied",
+            "recovery_code.used",
+            "recovery_codes.regenerated",
+            "password.changed",
+            "user.role_changed",
+            "users.disabled",
+            "user.expired",
+            "user.not_me",
+        ] {
+            let notice = notice(kind, &json!({}), Origin::Known).unwrap_or_else(|| panic!("{kind}"));
+            assert!(!notice.subject.is_empty() && !notice.next.is_empty());
+        }
+        assert_eq!(notice("device.tagged", &json!({}), Origin::Known), None);
+    }
+
+    #[test]
+    fn entries_are_told_to_those_whom_they_are_about() {
+        assert_eq!(about("factor.added", &json!({ "factor": "f" }), Some("usr_1")), ["usr_1"]);
+        assert_eq!(about("factor.locked", &json!({ "user": "usr_2" }), None), ["usr_2"]);
+        let disabled = json!({ "users": [{ "user": "usr_3" }, { "user": "usr_4" }] });
+        assert_eq!(about("users.disabled", &disabled, Some("usr_1")), ["usr_3", "usr_4"]);
+        assert_eq!(about("user.role_changed", &json!({ "user": { "user": "usr_5" } }), Some("usr_1")), ["usr_5"]);
+    }
+}

@@ -1,0 +1,88 @@
+//! Which events lie within a reach: of a device elsewhere, not even that it came or went is told.
+
+use std::collections::BTreeMap;
+
+use sallyport_decide::policy::Reach;
+use sallyport_model::{JobId, RemoteSessionId, RequestId, TenantId};
+use sallyport_store::ops::jobs::{self, Whose};
+use sallyport_store::ops::people::{device_within, touched};
+use sallyport_store::ops::remote::remote_session;
+use sallyport_store::ops::requests::request;
+use sallyport_store::{Reader, StoreError};
+
+use crate::App;
+use crate::events::Event;
+
+/// Answers that are remembered; then it is asked anew.
+const REMEMBERED: usize = 4096;
+
+/// What a follower reaches, with what was found out of single things.
+pub(super) struct Reached {
+    tenant: TenantId,
+    reach: Reach,
+    known: BTreeMap<String, bool>,
+}
+
+impl Reached {
+    pub(super) fn new(tenant: TenantId, reach: Reach) -> Self {
+        Self { tenant, reach, known: BTreeMap::new() }
+    }
+
+    /// What cannot be found out is not told.
+    pub(super) async fn covers(&mut self, app: &App, event: &Event) -> bool {
+        let id = match event {
+            _ if self.reach.is_tenant() => return true,
+            Event::Missed | Event::Audit { .. } => return true,
+            Event::Device { device, .. } => device,
+            Event::Job { job } => job,
+            Event::Run { run, .. } | Event::Output { run, .. } => run,
+            Event::Request { request, .. } => request,
+            Event::RemoteSession { remote_session, .. } => remote_session,
+        };
+        if let Some(known) = self.known.get(id) {
+            return *known;
+        }
+        let Ok(mut reader) = app.store.read().await else { return false };
+        let Ok(covered) = self.look(&mut reader, event).await else { return false };
+        if self.known.len() >= REMEMBERED {
+            self.known.clear();
+        }
+        self.known.insert(id.clone(), covered);
+        covered
+    }
+
+    async fn look(&self, reader: &mut Reader, event: &Event) -> Result<bool, StoreError> {
+        let found = |found: Result<(), StoreError>| match found {
+            Ok(()) => Ok(true),
+            Err(StoreError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        };
+        let whose = Whose::within(reader, self.tenant, &self.reach).await?;
+        match event {
+            Event::Device { device, .. } => match device.parse() {
+                Ok(device) => device_within(reader, self.tenant, &self.reach, device).await,
+                Err(_) => Ok(false),
+            },
+            Event::Job { job } => match job.parse::<JobId>() {
+                Ok(job) => found(jobs::job(reader, &whose, job).await.map(|_| ())),
+                Err(_) => Ok(false),
+            },
+            Event::Run { run, .. } | Event::Output { run, .. } => match run.parse() {
+                Ok(run) => found(jobs::run(reader, &whose, run).await.map(|_| ())),
+                Err(_) => Ok(false),
+            },
+            Event::Request { request: id, .. } => match id.parse::<RequestId>() {
+                Ok(id) => {
+                    let stored = request(reader, self.tenant, id).await?;
+                    Ok(touched(reader, self.tenant, &stored.frozen.action).await?.is_within(&self.reach))
+                }
+                Err(_) => Ok(false),
+            },
+            Event::RemoteSession { remote_session: id, .. } => match id.parse::<RemoteSessionId>() {
+                Ok(id) => found(remote_session(reader, &whose, id).await.map(|_| ())),
+                Err(_) => Ok(false),
+            },
+            Event::Audit { .. } | Event::Missed => Ok(true),
+        }
+    }
+}

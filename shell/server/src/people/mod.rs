@@ -1,0 +1,10 @@
+//! People over HTTP: users, roles, invitations, policy, mail.
+
+pub(crate) mod activate;
+pub(crate) mod ask;
+pub(crate) mod execute;
+mod facts;
+pub(crate) mod not_me;
+pub(crate) mod shown;
+pub(crate) mod time;
+pub(crate) mod users;
