@@ -18,6 +18,8 @@ pub(super) struct Talk {
     told_caps: bool,
     told_continuous: bool,
     told_fence: bool,
+    /// What it reads is known, so it may be told things that it did not ask for.
+    began: bool,
 }
 
 impl<S: Sink> Viewer<S> {
@@ -88,6 +90,11 @@ impl<S: Sink> Viewer<S> {
         if wanted.clipboard && self.powers.clipboard == Clipboard::Both && !std::mem::replace(&mut self.talk.told_caps, true) {
             server::extended_cut_text(&clipboard::caps(), self.updates.between(&mut self.out));
         }
+        if !std::mem::replace(&mut self.talk.began, true)
+            && let Some(text) = self.talk.copied.take()
+        {
+            self.tell_copied(text);
+        }
     }
 
     fn take_continuous(&mut self, on: Continuous, rect: Rect) {
@@ -151,7 +158,9 @@ impl<S: Sink> Viewer<S> {
             return;
         }
         let out = self.updates.between(&mut self.out);
-        if self.encoder.wanted.clipboard {
+        if !self.talk.began {
+            // Told as soon as it may be.
+        } else if self.encoder.wanted.clipboard {
             server::extended_cut_text(&clipboard::notify(Some(&text)), out);
         } else {
             server::cut_text(&text, out);

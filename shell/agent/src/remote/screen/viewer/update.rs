@@ -156,7 +156,7 @@ impl<S: Sink> Viewer<S> {
         if head.count > 0 || !captured.changes.is_empty() {
             self.updates.changed_at = Some(now);
             self.open(head, captured.changes, false);
-            self.pace.begun(now, self.updates.made_in);
+            self.pace.begun(now, self.updates.made_in.max(self.sink.pause() / 2));
             self.updates.made_in = Duration::ZERO;
         }
         Ok(())
