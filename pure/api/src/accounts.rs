@@ -139,6 +139,9 @@ pub struct Me {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub step_up_until: Option<Timestamp>,
+    /// The kind of remote session that the window serves; absent until one has used it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_up_kind: Option<String>,
 }
 
 /// A signed-in browser or command line.

@@ -24,6 +24,7 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
     let live = live_session_by_id(&mut reader, session).await?.ok_or(Code::NotSignedIn)?;
     let recovery_codes_left = store::recovery_codes_left(&mut reader, live.user).await?;
     let step_up_until = live.session.step_up_until(live.step_up_secs, app.clock.now());
+    let step_up_kind = live.session.step_up.and_then(|window| window.kind).filter(|_| step_up_until.is_some());
     let row = SessionRow { session: live.session, address: live.address, user_agent: live.user_agent };
     Ok(api::Me {
         user: live.user,
@@ -35,6 +36,7 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
         session: sessions::shown(row, session),
         recovery_codes_left,
         step_up_until,
+        step_up_kind: step_up_kind.map(|kind| kind.as_str().to_owned()),
     })
 }
 
