@@ -6,6 +6,7 @@
 
 mod encode;
 pub mod find;
+pub mod local;
 mod picture;
 mod rfb;
 mod session;
