@@ -135,7 +135,7 @@ test('a terminal opens by a code of its own: the window serves one kind', async 
   await line('echo $((6 * 7))-answer');
   await shows(/42-answer/);
   await look(page, 'remote-terminal');
-  // topbar
+  await expect(page.locator('.topbar')).toContainText('Step-up: terminal');
   await accessible(page, 'terminal');
 });
 

@@ -40,10 +40,9 @@ export class ScreenView {
     this.watching = remote.access === 'view';
     const kept = remembered('screen-scaling');
     if (kept === 'full' || kept === 'fit') this.scaling = kept;
-    remote.onControl = (message) => this.#hear(message);
     this.#channel = new ScreenChannel((bytes) => remote.data(0, bytes));
-    remote.onData = (_, bytes) => this.#channel.receive(bytes);
     this.#start();
+    remote.watch({ data: (bytes) => this.#channel.receive(bytes), control: (message) => this.#hear(message) });
   }
 
   #hear(message: Control): void {
