@@ -1,9 +1,11 @@
 //! One open session: its work, who is attached, and when it ends.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sallyport_grant::body::{Consent, OpenRemoteSession, Outcome, Record};
 use sallyport_model::{Email, GrantId, RemoteSessionId, Timestamp, limits};
 use sallyport_wire::stream::{ByeReason, StreamEnd, StreamSecret};
@@ -210,7 +212,9 @@ impl OpenSession {
 
     /// The session from its consent to its receipt.
     async fn live(self: Arc<Self>, world: Arc<World>, events: Events, account: Account) {
-        let end = self.work(&world, events).await;
+        // A kind that fails must not leave a session that nobody ends.
+        let worked = AssertUnwindSafe(self.work(&world, events)).catch_unwind().await;
+        let end = worked.unwrap_or(End::Failed("agent_failed"));
         tracing::info!(session = %self.id(), kind = self.action.kind.as_str(), ?end, "a remote session ended");
         self.farewell(&world, end.bye()).await;
         world.unlist(self.id());

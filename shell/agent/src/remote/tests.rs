@@ -461,6 +461,7 @@ async fn a_kind_that_panics_leaves_a_receipt_and_the_agent_alone() {
     let mut ada = scene.open(1, |_| {}).await;
     ada.control(json!({"t": "panic"})).await;
     assert_eq!(scene.outcome(1).await, (Outcome::Interrupted, Some("agent_failed".to_owned())));
+    assert!(scene.desk.sessions().shown().is_empty());
     let mut bob = scene.open(2, |action| action.session = session(2)).await;
     bob.echo("unharmed").await;
 }
