@@ -204,7 +204,7 @@ impl Attachment {
             Ok(Heard::Message(message)) => self.received(&message),
             Ok(Heard::Alive) => Ok(()),
             Err(Lost::ForNow) if self.farewell.is_none() => Err(Stop::Lost),
-            Err(Lost::ForNow | Lost::ForGood(_)) => Err(Stop::Over(Parting::Left)),
+            Err(Lost::ForNow | Lost::ForGood) => Err(Stop::Over(Parting::Left)),
         }
     }
 
