@@ -7,3 +7,4 @@ pub mod actions;
 pub mod enrolment;
 pub mod policy;
 pub mod scripts;
+pub mod search;
