@@ -27,6 +27,7 @@ migrations! {
     2 "0002_accounts",
     3 "0003_fleet",
     20 "0020_remote",
+    21 "0021_search",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";
