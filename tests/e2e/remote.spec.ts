@@ -325,6 +325,22 @@ test('a screen is opened again to watch only', async () => {
   await expect(page.locator('.screen__bar')).toContainText('Watching');
 });
 
+test('what runs anywhere is found, and a script goes to exactly those devices', async () => {
+  await page.goto(`${place.url}/search`);
+  await page.getByLabel('Name', { exact: true }).fill('libc6');
+  const table = page.getByRole('table', { name: 'What was found' });
+  await expect(table).toContainText('screen-01');
+  await page.getByLabel('Version to compare with').fill('0.1');
+  await page.getByLabel('Version to compare with').press('Enter');
+  await expect(page.getByText('No device has it')).toBeVisible();
+  await page.getByLabel('Version', { exact: true }).selectOption('gt');
+  await expect(table).toContainText('screen-01');
+  await both('search');
+  await accessible(page, 'search');
+  await page.getByRole('button', { name: 'Run a script on them' }).click();
+  await expect(page.locator('main')).toContainText('screen-01');
+});
+
 test('nothing was blocked by the policy and nothing threw', () => {
   expect(faults).toEqual([]);
 });

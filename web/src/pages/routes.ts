@@ -13,6 +13,7 @@ import NotFound from './NotFound.svelte';
 import Profile from './profile/Profile.svelte';
 import RemoteSession from './sessions/RemoteSession.svelte';
 import Sessions from './sessions/Sessions.svelte';
+import Search from './search/Search.svelte';
 import Editor from './scripts/Editor.svelte';
 import Run from './run/Run.svelte';
 import Scripts from './scripts/Scripts.svelte';
@@ -29,6 +30,7 @@ interface Route {
 const ROUTES: Route[] = [
   { pattern: '/devices', title: 'Devices', page: Devices },
   { pattern: '/devices/:id', title: 'Device', page: Device },
+  { pattern: '/search', title: 'Everything running', page: Search },
   { pattern: '/scripts', title: 'Scripts', page: Scripts },
   { pattern: '/scripts/:id', title: 'Script', page: Editor },
   { pattern: '/run', title: 'Run a script', page: Run },

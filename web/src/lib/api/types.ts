@@ -106,3 +106,11 @@ export interface RemoteSession {
   attachments: RemoteAttachment[];
   recording?: { sha256: string; bytes: number } | null;
 }
+export interface FoundOn {
+  device: string;
+  name: string;
+  online: boolean;
+  customer_name: string;
+  site_name: string;
+  found: { name: string; version: string; detail: string }[];
+}

@@ -23,7 +23,6 @@ export class ScreenView {
   displays = $state.raw<Display[]>([]);
   display = $state<string>();
   connected = $state(false);
-  title = $state('');
   /** Text that the device put into its clipboard. */
   theirs = $state('');
   fault = $state('');
@@ -69,7 +68,6 @@ export class ScreenView {
       rfb.focus();
     });
     rfb.addEventListener('disconnect', () => (this.connected = false));
-    rfb.addEventListener('desktopname', (event) => (this.title = (event as CustomEvent<{ name: string }>).detail.name));
     rfb.addEventListener('clipboard', (event) => (this.theirs = (event as CustomEvent<{ text: string }>).detail.text));
     rfb.addEventListener('securityfailure', () => (this.fault = 'The screen’s server refused the connection.'));
     this.#channel.listenedTo();
