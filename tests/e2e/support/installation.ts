@@ -115,7 +115,7 @@ export class Installation {
     const script = [
       'hostname "$1"',
       'mkdir -p /tmp/.X11-unix && mount -t tmpfs -o mode=1777 none /tmp/.X11-unix',
-      'Xvfb :97 -screen 0 1280x800x24 -nolisten tcp &',
+      'Xvfb :97 -screen 0 1280x800x24 -nolisten tcp -nolock &',
       'while [ ! -S /tmp/.X11-unix/X97 ]; do sleep 0.1; done',
       'DISPLAY=:97 xterm -fa Monospace -fs 12 -geometry 120x38+0+0 &',
       'exec "$2" run --state "$3"',
