@@ -87,7 +87,8 @@ fn reach(server: Server) -> anyhow::Result<Reached> {
 }
 
 fn scrolling(server: Server) -> anyhow::Result<(f64, f64)> {
-    let stage = Stage::of(server, "i=0; while :; do i=$((i+1)); echo \"$i the quick brown fox jumps over the lazy dog $((i*7919))\"; done")?;
+    let stage =
+        Stage::of(server, "i=0; while :; do i=$((i+1)); echo \"$i the quick brown fox jumps over the lazy dog $((i*7919))\"; done")?;
     let mut client = Client::connect(stage.port())?;
     client.watch(Duration::from_secs(1))?;
     let (begun, before) = (Instant::now(), cpu_time(stage.server_pid()));

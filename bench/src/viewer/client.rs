@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 const ENCODINGS: [i32; 4] = [7, 1, -224, -26];
 /// Eight bits of each colour in four bytes, blue first.
 const FORMAT: [u8; 16] = [32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0];
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) struct Client {
     stream: TcpStream,

@@ -195,10 +195,7 @@ impl Sink for ToOutlet {
     }
 
     fn displays(&mut self, displays: &[Display], shown: &str) {
-        let told = said::FromDevice::Displays {
-            displays: displays.iter().map(told).collect(),
-            shown: shown.to_owned(),
-        };
+        let told = said::FromDevice::Displays { displays: displays.iter().map(told).collect(), shown: shown.to_owned() };
         // A client that reads nothing is told of the displays when it changes them again.
         let _ = self.0.try_control(&told);
     }

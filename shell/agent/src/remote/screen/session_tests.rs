@@ -37,10 +37,13 @@ async fn displays_are_told_before_the_protocol_begins() {
     let screen = TestScreen::of_size("320x200");
     let mut rig = open(shown(&screen));
     let mut client = rig.attach("ada@example.org", Access::Control);
-    assert_eq!(client.next().await, Got::Control(json!({"t": "displays", "shown": "all", "displays": [
-        {"name": "all", "x": 0, "y": 0, "width": 320, "height": 200, "primary": "no"},
-        {"name": "screen", "x": 0, "y": 0, "width": 320, "height": 200, "primary": "no"},
-    ]})));
+    assert_eq!(
+        client.next().await,
+        Got::Control(json!({"t": "displays", "shown": "all", "displays": [
+            {"name": "all", "x": 0, "y": 0, "width": 320, "height": 200, "primary": "no"},
+            {"name": "screen", "x": 0, "y": 0, "width": 320, "height": 200, "primary": "no"},
+        ]}))
+    );
     assert_eq!(data(&mut client, 12).await, b"RFB 003.008\n");
     client.control(&json!({"t": "display", "name": "screen"}));
     assert_eq!(client.next_control().await["shown"], "screen");
@@ -83,7 +86,10 @@ async fn a_recording_plays_what_was_shown() {
     let (ended, _endings) = mpsc::unbounded_channel();
     let mut open = Session { rules: Rules::default(), screen: shown(&screen), ended, viewers: BTreeMap::new(), tape: None };
     open.record(recordings.begin(session)).unwrap();
-    screen.start("xterm", &["-geometry", "20x5+10+10", "-cr", "black", "-bg", "black", "-fg", "white", "-e", "sh", "-c", "echo shown; sleep 60"]);
+    screen.start(
+        "xterm",
+        &["-geometry", "20x5+10+10", "-cr", "black", "-bg", "black", "-fg", "white", "-e", "sh", "-c", "echo shown; sleep 60"],
+    );
     tokio::time::sleep(Duration::from_secs(3)).await;
     let truth = screen.truth();
     drop(open);

@@ -36,7 +36,17 @@ fn what_is_typed_is_seen_in_every_encoding() {
 #[test]
 fn what_scrolls_is_copied_and_stays_right() {
     let mut screen = TestScreen::of_size("640x400");
-    screen.start("xterm", &["-geometry", "100x30+0+0", "-e", "sh", "-c", "i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo line $i $((i*i*7919)); sleep 0.03; done; sleep 60"]);
+    screen.start(
+        "xterm",
+        &[
+            "-geometry",
+            "100x30+0+0",
+            "-e",
+            "sh",
+            "-c",
+            "i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo line $i $((i*i*7919)); sleep 0.03; done; sleep 60",
+        ],
+    );
     let mut watcher = Watcher::attach(&screen, Access::View, &[number::TIGHT]);
     watcher.until("something scrolls", |watcher| watcher.picture.copied > 5);
     watcher.read_for(Duration::from_secs(2));
@@ -169,7 +179,8 @@ fn the_clipboard_goes_both_ways() {
     watcher.until("the client is told", |watcher| watcher.copied.iter().any(|body| body[..] == notify));
     watcher.say(&[6, 0, 0, 0, 0xff, 0xff, 0xff, 0xfc, 0x02, 0, 0, 1]);
     let text = super::rfb::clipboard::Notice::Text("vom Gerät".to_owned());
-    watcher.until("and gets it", |watcher| watcher.copied.iter().any(|body| super::rfb::clipboard::read_notice(body) == Some(text.clone())));
+    watcher
+        .until("and gets it", |watcher| watcher.copied.iter().any(|body| super::rfb::clipboard::read_notice(body) == Some(text.clone())));
     let mut plain = Watcher::attach(&screen, Access::Control, &[number::RAW]);
     plain.until("a simple client gets Latin-1", |watcher| watcher.copied.iter().any(|text| text[..] == *b"vom Ger\xe4t"));
 }
@@ -276,7 +287,8 @@ fn nonsense_ends_the_attachment_and_nothing_else() {
 fn no_screen_is_said_with_its_reason() {
     let (over, ended) = std::sync::mpsc::channel();
     let powers = super::viewer::Powers { hands: Access::View, clipboard: super::viewer::Clipboard::Off };
-    let _remote = super::viewer::start::<_, Vec<u8>>(Silent, powers, nothing(NoScreen::Wayland), move |_, end| over.send(end).unwrap()).unwrap();
+    let _remote =
+        super::viewer::start::<_, Vec<u8>>(Silent, powers, nothing(NoScreen::Wayland), move |_, end| over.send(end).unwrap()).unwrap();
     let end = ended.recv_timeout(Duration::from_secs(10)).expect("ended");
     assert_eq!((end.code(), end.sentence().contains("Xorg")), ("wayland_no_capture", true));
 }
@@ -307,4 +319,40 @@ fn a_virtual_display_has_a_session_and_ends_with_it() {
     drop(watcher);
     drop(display);
     wait_until("it is over", || !socket.exists());
+}
+
+/// Another program's client, which shares no line with this one: it draws, we compare.
+#[test]
+fn other_people_s_clients_see_the_same() {
+    let mut screen = TestScreen::of_size("640x400");
+    let typed = screen.typewriter();
+    let watcher = Watcher::attach(&screen, Access::Control, &[number::RAW]);
+    watcher.type_text("other people's clients see the same\n");
+    wait_until("it is typed", || content(&typed).ends_with('\n'));
+    screen.draw_photo();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let seat = screen.seat();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = super::local::serve(seat.clone(), stream.unwrap());
+        }
+    });
+    // It never ends with the last rectangle that it asks for beside Tight, whoever the server is.
+    for encodings in ["raw", "zrle"] {
+        let picture = screen.folder.path().join("picture.jpg").display().to_string();
+        let server = format!("127.0.0.1::{port}");
+        screen.run(
+            "timeout",
+            &["20", "vncsnapshot", "-quiet", "-allowblank", "-quality", "100", "-nocursor", "-encodings", encodings, &server, &picture],
+        );
+        let seen = screen.run("djpeg", &["-pnm", &picture]);
+        let seen = &seen[seen.len() - 640 * 400 * 3..];
+        let truth = screen.truth();
+        let near = |truth: u32, seen: &[u8]| {
+            [truth >> 16, truth >> 8, truth].iter().zip(seen).all(|(part, seen)| (part & 0xff).abs_diff(u32::from(*seen)) <= 60)
+        };
+        let wrong = truth.iter().zip(seen.chunks(3)).filter(|(truth, seen)| !near(**truth, seen)).count();
+        assert!(wrong < 640 * 400 / 200, "{encodings}: {wrong} pixels differ");
+    }
 }

@@ -17,7 +17,13 @@ fn frame(size: (u16, u16), sort: u8, seed: u32) -> Frame {
             *pixel = COLOUR
                 & match sort {
                     0 => seed,
-                    1 => if state >> 31 == 0 { 0x00ff_ffff } else { seed },
+                    1 => {
+                        if state >> 31 == 0 {
+                            0x00ff_ffff
+                        } else {
+                            seed
+                        }
+                    }
                     2 => (state >> 29) * 0x0010_2030,
                     3 => (state >> 25) * 0x0001_0203,
                     4 => (x as u32 / 20) * 0x0003_0507 + u32::from(y) * 0x0101,

@@ -206,7 +206,11 @@ mod tests {
         write(root.path(), "proc/812/cmdline", command.as_bytes());
         write(root.path(), "proc/813/cmdline", b"/usr/bin/Xwayland\0:7\0");
         write(root.path(), "tmp/.X1-lock", b"       812\n");
-        write(root.path(), "run/systemd/sessions/3", b"# private\nUID=1000\nUSER=ada\nACTIVE=1\nTYPE=x11\nSEAT=seat0\nVTNR=2\nDISPLAY=:1\n");
+        write(
+            root.path(),
+            "run/systemd/sessions/3",
+            b"# private\nUID=1000\nUSER=ada\nACTIVE=1\nTYPE=x11\nSEAT=seat0\nVTNR=2\nDISPLAY=:1\n",
+        );
         write(root.path(), "sys/class/tty/tty0/active", b"tty2\n");
         let facts = Facts::gather(root.path());
         let server = choose(&facts, Some(1000)).expect("found");

@@ -17,8 +17,7 @@ pub(crate) struct UnsupportedFormat;
 
 impl PixelFormat {
     /// Our own: eight bits of each colour in four bytes, blue first.
-    pub(crate) const OURS: Self =
-        Self { bits_per_pixel: 32, depth: 24, big_endian: 0, max: [255; 3], shift: [16, 8, 0] };
+    pub(crate) const OURS: Self = Self { bits_per_pixel: 32, depth: 24, big_endian: 0, max: [255; 3], shift: [16, 8, 0] };
 
     /// Reads the sixteen bytes of RFC 6143, section 7.4. Colour maps are refused: no client of this decade needs one.
     pub(crate) fn parse(bytes: &[u8; 16]) -> Result<Self, UnsupportedFormat> {

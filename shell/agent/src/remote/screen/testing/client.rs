@@ -261,12 +261,7 @@ fn zrle(picture: Option<&mut ClientPicture>, reader: &mut Reader<'_>, place: Pla
     let mut tiles = Reader { bytes: &plain, at: 0 };
     for top in (0..place.height).step_by(64) {
         for left in (0..place.width).step_by(64) {
-            let tile = Place {
-                x: place.x + left,
-                y: place.y + top,
-                width: 64.min(place.width - left),
-                height: 64.min(place.height - top),
-            };
+            let tile = Place { x: place.x + left, y: place.y + top, width: 64.min(place.width - left), height: 64.min(place.height - top) };
             let pixels = zrle_tile(&mut tiles, tile).expect("a whole tile");
             draw(Some(&mut *picture), tile, pixels.into_iter());
         }

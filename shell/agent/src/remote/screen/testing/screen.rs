@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use x11rb::connection::Connection as _;
+use x11rb::protocol::xproto::{ConnectionExt as _, CreateGCAux, ImageFormat};
+
 use super::super::find::Seat;
+use super::super::x11::Link;
 
 /// A display that ends with the test.
 pub(crate) struct TestScreen {
@@ -23,7 +27,16 @@ impl TestScreen {
 
     /// A server that can change its size; nobody connects to its own VNC port.
     pub(crate) fn resizable() -> Self {
-        Self::served_by(Command::new("Xtigervnc").args(["-geometry", "640x480", "-SecurityTypes", "None", "-rfbport", "-1", "-nolisten", "tcp"]))
+        Self::served_by(Command::new("Xtigervnc").args([
+            "-geometry",
+            "640x480",
+            "-SecurityTypes",
+            "None",
+            "-rfbport",
+            "-1",
+            "-nolisten",
+            "tcp",
+        ]))
     }
 
     fn served_by(command: &mut Command) -> Self {
@@ -75,6 +88,17 @@ impl TestScreen {
         let pixels = &dump[header + colours * 12..];
         let row = |y: usize| pixels[y * stride..y * stride + width * 4].chunks(4);
         (0..height).flat_map(row).map(|four| u32::from_le_bytes([four[0], four[1], four[2], 0])).collect()
+    }
+
+    /// Draws many colours into the lower right corner of a screen of 640 by 400.
+    pub(crate) fn draw_photo(&self) {
+        let link = Link::connect(&self.seat()).expect("a screen");
+        let context = link.connection.generate_id().expect("an id");
+        link.connection.create_gc(context, link.root, &CreateGCAux::new()).expect("sent");
+        let pixel = |x: u32, y: u32| (x << 17 | y << 9 | (x + y)).to_le_bytes();
+        let pixels: Vec<u8> = (0..120).flat_map(|y| (0..120).flat_map(move |x| pixel(x, y))).collect();
+        let put = link.connection.put_image(ImageFormat::Z_PIXMAP, link.root, context, 120, 120, 520, 280, 0, 24, &pixels);
+        put.expect("sent").check().expect("drawn");
     }
 
     /// Ends the server at once, as when somebody signs out.

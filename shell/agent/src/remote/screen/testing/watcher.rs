@@ -175,9 +175,7 @@ impl Watcher {
         let length = match self.kept.first() {
             None => return false,
             Some(0) => return self.update(),
-            Some(3) if self.kept.len() >= 8 => {
-                8 + i32::from_be_bytes(self.kept[4..8].try_into().unwrap()).unsigned_abs() as usize
-            }
+            Some(3) if self.kept.len() >= 8 => 8 + i32::from_be_bytes(self.kept[4..8].try_into().unwrap()).unsigned_abs() as usize,
             Some(150) => 1,
             Some(248) if self.kept.len() >= 9 => 9 + usize::from(self.kept[8]),
             Some(3 | 248) => return false,

@@ -90,7 +90,8 @@ impl Scene {
         let mut captured = Captured::default();
         for fresh in self.grab.capture(&self.link, &rects)? {
             if extent == Extent::Damaged
-                && let Some(found) = scroll::find(&self.frame, &fresh) {
+                && let Some(found) = scroll::find(&self.frame, &fresh)
+            {
                 self.frame.move_rows(found.to, found.from_y);
                 captured.moves.push(found);
             }

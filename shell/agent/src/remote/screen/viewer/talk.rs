@@ -3,7 +3,7 @@
 use sallyport_grant::body::Access;
 
 use super::super::picture::rect::Rect;
-use super::super::rfb::client::{Asked, ClientMessage, Continuous, Resizable, Wanted};
+use super::super::rfb::client::{Asked, ClientMessage, Continuous, Resizable, Version, Wanted};
 use super::super::rfb::clipboard::{self, Notice};
 use super::super::rfb::server::{self, SizeNews};
 use super::super::x11::{Hands, Link, ScreenError};
@@ -13,6 +13,7 @@ use super::{Clipboard, End, Sink, Viewer};
 /// What was said so far that still counts.
 #[derive(Debug, Default)]
 pub(super) struct Talk {
+    version: Version,
     /// Text of the screen that the client was told of and may ask for.
     copied: Option<String>,
     told_caps: bool,
@@ -38,8 +39,11 @@ impl<S: Sink> Viewer<S> {
             return Err(End::ViewOnly);
         }
         match message {
-            ClientMessage::Version => server::security_types(&mut self.out),
-            ClientMessage::SecurityNone => server::security_ok(&mut self.out),
+            ClientMessage::Version(version) => {
+                self.talk.version = version;
+                server::security_types(version, &mut self.out);
+            }
+            ClientMessage::SecurityNone => server::security_ok(self.talk.version, &mut self.out),
             ClientMessage::Init => server::init(scene.frame.size(), &scene.shown, &mut self.out),
             ClientMessage::PixelFormat(format) => self.encoder.format = format,
             ClientMessage::Encodings(wanted) => self.take_encodings(wanted),
@@ -63,11 +67,7 @@ impl<S: Sink> Viewer<S> {
         Ok(())
     }
 
-    fn with_hands(
-        &mut self,
-        scene: &mut Scene,
-        act: impl FnOnce(&mut Hands, &Link, Rect) -> Result<(), ScreenError>,
-    ) -> Result<(), End> {
+    fn with_hands(&mut self, scene: &mut Scene, act: impl FnOnce(&mut Hands, &Link, Rect) -> Result<(), ScreenError>) -> Result<(), End> {
         let (hands, link, view) = scene.hands().ok_or(End::ViewOnly)?;
         Ok(act(hands, link, view)?)
     }
@@ -187,7 +187,7 @@ fn changes_something(message: &ClientMessage) -> bool {
     match message {
         ClientMessage::Key(..) | ClientMessage::Pointer { .. } | ClientMessage::CutText(_) | ClientMessage::Resize { .. } => true,
         ClientMessage::ExtendedCutText(notice) => matches!(notice, Notice::Text(_) | Notice::HasText),
-        ClientMessage::Version
+        ClientMessage::Version(_)
         | ClientMessage::SecurityNone
         | ClientMessage::Init
         | ClientMessage::PixelFormat(_)

@@ -188,4 +188,3 @@ fn load(link: &Link) -> Result<Keymap, ScreenError> {
     });
     Ok(Keymap { keys: keys.collect(), types: types.collect() })
 }
-

@@ -96,7 +96,8 @@ impl Link {
             return Err(ScreenError::ForeignSocket);
         }
         let (stream, _) = DefaultStream::from_unix_stream(stream).map_err(ScreenError::Unreachable)?;
-        let (name, cookie) = seat.cookie.as_ref().map_or((Vec::new(), Vec::new()), |cookie| (b"MIT-MAGIC-COOKIE-1".to_vec(), cookie.0.clone()));
+        let (name, cookie) =
+            seat.cookie.as_ref().map_or((Vec::new(), Vec::new()), |cookie| (b"MIT-MAGIC-COOKIE-1".to_vec(), cookie.0.clone()));
         let connection = RustConnection::connect_to_stream_with_auth_info(stream, 0, name, cookie).map_err(ScreenError::Refused)?;
         Self::with(connection)
     }

@@ -134,9 +134,8 @@ struct Target {
 fn set_mode(link: &Link, target: Target, size: (u16, u16)) -> Result<Option<()>, Trouble> {
     let connection = &link.connection;
     let (before, millimetres) = (link.size(), |pixels: u16| u32::from(pixels) * 254 / 960);
-    let screen = |width: u16, height: u16| {
-        randr::set_screen_size(connection, link.root, width, height, millimetres(width), millimetres(height))
-    };
+    let screen =
+        |width: u16, height: u16| randr::set_screen_size(connection, link.root, width, height, millimetres(width), millimetres(height));
     let around = (before.0.max(size.0), before.1.max(size.1));
     if around != before {
         screen(around.0, around.1)?.check()?;
