@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use sallyport_grant::body::Outcome;
 use sallyport_grant::GrantError;
+use sallyport_grant::body::Outcome;
 use sallyport_model::GrantId;
 use sallyport_wire::GrantOffer;
 use tokio::sync::Notify;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use sallyport_grant::body::{
-    Body, Class, EnrolmentBody, EnrolmentType, EnvName, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, LogKey, Person,
-    OpenRemoteSession, Platform, ProofMethod, RemoteKind, RootBody, RootType, RunScript, SecretParameter, ServerUrl, TokenSecret,
+    Body, Class, EnrolmentBody, EnrolmentType, EnvName, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, LogKey,
+    OpenRemoteSession, Person, Platform, ProofMethod, RemoteKind, RootBody, RootType, RunScript, SecretParameter, ServerUrl, TokenSecret,
 };
 use sallyport_grant::merkle::{self, TreeHead};
 use sallyport_grant::sealed::{self, Place, SecretValue};
@@ -22,8 +22,8 @@ use crate::dial::{Dial, Dialing};
 use crate::disk::{Disk, MemoryDisk};
 use crate::gate::Gate;
 use crate::identity::Identity;
-use crate::journal::{Entry, Journal, Phase};
 use crate::inventory::MachineFacts;
+use crate::journal::{Entry, Journal, Phase};
 use crate::ports::{Clock, Ports, SystemEntropy};
 use crate::remote::notice::{Nobody, Notice};
 use crate::remote::{self, Host, Kinds, NoKinds, RemoteTiming};

@@ -10,8 +10,14 @@ fn grant(number: u8) -> GrantId {
 
 fn claim(journal: &Journal, number: u8, expires: i64, at: i64) -> Result<(), JournalError> {
     let at = Timestamp::from_secs(at);
-    let record =
-        Record::Claimed { grant: grant(number), expires: Timestamp::from_secs(expires), at, name: "n".to_owned(), by: "b".to_owned(), attach: None };
+    let record = Record::Claimed {
+        grant: grant(number),
+        expires: Timestamp::from_secs(expires),
+        at,
+        name: "n".to_owned(),
+        by: "b".to_owned(),
+        attach: None,
+    };
     journal.append(&mut journal.state(), record)
 }
 

@@ -8,14 +8,15 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use sallyport_grant::body::{Consent, OpenRemoteSession, Outcome, Record};
 use sallyport_model::{Email, GrantId, RemoteSessionId, Timestamp, limits};
-use sallyport_wire::stream::{ByeReason, StreamEnd, StreamSecret};
+use sallyport_wire::stream::{ByeReason, StreamEnd, StreamError, StreamSecret};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::attachment::{Attachment, Call, Parting};
+use super::end::End;
 use super::host::{Account, Shown, World};
-use super::kind::{self, AttachmentId, Budget, Ended, Event, Events, Opening, Outlet, Teller, Working};
+use super::kind::{self, AttachmentId, Budget, Event, Events, Opening, Outlet, Teller, Working};
 use super::notice::Answer;
 use super::{CannotOpen, Why};
 use crate::gate::ClaimedSession;
@@ -77,8 +78,7 @@ impl OpenSession {
     pub(super) fn open(world: &Arc<World>, claimed: &ClaimedSession, account: Account) -> Result<(), NotAttached> {
         let (teller, events) = Teller::pair();
         let now = Instant::now();
-        let state =
-            State { people: BTreeMap::new(), tasks: JoinSet::new(), last_input: now, unattended: Some(now), closing: false };
+        let state = State { people: BTreeMap::new(), tasks: JoinSet::new(), last_input: now, unattended: Some(now), closing: false };
         let session = Arc::new(Self {
             action: Arc::new(claimed.action().clone()),
             by: claimed.by().clone(),
@@ -125,7 +125,7 @@ impl OpenSession {
     fn prepare(self: &Arc<Self>, world: &Arc<World>, claimed: &ClaimedSession) -> Result<Coming, &'static str> {
         let secret = world.ports.entropy.random_32().map_err(|_| "no_entropy")?;
         let secret = StreamSecret::from_bytes(secret);
-        let stream = StreamEnd::device(claimed.terms(), world.identity.signing_key(), &secret).map_err(|error| error.code())?;
+        let stream = StreamEnd::device(claimed.terms(), world.identity.signing_key(), &secret).map_err(StreamError::code)?;
         let (outlet, waiting) = self.teller.outlet();
         let (caller, calls) = mpsc::channel(CALLS);
         let id = AttachmentId(claimed.id());
@@ -393,43 +393,5 @@ async fn told(ending: &mut watch::Receiver<Option<Why>>) -> Why {
         Ok(why) => why.unwrap_or(Why::Machine),
         // The session holds the sender as long as it lives.
         Err(_) => Why::Machine,
-    }
-}
-
-/// How a session ended.
-#[derive(Debug, Clone, Copy)]
-enum End {
-    Finished { exit_code: Option<i32>, signal: Option<i32> },
-    Failed(&'static str),
-    Why(Why),
-}
-
-impl End {
-    fn of(ended: Ended) -> Self {
-        match ended {
-            Ended::Finished { exit_code, signal } => Self::Finished { exit_code, signal },
-            Ended::Failed(code) => Self::Failed(code),
-            Ended::Told => Self::Why(Why::Told),
-        }
-    }
-
-    fn bye(self) -> ByeReason {
-        match self {
-            Self::Finished { .. } => ByeReason::Ended,
-            Self::Failed(_) => ByeReason::Limit,
-            Self::Why(why) => why.bye(),
-        }
-    }
-
-    fn run_end(self) -> RunEnd {
-        match self {
-            Self::Finished { signal: Some(signal), .. } => {
-                RunEnd { outcome: Outcome::Finished, exit_code: None, signal: Some(signal), reason: None }
-            }
-            Self::Finished { exit_code, .. } => RunEnd::exited(exit_code.unwrap_or_default()),
-            Self::Failed("recording_full") => RunEnd::without_code(Outcome::OutputLimit, Some("recording_full")),
-            Self::Failed(code) => RunEnd::without_code(Outcome::Interrupted, Some(code)),
-            Self::Why(why) => why.run_end(),
-        }
     }
 }

@@ -380,10 +380,12 @@ async fn somebody_joins_by_a_grant_of_their_own_and_is_sent_away_alone() {
     let mut scene = Scene::new();
     let mut ada = scene.open(1, |_| {}).await;
     ada.echo("one").await;
-    let mut bob = scene.open(2, |session| {
-        joins(session);
-        session.access = Access::View;
-    }).await;
+    let mut bob = scene
+        .open(2, |session| {
+            joins(session);
+            session.access = Access::View;
+        })
+        .await;
     ada.send(Payload::data(0, "for both".as_bytes())).await;
     ada.hears("for both").await;
     bob.hears("for both").await;
@@ -499,10 +501,10 @@ async fn the_person_at_the_machine_is_told_who_comes_and_goes() {
     ada.control(json!({"t": "exit"})).await;
     scene.outcome(1).await;
     let told = person.told.lock().expect("told").clone();
-    assert_eq!(told, [
-        "ada@example.test is connected to this computer (terminal)",
-        "ada@example.test is no longer connected to this computer",
-    ]);
+    assert_eq!(
+        told,
+        ["ada@example.test is connected to this computer (terminal)", "ada@example.test is no longer connected to this computer",]
+    );
 }
 
 #[tokio::test]

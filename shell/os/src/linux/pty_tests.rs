@@ -129,7 +129,11 @@ fn everything_ends_with_a_terminal_that_is_ended_or_dropped() {
         pty.write(b"sleep 0.3; echo b=$(pgrep -n -f 'sleep 100[3]'); echo read$((1+1))\n").expect("type");
         let text = read_until(&pty, "read2");
         let (stubborn, strayed) = (number_after(&text, "a="), number_after(&text, "b="));
-        if dropped { drop(pty) } else { drop(pty.end(Sweep::Everything)) }
+        if dropped {
+            drop(pty);
+        } else {
+            drop(pty.end(Sweep::Everything));
+        }
         assert!(until(|| !lives(stubborn) && !lives(strayed)), "{text}");
     }
 }

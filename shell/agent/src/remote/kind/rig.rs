@@ -35,7 +35,10 @@ pub struct Client {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Got {
     Control(Value),
-    Data { channel: u32, bytes: Vec<u8> },
+    Data {
+        channel: u32,
+        bytes: Vec<u8>,
+    },
     /// The reason, as in the message.
     Bye(&'static str),
 }

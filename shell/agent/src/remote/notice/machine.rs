@@ -160,9 +160,15 @@ mod tests {
 
     #[test]
     fn only_the_session_that_the_screen_shows_is_asked() {
-        let session = |class: &str, kind: &str, active: u8, seat: &str| format!("UID=1000\nTYPE={kind}\nCLASS={class}\nACTIVE={active}\n{seat}\n");
+        let session =
+            |class: &str, kind: &str, active: u8, seat: &str| format!("UID=1000\nTYPE={kind}\nCLASS={class}\nACTIVE={active}\n{seat}\n");
         assert_eq!(in_front(&session("user", "x11", 1, "SEAT=seat0")), Some(1000));
-        let others = [("greeter", "x11", 1, "SEAT=seat0"), ("user", "tty", 1, "SEAT=seat0"), ("user", "x11", 0, "SEAT=seat0"), ("user", "x11", 1, "")];
+        let others = [
+            ("greeter", "x11", 1, "SEAT=seat0"),
+            ("user", "tty", 1, "SEAT=seat0"),
+            ("user", "x11", 0, "SEAT=seat0"),
+            ("user", "x11", 1, ""),
+        ];
         for (class, kind, active, seat) in others {
             assert_eq!(in_front(&session(class, kind, active, seat)), None);
         }

@@ -126,7 +126,10 @@ impl Utf8 {
 fn unfinished(bytes: &[u8]) -> usize {
     let tail = &bytes[bytes.len().saturating_sub(3)..];
     let begins = tail.iter().rposition(|byte| byte & 0xc0 != 0x80);
-    begins.map(|at| &tail[at..]).filter(|tail| std::str::from_utf8(tail).is_err_and(|error| error.error_len().is_none())).map_or(0, <[u8]>::len)
+    begins
+        .map(|at| &tail[at..])
+        .filter(|tail| std::str::from_utf8(tail).is_err_and(|error| error.error_len().is_none()))
+        .map_or(0, <[u8]>::len)
 }
 
 #[cfg(test)]

@@ -298,7 +298,8 @@ fn recordings() -> (Arc<Recordings>, Arc<MemoryDisk>) {
 
 fn recorded(disk: &MemoryDisk) -> Vec<Value> {
     let names = disk.names().expect("names");
-    let bytes: Vec<u8> = names.iter().filter(|name| name.starts_with("recording-")).flat_map(|name| disk.read(name).expect("read").unwrap()).collect();
+    let bytes: Vec<u8> =
+        names.iter().filter(|name| name.starts_with("recording-")).flat_map(|name| disk.read(name).expect("read").unwrap()).collect();
     let text = String::from_utf8(bytes).expect("a recording is text");
     text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }
