@@ -287,7 +287,7 @@ test('a process is found and ended', async () => {
 
 test('services say where there are none, and the list of packages is there', async () => {
   await page.getByRole('link', { name: /^Software/ }).click();
-  await expect(page.getByRole('table', { name: 'Packages' })).toContainText('libc6');
+  await expect(page.getByRole('table', { name: 'Packages' })).toContainText('libc6', { timeout: 90_000 });
   await both('remote-software');
   await page.getByRole('link', { name: /^Services/ }).click();
   await expect(page.getByRole('table', { name: 'Services' }).or(page.getByText('This machine has no systemd')).first()).toBeVisible();

@@ -4,8 +4,10 @@ import type { components } from './schema';
 
 type Schemas = components['schemas'];
 
+export type ActionDetails = Schemas['ActionDetails'];
+export type ActionResult = Schemas['ActionResult'];
 export type AuditEntry = Schemas['AuditEntry'];
-export type AuthorizationRequest = Omit<Schemas['AuthorizationRequest'], 'result' | 'action'> & { action: ActionDetails; result?: ActionResult | null };
+export type AuthorizationRequest = Schemas['AuthorizationRequest'];
 export type Checkpoint = Schemas['Checkpoint'];
 export type CreatedInstaller = Schemas['CreatedInstaller'];
 export type CreateInstallerDetails = Schemas['CreateInstallerDetails'];
@@ -15,15 +17,19 @@ export type DeviceCounts = Schemas['DeviceCounts'];
 export type DeviceDetails = Schemas['DeviceDetails'];
 export type DevicePage = Schemas['DevicePage'];
 export type Factor = Schemas['Factor'];
+export type FoundOn = Schemas['FoundOn'];
 export type InclusionProof = Schemas['InclusionProof'];
 export type Installer = Schemas['Installer'];
 export type Inventory = Schemas['Inventory'];
 export type Job = Schemas['Job'];
+export type Me = Schemas['Me'];
 export type NewInstaller = Schemas['NewInstaller'];
 export type NewJob = Schemas['NewJob'];
+export type NewRemoteSession = Schemas['NewRemoteSession'];
 export type Output = Schemas['Output'];
 export type OutputChunk = Schemas['OutputChunk'];
 export type Parameter = Schemas['Parameter'];
+export type RemoteSession = Schemas['RemoteSession'];
 export type RequirementStep = Schemas['RequirementStep'];
 export type Run = Schemas['Run'];
 export type RunCounts = Schemas['RunCounts'];
@@ -43,74 +49,4 @@ export interface Page<T> {
   items: T[];
   next?: string | null;
   total?: number | null;
-}
-
-export interface RemoteOpened {
-  kind: 'remote_session';
-  session: string;
-  grant: string;
-  envelope: string;
-  ticket: string;
-  device: { id: string; name: string; thumbprint: string; device_key: string };
-  log_index: number;
-}
-export interface OpenRemoteSessionDetails {
-  kind: 'open_remote_session';
-  session: string;
-  session_kind: string;
-  access: string;
-  joins: boolean;
-  run_as?: string | null;
-  consent: string;
-  recorded: boolean;
-  idle_secs: number;
-  max_secs: number;
-  targets: Schemas['TargetDetails'];
-}
-export type ActionResult = Schemas['ActionResult'] | RemoteOpened;
-export type ActionDetails = Schemas['ActionDetails'] | OpenRemoteSessionDetails;
-export type Me = Schemas['Me'] & { step_up_kind?: string | null };
-export interface NewRemoteSession {
-  device: string;
-  kind: string;
-  access: string;
-  client_key: string;
-  run_as?: string;
-  columns?: number;
-  rows?: number;
-  joins?: string;
-}
-export interface RemoteAttachment {
-  grant: string;
-  user: string;
-  name: string;
-  access: string;
-  connected: boolean;
-  created: string;
-  ended?: string | null;
-  end_reason?: string | null;
-}
-export interface RemoteSession {
-  id: string;
-  device: string;
-  device_name: string;
-  kind: string;
-  run_as?: string | null;
-  opened_by: string;
-  opened_by_name: string;
-  state: string;
-  created: string;
-  expires: string;
-  ended?: string | null;
-  end_reason?: string | null;
-  attachments: RemoteAttachment[];
-  recording?: { sha256: string; bytes: number } | null;
-}
-export interface FoundOn {
-  device: string;
-  name: string;
-  online: boolean;
-  customer_name: string;
-  site_name: string;
-  found: { name: string; version: string; detail: string }[];
 }
