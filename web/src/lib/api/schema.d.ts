@@ -717,7 +717,7 @@ export interface paths {
         };
         /**
          * A client's end of a stream, as a WebSocket
-         * @description Public: a one-use ticket opens it; browsers only from here.
+         * @description Public: needs a one-use ticket.
          */
         get: operations["get_remote_sessions_stream"];
         put?: never;
