@@ -1,6 +1,6 @@
 //! The person's own terminal: raw while a remote one is in it, and back to what it was whatever happens.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -106,13 +106,10 @@ impl<S: AsFd> Wait<'_, S> {
     }
 }
 
-/// What was typed; nothing where standard input is at its end.
+/// What was typed; nothing where standard input is at its end. What a code was read from may have come with more: that is first.
 pub(crate) fn typed(most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; most];
-    let count = match rustix::io::read(io::stdin(), &mut bytes) {
-        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => return Err(io::ErrorKind::WouldBlock.into()),
-        other => other?,
-    };
+    let count = io::stdin().lock().read(&mut bytes)?;
     bytes.truncate(count);
     Ok(bytes)
 }

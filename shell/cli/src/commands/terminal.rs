@@ -28,8 +28,8 @@ const LIST: &str = "/v1/remote-sessions";
 const AGAIN: Duration = Duration::from_secs(1);
 /// Attempts: the device keeps the shell for five minutes.
 const ATTEMPTS: u32 = limits::REMOTE_UNATTENDED_SECS;
-/// Most keystrokes that are sent at once.
-const KEYS: usize = 4096;
+/// Most keystrokes that are sent at once; as many as the standard library reads, so that it keeps none back.
+const KEYS: usize = 8192;
 
 #[derive(Args)]
 pub struct Terminal {
