@@ -16,7 +16,8 @@ const COOKIE_BYTES: usize = 16;
 const SCRIPT: &str = r#"umask 077
 folder=$(mktemp -d /tmp/sallyport-display.XXXXXX) || exit 1
 trap 'rm -rf "$folder"' EXIT
-trap 'exit 0' TERM
+# Everybody was told to end; when this shell does, whoever is left is killed, and a server that is killed leaves its socket.
+trap 'wait "$server"; exit 0' TERM
 export XAUTHORITY="$folder/authority"
 printf 'COOKIE' >"$XAUTHORITY"
 mkfifo "$folder/number"

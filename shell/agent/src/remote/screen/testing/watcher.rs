@@ -159,6 +159,13 @@ impl Watcher {
         self.ended.recv_timeout(PATIENCE).expect("the viewer ends")
     }
 
+    /// Leaves, and waits until the viewer noticed.
+    pub(crate) fn leave(self) {
+        let Self { remote, ended, .. } = self;
+        drop(remote);
+        assert!(matches!(ended.recv_timeout(PATIENCE), Ok(End::Left)));
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.try_recv().is_ok()
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sallyport_model::limits;
 use x11rb::protocol::xkb::{self, EventType, MapPart, SelectEventsAux};
 use x11rb::protocol::xproto::ConnectionExt as _;
+use x11rb::wrapper::ConnectionExt as _;
 
 use super::hands::{Fake, fake_key};
 use super::keymap::{Key, KeyType, Keymap, Stroke};
@@ -90,7 +91,8 @@ impl Keyboard {
         for lent in std::mem::take(&mut self.lent) {
             link.connection.change_keyboard_mapping(1, lent.code, 1, &[0])?;
         }
-        link.flush()
+        // A connection that is closed before the server read everything loses the rest.
+        Ok(link.connection.sync()?)
     }
 
     fn press(&mut self, link: &Link, symbol: u32) -> Result<(), ScreenError> {
