@@ -9,6 +9,7 @@ mod measure;
 mod report;
 mod signin;
 mod startup;
+mod viewer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,7 +35,7 @@ struct Wishes {
     /// Real agent processes of `fanout`.
     #[arg(long, default_value_t = 200)]
     real: usize,
-    /// Compare with other products in the same run. Not available in this version.
+    /// Compare with other products in the same run: `viewer` only.
     #[arg(long)]
     peers: bool,
 }
@@ -53,13 +54,15 @@ enum Scenario {
     Agent,
     /// How long a device verifies a grant.
     Grant,
+    /// Updates, processor time and key to pixel of a screen. Needs Xvfb and xterm.
+    Viewer,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let wishes = Wishes::parse();
-    if wishes.peers {
+    if wishes.peers && wishes.scenario != Some(Scenario::Viewer) {
         bail!(
-            "--peers is not available in this version: no other product is installed or started, and rows that would be compared with one say that their baseline is absent"
+            "--peers is available for `viewer` only: elsewhere no other product is installed or started, and rows that would be compared with one say that their baseline is absent"
         );
     }
     // Tens of thousands of connections need as many files.
@@ -92,6 +95,10 @@ async fn measure_all(wishes: &Wishes, report: &mut Report) -> anyhow::Result<()>
     }
     if wants(Scenario::Agent) {
         add(Box::pin(agent::measure()).await);
+    }
+    if wants(Scenario::Viewer) {
+        let peers = if wishes.peers { viewer::Peers::Beside } else { viewer::Peers::Absent };
+        add(tokio::task::spawn_blocking(move || viewer::measure(peers)).await??);
     }
     if wants(Scenario::Fanout) {
         add(vec![Box::pin(fanout::one_real()).await]);

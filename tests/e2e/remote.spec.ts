@@ -14,6 +14,7 @@ let owner: Owner;
 let context: BrowserContext;
 let page: Page;
 let device: string;
+let screen: string;
 let faults: string[];
 
 test.beforeAll(async ({ browser }) => {
@@ -23,15 +24,17 @@ test.beforeAll(async ({ browser }) => {
   faults = watch(page);
   page.on('dialog', (dialog) => faults.push(`a page opened a dialog: ${dialog.message()}`));
   owner = await setUp(page, place);
-  const file = await installer(page, place, 1, () => authorize(page, code, 'remote-installer'));
-  place.agent('web');
-  place.enrol(join(place.folder, 'web'), file);
+  const file = await installer(page, place, 2, () => authorize(page, code, 'remote-installer'));
+  for (const state of [place.agent('web'), place.desktop('screen-01')]) place.enrol(state, file);
   await page.goto(`${place.url}/devices?state=pending`);
-  await choose(page, 1);
+  await choose(page, 2);
   await toolbar(page).getByRole('button', { name: /Approve/ }).click();
   await proveIfAsked(page.getByText('Nothing waits for approval'));
   await page.goto(`${place.url}/devices`);
-  device = (await page.getByRole('table').getByRole('link').first().getAttribute('href'))?.split('/').at(-1) ?? '';
+  const idOf = async (link: Locator) => (await link.getAttribute('href'))?.split('/').at(-1) ?? '';
+  const links = page.getByRole('table').getByRole('link');
+  screen = await idOf(links.filter({ hasText: 'screen-01' }));
+  device = await idOf(links.filter({ hasNotText: 'screen-01' }).first());
 });
 
 test.afterAll(async () => {
@@ -66,6 +69,15 @@ async function type(text: string, on: Page = page): Promise<void> {
 }
 
 const line = (text: string, on: Page = page) => type(`${text}\n`, on);
+/** A page's pictures in both themes, for people to look at. */
+async function both(name: string, on: Page = page): Promise<void> {
+  const flip = on.locator('.topbar').getByRole('button', { name: /dark|light/i });
+  await look(on, `${name}-dark`);
+  await flip.click();
+  await look(on, `${name}-light`);
+  await flip.click();
+}
+
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 test('files go up and down, and both ends have the same checksum', async () => {
@@ -83,7 +95,7 @@ test('files go up and down, and both ends have the same checksum', async () => {
   await expect(page.getByText('Done, checksum fits')).toBeVisible({ timeout: 60_000 });
   await expect(table.getByText('big.bin')).toBeVisible();
   expect(sha256(readFileSync(join(folder, 'big.bin')))).toBe(sha256(big));
-  await look(page, 'remote-files');
+  await both('remote-files');
 
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Actions on big.bin' }).click();
@@ -96,7 +108,7 @@ test('a small text is previewed, edited and put in place as a whole', async () =
   const folder = join(place.folder, 'share');
   await page.getByRole('button', { name: 'notes.sh', exact: true }).click();
   await expect(page.getByRole('region', { name: 'Beginning of notes.sh' })).toContainText('echo');
-  await look(page, 'remote-preview');
+  await both('remote-preview');
   await page.getByRole('button', { name: 'Edit', exact: true }).click();
   await page.locator('.cm-content').click();
   await page.keyboard.press('Control+End');
@@ -134,7 +146,7 @@ test('a terminal opens by a code of its own: the window serves one kind', async 
   expect(await proveIfAsked(connected())).toBe('by a code');
   await line('echo $((6 * 7))-answer');
   await shows(/42-answer/);
-  await look(page, 'remote-terminal');
+  await both('remote-terminal');
   await expect(page.locator('.topbar')).toContainText('Step-up: terminal');
   await accessible(page, 'terminal');
 });
@@ -215,7 +227,7 @@ test('a second viewer sees the same, is named, and cannot type', async () => {
   await second.goto(`${place.url}/sessions`);
   const row = second.getByRole('row').filter({ hasText: 'Terminal' });
   await expect(row).toContainText('running');
-  await look(second, 'remote-sessions');
+  await both('remote-sessions', second);
   await row.getByRole('link').first().click();
   await second.getByRole('button', { name: 'Watch' }).click();
   await proveIfAsked(connected(second), second);
@@ -250,7 +262,7 @@ test('its recording is played, searched, and has the digest that the device sign
   await expect.poll(async () => (await page.locator('.player .xterm-rows').innerText()).replaceAll('\u00a0', ' ')).toContain('42-answer');
   await page.getByRole('button', { name: 'Play' }).click();
   await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible();
-  await look(page, 'remote-player');
+  await both('remote-player');
   await accessible(page, 'player');
 });
 
@@ -260,7 +272,7 @@ test('a process is found and ended', async () => {
   await openTab('processes');
   await page.getByRole('button', { name: 'Manage live' }).click();
   await proveIfAsked(page.getByRole('table', { name: 'Processes' }));
-  await look(page, 'remote-processes');
+  await both('remote-processes');
   await page.getByLabel('Filter processes', { exact: true }).last().fill('sleep 4242');
   const row = page.getByRole('row').filter({ hasText: 'sleep 4242' });
   await expect(row).toHaveCount(1);
@@ -271,6 +283,62 @@ test('a process is found and ended', async () => {
   expect(await gone).toBe('SIGKILL');
   await expect(row).toHaveCount(0);
   await accessible(page, 'processes');
+});
+
+test('services say where there are none, and the list of packages is there', async () => {
+  await page.getByRole('link', { name: /^Software/ }).click();
+  await expect(page.getByRole('table', { name: 'Packages' })).toContainText('libc6', { timeout: 90_000 });
+  await both('remote-software');
+  await page.getByRole('link', { name: /^Services/ }).click();
+  await expect(page.getByRole('table', { name: 'Services' }).or(page.getByText('This machine has no systemd')).first()).toBeVisible();
+  await look(page, 'remote-services');
+});
+
+test('a screen is seen and worked at: keys reach the program that it shows', async () => {
+  const proof = join(place.folder, 'typed-on-screen');
+  await page.goto(`${place.url}/devices/${screen}?tab=screen`);
+  await page.getByRole('button', { name: 'Take control' }).click();
+  await proveIfAsked(connected());
+  const canvas = page.locator('.screen__place canvas');
+  await expect(canvas).toBeVisible();
+  const box = await canvas.boundingBox();
+  await page.mouse.click((box?.x ?? 0) + 120, (box?.y ?? 0) + 120);
+  await page.keyboard.type(`echo seen-and-typed > ${proof}\n`, { delay: 15 });
+  await expect.poll(() => (existsSync(proof) ? readFileSync(proof, 'utf8') : '')).toBe('seen-and-typed\n');
+  await both('remote-screen');
+  const picture = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save a picture of the screen' }).click();
+  const png = readFileSync(await (await picture).path());
+  expect(png.subarray(1, 4).toString()).toBe('PNG');
+  expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1280, 800]);
+  await accessible(page, 'screen');
+});
+
+test('a screen is opened again to watch only', async () => {
+  await page.getByRole('button', { name: 'End session' }).click();
+  await page.getByRole('button', { name: 'End it?' }).click();
+  await expect(page.getByText('The session has ended')).toBeVisible();
+  await page.reload();
+  await page.getByRole('button', { name: 'Only watch' }).click();
+  await proveIfAsked(connected());
+  await expect(page.locator('.screen__place canvas')).toBeVisible();
+  await expect(page.locator('.screen__bar')).toContainText('Watching');
+});
+
+test('what runs anywhere is found, and a script goes to exactly those devices', async () => {
+  await page.goto(`${place.url}/search`);
+  await page.getByLabel('Name', { exact: true }).fill('libc6');
+  const table = page.getByRole('table', { name: 'What was found' });
+  await expect(table).toContainText('screen-01');
+  await page.getByLabel('Version to compare with').fill('0.1');
+  await page.getByLabel('Version to compare with').press('Enter');
+  await expect(page.getByText('No device has it')).toBeVisible();
+  await page.getByLabel('Version', { exact: true }).selectOption('gt');
+  await expect(table).toContainText('screen-01');
+  await both('search');
+  await accessible(page, 'search');
+  await page.getByRole('button', { name: 'Run a script on them' }).click();
+  await expect(page.locator('main')).toContainText('screen-01');
 });
 
 test('nothing was blocked by the policy and nothing threw', () => {

@@ -17,6 +17,8 @@ use crate::tools::debian;
 
 const PACKAGES: [&str; 2] = ["debootstrap", "systemd-container"];
 const INSIDE: &str = "systemd,systemd-sysv,dbus,procps";
+/// The example that asks a machine what a background session would be asked.
+const ASKER: &str = "background";
 const BOOT: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
@@ -64,6 +66,10 @@ fn can_mount() -> bool {
 
 fn cases(root: &Root) -> Result<Vec<Case>> {
     debian::install(&PACKAGES)?;
+    process::must(process::cargo(
+        root.path(),
+        &["build", "--quiet", "--package", "sallyport-agent-core", "--features", "rig", "--example", ASKER],
+    ))?;
     let template = template(root)?;
     let container = Container::boot(root, &template)?;
     let mut cases = Vec::new();
@@ -80,7 +86,7 @@ fn cases(root: &Root) -> Result<Vec<Case>> {
 }
 
 /// What is shown, in order; each is a shell script inside the container that fails when it does not hold.
-const STEPS: [(&str, &str); 7] = [
+const STEPS: [(&str, &str); 16] = [
     ("the agent installs itself as a service", "/opt/sallyport-agent install"),
     ("the unit is active and enabled", "systemctl is-active sallyport-agent && systemctl is-enabled sallyport-agent"),
     (
@@ -93,6 +99,57 @@ const STEPS: [(&str, &str); 7] = [
     ),
     ("the unit is killed and comes back", "systemctl kill -s KILL sallyport-agent && sleep 3 && systemctl is-active sallyport-agent"),
     ("a restart ends the agent in an orderly way", "systemctl restart sallyport-agent && journalctl -u sallyport-agent | grep -w stopped"),
+    (
+        "background sessions list services",
+        r#"/opt/background '{"t":"services","id":1}' | grep -F '"name":"systemd-journald.service"' | grep -F '"name":"sallyport-agent.service"'"#,
+    ),
+    (
+        "a service is restarted, and told as it is then",
+        r#"printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' > /etc/systemd/system/lab.service
+        systemctl daemon-reload && systemctl start lab && before=$(systemctl show -P MainPID lab)
+        /opt/background '{"t":"service_do","id":1,"name":"lab.service","what":"restart"}' > /tmp/told || exit 1
+        after=$(systemctl show -P MainPID lab)
+        test "$after" -gt 1 && test "$before" != "$after" && grep -F "\"pid\":$after" /tmp/told && grep -F '"state":"active"' /tmp/told"#,
+    ),
+    (
+        "a service is stopped, enabled and disabled",
+        r#"/opt/background '{"t":"service_do","id":1,"name":"lab.service","what":"stop"}' | grep -F '"state":"inactive"' &&
+        /opt/background '{"t":"service_do","id":2,"name":"lab.service","what":"enable"}' | grep -F '"start":"enabled"' && systemctl is-enabled lab &&
+        /opt/background '{"t":"service_do","id":3,"name":"lab.service","what":"disable"}' | grep -F '"start":"disabled"' && ! systemctl is-enabled lab"#,
+    ),
+    (
+        "a start that fails is told with its reason",
+        r#"printf '[Service]\nType=oneshot\nExecStart=/bin/false\n' > /etc/systemd/system/fails.service && systemctl daemon-reload
+        /opt/background '{"t":"service_do","id":1,"name":"fails.service","what":"start"}' > /tmp/told && exit 1
+        grep -F '"code":"service_failed"' /tmp/told | grep -F 'fails.service failed'"#,
+    ),
+    (
+        "a service's details have dependencies and log lines",
+        r#"/opt/background '{"t":"service","id":1,"name":"fails.service"}' > /tmp/told || exit 1
+        grep -F '"result":"exit-code"' /tmp/told | grep -F '"sysinit.target"' | grep -F "Failed with result 'exit-code'""#,
+    ),
+    (
+        "unknown services and the agent's own are refused",
+        r#"/opt/background '{"t":"service_do","id":1,"name":"no-such.service","what":"start"}' > /tmp/told && exit 1
+        grep -F '"code":"not_found"' /tmp/told || exit 1
+        /opt/background '{"t":"service_do","id":1,"name":"sallyport-agent.service","what":"stop"}' > /tmp/told && exit 1
+        grep -F '"code":"own_agent"' /tmp/told && systemctl is-active sallyport-agent"#,
+    ),
+    (
+        "the journal is followed while it is written",
+        r#"(sleep 2; echo a-line-of-the-lab | systemd-cat -t lab -p warning) &
+        timeout 30 /opt/background '{"t":"logs","id":1,"unit":null,"priority":4,"since":null,"grep":"a-line-of-the-.ab","follow":"yes"}' 1 > /tmp/told
+        grep -F '"message":"a-line-of-the-lab"' /tmp/told | grep -F '"unit":"lab"'"#,
+    ),
+    (
+        "the journal is searched",
+        r#"/opt/background '{"t":"logs","id":1,"unit":"fails.service","priority":3,"since":null,"grep":null,"follow":"no"}' | grep -F '"priority":3' &&
+        /opt/background '{"t":"logs","id":2,"unit":null,"priority":null,"since":null,"grep":"nowhere-to-be-f.und","follow":"no"}' | grep -F '"t":"ok"'"#,
+    ),
+    (
+        "no program that was asked outlives its session",
+        r#"/opt/background '{"t":"logs","id":1,"unit":null,"priority":null,"since":null,"grep":null,"follow":"yes"}' 1 >/dev/null && sleep 0.5 && ! pgrep journalctl"#,
+    ),
     (
         "uninstalling leaves no unit and no program behind",
         "sallyport-agent uninstall && ! systemctl cat sallyport-agent && ! test -e /usr/local/bin/sallyport-agent",
@@ -190,8 +247,10 @@ fn fresh_copy(root: &Root, template: &Path, folder: &Path) -> Result<()> {
     remove(folder)?;
     let (from, to) = (template.display().to_string(), folder.display().to_string());
     process::text(process::command(root.path(), "cp", &["--archive", "--reflink=auto", &from, &to]))?;
-    let agent = folder.join("opt/sallyport-agent");
-    fs::copy(root.binary("sallyport-agent"), &agent).with_context(|| format!("cannot copy the agent to {}", agent.display()))?;
+    for (program, name) in [("sallyport-agent".to_owned(), "sallyport-agent"), (format!("examples/{ASKER}"), ASKER)] {
+        let place = folder.join("opt").join(name);
+        fs::copy(root.binary(&program), &place).with_context(|| format!("cannot copy {program} to {}", place.display()))?;
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use sallyport_agent_core::dial::TcpDialer;
 use sallyport_agent_core::inventory::MachineFacts;
 use sallyport_agent_core::ports::{Entropy, Ports, SystemClock, SystemEntropy};
 use sallyport_agent_core::remote::MachineKinds;
-use sallyport_agent_core::remote::notice::Nobody;
+use sallyport_agent_core::remote::notice::People;
 use sallyport_agent_core::runner::ScriptRunner;
 use sallyport_agent_core::{Agent, Config, PrivateDir, Timing};
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,7 +25,7 @@ pub(crate) fn run(state: &Path) -> anyhow::Result<()> {
         _ => anyhow!("cannot use {}: {error}", state.display()),
     })?;
     let agent = Agent::new(config()?, ports(state, disk)).context("the agent cannot start")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;
     tracing::info!(version = VERSION, state = %state.display(), device = %agent.identity().thumbprint(), "started");
     let ended = runtime.block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -44,6 +44,8 @@ pub(crate) fn run(state: &Path) -> anyhow::Result<()> {
     ended
 }
 
+/// They are started when they are needed, and end after some seconds without work.
+const BLOCKING_THREADS: usize = 16;
 /// How long another process may keep the state after its agent is gone.
 const LET_GO: Duration = Duration::from_secs(3);
 
@@ -82,6 +84,6 @@ fn ports(state: &Path, disk: PrivateDir) -> Ports {
         runs: Arc::new(ScriptRunner::of(state)),
         facts: Arc::new(MachineFacts { agent_version: VERSION.to_owned() }),
         remote: Arc::new(MachineKinds::of(state)),
-        notice: Arc::new(Nobody),
+        notice: Arc::new(People),
     }
 }

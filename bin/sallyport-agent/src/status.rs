@@ -20,6 +20,7 @@ pub(crate) fn print(state: &Path) -> anyhow::Result<()> {
         Some(commanders) => print_commanders(commanders),
         None => println!("\nNobody may command this device: it is not enrolled."),
     }
+    print_sessions(&status);
     print_history(&status);
     Ok(())
 }
@@ -31,6 +32,7 @@ fn read(state: &Path) -> anyhow::Result<Status> {
             let mut status: Status = serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
             if !Path::new("/proc").join(status.pid.to_string()).exists() {
                 status.link = LinkState::Stopped;
+                status.remote_sessions.clear();
             }
             Ok(status)
         }
@@ -78,6 +80,18 @@ fn print_commanders(commanders: &Commanders) {
     println!("  attests    {}", commanders.attestation_key);
     println!("  audit log  {} {}", commanders.log_origin, commanders.log_key);
     println!("  link key   {}", commanders.link_key);
+}
+
+fn print_sessions(status: &Status) {
+    if status.remote_sessions.is_empty() {
+        return;
+    }
+    println!("\nWho is connected to this computer");
+    for open in &status.remote_sessions {
+        let attached = if open.attached.is_empty() { "nobody at the moment".to_owned() } else { open.attached.join(", ") };
+        let recorded = if open.recorded { ", recorded" } else { "" };
+        println!("  {}  {:<12} {attached} (opened by {}{recorded}; {})", open.since, open.kind, open.by, open.session);
+    }
 }
 
 fn print_history(status: &Status) {

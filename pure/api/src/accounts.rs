@@ -156,6 +156,9 @@ pub struct Me {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub check_up: Option<Timestamp>,
+    /// The kind of remote session that the window serves; absent until one has used it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_up_kind: Option<String>,
 }
 
 /// A signed-in browser or command line.

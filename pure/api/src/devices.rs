@@ -157,6 +157,8 @@ pub struct Inventory {
     pub processes: Vec<Process>,
     /// Services.
     pub services: Vec<Service>,
+    /// Ports that wait for connections.
+    pub ports: Vec<ListeningPort>,
     /// How many items the device left out to keep within its limits.
     pub omitted: u32,
 }
@@ -259,6 +261,21 @@ pub struct Process {
     pub cpu_permille: u32,
     /// Resident bytes.
     pub memory: u64,
+}
+
+/// A port that waits for connections.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct ListeningPort {
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// The address.
+    pub address: String,
+    /// Its number.
+    pub port: u16,
+    /// The process that listens; 0 where it is not known.
+    pub pid: u32,
+    /// That process' short name.
+    pub process: String,
 }
 
 /// A service.

@@ -16,6 +16,7 @@ mod problem;
 mod remote;
 mod requests;
 mod scripts;
+mod search;
 
 pub use accounts::*;
 pub use audit::*;
@@ -28,6 +29,7 @@ pub use problem::*;
 pub use remote::*;
 pub use requests::*;
 pub use scripts::*;
+pub use search::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -11,3 +11,4 @@ pub mod people;
 pub mod policy;
 pub mod rate;
 pub mod scripts;
+pub mod search;

@@ -313,3 +313,8 @@ pub const LOG_MESSAGE_BYTES: usize = 8 * 1024;
 pub const LOG_PATTERN_BYTES: usize = 200;
 /// A service's start or stop that takes longer is told to be still under way.
 pub const SERVICE_JOB_SECS: u64 = 100;
+
+/// Devices that an exported search has at most.
+pub const SEARCH_EXPORT_DEVICES: usize = 20_000;
+/// Findings of one device that a search tells.
+pub const SEARCH_ITEMS_PER_DEVICE: usize = 50;

@@ -33,6 +33,8 @@ pub struct Inventory {
     pub processes: Vec<Process>,
     /// Services, running or not.
     pub services: Vec<Service>,
+    /// Ports that wait for connections.
+    pub ports: Vec<ListeningPort>,
     /// How many items were left out; see [`Inventory::fitted`].
     pub omitted: u32,
 }
@@ -172,6 +174,21 @@ pub struct Service {
     pub start: ServiceStart,
 }
 
+/// A port that waits for connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListeningPort {
+    /// `tcp` or `udp`.
+    pub protocol: AgentText,
+    /// Such as `0.0.0.0` or `::1`.
+    pub address: AgentText,
+    /// Its number.
+    pub port: u16,
+    /// The process that listens; 0 where the agent does not know.
+    pub pid: u32,
+    /// That process' short name.
+    pub process: AgentText,
+}
+
 /// What a service does right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceState {
@@ -233,6 +250,7 @@ impl Inventory {
             + shorten(&mut self.software, most)
             + shorten(&mut self.processes, most)
             + shorten(&mut self.services, most)
+            + shorten(&mut self.ports, most)
             + self.interfaces.iter_mut().map(|one| shorten(&mut one.addresses, limits::ADDRESSES_PER_INTERFACE)).sum::<u32>();
         self.omitted = self.omitted.saturating_add(omitted);
     }

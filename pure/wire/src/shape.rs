@@ -173,7 +173,10 @@ pub(crate) const INVENTORY: &[Field] = &[
     list(9, "processes", PROCESS),
     list(10, "services", SERVICE),
     number(11, "omitted"),
+    list(12, "ports", LISTENING_PORT),
 ];
+pub(crate) const LISTENING_PORT: &[Field] =
+    &[name(1, "protocol"), name(2, "address"), number(3, "port"), number(4, "pid"), name(5, "process")];
 
 pub(crate) const SYSTEM: &[Field] = &[
     name(1, "hostname"),

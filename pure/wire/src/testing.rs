@@ -102,6 +102,7 @@ pub(crate) fn inventory() -> Inventory {
             state: ServiceState::Changing,
             start: ServiceStart::Manual,
         }],
+        ports: vec![ListeningPort { protocol: tame("tcp"), address: tame("::"), port: 22, pid: 77, process: tame("sshd") }],
         omitted: 7,
     }
 }

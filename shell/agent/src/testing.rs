@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use sallyport_grant::body::{
-    Body, Class, EnrolmentBody, EnrolmentType, EnvName, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, LogKey, Person,
-    Platform, ProofMethod, RootBody, RootType, RunScript, SecretParameter, ServerUrl, TokenSecret,
+    Body, Class, EnrolmentBody, EnrolmentType, EnvName, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, LogKey,
+    OpenRemoteSession, Person, Platform, ProofMethod, RemoteKind, RootBody, RootType, RunScript, SecretParameter, ServerUrl, TokenSecret,
 };
 use sallyport_grant::merkle::{self, TreeHead};
 use sallyport_grant::sealed::{self, Place, SecretValue};
@@ -25,7 +25,7 @@ use crate::identity::Identity;
 use crate::inventory::MachineFacts;
 use crate::journal::{Entry, Journal, Phase};
 use crate::ports::{Clock, Ports, SystemEntropy};
-use crate::remote::notice::Nobody;
+use crate::remote::notice::{Nobody, Notice};
 use crate::remote::{self, Host, Kinds, NoKinds, RemoteTiming};
 use crate::report::Reporter;
 use crate::runner::{Runs, ScriptRunner};
@@ -134,7 +134,13 @@ impl World {
             root: TrustRoot::verify_envelope(&self.root, pin, self.clock.now()).expect("root"),
             profile: Profile::Starter,
             identity: self.identity.clone(),
-            sessions: Arc::new(self.host_with(journal.clone(), Arc::new(NoKinds), Arc::new(Unreachable), RemoteTiming::default())),
+            sessions: Arc::new(self.host_with(
+                journal.clone(),
+                Arc::new(NoKinds),
+                Arc::new(Unreachable),
+                Arc::new(Nobody),
+                RemoteTiming::default(),
+            )),
             journal,
             runs,
             clock: self.clock.clone(),
@@ -142,7 +148,14 @@ impl World {
     }
 
     /// The remote sessions of this device.
-    pub(crate) fn host_with(&self, journal: Arc<Journal>, remote: Arc<dyn Kinds>, dial: Arc<dyn Dial>, timing: RemoteTiming) -> Host {
+    pub(crate) fn host_with(
+        &self,
+        journal: Arc<Journal>,
+        remote: Arc<dyn Kinds>,
+        dial: Arc<dyn Dial>,
+        notice: Arc<dyn Notice>,
+        timing: RemoteTiming,
+    ) -> Host {
         Host::new(remote::Start {
             ports: Ports {
                 clock: self.clock.clone(),
@@ -152,7 +165,7 @@ impl World {
                 runs: Arc::new(ScriptRunner::of(std::path::Path::new("test"))),
                 facts: Arc::new(MachineFacts { agent_version: "1.0.0".to_owned() }),
                 remote,
-                notice: Arc::new(Nobody),
+                notice,
             },
             identity: self.identity.clone(),
             journal,
@@ -187,6 +200,38 @@ impl World {
             output_limit_bytes: 1024 * 1024,
         };
         Script { world: self, id: grant_id(number), action: script, text: text.to_owned(), sealed: Vec::new() }
+    }
+
+    /// An offer to attach to a remote session, by the client that holds this key.
+    pub(crate) fn session(&self, number: u8, client_key: Hex<32>, change: impl FnOnce(&mut OpenRemoteSession)) -> GrantOffer {
+        let mut action = crate::remote::kind::rig::session(RemoteKind::Terminal);
+        action.client_key = client_key;
+        change(&mut action);
+        let body = GrantBody { action: GrantAction::OpenRemoteSession(action), ..self.script(number, "").body() };
+        GrantOffer { stream_ticket: Some([number; 32]), ..self.offer(body) }
+    }
+
+    fn targets(&self) -> TargetTree {
+        TargetTree::build(tenant(), [self.identity.thumbprint()]).expect("targets")
+    }
+
+    /// Attests a grant, logs it and offers it, without content.
+    fn offer(&self, body: GrantBody) -> GrantOffer {
+        let target = self.targets().proof(self.identity.thumbprint()).expect("target");
+        let Person { user, email } = body.requested_by.clone();
+        let proof = FactorProof { user, email, method: ProofMethod::Totp, at: Timestamp::from_secs(NOW) };
+        let unsigned = body.clone().into_envelope().expect("body");
+        let envelope = attest::sign(unsigned, vec![proof], &key(2)).expect("attested");
+        let head = TreeHead { size: 1, root: merkle::leaf_hash(&log::grant_leaf_data(&envelope, &body)) };
+        GrantOffer {
+            envelope: envelope.to_bytes(),
+            target,
+            log_entry: Inclusion { index: 0, hashes: Vec::new() },
+            checkpoint: checkpoint::sign(&LogKey::origin_of(tenant()), head, &key(3)),
+            content: Vec::new(),
+            secrets: Vec::new(),
+            stream_ticket: None,
+        }
     }
 
     /// Waits until a run is over.
@@ -236,7 +281,7 @@ impl Script<'_> {
     }
 
     pub(crate) fn body(&self) -> GrantBody {
-        let targets = self.targets();
+        let targets = self.world.targets();
         let email = Email::parse("ada@example.test").expect("email");
         let user = UserId::from_bytes([8; 16]);
         GrantBody {
@@ -253,27 +298,9 @@ impl Script<'_> {
         }
     }
 
-    fn targets(&self) -> TargetTree {
-        TargetTree::build(tenant(), [self.world.identity.thumbprint()]).expect("targets")
-    }
-
     pub(crate) fn offer(self) -> GrantOffer {
-        let body = self.body();
-        let target = self.targets().proof(self.world.identity.thumbprint()).expect("target");
-        let Person { user, email } = body.requested_by.clone();
-        let proof = FactorProof { user, email, method: ProofMethod::Totp, at: Timestamp::from_secs(NOW) };
-        let unsigned = body.clone().into_envelope().expect("body");
-        let envelope = attest::sign(unsigned, vec![proof], &key(2)).expect("attested");
-        let head = TreeHead { size: 1, root: merkle::leaf_hash(&log::grant_leaf_data(&envelope, &body)) };
-        GrantOffer {
-            envelope: envelope.to_bytes(),
-            target,
-            log_entry: Inclusion { index: 0, hashes: Vec::new() },
-            checkpoint: checkpoint::sign(&LogKey::origin_of(tenant()), head, &key(3)),
-            content: self.text.into_bytes(),
-            secrets: self.sealed,
-            stream_ticket: None,
-        }
+        let offer = self.world.offer(self.body());
+        GrantOffer { content: self.text.into_bytes(), secrets: self.sealed, ..offer }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::dpop::{Key, Signed};
 use crate::failure::{Failure, Problem};
 use crate::origin::{Origin, Reach};
 use crate::session::{self, Session};
+use crate::stream::Connection;
 
 const COOKIE: &str = "__Host-sallyport";
 const CONNECT: Duration = Duration::from_secs(10);
@@ -78,6 +79,11 @@ impl Client {
     /// The server's origin.
     pub(crate) fn server(&self) -> String {
         self.origin.to_string()
+    }
+
+    /// Dials a stream of this session's server.
+    pub(crate) fn dial(&self, ticket: &str) -> Result<Connection, Failure> {
+        Connection::dial(&self.origin, self.session.ca.as_deref(), ticket)
     }
 
     /// Where the session is kept.

@@ -15,6 +15,8 @@ pub(crate) enum Outcome {
     SomeFailed,
     /// Its person left before it was over; it goes on without them.
     Left,
+    /// What ran elsewhere ended with this code.
+    Exit(u8),
 }
 
 impl Outcome {
@@ -23,6 +25,7 @@ impl Outcome {
             Self::Done => 0,
             Self::SomeFailed => 1,
             Self::Left => 130,
+            Self::Exit(code) => code,
         }
     }
 }
@@ -76,6 +79,8 @@ pub(crate) enum Failure {
     NotReleased { short: String, state: &'static str },
     #[error("the server froze something else than was asked for: {0}")]
     OtherAction(&'static str),
+    #[error("the remote session is over: {0}")]
+    Ended(String),
     #[error("the audit log does not hold: {0}")]
     Log(String),
 }
@@ -111,6 +116,7 @@ impl Failure {
                 format!("`sallyport requests approve {short}` tries again, `sallyport requests deny {short}` ends it.")
             }
             Self::NotReleased { .. } => "Start the action again.".to_owned(),
+            Self::Ended(_) => "Open a new one.".to_owned(),
             Self::OtherAction(_) => "The request was denied. Do not approve it elsewhere; tell whoever runs the server.".to_owned(),
             Self::Log(_) => {
                 "Do not go on as if nothing happened: compare with a device's `sallyport-agent status`, and tell the owner.".to_owned()
@@ -137,6 +143,7 @@ impl Failure {
             Self::Unproven(_) => "code_refused",
             Self::NotReleased { .. } => "not_released",
             Self::OtherAction(_) => "other_action",
+            Self::Ended(_) => "remote_session_ended",
             Self::Log(_) => "log_does_not_hold",
         }
     }

@@ -18,6 +18,8 @@ mod safe;
 mod say;
 mod screen;
 mod session;
+mod stream;
+mod tty;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,7 +27,9 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use client::Client;
-use commands::{audit, completion, devices, installers, jobs, login, logout, requests, run, runs, scripts, whoami};
+use commands::{
+    audit, completion, devices, installers, jobs, login, logout, remote_sessions, requests, run, runs, scripts, terminal, whoami,
+};
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
 
@@ -59,6 +63,13 @@ pub enum Command {
     Jobs(jobs::Jobs),
     /// Show the output of a run, or cancel it.
     Runs(runs::Runs),
+    /// Open a terminal of a device here.
+    ///
+    /// Everything is encrypted between this program and the device. Ends with the shell's own exit code; Enter, then ~. leaves before that
+    /// and ends the shell. A lost connection is dialled again, and neither shell nor output is lost.
+    Terminal(terminal::Terminal),
+    /// List and end remote sessions.
+    RemoteSessions(remote_sessions::RemoteSessions),
     /// List, approve and deny authorization requests.
     Requests(requests::Requests),
     /// Read the audit log, and check that it holds.
@@ -125,6 +136,8 @@ impl Command {
             Self::Run(command) => command.run(),
             Self::Jobs(command) => command.run(),
             Self::Runs(command) => command.run(),
+            Self::Terminal(command) => command.run(),
+            Self::RemoteSessions(command) => command.run(),
             Self::Requests(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
@@ -142,6 +155,8 @@ impl Command {
             Self::Run(command) => &command.common,
             Self::Jobs(command) => &command.common,
             Self::Runs(command) => &command.common,
+            Self::Terminal(command) => &command.common,
+            Self::RemoteSessions(command) => &command.common,
             Self::Requests(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,

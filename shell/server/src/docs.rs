@@ -40,5 +40,5 @@ pub fn print_errors() -> String {
 
 /// Messages to agents that carry no grant, each with the reason why it needs none.
 pub fn print_unsigned_messages() -> String {
-    sallyport_wire::UNSIGNED_MESSAGES.iter().map(|(name, why)| format!("{name:<16}{why}\n")).collect()
+    sallyport_wire::UNSIGNED_MESSAGES.iter().map(|(name, why)| format!("{name:<20}{why}\n")).collect()
 }

@@ -29,6 +29,7 @@ migrations! {
     10 "0010_people",
     11 "0011_passkeys_networks",
     20 "0020_remote",
+    21 "0021_search",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

@@ -95,9 +95,9 @@ export class Installation {
   }
 
   /** Starts an agent that waits for its enrolment file; returns its folder. */
-  agent(name: string, env: Record<string, string> = {}): string {
+  agent(name: string): string {
     const state = join(this.folder, name);
-    this.runAs(join(PROGRAMS, 'sallyport-agent'), ['run', '--state', state], 'sallyport-agent', env);
+    this.run('sallyport-agent', ['run', '--state', state]);
     return state;
   }
 
@@ -107,6 +107,22 @@ export class Installation {
     if (spawnSync('unshare', [...renamed, 'true'], { stdio: 'ignore' }).status !== 0) return false;
     this.runAs('unshare', [...renamed, join(PROGRAMS, 'sallyport-agent'), 'run', '--state', join(this.folder, name)], 'sallyport-agent');
     return true;
+  }
+
+  /** An agent on a machine with a display of its own, on which a terminal waits for keys; it sees no other processes or displays. */
+  desktop(name: string): string {
+    const state = join(this.folder, name);
+    const script = [
+      'hostname "$1"',
+      'mkdir -p /tmp/.X11-unix && mount -t tmpfs -o mode=1777 none /tmp/.X11-unix',
+      'Xvfb :97 -screen 0 1280x800x24 -nolisten tcp -nolock &',
+      'while [ ! -S /tmp/.X11-unix/X97 ]; do sleep 0.1; done',
+      'DISPLAY=:97 xterm -fa Monospace -fs 12 -geometry 120x38+0+0 &',
+      'exec "$2" run --state "$3"',
+    ].join('\n');
+    const apart = ['--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script, 'desktop'];
+    this.runAs('unshare', [...apart, name, join(PROGRAMS, 'sallyport-agent'), state], 'sallyport-agent');
+    return state;
   }
 
   /** Simulated devices that enrol with a file. */
@@ -126,11 +142,6 @@ export class Installation {
     this.runAs(join(PROGRAMS, program), args, program);
   }
 
-  /** Any other program that goes with the test. */
-  beside(program: string, args: string[], env: Record<string, string> = {}): void {
-    this.runAs(program, args, program, env);
-  }
-
   private runAs(program: string, args: string[], logName: string, env: Record<string, string> = {}): void {
     const log = openSync(join(this.folder, `${logName}.log`), 'a');
     this.children.push(spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } }));
@@ -143,7 +154,10 @@ export class Installation {
   async stop(): Promise<void> {
     this.cable?.close();
     for (const child of this.children) child.kill('SIGTERM');
+    // A program that holds others in a namespace of their own lets no signal pass but this one.
+    const late = setTimeout(() => this.children.forEach((child) => child.exitCode ?? child.kill('SIGKILL')), 5000);
     await Promise.all(this.children.map((child) => child.exitCode ?? new Promise((gone) => child.once('exit', gone))));
+    clearTimeout(late);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -9,6 +9,7 @@ pub mod operator;
 pub mod owner;
 pub mod postgres;
 pub mod process;
+pub mod remote;
 pub mod rogue;
 pub mod server;
 pub mod simulated;

@@ -16,6 +16,7 @@ import Users from './people/Users.svelte';
 import Profile from './profile/Profile.svelte';
 import RemoteSession from './sessions/RemoteSession.svelte';
 import Sessions from './sessions/Sessions.svelte';
+import Search from './search/Search.svelte';
 import Editor from './scripts/Editor.svelte';
 import Run from './run/Run.svelte';
 import Scripts from './scripts/Scripts.svelte';
@@ -35,6 +36,7 @@ interface Route {
 const ROUTES: Route[] = [
   { pattern: '/devices', title: 'Devices', page: Devices },
   { pattern: '/devices/:id', title: 'Device', page: Device },
+  { pattern: '/search', title: 'Everything running', page: Search },
   { pattern: '/scripts', title: 'Scripts', page: Scripts },
   { pattern: '/scripts/:id', title: 'Script', page: Editor },
   { pattern: '/run', title: 'Run a script', page: Run },

@@ -16,6 +16,7 @@ export interface Jump {
 
 export const JUMPS: Jump[] = [
   { key: 'd', path: '/devices', word: 'Devices', icon: 'device' },
+  { key: 'e', path: '/search', word: 'Everything running', icon: 'search', wide: true },
   { key: 's', path: '/scripts', word: 'Scripts', icon: 'script', wide: true },
   { key: 'j', path: '/jobs', word: 'Jobs', icon: 'job' },
   { key: 'r', path: '/sessions', word: 'Sessions', icon: 'terminal' },

@@ -19,7 +19,25 @@ use crate::systemd;
 use crate::tools::{debian, node};
 
 /// Debian packages: a browser, authenticator codes that are not our own, a QR reader, a second database, the grant verifier's language.
-const PACKAGES: [&str; 6] = ["chromium", "oathtool", "zbar-tools", "postgresql", "python3", "python3-cryptography"];
+const PACKAGES: [&str; 16] = [
+    "chromium",
+    "oathtool",
+    "zbar-tools",
+    "postgresql",
+    "python3",
+    "python3-cryptography",
+    // Screens: X servers, programs to look at, and other people's clients and captures to compare with.
+    "xvfb",
+    "tigervnc-standalone-server",
+    "xterm",
+    "x11-apps",
+    "x11-xkb-utils",
+    "x11-xserver-utils",
+    "xclip",
+    "xdotool",
+    "vncsnapshot",
+    "libjpeg-turbo-progs",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {

@@ -3,7 +3,7 @@
 
 use sallyport_model::{AgentText, Timestamp};
 
-use super::{Disk, Hardware, Interface, Inventory, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software, System};
+use super::{Disk, Hardware, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software, System};
 use crate::message::{MessageError, name, present, text, time};
 use crate::pb;
 
@@ -20,6 +20,7 @@ impl Inventory {
             software: from.software.iter().map(Software::parse).collect(),
             processes: from.processes.iter().map(Process::parse).collect(),
             services: from.services.iter().map(Service::parse).collect(),
+            ports: from.ports.iter().map(ListeningPort::parse).collect(),
             omitted: from.omitted,
         })
     }
@@ -36,6 +37,7 @@ impl Inventory {
             software: self.software.iter().map(Software::to_pb).collect(),
             processes: self.processes.iter().map(Process::to_pb).collect(),
             services: self.services.iter().map(Service::to_pb).collect(),
+            ports: self.ports.iter().map(ListeningPort::to_pb).collect(),
             omitted: self.omitted,
         }
     }
@@ -213,6 +215,28 @@ impl Service {
     }
 }
 
+impl ListeningPort {
+    /// A number that no port has is told as the last one.
+    fn parse(from: &pb::ListeningPort) -> Self {
+        Self {
+            protocol: name(&from.protocol),
+            address: name(&from.address),
+            port: u16::try_from(from.port).unwrap_or(u16::MAX),
+            pid: from.pid,
+            process: name(&from.process),
+        }
+    }
+
+    fn to_pb(&self) -> pb::ListeningPort {
+        pb::ListeningPort {
+            protocol: owned(&self.protocol),
+            address: owned(&self.address),
+            port: self.port.into(),
+            pid: self.pid,
+            process: owned(&self.process),
+        }
+    }
+}
 impl ServiceState {
     fn parse(from: pb::ServiceState) -> Self {
         match from {

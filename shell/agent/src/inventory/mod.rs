@@ -9,7 +9,7 @@ mod users;
 mod volumes;
 
 use sallyport_model::{AgentText, Timestamp, limits};
-use sallyport_wire::{Heartbeat, Inventory};
+use sallyport_wire::{Heartbeat, Inventory, ListeningPort};
 
 use crate::facts::{Facts, Introduction};
 
@@ -32,6 +32,7 @@ impl Facts for MachineFacts {
             software: software::installed(),
             processes: processes::running(&accounts),
             services: services::all(),
+            ports: ports(),
             local_users: users::local(&accounts),
             omitted: 0,
         }
@@ -56,6 +57,18 @@ impl Facts for MachineFacts {
             arch: short(&kernel.architecture),
         }
     }
+}
+
+fn ports() -> Vec<ListeningPort> {
+    let listening = crate::remote::background::listening();
+    let told = listening.into_iter().map(|(port, pid, process)| ListeningPort {
+        protocol: short(port.proto.word()),
+        address: short(&port.address.to_string()),
+        port: port.port,
+        pid,
+        process: short(&process),
+    });
+    told.take(limits::INVENTORY_ITEMS).collect()
 }
 
 /// When the machine was started.

@@ -5,6 +5,7 @@
 //! setting the clock back brings no grant back. The floor moves with obeyed grants only, whose windows the server
 //! signed, so that a clock that was wrong for an hour cannot lock the device.
 
+mod claimable;
 mod record;
 mod spool;
 
@@ -12,11 +13,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sallyport_grant::body::{OpenRemoteSession, RunScript};
 use sallyport_grant::verify::{ReadyGrant, UsedIds};
-use sallyport_model::{Digest, GrantId, RemoteSessionId, Timestamp, limits};
-use serde::{Deserialize, Serialize};
+use sallyport_model::{Digest, GrantId, Timestamp, limits};
 
+pub use claimable::{Attach, Claimable};
 pub use sallyport_grant::body::Outcome;
 pub use spool::Chunk;
 
@@ -81,49 +81,6 @@ impl<A> ClaimedGrant<A> {
     /// When it was claimed; it begins now.
     pub fn at(&self) -> Timestamp {
         self.at
-    }
-}
-
-/// What the journal remembers of an action.
-pub trait Claimable {
-    /// For people.
-    fn title(&self) -> String;
-    /// Where it lets somebody attach to a remote session.
-    fn attach(&self) -> Option<Attach>;
-}
-
-impl Claimable for RunScript {
-    fn title(&self) -> String {
-        self.name.as_str().to_owned()
-    }
-
-    fn attach(&self) -> Option<Attach> {
-        None
-    }
-}
-
-impl Claimable for OpenRemoteSession {
-    fn title(&self) -> String {
-        self.kind.as_str().to_owned()
-    }
-
-    fn attach(&self) -> Option<Attach> {
-        Some(Attach { session: self.session, entry: self.joins })
-    }
-}
-
-/// A grant's part in a remote session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attach {
-    pub session: RemoteSessionId,
-    pub entry: sallyport_grant::body::Entry,
-}
-
-impl Attach {
-    /// Whether the session's recording stands in the receipt of this grant.
-    pub fn opens(self) -> bool {
-        self.entry == sallyport_grant::body::Entry::Opens
     }
 }
 

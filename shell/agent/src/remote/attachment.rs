@@ -1,5 +1,7 @@
 //! One person's attachment to a session: its stream over any number of connections, from the grant to its end.
 
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,25 +116,26 @@ impl Attachment {
     async fn dial(&mut self, ticket: &[u8; 32]) -> Result<Socket, Stop> {
         let mut pauses = DIAL_AGAIN.into_iter();
         loop {
-            let dialled = Socket::open(&*self.ports.dial, &self.place, ticket);
-            let call = tokio::select! {
-                opened = tokio::time::timeout(DIAL, dialled) => match opened {
-                    Ok(Ok(socket)) => return Ok(socket),
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, "a stream cannot be dialled");
-                        None
-                    }
-                    Err(_) => None,
-                },
-                call = self.calls.recv() => Some(call),
-            };
-            match call {
-                Some(Some(Call::Ticket(fresh))) => return Err(Stop::Redial(fresh)),
-                Some(_) => return Err(Stop::Over(Parting::Left)),
-                None => {}
+            match self.dial_once(ticket).await? {
+                Ok(socket) => return Ok(socket),
+                Err(error) => tracing::debug!(grant = %self.id.0, %error, "a stream cannot be dialled"),
             }
             let Some(pause) = pauses.next() else { return Err(Stop::Lost) };
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Whoever is told goodbye meanwhile is still dialled for, so that the client hears it.
+    async fn dial_once(&mut self, ticket: &[u8; 32]) -> Result<io::Result<Socket>, Stop> {
+        let (ports, place) = (self.ports.clone(), self.place.clone());
+        let mut dialled = pin!(tokio::time::timeout(DIAL, Socket::open(&*ports.dial, &place, ticket)));
+        loop {
+            let patience = self.farewell.unwrap_or_else(|| Instant::now() + 2 * DIAL);
+            tokio::select! {
+                opened = &mut dialled => return Ok(opened.map_err(io::Error::from).and_then(|opened| opened.map_err(io::Error::other))),
+                call = self.calls.recv() => self.called(call)?,
+                () = tokio::time::sleep_until(patience) => return Err(Stop::Over(Parting::Left)),
+            }
         }
     }
 
@@ -188,10 +191,11 @@ impl Attachment {
     fn called(&mut self, call: Option<Call>) -> Result<(), Stop> {
         match call {
             Some(Call::Ticket(ticket)) => Err(Stop::Redial(ticket)),
-            Some(Call::Farewell) | None => {
+            Some(Call::Farewell) => {
                 self.farewell.get_or_insert(Instant::now() + self.timing.farewell);
                 Ok(())
             }
+            None => Err(Stop::Over(Parting::Left)),
         }
     }
 
@@ -200,7 +204,7 @@ impl Attachment {
             Ok(Heard::Message(message)) => self.received(&message),
             Ok(Heard::Alive) => Ok(()),
             Err(Lost::ForNow) if self.farewell.is_none() => Err(Stop::Lost),
-            Err(Lost::ForNow | Lost::ForGood(_)) => Err(Stop::Over(Parting::Left)),
+            Err(Lost::ForNow | Lost::ForGood) => Err(Stop::Over(Parting::Left)),
         }
     }
 

@@ -38,7 +38,7 @@ use super::recording::Recorder;
 
 mod outlet;
 mod received;
-#[cfg(test)]
+#[cfg(any(test, feature = "rig"))]
 pub mod rig;
 
 pub use outlet::{Full, Gone, Outlet};

@@ -5,9 +5,10 @@ use std::path::Path;
 use sallyport_grant::body::{OpenRemoteSession, RemoteKind};
 use sallyport_grant::sha256;
 use sallyport_model::RemoteSessionId;
+use sallyport_os::Account;
 
 use super::kind::Kind;
-use super::{CannotOpen, background, files, terminal};
+use super::{CannotOpen, background, files, screen, terminal};
 
 /// Makes the work of sessions: the real one on a machine, an invented one in a simulated fleet.
 pub trait Kinds: Send + Sync {
@@ -43,9 +44,8 @@ impl MachineKinds {
 impl Kinds for MachineKinds {
     fn check(&self, session: &OpenRemoteSession) -> Result<(), CannotOpen> {
         match session.kind {
-            RemoteKind::Terminal | RemoteKind::Files => terminal::check(session),
+            RemoteKind::Terminal | RemoteKind::Files | RemoteKind::Viewer => terminal::check(session),
             RemoteKind::Background => Ok(()),
-            RemoteKind::Viewer => Err(CannotOpen::KindMissing),
         }
     }
 
@@ -54,7 +54,11 @@ impl Kinds for MachineKinds {
             RemoteKind::Terminal => terminal::open(session, &self.mark(session.session)).map(|kind| Box::new(kind) as Box<dyn Kind>),
             RemoteKind::Files => Ok(Box::new(files::files)),
             RemoteKind::Background => Ok(Box::new(background::background)),
-            RemoteKind::Viewer => Err(CannotOpen::KindMissing),
+            RemoteKind::Viewer => {
+                let account = session.run_as.as_ref().map(|name| Account::named(name.as_str())).transpose();
+                let account = account.map_err(|_| CannotOpen::AccountUnknown)?;
+                Ok(Box::new(screen::kind(screen::Rules::default(), account, self.mark(session.session))))
+            }
         }
     }
 

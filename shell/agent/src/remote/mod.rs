@@ -6,6 +6,7 @@
 
 mod attachment;
 pub mod background;
+mod end;
 pub mod files;
 mod host;
 pub mod kind;

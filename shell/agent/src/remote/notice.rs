@@ -1,7 +1,11 @@
 //! What the person at the machine is told and asked about remote sessions.
 
+mod machine;
+
 use std::future::Future;
 use std::pin::Pin;
+
+pub use machine::People;
 
 /// Tells and asks people at the machine.
 pub trait Notice: Send + Sync {

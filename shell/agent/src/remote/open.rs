@@ -1,19 +1,22 @@
 //! One open session: its work, who is attached, and when it ends.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sallyport_grant::body::{Consent, OpenRemoteSession, Outcome, Record};
 use sallyport_model::{Email, GrantId, RemoteSessionId, Timestamp, limits};
-use sallyport_wire::stream::{ByeReason, StreamEnd, StreamSecret};
+use sallyport_wire::stream::{ByeReason, StreamEnd, StreamError, StreamSecret};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::attachment::{Attachment, Call, Parting};
+use super::end::End;
 use super::host::{Account, Shown, World};
-use super::kind::{self, AttachmentId, Budget, Ended, Event, Events, Opening, Outlet, Teller, Working};
+use super::kind::{self, AttachmentId, Budget, Event, Events, Opening, Outlet, Teller, Working};
 use super::notice::Answer;
 use super::{CannotOpen, Why};
 use crate::gate::ClaimedSession;
@@ -122,7 +125,7 @@ impl OpenSession {
     fn prepare(self: &Arc<Self>, world: &Arc<World>, claimed: &ClaimedSession) -> Result<Coming, &'static str> {
         let secret = world.ports.entropy.random_32().map_err(|_| "no_entropy")?;
         let secret = StreamSecret::from_bytes(secret);
-        let stream = StreamEnd::device(claimed.terms(), world.identity.signing_key(), &secret).map_err(|error| error.code())?;
+        let stream = StreamEnd::device(claimed.terms(), world.identity.signing_key(), &secret).map_err(StreamError::code)?;
         let (outlet, waiting) = self.teller.outlet();
         let (caller, calls) = mpsc::channel(CALLS);
         let id = AttachmentId(claimed.id());
@@ -209,7 +212,9 @@ impl OpenSession {
 
     /// The session from its consent to its receipt.
     async fn live(self: Arc<Self>, world: Arc<World>, events: Events, account: Account) {
-        let end = self.work(&world, events).await;
+        // A kind that fails must not leave a session that nobody ends.
+        let worked = AssertUnwindSafe(self.work(&world, events)).catch_unwind().await;
+        let end = worked.unwrap_or(End::Failed("agent_failed"));
         tracing::info!(session = %self.id(), kind = self.action.kind.as_str(), ?end, "a remote session ended");
         self.farewell(&world, end.bye()).await;
         world.unlist(self.id());
@@ -388,43 +393,5 @@ async fn told(ending: &mut watch::Receiver<Option<Why>>) -> Why {
         Ok(why) => why.unwrap_or(Why::Machine),
         // The session holds the sender as long as it lives.
         Err(_) => Why::Machine,
-    }
-}
-
-/// How a session ended.
-#[derive(Debug, Clone, Copy)]
-enum End {
-    Finished { exit_code: Option<i32>, signal: Option<i32> },
-    Failed(&'static str),
-    Why(Why),
-}
-
-impl End {
-    fn of(ended: Ended) -> Self {
-        match ended {
-            Ended::Finished { exit_code, signal } => Self::Finished { exit_code, signal },
-            Ended::Failed(code) => Self::Failed(code),
-            Ended::Told => Self::Why(Why::Told),
-        }
-    }
-
-    fn bye(self) -> ByeReason {
-        match self {
-            Self::Finished { .. } => ByeReason::Ended,
-            Self::Failed(_) => ByeReason::Limit,
-            Self::Why(why) => why.bye(),
-        }
-    }
-
-    fn run_end(self) -> RunEnd {
-        match self {
-            Self::Finished { signal: Some(signal), .. } => {
-                RunEnd { outcome: Outcome::Finished, exit_code: None, signal: Some(signal), reason: None }
-            }
-            Self::Finished { exit_code, .. } => RunEnd::exited(exit_code.unwrap_or_default()),
-            Self::Failed("recording_full") => RunEnd::without_code(Outcome::OutputLimit, Some("recording_full")),
-            Self::Failed(code) => RunEnd::without_code(Outcome::Interrupted, Some(code)),
-            Self::Why(why) => why.run_end(),
-        }
     }
 }

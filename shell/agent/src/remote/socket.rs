@@ -33,7 +33,7 @@ pub(super) enum Heard {
 #[derive(Debug)]
 pub(super) enum Lost {
     /// The server says that there is no way on.
-    ForGood(CloseCode),
+    ForGood,
     /// Another ticket may bring it back.
     ForNow,
 }
@@ -117,7 +117,7 @@ fn heard(message: Message) -> Result<Heard, Lost> {
 fn closed(code: Option<u16>) -> Lost {
     match code.and_then(CloseCode::from_number) {
         Some(CloseCode::OtherEndLost) | None => Lost::ForNow,
-        Some(code) => Lost::ForGood(code),
+        Some(CloseCode::Revoked | CloseCode::Ended | CloseCode::Limit) => Lost::ForGood,
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn only_words_of_the_server_end_an_attachment_for_good() {
         for code in [4001, 4002, 4004] {
-            assert!(matches!(closed(Some(code)), Lost::ForGood(_)), "{code}");
+            assert!(matches!(closed(Some(code)), Lost::ForGood), "{code}");
         }
         for code in [None, Some(4003), Some(1000), Some(1001), Some(1006), Some(4999)] {
             assert!(matches!(closed(code), Lost::ForNow), "{code:?}");

@@ -130,9 +130,9 @@ fn everything_ends_with_a_terminal_that_is_ended_or_dropped() {
         let text = read_until(&pty, "read2");
         let (stubborn, strayed) = (number_after(&text, "a="), number_after(&text, "b="));
         if dropped {
-            drop(pty)
+            drop(pty);
         } else {
-            drop(pty.end(Sweep::Everything))
+            drop(pty.end(Sweep::Everything));
         }
         assert!(until(|| !lives(stubborn) && !lives(strayed)), "{text}");
     }

@@ -31,6 +31,7 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
     let recovery_codes_left = store::recovery_codes_left(&mut reader, live.user).await?;
     let check_up = check_up(&store::factors(&mut reader, live.user).await?, app.clock.now());
     let step_up_until = live.session.step_up_until(live.step_up_secs, app.clock.now());
+    let step_up_kind = live.session.step_up.and_then(|window| window.kind).filter(|_| step_up_until.is_some());
     let row = SessionRow { session: live.session, address: live.address, user_agent: live.user_agent };
     let policy = store_people::policy(&mut reader, live.tenant).await?;
     let user = store_people::user(&mut reader, live.tenant, live.user, app.clock.now()).await?;
@@ -51,6 +52,7 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
         recovery_codes_left,
         step_up_until,
         check_up,
+        step_up_kind: step_up_kind.map(|kind| kind.as_str().to_owned()),
     })
 }
 

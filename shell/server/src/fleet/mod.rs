@@ -2,5 +2,7 @@
 
 pub(crate) mod customers;
 pub(crate) mod devices;
+pub(crate) mod findable;
 pub(crate) mod installers;
 pub(crate) mod scripts;
+pub(crate) mod search;

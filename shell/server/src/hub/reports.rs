@@ -15,6 +15,7 @@ use super::enrol;
 use super::link::{LinkEnd, Linked};
 use crate::clock::random;
 use crate::events::Event;
+use crate::fleet::findable::findable;
 use crate::{App, remote};
 
 /// Inventories of one device closer together than this are not kept.
@@ -64,6 +65,7 @@ async fn keep_inventory(linked: &mut Linked, inventory: Inventory) -> Result<(),
         signed_in: signed_in.join("\n"),
         alerts: alerts(&inventory),
         content,
+        findable: findable(&inventory),
         at: linked.app.clock.now(),
     };
     linked.app.store.commit(change).await?;

@@ -34,6 +34,7 @@ struct Idle {
 }
 
 /// What became of a socket that came in.
+#[allow(clippy::large_enum_variant, reason = "taken apart at once")]
 pub(super) enum Arrival {
     /// It was handed to the side that waited.
     Met,

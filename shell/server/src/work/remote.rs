@@ -28,7 +28,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
     let wanted = Wanted::parse(&body)?;
-    let facts = targets(&app, &permit, std::slice::from_ref(&body.device), "approved").await?;
+    let facts = targets(&app, &permit, std::slice::from_ref(&body.device), "approved").await.map_err(|refusal| refusal.at("device"))?;
     let device = facts.first().ok_or(Code::NothingToDo)?;
     if !app.hub.is_online(device.device) {
         return Err(Code::DeviceOffline.into());

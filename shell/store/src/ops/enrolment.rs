@@ -1,11 +1,13 @@
 //! Installers and the devices that enrol with them.
 
 use sallyport_decide::enrolment::Token;
+use sallyport_decide::search::FindKind;
 use sallyport_model::{AgentText, DeviceId, Digest, InstallerId, SiteId, TenantId, Timestamp};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::accounts::report_due;
+use super::search;
 use crate::{Actor, Audit, Change, Entry, Reader, StoreError, Tx, values};
 
 /// The token of an installer, as `decide` judges it.
@@ -141,6 +143,8 @@ pub struct KeepInventory {
     pub signed_in: String,
     pub alerts: String,
     pub content: Vec<u8>,
+    /// What of it can be found by a search over all devices.
+    pub findable: Vec<(FindKind, String)>,
     pub at: Timestamp,
 }
 
@@ -153,7 +157,7 @@ impl Change for KeepInventory {
         tx.execute(sql, values![self.device, self.name, self.os, self.agent_version, self.signed_in, self.alerts, self.at]).await?;
         let sql = "INSERT INTO inventories (device, content) VALUES ($1, $2) ON CONFLICT (device) DO UPDATE SET content = $2";
         tx.execute(sql, values![self.device, self.content]).await?;
-        Ok(())
+        search::keep(tx, self.device, &self.findable).await
     }
 }
 

@@ -16,4 +16,5 @@ pub mod remote;
 pub mod requests;
 pub mod runs;
 pub mod scripts;
+pub mod search;
 pub mod targets;

@@ -531,6 +531,7 @@ fn inventory(name: &str) -> Inventory {
         software: vec![Software { name: text(name), version: text(name), source: none() }],
         processes: Vec::new(),
         services: vec![Service { name: text(name), description: text(name), state: ServiceState::Failed, start: ServiceStart::Automatic }],
+        ports: Vec::new(),
         omitted: 0,
     }
 }

@@ -3,7 +3,8 @@
 use sallyport_agent_core::facts::{Facts, Introduction};
 use sallyport_model::{AgentText, Timestamp, limits};
 use sallyport_wire::{
-    Disk, Hardware, Heartbeat, Interface, Inventory, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software, System,
+    Disk, Hardware, Heartbeat, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software,
+    System,
 };
 
 use super::VERSION;
@@ -192,6 +193,7 @@ impl Facts for Invented {
             software: PACKAGES.iter().map(package).collect(),
             processes: self.processes(now),
             services: self.services(),
+            ports: vec![ListeningPort { protocol: text("tcp"), address: text("0.0.0.0"), port: 22, pid: 300, process: text("ssh") }],
             omitted: 0,
         }
     }

@@ -19,3 +19,6 @@ export function dialStream(ticket: string): WebSocket {
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   return new WebSocket(url, ['sallyport.stream.v1', `ticket.${ticket}`]);
 }
+
+export const search = (query: Query) => get<T.Page<T.FoundOn>>('search', { query });
+export const searchTable = (query: Query) => send('GET', 'search', { query: { ...query, format: 'csv' } }).then((response) => response.text());

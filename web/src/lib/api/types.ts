@@ -5,6 +5,8 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type AccountState = Schemas['AccountState'];
+export type ActionDetails = Schemas['ActionDetails'];
+export type ActionResult = Schemas['ActionResult'];
 export type ActivationDraft = Schemas['ActivationDraft'];
 export type ActivationMail = Schemas['ActivationMail'];
 export type AddressToApprove = Schemas['AddressToApprove'];
@@ -12,10 +14,10 @@ export type ApprovedAddress = Schemas['ApprovedAddress'];
 export type Assertion = Schemas['Assertion'];
 export type Assignment = Schemas['Assignment'];
 export type AuditEntry = Schemas['AuditEntry'];
+export type AuthorizationRequest = Schemas['AuthorizationRequest'];
 export type ChallengePurpose = Schemas['ChallengePurpose'];
 export type ChangeNetworks = Schemas['ChangeNetworks'];
 export type ChangePassword = Schemas['ChangePassword'];
-export type AuthorizationRequest = Omit<Schemas['AuthorizationRequest'], 'result' | 'action'> & { action: ActionDetails; result?: ActionResult | null };
 export type Checkpoint = Schemas['Checkpoint'];
 export type Confirmed = Schemas['Confirmed'];
 export type CreateInstallerDetails = Schemas['CreateInstallerDetails'];
@@ -28,6 +30,7 @@ export type DeviceDetails = Schemas['DeviceDetails'];
 export type DevicePage = Schemas['DevicePage'];
 export type Factor = Schemas['Factor'];
 export type FactorAnswer = Schemas['FactorAnswer'];
+export type FoundOn = Schemas['FoundOn'];
 export type GuardedAction = Schemas['GuardedAction'];
 export type HeldReset = Schemas['HeldReset'];
 export type InclusionProof = Schemas['InclusionProof'];
@@ -47,6 +50,7 @@ export type NewAssignment = Schemas['NewAssignment'];
 export type NewCredential = Schemas['NewCredential'];
 export type NewInstaller = Schemas['NewInstaller'];
 export type NewJob = Schemas['NewJob'];
+export type NewRemoteSession = Schemas['NewRemoteSession'];
 export type NotMeDone = Schemas['NotMeDone'];
 export type Output = Schemas['Output'];
 export type OutputChunk = Schemas['OutputChunk'];
@@ -57,6 +61,7 @@ export type PausedAddressVerification = Schemas['PausedAddressVerification'];
 export type Person = Schemas['Person'];
 export type Policy = Schemas['Policy'];
 export type RecoveryCodes = Schemas['RecoveryCodes'];
+export type RemoteSession = Schemas['RemoteSession'];
 export type RequiredNetwork = Schemas['RequiredNetwork'];
 export type RequirementStep = Schemas['RequirementStep'];
 export type ResetTakes = Schemas['ResetTakes'];
@@ -90,70 +95,9 @@ export type UserDetails = Schemas['UserDetails'];
 export type UserPage = Schemas['UserPage'];
 export type Variable = Schemas['Variable'];
 
+
 export interface Page<T> {
   items: T[];
   next?: string | null;
   total?: number | null;
-}
-
-export interface RemoteOpened {
-  kind: 'remote_session';
-  session: string;
-  grant: string;
-  envelope: string;
-  ticket: string;
-  device: { id: string; name: string; thumbprint: string; device_key: string };
-  log_index: number;
-}
-export interface OpenRemoteSessionDetails {
-  kind: 'open_remote_session';
-  session: string;
-  session_kind: string;
-  access: string;
-  joins: boolean;
-  run_as?: string | null;
-  consent: string;
-  recorded: boolean;
-  idle_secs: number;
-  max_secs: number;
-  targets: Schemas['TargetDetails'];
-}
-export type ActionResult = Schemas['ActionResult'] | RemoteOpened;
-export type ActionDetails = Schemas['ActionDetails'] | OpenRemoteSessionDetails;
-export type Me = Schemas['Me'] & { step_up_kind?: string | null };
-export interface NewRemoteSession {
-  device: string;
-  kind: string;
-  access: string;
-  client_key: string;
-  run_as?: string;
-  columns?: number;
-  rows?: number;
-  joins?: string;
-}
-export interface RemoteAttachment {
-  grant: string;
-  user: string;
-  name: string;
-  access: string;
-  connected: boolean;
-  created: string;
-  ended?: string | null;
-  end_reason?: string | null;
-}
-export interface RemoteSession {
-  id: string;
-  device: string;
-  device_name: string;
-  kind: string;
-  run_as?: string | null;
-  opened_by: string;
-  opened_by_name: string;
-  state: string;
-  created: string;
-  expires: string;
-  ended?: string | null;
-  end_reason?: string | null;
-  attachments: RemoteAttachment[];
-  recording?: { sha256: string; bytes: number } | null;
 }

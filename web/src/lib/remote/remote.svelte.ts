@@ -31,6 +31,12 @@ export interface Wanted {
 
 type Opened = Extract<ActionResult, { kind: 'remote_session' }>;
 
+/** What comes without a question: control messages, and the bytes of channel 0. */
+export interface Watcher {
+  control(message: Control): void;
+  data(bytes: Bytes): void | Promise<void>;
+}
+
 let serial = 0;
 
 export class Remote {
@@ -48,18 +54,21 @@ export class Remote {
   /** When something was last typed or asked: the device ends a session that idles. */
   usedAt = $state(Date.now());
   readonly requests: Requests;
-  onControl: (message: Control) => void | Promise<void> = () => {};
-  onData: (channel: number, bytes: Bytes) => void | Promise<void> = () => {};
   readonly #attachment: Attachment;
+  #watcher: Watcher | undefined;
+  #watched: () => void = () => {};
+  readonly #ready: Promise<void>;
 
   constructor(wanted: Wanted, grant: CheckedGrant, key: ClientKey) {
     this.wanted = wanted;
     this.grant = grant;
     this.requests = new Requests(this);
+    // A terminal and a screen write by themselves: nothing is lost before somebody looks, for the stream waits.
+    this.#ready = wanted.kind === 'terminal' || wanted.kind === 'viewer' ? new Promise((go) => (this.#watched = go)) : Promise.resolve();
     const renew = () => newStreamTicket(grant.session, grant.id);
     this.#attachment = new Attachment(grant, key, { dial: (ticket) => dialStream(ticket) as Socket, renew }, {
       control: (message) => this.#hear(message),
-      data: (channel, bytes) => this.requests.hearData(channel, bytes) ?? this.onData(channel, bytes),
+      data: (channel, bytes) => (channel === 0 ? this.#ready.then(() => this.#watcher?.data(bytes)) : this.requests.hearData(channel, bytes)),
       changed: () => this.#changed(),
     });
   }
@@ -86,6 +95,12 @@ export class Remote {
     return this.requests.ask<T>(t, fields, hearing);
   }
 
+  /** Whoever shows what comes by itself: one at a time. */
+  watch(watcher: Watcher): void {
+    this.#watcher = watcher;
+    this.#watched();
+  }
+
   /** Ends the session for everybody. */
   async end(): Promise<void> {
     try {
@@ -108,7 +123,7 @@ export class Remote {
     if (message.t === 'viewers' && Array.isArray(message.names)) this.viewers = message.names.map(String);
     else if (this.requests.hear(message)) return;
     else if (message.t === 'error') this.problem = new RefusedByDevice(String(message.code), typeof message.detail === 'string' ? message.detail : '');
-    else return this.onControl(message);
+    else return this.#ready.then(() => this.#watcher?.control(message));
   }
 
   #changed(): void {

@@ -19,6 +19,7 @@ use sallyport_wire::stream::background::BackgroundRequest;
 use tokio::task::JoinSet;
 
 use self::answering::{Answering, Trouble};
+pub(crate) use self::processes::listening;
 use super::kind::{Attachment, AttachmentId, Ended, Event, Message, Opening};
 use super::ledger::Ledger;
 use super::recording::RecordingError;

@@ -6,12 +6,19 @@
 
 mod encode;
 pub mod find;
+pub mod local;
 mod picture;
 mod rfb;
+mod session;
+mod tape;
 mod viewer;
+mod virtual_display;
 mod x11;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
+pub use session::{Rules, VirtualDisplays, kind};
 pub use viewer::Clipboard;

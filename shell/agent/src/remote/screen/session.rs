@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sallyport_grant::body::Access;
+use sallyport_os::Account;
 use sallyport_wire::stream::viewer as said;
 use tokio::sync::mpsc;
 
-use super::find::{self, NoScreen, Seat};
+use super::find::{self, NoScreen};
 use super::tape::{self, Tape};
 use super::viewer::{self, Clipboard, End, Finder, Powers, Remote, Sink};
 use super::virtual_display::VirtualDisplay;
 use super::x11::{Display, Primary};
-use crate::remote::kind::{Attachment, AttachmentId, Ended, Event, Gone, Opening, Outlet, Received};
+use crate::remote::kind::{Attachment, AttachmentId, Ended, Event, Gone, Kind, Opening, Outlet, Received};
 
 /// The channel that carries the protocol in both directions.
 const CHANNEL: u32 = 0;
@@ -21,7 +22,7 @@ const CHANNEL: u32 = 0;
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     pub clipboard: Clipboard,
-    pub virtual_display: VirtualDisplays,
+    pub virtual_displays: VirtualDisplays,
 }
 
 /// Whether a display is made where there is none.
@@ -33,18 +34,21 @@ pub enum VirtualDisplays {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { clipboard: Clipboard::Both, virtual_display: VirtualDisplays::Allowed }
+        Self { clipboard: Clipboard::Both, virtual_displays: VirtualDisplays::Allowed }
     }
 }
 
-/// Works one session; `account` is the one that the grant names.
-pub async fn work(rules: Rules, account: Option<sallyport_os::Account>, mut opening: Opening) -> Ended {
+/// The work of one session. `account` is the one that the grant names, and `mark` stands on every process that is started.
+pub fn kind(rules: Rules, account: Option<Account>, mark: String) -> impl Kind {
+    move |opening| async move {
+        let looked = tokio::task::spawn_blocking(move || Screen::find(rules, account, &mark)).await;
+        let Ok(screen) = looked else { return Ended::Failed("screen_lost") };
+        work(rules, screen, opening).await
+    }
+}
+
+async fn work(rules: Rules, screen: Screen, mut opening: Opening) -> Ended {
     let (ended, mut endings) = mpsc::unbounded_channel();
-    let looked = tokio::task::spawn_blocking(move || Screen::find(rules, account)).await;
-    let screen = match looked {
-        Ok(screen) => screen,
-        Err(_) => return Ended::Failed("screen_lost"),
-    };
     let mut session = Session { rules, screen, ended, viewers: BTreeMap::new(), tape: None };
     if let Some(recorder) = opening.recorder.take()
         && let Err(code) = session.record(recorder)
@@ -58,7 +62,7 @@ pub async fn work(rules: Rules, account: Option<sallyport_os::Account>, mut open
                 event => session.hear(event),
             },
             Some((who, end)) = endings.recv() => match who {
-                Who::Attachment(id) => session.viewer_ended(id),
+                Who::Attachment(id) => drop(session.viewers.remove(&id)),
                 Who::Tape => return Ended::Failed(end),
             },
         }
@@ -75,21 +79,20 @@ struct Screen {
 
 impl Screen {
     /// Blocks: reads what runs, and may start a display.
-    fn find(rules: Rules, account: Option<sallyport_os::Account>) -> Self {
-        let uid = account.as_ref().map(sallyport_os::Account::uid);
+    fn find(rules: Rules, account: Option<Account>, mark: &str) -> Self {
+        let uid = account.as_ref().map(Account::uid);
         let finder: Finder = Arc::new(move || find::find(uid));
         let missing = match finder() {
             Ok(_) => return Self { finder, _own: None, missing: None },
-            Err(NoScreen::Wayland) => Some(NoScreen::Wayland),
-            Err(none) if rules.virtual_display == VirtualDisplays::Never => Some(none),
-            Err(_) => None,
+            Err(none) => none,
         };
-        if missing.is_some() {
-            return Self { finder, _own: None, missing };
+        if missing == NoScreen::Wayland || rules.virtual_displays == VirtualDisplays::Never {
+            return Self { finder, _own: None, missing: Some(missing) };
         }
-        match VirtualDisplay::start(account) {
+        let account = account.map_or_else(|| Account::own().map_err(|_| NoScreen::Virtual), Ok);
+        match account.and_then(|account| VirtualDisplay::start(&account, mark)) {
             Ok(own) => {
-                let seat: Seat = own.seat();
+                let seat = own.seat();
                 Self { finder: Arc::new(move || Ok(seat.clone())), _own: Some(own), missing: None }
             }
             Err(none) => Self { finder, _own: None, missing: Some(none) },
@@ -136,28 +139,28 @@ impl Session {
             },
             Event::Room => self.viewers.values().for_each(|viewing| viewing.remote.room()),
             Event::Left(id) => drop(self.viewers.remove(&id)),
-            Event::End => {}
+            Event::Away(_) | Event::Back(_) | Event::End => {}
         }
     }
 
     fn join(&mut self, attachment: Attachment) {
         let Attachment { id, access, outlet, .. } = attachment;
         if let Some(none) = self.screen.missing {
-            return outlet.refuse(none.code(), none.sentence());
+            return outlet.refuse_saying(none.code(), none.sentence());
         }
         let powers = Powers { hands: access, clipboard: self.rules.clipboard };
         let ended = self.ended.clone();
         let started = viewer::start(ToOutlet(outlet.clone()), powers, self.screen.finder.clone(), move |sink, end| {
             tracing::info!(reason = end.code(), "a viewer ended: {end}");
             if !matches!(end, End::Left) {
-                sink.0.refuse(end.code(), end.sentence());
+                sink.0.refuse_saying(end.code(), end.sentence());
             }
             // The session may be over already.
             let _ = ended.send((Who::Attachment(id), end.code()));
         });
         match started {
             Ok(remote) => drop(self.viewers.insert(id, Viewing { remote, outlet })),
-            Err(_) => outlet.refuse("screen_lost", "The viewer could not be started."),
+            Err(_) => outlet.refuse_saying("screen_lost", "The viewer could not be started."),
         }
     }
 
@@ -179,12 +182,8 @@ impl Session {
 
     fn refuse(&mut self, id: AttachmentId, code: &'static str, detail: &'static str) {
         if let Some(viewing) = self.viewers.remove(&id) {
-            viewing.outlet.refuse(code, detail);
+            viewing.outlet.refuse_saying(code, detail);
         }
-    }
-
-    fn viewer_ended(&mut self, id: AttachmentId) {
-        self.viewers.remove(&id);
     }
 }
 
@@ -196,10 +195,7 @@ impl Sink for ToOutlet {
     }
 
     fn displays(&mut self, displays: &[Display], shown: &str) {
-        let told = said::FromDevice::Displays {
-            displays: displays.iter().map(told).collect(),
-            shown: shown.to_owned(),
-        };
+        let told = said::FromDevice::Displays { displays: displays.iter().map(told).collect(), shown: shown.to_owned() };
         // A client that reads nothing is told of the displays when it changes them again.
         let _ = self.0.try_control(&told);
     }
@@ -213,3 +209,7 @@ fn told(display: &Display) -> said::Display {
     };
     said::Display { name: display.name.clone(), x: place.x, y: place.y, width: place.width, height: place.height, primary }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

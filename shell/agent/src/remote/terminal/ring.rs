@@ -1,62 +1,70 @@
 //! The latest output of a terminal, by its place since the beginning.
 
-use std::collections::VecDeque;
-
 use sallyport_model::limits;
 
 /// How far a beginning is moved to come to the start of a line.
 const LINE_BYTES: usize = 4 * 1024;
+const RING_BYTES: u64 = limits::SCROLLBACK_BYTES as u64;
 
 /// The last [`limits::SCROLLBACK_BYTES`] of output. Grows with what is written, not before.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
-    bytes: VecDeque<u8>,
-    /// The place of the first byte that is still there.
-    start: u64,
+    /// Each byte at its place modulo the ring's length.
+    bytes: Vec<u8>,
+    end: u64,
 }
 
 impl Ring {
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let bytes_kept = &bytes[bytes.len().saturating_sub(limits::SCROLLBACK_BYTES)..];
-        let surplus = (self.bytes.len() + bytes_kept.len()).saturating_sub(limits::SCROLLBACK_BYTES);
-        self.bytes.drain(..surplus);
-        self.bytes.extend(bytes_kept);
-        self.start += (surplus + bytes.len() - bytes_kept.len()) as u64;
+        let surplus = bytes.len().saturating_sub(limits::SCROLLBACK_BYTES);
+        self.end += surplus as u64;
+        let mut rest = &bytes[surplus..];
+        while !rest.is_empty() {
+            let at = index(self.end);
+            let (now, later) = rest.split_at(rest.len().min(limits::SCROLLBACK_BYTES - at));
+            if self.bytes.len() < at + now.len() {
+                self.bytes.resize(at + now.len(), 0);
+            }
+            self.bytes[at..at + now.len()].copy_from_slice(now);
+            self.end += now.len() as u64;
+            rest = later;
+        }
     }
 
     /// The place behind the last byte.
     pub(super) fn end(&self) -> u64 {
-        self.start + self.bytes.len() as u64
+        self.end
     }
 
     /// The place of the first byte that is there.
     pub(super) fn start(&self) -> u64 {
-        self.start
+        self.end.saturating_sub(RING_BYTES)
     }
 
     /// Bytes from a place on, as many as lie together; empty at the end.
     pub(super) fn from(&self, place: u64) -> &[u8] {
-        let at = usize::try_from(place.saturating_sub(self.start)).unwrap_or(usize::MAX);
-        let (first, second) = self.bytes.as_slices();
-        match at.checked_sub(first.len()) {
-            None => &first[at..],
-            Some(behind) => second.get(behind..).unwrap_or_default(),
-        }
+        let place = place.clamp(self.start(), self.end);
+        let (at, left) = (index(place), usize::try_from(self.end - place).unwrap_or(usize::MAX));
+        self.bytes.get(at..self.bytes.len().min(at.saturating_add(left))).unwrap_or_default()
     }
 
     /// The first place from `place` on where one may begin to read: the start of a line nearby, else of a character. The very
     /// beginning is one.
     pub(super) fn beginning(&self, place: u64) -> u64 {
-        let place = place.max(self.start);
+        let place = place.max(self.start());
         if place == 0 {
             return 0;
         }
-        let at = usize::try_from(place - self.start).unwrap_or(usize::MAX);
-        let nearby = || self.bytes.iter().skip(at).take(LINE_BYTES);
+        let (first, second) = (self.from(place), self.from(place + self.from(place).len() as u64));
+        let nearby = || first.iter().chain(second).take(LINE_BYTES);
         let line = nearby().position(|byte| *byte == b'\n').map(|newline| newline + 1);
-        let character = || nearby().take(4).position(|byte| !is_continuation(*byte));
-        place + line.or_else(character).unwrap_or_default() as u64
+        let character = || nearby().take(3).take_while(|byte| is_continuation(**byte)).count();
+        place + line.unwrap_or_else(character) as u64
     }
+}
+
+fn index(place: u64) -> usize {
+    usize::try_from(place % RING_BYTES).unwrap_or_default()
 }
 
 fn is_continuation(byte: u8) -> bool {
@@ -104,11 +112,13 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn what_is_read_is_the_end_of_what_was_written(pieces in proptest::collection::vec(0usize..700_000, 1..8), back in 0usize..1_500_000) {
             let (mut ring, mut written) = (Ring::default(), Vec::new());
             for length in pieces {
-                let piece: Vec<u8> = (0..length).map(|at| (written.len() + at) as u8).collect();
+                let piece = [written.len().to_le_bytes().as_slice(), &vec![written.len() as u8; length]].concat();
                 ring.push(&piece);
                 written.extend(piece);
             }

@@ -2,7 +2,7 @@
 
 use sallyport_api as api;
 use sallyport_model::AgentText;
-use sallyport_wire::{Disk, Hardware, Interface, Inventory, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software};
+use sallyport_wire::{Disk, Hardware, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software};
 
 /// The inventory as the API says it.
 pub(super) fn shown(inventory: Inventory) -> api::Inventory {
@@ -23,6 +23,7 @@ pub(super) fn shown(inventory: Inventory) -> api::Inventory {
         software: inventory.software.into_iter().map(software).collect(),
         processes: inventory.processes.into_iter().map(process).collect(),
         services: inventory.services.into_iter().map(service).collect(),
+        ports: inventory.ports.into_iter().map(port).collect(),
         omitted: inventory.omitted,
     }
 }
@@ -75,6 +76,16 @@ fn process(of: Process) -> api::Process {
         command: of.command_line.into_string(),
         cpu_permille: of.cpu_permille,
         memory: of.memory_bytes,
+    }
+}
+
+fn port(of: ListeningPort) -> api::ListeningPort {
+    api::ListeningPort {
+        protocol: of.protocol.into_string(),
+        address: of.address.into_string(),
+        port: of.port,
+        pid: of.pid,
+        process: of.process.into_string(),
     }
 }
 

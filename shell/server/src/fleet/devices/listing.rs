@@ -15,6 +15,8 @@ pub(super) struct Fleet {
     pub(super) rows: Vec<DeviceRow>,
     pub(super) places: BTreeMap<SiteId, SitePlace>,
     pub(super) online: BTreeSet<DeviceId>,
+    /// Those that have the wanted software; `None` where none is wanted.
+    pub(super) having: Option<BTreeSet<DeviceId>>,
 }
 
 impl Fleet {
@@ -45,6 +47,7 @@ impl Fleet {
             && (wanted.customers.is_empty() || self.places.get(&row.site).is_some_and(|place| wanted.customers.contains(&place.customer)))
             && (wanted.tags.is_empty() || row.tags.split_whitespace().any(|tag| wanted.tags.iter().any(|wanted| wanted == tag)))
             && (wanted.os.is_empty() || contains_one(&row.os.to_lowercase(), &wanted.os))
+            && self.having.as_ref().is_none_or(|having| having.contains(&row.id))
             && (wanted.words.is_empty() || self.has_words(row, &wanted.words))
     }
 
@@ -173,6 +176,7 @@ mod tests {
             rows,
             places: [0, 1].map(|n| (SiteId::from_bytes([n; 16]), place(n))).into(),
             online: [1, 3].map(|n| DeviceId::from_bytes([n; 16])).into(),
+            having: None,
         }
     }
 
@@ -206,6 +210,14 @@ mod tests {
         assert_eq!(names(&[("q", "alpine")]), ["attic"]);
         assert_eq!(names(&[("q", "customer 1 new")]), ["new"]);
         assert!(names(&[("q", "db attic %")]).is_empty());
+    }
+
+    #[test]
+    fn wanted_software_holds_with_the_other_filters() {
+        let fleet = Fleet { having: Some([1, 2].map(|n| DeviceId::from_bytes([n; 16])).into()), ..fleet() };
+        let wanted = Wanted::parse(&[("state".to_owned(), "online".to_owned())]).unwrap();
+        let names: Vec<String> = fleet.page(&wanted).items.into_iter().map(|device| device.name).collect();
+        assert_eq!(names, ["web-2"]);
     }
 
     #[test]

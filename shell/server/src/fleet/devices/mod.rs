@@ -20,6 +20,7 @@ use crate::clock::random;
 use crate::events::Event;
 use crate::{Allowed, App, Id, Json, Query, Refusal};
 
+use super::search::devices_with;
 use listing::Fleet;
 use wanted::Wanted;
 
@@ -43,8 +44,12 @@ async fn load(app: &App, permit: &Permit<ReadDevices>, wanted: &Wanted) -> Resul
         rows.extend(store::list(&mut reader, tenant, Which::Removed).await?);
     }
     rows.retain(|row| sites.has(&row.site));
+    let having = match wanted.software.as_slice() {
+        [] => None,
+        finds => Some(devices_with(&mut reader, tenant, finds).await?),
+    };
     let places = places(&mut reader, tenant).await?.by_site();
-    Ok(Fleet { rows, places, online: app.hub.online(tenant) })
+    Ok(Fleet { rows, places, online: app.hub.online(tenant), having })
 }
 
 /// A device out of reach looks like none.

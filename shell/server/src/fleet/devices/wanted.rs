@@ -2,6 +2,7 @@
 //!
 //! The values of one filter are alternatives, the filters hold together. `q` is words, each of which must be found.
 
+use sallyport_decide::search::Find;
 use sallyport_model::{CustomerId, DeviceId, SiteId, limits};
 
 use crate::{Refusal, paging};
@@ -15,6 +16,7 @@ pub(super) struct Wanted {
     pub(super) customers: Vec<CustomerId>,
     pub(super) tags: Vec<String>,
     pub(super) os: Vec<String>,
+    pub(super) software: Vec<Find>,
     pub(super) order: Order,
     pub(super) after: Option<Place>,
     pub(super) limit: usize,
@@ -81,6 +83,7 @@ impl Wanted {
             "customer" => self.customers.push(value.parse().map_err(|error| no(&error))?),
             "tag" => self.tags.push(value.to_owned()),
             "os" => self.os.push(value.to_lowercase()),
+            "software" => self.software.push(Find::software(value).map_err(|error| no(&error))?),
             "sort" => self.order = order(value).ok_or_else(|| no(&"is not an order"))?,
             "cursor" => self.after = Some(read_cursor(value).ok_or_else(|| no(&"is not a cursor of this list"))?),
             "limit" => self.limit = paging::limit(Some(value.parse().map_err(|error: std::num::ParseIntError| no(&error))?))? as usize,
@@ -155,7 +158,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_refused() {
         for wrong in
-            [("stat", "online"), ("state", "on"), ("sort", "size"), ("cursor", "x"), ("limit", "0"), ("limit", "1001"), ("site", "sit_1")]
+            [("stat", "online"), ("state", "on"), ("software", "<1"), ("sort", "size"), ("cursor", "x"), ("limit", "0"), ("limit", "1001"), ("site", "sit_1")]
         {
             assert!(parse(&[wrong]).is_err(), "{wrong:?}");
         }

@@ -4,7 +4,7 @@ use sallyport_api as api;
 use sallyport_decide::policy;
 
 use super::{CURSOR, LIMIT};
-use crate::fleet::{customers, devices, installers, scripts};
+use crate::fleet::{customers, devices, installers, scripts, search};
 use crate::routes::route::{Query, Route, needs, query};
 
 const DEVICES: &[Query] = &[
@@ -14,7 +14,18 @@ const DEVICES: &[Query] = &[
     query("customer", "Only devices of this customer; may be repeated"),
     query("tag", "Only devices with this label; may be repeated"),
     query("os", "Only devices whose operating system contains this; may be repeated"),
+    query("software", "Only devices with this package: nginx, nginx<1.25, openssl>=3.0; may be repeated"),
     query("sort", "name, last_seen, state, site or os, with - in front for the other direction"),
+    CURSOR,
+    LIMIT,
+];
+
+const SEARCH: &[Query] = &[
+    query("kind", "process, service, software or port"),
+    query("name", "A part of the name; a port's number or program"),
+    query("version_op", "lt, le, eq, ge or gt; software only"),
+    query("version", "The version to compare with, as Debian orders versions"),
+    query("format", "json, which is also the default, or csv: all devices at once"),
     CURSOR,
     LIMIT,
 ];
@@ -46,6 +57,9 @@ fn managed() -> Vec<Route> {
         Route::get("/v1/devices/{id}", "One device", needs::<policy::ReadDevices>(), devices::show).answers::<api::DeviceDetails>(200),
         Route::get("/v1/devices/{id}/inventory", "What a device says of itself", needs::<policy::ReadDevices>(), devices::inventory)
             .answers::<api::Inventory>(200),
+        Route::get("/v1/search", "Devices that run, have or listen on something", needs::<policy::ReadDevices>(), search::search)
+            .query(SEARCH)
+            .pages::<api::FoundOn>(),
         Route::put("/v1/devices/{id}/tags", "Replace a device's labels", needs::<policy::TagDevices>(), devices::tag)
             .takes::<api::SetTags>()
             .answers::<api::Device>(200)

@@ -26,7 +26,7 @@ pub(super) fn rows() -> Vec<Route> {
         Route::get(
             "/v1/remote-sessions/stream",
             "A client's end of a stream, as a WebSocket",
-            Access::Public("a one-use ticket opens it; browsers only from here"),
+            Access::Public("needs a one-use ticket"),
             remote::client,
         )
         .empty(101),

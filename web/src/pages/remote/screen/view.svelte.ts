@@ -23,7 +23,6 @@ export class ScreenView {
   displays = $state.raw<Display[]>([]);
   display = $state<string>();
   connected = $state(false);
-  title = $state('');
   /** Text that the device put into its clipboard. */
   theirs = $state('');
   fault = $state('');
@@ -40,10 +39,9 @@ export class ScreenView {
     this.watching = remote.access === 'view';
     const kept = remembered('screen-scaling');
     if (kept === 'full' || kept === 'fit') this.scaling = kept;
-    remote.onControl = (message) => this.#hear(message);
     this.#channel = new ScreenChannel((bytes) => remote.data(0, bytes));
-    remote.onData = (_, bytes) => this.#channel.receive(bytes);
     this.#start();
+    remote.watch({ data: (bytes) => this.#channel.receive(bytes), control: (message) => this.#hear(message) });
   }
 
   #hear(message: Control): void {
@@ -70,7 +68,6 @@ export class ScreenView {
       rfb.focus();
     });
     rfb.addEventListener('disconnect', () => (this.connected = false));
-    rfb.addEventListener('desktopname', (event) => (this.title = (event as CustomEvent<{ name: string }>).detail.name));
     rfb.addEventListener('clipboard', (event) => (this.theirs = (event as CustomEvent<{ text: string }>).detail.text));
     rfb.addEventListener('securityfailure', () => (this.fault = 'The screen’s server refused the connection.'));
     this.#channel.listenedTo();

@@ -47,8 +47,10 @@ export class TerminalTab {
   bind(remote: Remote): void {
     this.remote = remote;
     this.exit = undefined;
-    remote.onData = (_, bytes) => new Promise((read) => this.screen.term.write(bytes, read));
-    remote.onControl = (message) => this.#hear(message);
+    remote.watch({
+      data: (bytes) => new Promise((read) => this.screen.term.write(bytes, read)),
+      control: (message) => this.#hear(message),
+    });
     this.screen.term.options.disableStdin = remote.access === 'view';
   }
 

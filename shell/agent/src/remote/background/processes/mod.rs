@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sallyport_model::limits;
 use sallyport_os::{EndSignal, Target, TargetError};
-use sallyport_wire::stream::background::{BackgroundAnswer, Done, Extent, Items, ProcessKey, ProcessSignal};
+use sallyport_wire::stream::background::{BackgroundAnswer, Done, Extent, Items, Port, ProcessKey, ProcessSignal};
 
 use self::sampler::{Look, Sampler};
 use super::answering::{Answering, Trouble, pieces};
@@ -18,6 +18,19 @@ use super::answering::{Answering, Trouble, pieces};
 const GLANCE: Duration = Duration::from_millis(250);
 /// A program that forks faster than it is stopped is not chased for ever.
 const ROUNDS: usize = 8;
+
+/// Where processes wait for connections: each port with its process and that one's short name.
+pub(crate) fn listening() -> Vec<(Port, u32, String)> {
+    let sockets = ports::listening();
+    let mut found: Vec<(Port, u32, String)> = stat::pids()
+        .flat_map(|pid| ports::of(pid, &sockets).into_iter().map(move |port| (port, pid)))
+        .map(|(port, pid)| (port, pid, stat::Stat::of(pid).map(|stat| stat.name).unwrap_or_default()))
+        .collect();
+    found.sort();
+    // Workers that share a socket are one listener.
+    found.dedup_by(|one, other| one.0 == other.0 && one.2 == other.2);
+    found
+}
 
 /// All processes, once.
 pub(super) async fn list(answering: &Answering) -> Result<(), Trouble> {

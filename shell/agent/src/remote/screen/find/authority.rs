@@ -16,11 +16,12 @@ pub(crate) fn cookie(path: &Path, display: u32) -> Option<Cookie> {
     exact.or_else(|| entries().find(|entry| entry.number.is_empty())).map(|entry| Cookie(entry.secret.to_vec()))
 }
 
-/// The content of a file with one cookie that is good for every address of this machine.
-pub(crate) fn file_for(display: u32, secret: &[u8]) -> Vec<u8> {
+/// The content of a file with one cookie, for one display or for all, at every address of this machine.
+pub(crate) fn file_for(display: Option<u32>, secret: &[u8]) -> Vec<u8> {
     const ANY_ADDRESS: [u8; 2] = [0xff, 0xff];
     let mut bytes = ANY_ADDRESS.to_vec();
-    for field in [b"", display.to_string().as_bytes(), NAME, secret] {
+    let number = display.map_or_else(String::new, |number| number.to_string());
+    for field in [&b""[..], number.as_bytes(), NAME, secret] {
         bytes.extend_from_slice(&(field.len() as u16).to_be_bytes());
         bytes.extend_from_slice(field);
     }
@@ -61,7 +62,7 @@ pub(super) mod tests {
     use super::*;
 
     pub(in super::super) fn file(display: u32, secret: &[u8]) -> Vec<u8> {
-        file_for(display, secret)
+        file_for(Some(display), secret)
     }
 
     #[test]

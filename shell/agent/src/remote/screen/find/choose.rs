@@ -69,7 +69,8 @@ mod tests {
         let wayland = || vec![session(1000, SessionKind::Wayland, 2, None)];
         assert_eq!(choose(&facts(vec![], wayland(), Some(2)), None), Err(NoScreen::Wayland));
         assert_eq!(choose(&facts(vec![server(99, 1000, None)], wayland(), Some(2)), None), Err(NoScreen::Wayland));
-        assert!(NoScreen::Wayland.to_string().contains("Wayland"));
+        assert_eq!(NoScreen::Wayland.code(), "wayland_no_capture");
+        assert!(NoScreen::Wayland.sentence().contains("Wayland"));
     }
 
     #[test]

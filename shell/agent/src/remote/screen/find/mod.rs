@@ -36,10 +36,14 @@ impl Seat {
         self.servers.contains(&uid)
     }
 
-    /// A display by its number, as it is for whoever started it.
-    pub fn of_own(number: u32, authority: Option<&Path>) -> Self {
-        let cookie = authority.and_then(|path| authority::cookie(path, number));
-        Self { socket: facts::socket(Path::new("/"), number), cookie, servers: vec![0, own_uid()] }
+    /// A display by its number, which one account's server shows.
+    pub(crate) fn of(number: u32, cookie: Option<Cookie>, owner: u32) -> Self {
+        Self { socket: facts::socket(Path::new("/"), number), cookie, servers: vec![owner] }
+    }
+
+    /// A display of the account that this program runs as, without a cookie: for measurements.
+    pub fn of_own(number: u32) -> Self {
+        Self::of(number, None, own_uid())
     }
 }
 
@@ -52,10 +56,7 @@ fn own_uid() -> u32 {
 /// Why there is nothing to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoScreen {
-    #[error(
-        "somebody is signed in with Wayland, which lets no other program see or use the screen; terminal, files and background \
-         management work, and the screen does after signing in with an Xorg session"
-    )]
+    #[error("the session in front is a Wayland session, which nobody else can capture")]
     Wayland,
     #[error("this device has no display, and may not start a virtual one")]
     NoDisplay,
@@ -66,6 +67,19 @@ pub enum NoScreen {
 }
 
 impl NoScreen {
+    /// For people: what is the matter, and what works instead.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Wayland => {
+                "Somebody is signed in with Wayland, which lets no other program see or use the screen. Terminal, files and \
+                 background management work; the screen does after signing in with an Xorg session."
+            }
+            Self::NoDisplay => "This device has no display, and may not start a virtual one.",
+            Self::NotOfAccount => "This account has no display on this device.",
+            Self::Virtual => "A virtual display could not be started: Xvfb is not installed, or it failed.",
+        }
+    }
+
     /// For programs; stable.
     pub fn code(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use crate::remote::screen::picture::rect::Rect;
 /// One message of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ClientMessage {
-    Version,
+    Version(Version),
     /// Chosen security type; there is only "none", because the stream around it is what keeps others out.
     SecurityNone,
     Init,
@@ -34,6 +34,17 @@ pub(crate) enum ClientMessage {
         width: u16,
         height: u16,
     },
+}
+
+/// What the client speaks; they differ in how a connection begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Version {
+    /// The server says how it goes on.
+    V3,
+    /// The client chooses, and is not told that it may.
+    V7,
+    #[default]
+    V8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +103,7 @@ pub(crate) enum Resizable {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ClientError {
-    #[error("the client does not speak version 3.8 of the protocol")]
+    #[error("the client does not speak version 3 of the protocol")]
     Version,
     #[error("the client chose a security type that was not offered")]
     Security,
@@ -147,15 +158,16 @@ impl ClientReader {
                 Parsed::Nothing(len) => self.at += len,
                 Parsed::Message(message, len) => {
                     self.at += len;
-                    self.advance();
+                    self.advance(&message);
                     return Ok(Some(message));
                 }
             }
         }
     }
 
-    fn advance(&mut self) {
+    fn advance(&mut self, message: &ClientMessage) {
         self.stage = match self.stage {
+            Stage::Version if *message == ClientMessage::Version(Version::V3) => Stage::Init,
             Stage::Version => Stage::Security,
             Stage::Security => Stage::Init,
             Stage::Init | Stage::Messages => Stage::Messages,
@@ -175,7 +187,14 @@ impl ClientReader {
 
 fn version(bytes: &[u8]) -> Result<Parsed, ClientError> {
     let Some(line) = bytes.get(..super::VERSION.len()) else { return Ok(Parsed::Needs) };
-    if line == super::VERSION { Ok(Parsed::Message(ClientMessage::Version, line.len())) } else { Err(ClientError::Version) }
+    let spoken = match line {
+        b"RFB 003.008\n" => Version::V8,
+        b"RFB 003.007\n" => Version::V7,
+        // Whatever else there was counts as the oldest (RFC 6143, section 7.1.1).
+        _ if line.starts_with(b"RFB 003.") && line.ends_with(b"\n") => Version::V3,
+        _ => return Err(ClientError::Version),
+    };
+    Ok(Parsed::Message(ClientMessage::Version(spoken), line.len()))
 }
 
 fn one_byte(bytes: &[u8], read: impl Fn(u8) -> Result<ClientMessage, ClientError>) -> Result<Parsed, ClientError> {

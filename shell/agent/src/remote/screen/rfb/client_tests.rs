@@ -17,7 +17,7 @@ fn all(reader: &mut ClientReader) -> Result<Vec<ClientMessage>, ClientError> {
 fn after_hello() -> ClientReader {
     let mut reader = ClientReader::default();
     reader.push(HELLO);
-    assert_eq!(all(&mut reader), Ok(vec![ClientMessage::Version, ClientMessage::SecurityNone, ClientMessage::Init]));
+    assert_eq!(all(&mut reader), Ok(vec![ClientMessage::Version(Version::V8), ClientMessage::SecurityNone, ClientMessage::Init]));
     reader
 }
 
@@ -51,11 +51,25 @@ fn messages_are_whole_however_the_bytes_are_cut() {
 
 #[test]
 fn other_versions_and_security_types_are_refused() {
-    for (bytes, error) in [(&b"RFB 003.003\n"[..], ClientError::Version), (b"RFB 003.008\n\x02", ClientError::Security)] {
+    for (bytes, error) in [
+        (&b"RFB 004.001\n"[..], ClientError::Version),
+        (b"HTTP/1.1 200 OK", ClientError::Version),
+        (b"RFB 003.008\n\x02", ClientError::Security),
+    ] {
         let mut reader = ClientReader::default();
         reader.push(bytes);
         assert_eq!(all(&mut reader), Err(error));
     }
+}
+
+#[test]
+fn old_clients_begin_as_they_always_did() {
+    let mut reader = ClientReader::default();
+    reader.push(b"RFB 003.003\n\x01");
+    assert_eq!(all(&mut reader), Ok(vec![ClientMessage::Version(Version::V3), ClientMessage::Init]));
+    let mut reader = ClientReader::default();
+    reader.push(b"RFB 003.007\n\x01\x01");
+    assert_eq!(all(&mut reader), Ok(vec![ClientMessage::Version(Version::V7), ClientMessage::SecurityNone, ClientMessage::Init]));
 }
 
 #[test]

@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn formats_that_would_shift_bits_out_are_refused() {
-        for (at, value) in [(0, 24), (0, 0), (3, 0), (4, 1), (5, 254), (10, 25), (10, 255)] {
+        for (at, value) in [(0, 24), (0, 0), (3, 0), (5, 254), (10, 25), (10, 255)] {
             let mut bytes = PixelFormat::OURS.to_bytes();
             bytes[at] = value;
             assert_eq!(PixelFormat::parse(&bytes), Err(UnsupportedFormat), "byte {at} = {value}");

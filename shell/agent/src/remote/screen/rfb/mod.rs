@@ -7,7 +7,7 @@ pub(crate) mod clipboard;
 pub(crate) mod format;
 pub(crate) mod server;
 
-/// What this server says first; nothing older than 3.8 is spoken.
+/// What this server says first; older clients answer with what they speak.
 pub(crate) const VERSION: &[u8; 12] = b"RFB 003.008\n";
 
 /// Encodings and pseudo-encodings by their registered numbers.

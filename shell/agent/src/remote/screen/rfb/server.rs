@@ -1,5 +1,6 @@
 //! What this server says, as bytes.
 
+use super::client::Version;
 use super::format::PixelFormat;
 use super::{VERSION, number};
 use crate::remote::screen::picture::rect::Rect;
@@ -24,12 +25,17 @@ pub(crate) fn greeting(out: &mut Vec<u8>) {
 }
 
 /// One security type: none. The stream that carries this is encrypted and belongs to one grant.
-pub(crate) fn security_types(out: &mut Vec<u8>) {
-    out.extend_from_slice(&[1, 1]);
+pub(crate) fn security_types(version: Version, out: &mut Vec<u8>) {
+    match version {
+        Version::V3 => out.extend_from_slice(&1u32.to_be_bytes()),
+        Version::V7 | Version::V8 => out.extend_from_slice(&[1, 1]),
+    }
 }
 
-pub(crate) fn security_ok(out: &mut Vec<u8>) {
-    out.extend_from_slice(&0u32.to_be_bytes());
+pub(crate) fn security_ok(version: Version, out: &mut Vec<u8>) {
+    if version == Version::V8 {
+        out.extend_from_slice(&0u32.to_be_bytes());
+    }
 }
 
 pub(crate) fn init(size: (u16, u16), name: &str, out: &mut Vec<u8>) {

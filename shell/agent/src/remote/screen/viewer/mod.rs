@@ -43,6 +43,10 @@ pub(crate) trait Sink: Send + 'static {
     fn offer(&mut self, bytes: &[u8]) -> Result<usize, End>;
     /// The displays changed, or another one is shown.
     fn displays(&mut self, displays: &[Display], shown: &str);
+    /// How long changes are gathered at least before they are sent as one update.
+    fn pause(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Why a viewer ended.
@@ -78,6 +82,19 @@ impl End {
             Self::Recording(code) => code,
         }
     }
+
+    /// For people.
+    pub(crate) fn sentence(&self) -> &'static str {
+        match self {
+            Self::Left => "",
+            Self::ViewOnly => "This attachment may only watch.",
+            Self::Client(_) => "The client sent something that is no message of the remote frame buffer protocol.",
+            Self::NoScreen(none) => none.sentence(),
+            Self::Screen(ScreenError::Depth | ScreenError::Lacks(_)) => "This display cannot be captured: it lacks what that takes.",
+            Self::Screen(_) | Self::Io(_) => "The display was lost.",
+            Self::Recording(_) => "The screen could not be recorded, and so it is not shown.",
+        }
+    }
 }
 
 /// Speaks to a viewer's thread. When the last one is dropped, the viewer ends.
@@ -89,6 +106,7 @@ pub(crate) struct Remote<B> {
 enum Order<B> {
     Bytes(B),
     Show(String),
+    LetGo,
 }
 
 impl<B> Remote<B> {
@@ -100,6 +118,11 @@ impl<B> Remote<B> {
     /// The client chose a display.
     pub(crate) fn show(&self, name: String) {
         self.order(Order::Show(name));
+    }
+
+    /// The client's link is interrupted: what it holds down is let go.
+    pub(crate) fn let_go(&self) {
+        self.order(Order::LetGo);
     }
 
     /// The sink has room again.
@@ -256,6 +279,7 @@ impl<S: Sink> Viewer<S> {
             match order {
                 Order::Bytes(bytes) => self.hear(scene, &bytes)?,
                 Order::Show(name) => self.show(scene, &name)?,
+                Order::LetGo => scene.let_go()?,
             }
             return Ok(Turn::Did);
         }

@@ -140,6 +140,10 @@ impl Scene {
         self.hands.as_mut().map(|hands| (hands, &self.link, self.grab.view()))
     }
 
+    pub(super) fn let_go(&mut self) -> Result<(), ScreenError> {
+        self.hands.as_mut().map_or(Ok(()), |hands| hands.release_all(&self.link))
+    }
+
     /// The client copied text.
     pub(super) fn offer(&mut self, text: String) -> Result<(), ScreenError> {
         match &mut self.selections {
@@ -151,10 +155,8 @@ impl Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        if let Some(hands) = &mut self.hands {
-            // A server that is gone holds no keys.
-            let _ = hands.release_all(&self.link);
-        }
+        // A server that is gone holds no keys.
+        let _ = self.let_go();
     }
 }
 

@@ -3,7 +3,7 @@
 use sallyport_grant::body::Access;
 
 use super::super::picture::rect::Rect;
-use super::super::rfb::client::{Asked, ClientMessage, Continuous, Resizable, Wanted};
+use super::super::rfb::client::{Asked, ClientMessage, Continuous, Resizable, Version, Wanted};
 use super::super::rfb::clipboard::{self, Notice};
 use super::super::rfb::server::{self, SizeNews};
 use super::super::x11::{Hands, Link, ScreenError};
@@ -13,11 +13,14 @@ use super::{Clipboard, End, Sink, Viewer};
 /// What was said so far that still counts.
 #[derive(Debug, Default)]
 pub(super) struct Talk {
+    version: Version,
     /// Text of the screen that the client was told of and may ask for.
     copied: Option<String>,
     told_caps: bool,
     told_continuous: bool,
     told_fence: bool,
+    /// What it reads is known, so it may be told things that it did not ask for.
+    began: bool,
 }
 
 impl<S: Sink> Viewer<S> {
@@ -36,8 +39,11 @@ impl<S: Sink> Viewer<S> {
             return Err(End::ViewOnly);
         }
         match message {
-            ClientMessage::Version => server::security_types(&mut self.out),
-            ClientMessage::SecurityNone => server::security_ok(&mut self.out),
+            ClientMessage::Version(version) => {
+                self.talk.version = version;
+                server::security_types(version, &mut self.out);
+            }
+            ClientMessage::SecurityNone => server::security_ok(self.talk.version, &mut self.out),
             ClientMessage::Init => server::init(scene.frame.size(), &scene.shown, &mut self.out),
             ClientMessage::PixelFormat(format) => self.encoder.format = format,
             ClientMessage::Encodings(wanted) => self.take_encodings(wanted),
@@ -83,6 +89,11 @@ impl<S: Sink> Viewer<S> {
         }
         if wanted.clipboard && self.powers.clipboard == Clipboard::Both && !std::mem::replace(&mut self.talk.told_caps, true) {
             server::extended_cut_text(&clipboard::caps(), self.updates.between(&mut self.out));
+        }
+        if !std::mem::replace(&mut self.talk.began, true)
+            && let Some(text) = self.talk.copied.take()
+        {
+            self.tell_copied(text);
         }
     }
 
@@ -147,7 +158,9 @@ impl<S: Sink> Viewer<S> {
             return;
         }
         let out = self.updates.between(&mut self.out);
-        if self.encoder.wanted.clipboard {
+        if !self.talk.began {
+            // Told as soon as it may be.
+        } else if self.encoder.wanted.clipboard {
             server::extended_cut_text(&clipboard::notify(Some(&text)), out);
         } else {
             server::cut_text(&text, out);
@@ -174,7 +187,7 @@ fn changes_something(message: &ClientMessage) -> bool {
     match message {
         ClientMessage::Key(..) | ClientMessage::Pointer { .. } | ClientMessage::CutText(_) | ClientMessage::Resize { .. } => true,
         ClientMessage::ExtendedCutText(notice) => matches!(notice, Notice::Text(_) | Notice::HasText),
-        ClientMessage::Version
+        ClientMessage::Version(_)
         | ClientMessage::SecurityNone
         | ClientMessage::Init
         | ClientMessage::PixelFormat(_)

@@ -40,7 +40,7 @@ pub(super) struct Updates {
 #[derive(Debug)]
 struct Open {
     left: Vec<(Rect, Look)>,
-    exact: bool,
+    loss: Loss,
     /// Where the count of rectangles stands, for clients that must know it first.
     count_at: Option<usize>,
     count: u16,
@@ -155,9 +155,9 @@ impl<S: Sink> Viewer<S> {
         }
         if head.count > 0 || !captured.changes.is_empty() {
             self.updates.changed_at = Some(now);
-            self.open(head, captured.changes, false);
-            self.pace.begun(now, self.updates.made_in);
-            self.updates.made_in = Duration::ZERO;
+            let made_in = std::mem::take(&mut self.updates.made_in);
+            self.pace.begun(now, made_in.max(self.sink.pause() / 2));
+            self.open(scene, head, captured.changes, Loss::Allowed);
         }
         Ok(())
     }
@@ -183,11 +183,12 @@ impl<S: Sink> Viewer<S> {
         let whole = scene.frame.whole();
         changes.photo.extend(self.updates.lossy.drain(..).map(|rect| rect.intersect(whole)));
         merge(&mut changes.photo, 0);
-        self.open(Head::default(), changes, true);
+        self.open(scene, Head::default(), changes, Loss::None);
         Turn::Did
     }
 
-    fn open(&mut self, head: Head, changes: Changes, exact: bool) {
+    /// Begins an update, and sends its first part: who must know the count first gets all of it before anything goes out.
+    fn open(&mut self, scene: &Scene, head: Head, changes: Changes, loss: Loss) {
         let text = changes.text.into_iter().map(|rect| (rect, Look::Text));
         let mut left: Vec<_> = changes.photo.into_iter().map(|rect| (rect, Look::Photo)).chain(text).collect();
         // Taken from the end: text is what people wait for.
@@ -195,8 +196,9 @@ impl<S: Sink> Viewer<S> {
         let count_at = (!self.encoder.wanted.last_rect).then_some(self.out.len() + 2);
         server::update(u16::MAX, &mut self.out);
         self.out.extend_from_slice(&head.bytes);
-        self.updates.open = Some(Open { left, exact, count_at, count: head.count });
+        self.updates.open = Some(Open { left, loss, count_at, count: head.count });
         self.updates.asked = None;
+        self.slice(scene);
     }
 
     /// Sends a part of the open update, and its end behind the last one.
@@ -206,7 +208,7 @@ impl<S: Sink> Viewer<S> {
         // Who must know the count first gets everything at once.
         let enough = if open.count_at.is_some() { usize::MAX } else { SLICE_BYTES };
         let fidelity = match self.encoder.wanted.quality {
-            Some(asked) if !open.exact => Fidelity::Quality(self.pace.quality(asked)),
+            Some(asked) if open.loss == Loss::Allowed => Fidelity::Quality(self.pace.quality(asked)),
             _ => Fidelity::Exact,
         };
         while self.out.len() < enough
@@ -260,6 +262,13 @@ impl<S: Sink> Viewer<S> {
         }
         Ok(())
     }
+}
+
+/// Whether an update may show less than there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    Allowed,
+    None,
 }
 
 /// What stands at the beginning of an update.

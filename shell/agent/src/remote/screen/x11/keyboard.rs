@@ -1,10 +1,12 @@
 //! Presses keys so that the characters that a client means appear, whatever layouts are on both sides.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use sallyport_model::limits;
 use x11rb::protocol::xkb::{self, EventType, MapPart, SelectEventsAux};
 use x11rb::protocol::xproto::ConnectionExt as _;
+use x11rb::wrapper::ConnectionExt as _;
 
 use super::hands::{Fake, fake_key};
 use super::keymap::{Key, KeyType, Keymap, Stroke};
@@ -12,15 +14,22 @@ use super::{Link, ScreenError};
 use crate::remote::screen::rfb::client::Press;
 
 const CORE_KEYBOARD: u16 = 0x100;
-/// Keys that are lent at once to symbols that the layout lacks.
-const LENT: usize = 8;
+/// A lent key keeps its symbol at least so long: programs look it up when they get to it, which may be after it was pressed.
+const LENT_FOR: Duration = Duration::from_millis(300);
 
 /// The layout in use, and what this viewer holds down.
 pub(crate) struct Keyboard {
     map: Keymap,
     held: Vec<Held>,
     /// Lent keys and their symbols, the one used longest ago first.
-    lent: VecDeque<(u8, u32)>,
+    lent: VecDeque<Lent>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lent {
+    code: u8,
+    symbol: u32,
+    used: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +61,7 @@ impl Keyboard {
     pub(crate) fn reload(&mut self, link: &Link) -> Result<(), ScreenError> {
         self.map = load(link)?;
         let map = &self.map;
-        self.lent.retain(|(code, symbol)| map.keys.iter().any(|key| key.code == *code && key.symbols.first() == Some(symbol)));
+        self.lent.retain(|lent| map.keys.iter().any(|key| key.code == lent.code && key.symbols.first() == Some(&lent.symbol)));
         Ok(())
     }
 
@@ -79,10 +88,11 @@ impl Keyboard {
         for held in std::mem::take(&mut self.held) {
             fake_key(link, Fake::KeyUp, held.code)?;
         }
-        for (code, _) in std::mem::take(&mut self.lent) {
-            link.connection.change_keyboard_mapping(1, code, 1, &[0])?;
+        for lent in std::mem::take(&mut self.lent) {
+            link.connection.change_keyboard_mapping(1, lent.code, 1, &[0])?;
         }
-        link.flush()
+        // A connection that is closed before the server read everything loses the rest.
+        Ok(link.connection.sync()?)
     }
 
     fn press(&mut self, link: &Link, symbol: u32) -> Result<(), ScreenError> {
@@ -133,25 +143,30 @@ impl Keyboard {
         if symbol == 0 {
             return Ok(None);
         }
-        if let Some(at) = self.lent.iter().position(|(_, lent)| *lent == symbol) {
-            let (code, _) = self.lent[at];
-            self.lent.remove(at);
-            self.lent.push_back((code, symbol));
+        let used = Instant::now();
+        if let Some(at) = self.lent.iter().position(|lent| lent.symbol == symbol) {
+            let code = self.lent.remove(at).map_or(0, |lent| lent.code);
+            self.lent.push_back(Lent { code, symbol, used });
             return Ok(Some(code));
         }
         let Some(code) = self.free_key() else { return Ok(None) };
         // The same on both levels, so that Shift changes nothing.
         link.connection.change_keyboard_mapping(1, code, 2, &[symbol, symbol])?.check()?;
-        self.lent.retain(|(lent, _)| *lent != code);
-        self.lent.push_back((code, symbol));
+        self.lent.retain(|lent| lent.code != code);
+        self.lent.push_back(Lent { code, symbol, used });
         Ok(Some(code))
     }
 
+    /// One that was never lent; otherwise the one that was used longest ago, when that is long enough.
     fn free_key(&self) -> Option<u8> {
         let is_held = |code: u8| self.held.iter().any(|held| held.code == code);
-        let fresh = || self.map.spare().find(|code| !is_held(*code) && self.lent.iter().all(|(lent, _)| lent != code));
-        let oldest = || self.lent.iter().map(|(code, _)| *code).find(|code| !is_held(*code));
-        if self.lent.len() < LENT { fresh().or_else(oldest) } else { oldest() }
+        let fresh = self.map.spare().find(|code| !is_held(*code) && self.lent.iter().all(|lent| lent.code != *code));
+        if fresh.is_some() {
+            return fresh;
+        }
+        let oldest = self.lent.iter().find(|lent| !is_held(lent.code))?;
+        std::thread::sleep(LENT_FOR.saturating_sub(oldest.used.elapsed()));
+        Some(oldest.code)
     }
 }
 

@@ -1,0 +1,130 @@
+//! Claims about viewer sessions: who is told what, and that recordings play.
+
+use std::time::Duration;
+
+use sallyport_grant::body::RemoteKind;
+use sallyport_model::RemoteSessionId;
+use serde_json::json;
+
+use super::*;
+use crate::disk::MemoryDisk;
+use crate::remote::kind::rig::{Client, Got, Rig, session};
+use crate::remote::recording::Recordings;
+use crate::remote::screen::testing::client::{ClientPicture, decode_rects, measure};
+use crate::remote::screen::testing::screen::TestScreen;
+
+fn shown(screen: &TestScreen) -> Screen {
+    let seat = screen.seat();
+    Screen { finder: Arc::new(move || Ok(seat.clone())), _own: None, missing: None }
+}
+
+fn open(screen: Screen) -> Rig {
+    Rig::open(move |opening| work(Rules::default(), screen, opening), session(RemoteKind::Viewer))
+}
+
+async fn data(client: &mut Client, count: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < count {
+        if let Got::Data { channel: CHANNEL, bytes: more } = client.next().await {
+            bytes.extend(more);
+        }
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn displays_are_told_before_the_protocol_begins() {
+    let screen = TestScreen::of_size("320x200");
+    let mut rig = open(shown(&screen));
+    let mut client = rig.attach("ada@example.org", Access::Control);
+    assert_eq!(
+        client.next().await,
+        Got::Control(json!({"t": "displays", "shown": "all", "displays": [
+            {"name": "all", "x": 0, "y": 0, "width": 320, "height": 200, "primary": "no"},
+            {"name": "screen", "x": 0, "y": 0, "width": 320, "height": 200, "primary": "no"},
+        ]}))
+    );
+    assert_eq!(data(&mut client, 12).await, b"RFB 003.008\n");
+    client.control(&json!({"t": "display", "name": "screen"}));
+    assert_eq!(client.next_control().await["shown"], "screen");
+    rig.end();
+    assert_eq!(rig.ended().await, Ended::Told);
+}
+
+#[tokio::test]
+async fn one_who_may_watch_is_sent_away_for_a_key_and_the_other_stays() {
+    let screen = TestScreen::of_size("320x200");
+    let mut rig = open(shown(&screen));
+    let mut control = rig.attach("ada@example.org", Access::Control);
+    let mut view = rig.attach("ben@example.org", Access::View);
+    view.data(CHANNEL, b"RFB 003.008\n\x01\x01");
+    view.data(CHANNEL, &[4, 1, 0, 0, 0, 0, 0, 0x61]);
+    assert_eq!(view.next_control().await["t"], "displays");
+    let refusal = view.next_control().await;
+    assert_eq!((refusal["t"].as_str(), refusal["code"].as_str()), (Some("error"), Some("view_only")));
+    assert!(matches!(view.next().await, Got::Bye(_)));
+    control.data(CHANNEL, b"RFB 003.008\n\x01\x01");
+    assert_eq!(data(&mut control, 12 + 2 + 4 + 24).await[12..14], [1, 1]);
+}
+
+#[tokio::test]
+async fn a_device_that_shows_nothing_says_why() {
+    let missing = Some(NoScreen::Wayland);
+    let mut rig = open(Screen { finder: Arc::new(|| Err(NoScreen::Wayland)), _own: None, missing });
+    let mut client = rig.attach("ada@example.org", Access::Control);
+    let refusal = client.next_control().await;
+    assert_eq!(refusal["code"], "wayland_no_capture");
+    assert!(refusal["detail"].as_str().is_some_and(|sentence| sentence.contains("Xorg")));
+    assert!(matches!(client.next().await, Got::Bye(_)));
+}
+
+#[tokio::test]
+async fn a_recording_plays_what_was_shown() {
+    let mut screen = TestScreen::of_size("320x200");
+    let session = RemoteSessionId::from_bytes([7; 16]);
+    let recordings = Arc::new(Recordings::open(Arc::new(MemoryDisk::default()), Arc::default()));
+    let (ended, _endings) = mpsc::unbounded_channel();
+    let mut open = Session { rules: Rules::default(), screen: shown(&screen), ended, viewers: BTreeMap::new(), tape: None };
+    open.record(recordings.begin(session)).unwrap();
+    screen.start(
+        "xterm",
+        &["-geometry", "20x5+10+10", "-cr", "black", "-bg", "black", "-fg", "white", "-e", "sh", "-c", "echo shown; sleep 60"],
+    );
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let truth = screen.truth();
+    drop(open);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let output = recordings.finish(session).expect("known");
+    let mut bytes = Vec::new();
+    while let Some((_, piece)) = recordings.next().unwrap() {
+        bytes.extend(&piece.bytes);
+        recordings.stored(session, piece.seq + 1).unwrap();
+    }
+    assert_eq!((bytes.len() as u64, &bytes[..12]), (output.bytes, &b"FBS 001.000\n"[..]));
+    assert!(play(&bytes[12..]) == truth, "the last picture is what was shown last");
+}
+
+/// Plays blocks as a player of VNC recordings does; returns the last picture.
+fn play(mut blocks: &[u8]) -> Vec<u32> {
+    let (mut said, mut last) = (Vec::new(), 0);
+    while let Some((length, rest)) = blocks.split_first_chunk::<4>() {
+        let length = u32::from_be_bytes(*length) as usize;
+        let padded = length.next_multiple_of(4);
+        said.extend(&rest[..length]);
+        let at = u32::from_be_bytes(rest[padded..padded + 4].try_into().unwrap());
+        assert!(at >= last, "times go on");
+        (last, blocks) = (at, &rest[padded + 4..]);
+    }
+    let hello = 12 + 2 + 4;
+    let name = u32::from_be_bytes(said[hello + 20..hello + 24].try_into().unwrap()) as usize;
+    let mut rest = &said[hello + 24 + name..];
+    let mut picture = ClientPicture::black((320, 200));
+    while rest.len() > 4 {
+        assert_eq!(rest[0], 0, "an update");
+        let count = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
+        let Some(length) = measure(count, &rest[4..]) else { break };
+        decode_rects(&mut picture, count, &rest[4..]);
+        rest = &rest[4 + length..];
+    }
+    picture.pixels
+}

@@ -1,0 +1,79 @@
+//! `sallyport remote-sessions`.
+
+use clap::{Args, Subcommand};
+use sallyport_api as api;
+use serde_json::json;
+use ureq::http::Method;
+
+use crate::client::{Client, Query};
+use crate::failure::{Failure, Outcome};
+use crate::screen::{Screen, Tone, Word};
+use crate::{Common, clock, lookup, say};
+
+const LIST: &str = "/v1/remote-sessions";
+
+#[derive(Args)]
+pub struct RemoteSessions {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// List open remote sessions; the same as no command.
+    List {
+        /// Those that are over, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// End a remote session for everybody.
+    End {
+        /// Its id, or the end of it.
+        session: String,
+    },
+}
+
+impl RemoteSessions {
+    pub(crate) fn run(self) -> Result<Outcome, Failure> {
+        let (mut client, screen) = self.common.desk()?;
+        match self.what {
+            None => list(&mut client, screen, "open"),
+            Some(What::List { all }) => list(&mut client, screen, if all { "any" } else { "open" }),
+            Some(What::End { session }) => end(&mut client, screen, &session),
+        }
+    }
+}
+
+fn list(client: &mut Client, screen: Screen, state: &str) -> Result<Outcome, Failure> {
+    let sessions: Vec<api::RemoteSession> = client.read_all(LIST, &Query::default().with("state", state))?;
+    let now = clock::now();
+    screen.give(&sessions, |screen| {
+        let rows = sessions.iter().map(|session| {
+            let people: Vec<&str> =
+                session.attachments.iter().filter(|attached| attached.ended.is_none()).map(|attached| attached.name.as_str()).collect();
+            let (state, tone) = match session.ended {
+                Some(at) => (format!("ended {}", say::relative(at, now)), Tone::Quiet),
+                None => ("open".to_owned(), Tone::Good),
+            };
+            vec![
+                Word::new(&session.device_name),
+                Word::new(&session.kind),
+                Word::toned(state, tone),
+                Word::new(format!("{} by {}", say::relative(session.created, now), session.opened_by_name)),
+                Word::new(people.join(", ")),
+                Word::toned(session.id.to_string(), Tone::Quiet),
+            ]
+        });
+        screen.table(&["DEVICE", "KIND", "STATE", "OPENED", "ATTACHED", "ID"], rows.collect());
+    });
+    Ok(Outcome::Done)
+}
+
+fn end(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Failure> {
+    let id = lookup::id_of(client, LIST, "remote session", wanted, |session: &api::RemoteSession| session.id.to_string())?;
+    client.act(Method::DELETE, &format!("{LIST}/{id}"))?;
+    screen.give(&json!({ "ended": id }), |screen| screen.say(format!("Ended {id}.")));
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,333 @@
+//! `sallyport terminal`: a shell of a device in the person's own terminal.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::thread::sleep;
+use std::time::Duration;
+
+use clap::Args;
+use sallyport_api as api;
+use sallyport_grant::{Hex, VerifyKey};
+use sallyport_model::limits;
+use sallyport_wire::stream::message::read_control;
+use sallyport_wire::stream::terminal::{FromClient, FromDevice};
+use sallyport_wire::stream::{ByeReason, CloseCode, Payload, StreamEnd, StreamSecret};
+use ureq::http::Method;
+
+use crate::client::Client;
+use crate::failure::{Failure, Outcome};
+use crate::prove::{Agreement, Guarded};
+use crate::safe::one_line;
+use crate::screen::Screen;
+use crate::stream::{Connection, Over};
+use crate::tty::{self, Interest, Raw, Wait};
+use crate::{Common, lookup};
+
+const LIST: &str = "/v1/remote-sessions";
+/// Between two attempts to get a lost connection back.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Attempts: the device keeps the shell for five minutes.
+const ATTEMPTS: u32 = limits::REMOTE_UNATTENDED_SECS;
+/// Most keystrokes that are sent at once; as many as the standard library reads, so that it keeps none back.
+const KEYS: usize = 8192;
+
+#[derive(Args)]
+pub struct Terminal {
+    /// The device: name or id.
+    device: String,
+    /// The account on the device; root where none is named.
+    #[arg(long, value_name = "ACCOUNT")]
+    run_as: Option<String>,
+    #[command(flatten)]
+    agreement: Agreement,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+impl Terminal {
+    pub(crate) fn run(self) -> Result<Outcome, Failure> {
+        let (mut client, screen) = self.common.desk()?;
+        let device = lookup::device(&mut client, &self.device)?;
+        let secret = secret()?;
+        let opened = self.open(&mut client, screen, &device, &secret)?;
+        let end = stream(&opened, secret)?;
+        eprintln!("Connected to {}. Enter, then ~. leaves; the shell ends with it.", one_line(&device.name));
+        let broken = |why| Failure::File { path: "standard input".into(), why };
+        let resizes = tty::resizes().map_err(broken)?;
+        let raw = Raw::enter().map_err(broken)?;
+        let mut attached = Attached { client: &mut client, opened, end, resizes, typed: Typed::default(), ending: None };
+        let ending = attached.stay();
+        drop(raw);
+        ending
+    }
+
+    fn open(
+        &self,
+        client: &mut Client,
+        screen: Screen,
+        device: &api::Device,
+        secret: &StreamSecret,
+    ) -> Result<api::OpenedRemoteSession, Failure> {
+        let (columns, rows) = tty::size();
+        let body = api::NewRemoteSession {
+            device: device.id.to_string(),
+            session_kind: "terminal".to_owned(),
+            access: "control".to_owned(),
+            client_key: secret.public().to_string(),
+            run_as: self.run_as.clone(),
+            columns: Some(columns),
+            rows: Some(rows),
+            joins: None,
+        };
+        let expected = |action: &api::ActionDetails| match action {
+            api::ActionDetails::OpenRemoteSession(frozen) if frozen.session_kind != "terminal" || frozen.joins => {
+                Err("the kind of session")
+            }
+            api::ActionDetails::OpenRemoteSession(frozen) if frozen.run_as != self.run_as => Err("the account"),
+            api::ActionDetails::OpenRemoteSession(frozen) if frozen.targets.devices.iter().any(|target| target.id != device.id) => {
+                Err("the device")
+            }
+            api::ActionDetails::OpenRemoteSession(_) => Ok(()),
+            _ => Err("the kind of action"),
+        };
+        let account = self.run_as.as_deref().unwrap_or("root");
+        let preview = || screen.say(format!("Open a terminal as {} on {}", one_line(account), one_line(&device.name)));
+        let guarded = Guarded { screen, agreement: self.agreement, path: LIST, preview: &preview, expected: &expected };
+        match guarded.carry_out(client, &body)? {
+            api::ActionResult::RemoteSession(opened) => Ok(opened),
+            _ => Err(Failure::Answer("the request was executed and names no remote session".to_owned())),
+        }
+    }
+}
+
+fn secret() -> Result<StreamSecret, Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|_| Failure::NoRandomness)?;
+    Ok(StreamSecret::from_bytes(bytes))
+}
+
+/// The stream's keys come from the grant itself, which must be for this key and for that device.
+fn stream(opened: &api::OpenedRemoteSession, secret: StreamSecret) -> Result<StreamEnd, Failure> {
+    let key = opened.device.device_key.parse::<Hex<32>>().ok().and_then(|Hex(key)| VerifyKey::from_bytes(&key).ok());
+    let key = key.ok_or_else(|| Failure::Answer("the device's key cannot be read".to_owned()))?;
+    StreamEnd::client(opened.envelope.as_bytes(), &key, secret).map_err(|_| Failure::OtherAction("the grant is not for this terminal"))
+}
+
+struct Attached<'a> {
+    client: &'a mut Client,
+    opened: api::OpenedRemoteSession,
+    end: StreamEnd,
+    resizes: UnixStream,
+    typed: Typed,
+    ending: Option<Outcome>,
+}
+
+impl Attached<'_> {
+    /// Stays until the shell ends, the person leaves, or a right ends; a lost connection is dialled again.
+    fn stay(&mut self) -> Result<Outcome, Failure> {
+        let mut ticket = self.opened.ticket.clone();
+        loop {
+            let mut connection = self.client.dial(&ticket)?;
+            self.end.connected();
+            let over = match self.pass(&mut connection) {
+                Ok(outcome) => return self.leave(outcome),
+                Err(over) => over,
+            };
+            self.end.disconnected();
+            match (over, self.ending) {
+                (_, Some(outcome)) => return Ok(outcome),
+                (Over::Closed(CloseCode::Revoked), _) => return Err(ended("a right behind this session ended")),
+                (Over::Closed(CloseCode::Limit), _) => return Err(ended("the session reached its limit")),
+                (Over::Closed(_), _) => return Err(ended("the session was ended")),
+                (Over::Broken, _) => return Err(Failure::OtherAction("the stream was tampered with on its way")),
+                (Over::Lost, _) => ticket = self.dial_again()?,
+            }
+        }
+    }
+
+    /// Whoever leaves ends the session: nobody would come back to the shell.
+    fn leave(&mut self, outcome: Outcome) -> Result<Outcome, Failure> {
+        if outcome == Outcome::Left {
+            self.client.act(Method::DELETE, &format!("{LIST}/{}", self.opened.session))?;
+        }
+        Ok(outcome)
+    }
+
+    fn dial_again(&mut self) -> Result<String, Failure> {
+        eprint!("\r\n[the connection was lost; trying to get it back, Ctrl-C leaves]\r\n");
+        let body = api::NewTicket { grant: self.opened.grant.to_string() };
+        let path = format!("{LIST}/{}/tickets", self.opened.session);
+        for _ in 0..ATTEMPTS {
+            match self.client.change::<api::StreamTicket>(Method::POST, &path, &body) {
+                Ok(answer) => return Ok(answer.ticket),
+                Err(failure @ Failure::Refused(_)) if !failure.is_refusal(api::Code::DeviceOffline) => return Err(failure),
+                Err(_) if self.wants_to_leave() => return Err(Failure::Declined),
+                Err(_) => sleep(AGAIN),
+            }
+        }
+        Err(ended("the connection did not come back"))
+    }
+
+    /// In raw mode Ctrl-C is a byte like any other.
+    fn wants_to_leave(&self) -> bool {
+        let wait = Wait { resizes: &self.resizes, socket: &self.resizes, writes: Interest::No, keys: Interest::Yes, timeout_ms: Some(0) };
+        let has_keys = wait.wait().is_ok_and(|ready| ready.has_keys);
+        has_keys && tty::typed(KEYS).is_ok_and(|bytes| bytes.contains(&3))
+    }
+
+    /// Passes keys and output on over one connection.
+    fn pass(&mut self, connection: &mut Connection) -> Result<Outcome, Over> {
+        let mut keys = Interest::Yes;
+        loop {
+            connection.flush(&mut self.end)?;
+            let has_room = self.end.is_up() && self.end.room() >= KEYS;
+            let wait = Wait {
+                resizes: &self.resizes,
+                socket: connection.wire(),
+                writes: Interest::when(connection.is_clogged),
+                keys: if has_room { keys } else { Interest::No },
+                timeout_ms: self.end.deadline_ms().map(|at| at.saturating_sub(connection.now_ms())),
+            };
+            let ready = wait.wait().map_err(|_| Over::Lost)?;
+            if ready.is_resized {
+                self.resized();
+            }
+            if ready.has_keys {
+                match tty::typed(KEYS) {
+                    Ok(bytes) if bytes.is_empty() => keys = Interest::No,
+                    Ok(bytes) => match self.typed.take(&bytes) {
+                        Some(bytes) => self.send(&Payload::data(0, bytes)),
+                        None => return Ok(Outcome::Left),
+                    },
+                    Err(_) => {}
+                }
+            }
+            while let Some(payload) = connection.receive(&mut self.end)? {
+                self.taken(payload)?;
+            }
+            let now = connection.now_ms();
+            self.end.tick(now).map_err(|_| Over::Broken)?;
+        }
+    }
+
+    fn resized(&mut self) {
+        // Any number of changes is one: only the size that it has now counts.
+        while self.resizes.read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
+        let (columns, rows) = tty::size();
+        self.send(&Payload::control(&FromClient::Resize { columns, rows }));
+    }
+
+    fn send(&mut self, payload: &Payload) {
+        // Keys are taken only where there is room; a size that finds none follows with the next change.
+        let _ = self.end.send(payload);
+    }
+
+    fn taken(&mut self, payload: Payload) -> Result<(), Over> {
+        match payload {
+            Payload::Data { bytes, .. } => {
+                let mut out = std::io::stdout().lock();
+                out.write_all(&bytes).and_then(|()| out.flush()).map_err(|_| Over::Lost)
+            }
+            Payload::Control(json) => {
+                self.ending = self.ending.or(ending(&read_control(&json).map_err(|_| Over::Broken)?));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// How the terminal ends by what the device says, where it does.
+fn ending(message: &FromDevice) -> Option<Outcome> {
+    match message {
+        FromDevice::Exit { code: Some(code), .. } => Some(Outcome::Exit(u8::try_from(*code).unwrap_or(1))),
+        FromDevice::Exit { signal, .. } => Some(Outcome::Exit(u8::try_from(128 + signal.unwrap_or(1)).unwrap_or(255))),
+        FromDevice::Bye { reason: ByeReason::Ended } => Some(Outcome::Done),
+        FromDevice::Bye { reason } => {
+            let why = match reason {
+                ByeReason::Ended | ByeReason::Revoked => "a right behind it ended",
+                ByeReason::Idle => "nobody typed for too long",
+                ByeReason::Limit => "it reached its limit",
+                ByeReason::ConsentRefused => "the person at the machine did not agree",
+                ByeReason::Machine => "the machine goes down",
+            };
+            eprint!("\r\n[the session ended: {why}]\r\n");
+            Some(Outcome::SomeFailed)
+        }
+        FromDevice::Error { code, detail, .. } => {
+            eprint!("\r\n[{}: {}]\r\n", one_line(code), one_line(detail));
+            Some(Outcome::SomeFailed)
+        }
+        FromDevice::Viewers { .. } | FromDevice::Size { .. } | FromDevice::Skipped { .. } => None,
+    }
+}
+
+fn ended(why: &str) -> Failure {
+    Failure::Ended(why.to_owned())
+}
+
+/// Looks for Enter, `~`, `.` among what is typed, as other remote shells have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Typed {
+    LineBegins,
+    Tilde,
+    Within,
+}
+
+impl Default for Typed {
+    fn default() -> Self {
+        Self::LineBegins
+    }
+}
+
+impl Typed {
+    /// What goes to the device; nothing where the person leaves.
+    fn take(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut passed = Vec::with_capacity(bytes.len() + 1);
+        for byte in bytes {
+            *self = match (*self, byte) {
+                (Self::LineBegins, b'~') => {
+                    *self = Self::Tilde;
+                    continue;
+                }
+                (Self::Tilde, b'.') => return None,
+                (Self::Tilde, b'~') => Self::Within,
+                (Self::Tilde, _) => {
+                    passed.push(b'~');
+                    Self::after(*byte)
+                }
+                (Self::LineBegins | Self::Within, _) => Self::after(*byte),
+            };
+            passed.push(*byte);
+        }
+        Some(passed)
+    }
+
+    fn after(byte: u8) -> Self {
+        if matches!(byte, b'\r' | b'\n') { Self::LineBegins } else { Self::Within }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str) -> Option<String> {
+        let mut state = Typed::default();
+        text.bytes().try_fold(String::new(), |all, byte| Some(all + &String::from_utf8(state.take(&[byte])?).unwrap()))
+    }
+
+    #[test]
+    fn a_tilde_and_a_point_leave_at_the_beginning_of_a_line_only() {
+        assert_eq!((typed("~."), typed("ls\r~.")), (None, None));
+        for (typed_in, passed) in [("ls ~.\r", "ls ~.\r"), ("~~.", "~."), ("~/bin\r", "~/bin\r"), ("a~.", "a~.")] {
+            assert_eq!(typed(typed_in).as_deref(), Some(passed));
+        }
+    }
+
+    #[test]
+    fn the_shells_own_end_is_the_commands() {
+        assert_eq!(ending(&FromDevice::Exit { code: Some(3), signal: None }), Some(Outcome::Exit(3)));
+        assert_eq!(ending(&FromDevice::Exit { code: None, signal: Some(9) }), Some(Outcome::Exit(137)));
+        assert_eq!(ending(&FromDevice::Skipped { bytes: 1 }), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! A terminal on a real agent, as a person uses it.
+
+use sallyport_testkit::owner::Owner;
+use sallyport_testkit::remote::{Closed, RemoteClient};
+use sallyport_testkit::server::TestServer;
+use sallyport_wire::stream::terminal::{FromClient, FromDevice};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_shell_answers_is_resized_and_survives_a_lost_link() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let (_machines, devices) = owner.machines(&server, 1).await;
+    let client = RemoteClient::open(&mut owner, &server, json!({ "device": devices[0], "columns": 80, "rows": 24 })).await;
+    let mut end = client.dial(&server).await.expect("let in");
+    while !end.end.is_up() {
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(50), end.next()).await;
+    }
+    end.send_data(0, b"stty size; echo mar''ker\n").await;
+    assert!(end.until("marker").await.contains("24 80"));
+    end.send_control(&FromClient::Resize { columns: 132, rows: 50 }).await;
+    end.send_data(0, b"stty size; echo siz''ed\n").await;
+    assert!(end.until("sized").await.contains("50 132"));
+    end.send_data(0, b"kept=42\n").await;
+    let kept = end.cut();
+    let mut end = client.dial_again(&mut owner, &server, kept).await;
+    while !end.end.is_up() {
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(50), end.next()).await;
+    }
+    end.send_data(0, b"echo va''lue-$kept\n").await;
+    end.until("value-42").await;
+    end.send_data(0, b"exit 3\n").await;
+    let exit = end.control(|message: &FromDevice| matches!(message, FromDevice::Exit { .. })).await;
+    assert_eq!(exit, FromDevice::Exit { code: Some(3), signal: None });
+    let (closed, _) = end.closed().await;
+    assert!(matches!(closed, Closed::By(4002 | 0)), "{closed:?}");
+}
+
+#[tokio::test]
+async fn a_watcher_sees_and_the_device_refuses_what_they_type() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let (_machines, devices) = owner.machines(&server, 1).await;
+    let first = RemoteClient::open(&mut owner, &server, json!({ "device": devices[0] })).await;
+    let mut typing = first.dial(&server).await.expect("let in");
+    while !typing.end.is_up() {
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(50), typing.next()).await;
+    }
+    typing.send_data(0, b"echo be''fore\n").await;
+    typing.until("before").await;
+    let wanted = json!({ "device": devices[0], "access": "view", "joins": first.session().to_string() });
+    let second = RemoteClient::open(&mut owner, &server, wanted).await;
+    let mut watching = second.dial(&server).await.expect("let in");
+    watching.until("before").await;
+    watching.send_data(0, b"echo never''typed\n").await;
+    let refused = watching.control(|message: &FromDevice| matches!(message, FromDevice::Error { .. })).await;
+    assert!(matches!(refused, FromDevice::Error { code, .. } if code == "view_only"));
+    watching.closed().await;
+    typing.send_data(0, b"echo af''ter\n").await;
+    assert!(!typing.until("after").await.contains("nevertyped"));
+}

@@ -1,0 +1,111 @@
+//! The step-up window: for one session and one kind of remote session, fixed.
+
+use sallyport_testkit::client::{Client, Reply};
+use sallyport_testkit::on_both;
+use sallyport_testkit::owner::Owner;
+use sallyport_testkit::remote::body;
+use sallyport_testkit::server::Engine;
+use sallyport_wire::stream::StreamSecret;
+use serde_json::json;
+
+use super::World;
+
+on_both!(a23_a_window_is_for_the_kind_that_used_it_first,);
+
+async fn ask(world: &mut World, kind: &str) -> Reply {
+    let wanted = body(&StreamSecret::from_bytes([1; 32]), json!({ "device": world.device, "kind": kind }));
+    world.owner.client.post("/v1/remote-sessions", wanted).await
+}
+
+/// Signs in anew: with a window that nothing has used.
+async fn signed_in(world: &World, seed: u8) -> Client {
+    world.server.clock.advance(30);
+    let mut client = Client::new(&world.server, seed);
+    assert_eq!(world.owner.sign_in(&mut client, &world.owner.code(&world.server)).await.status, 200);
+    client
+}
+
+async fn a23_a_window_is_for_the_kind_that_used_it_first(engine: Engine) {
+    let mut world = World::new(engine).await;
+    world.owner.client = signed_in(&world, 2).await;
+    assert_eq!(ask(&mut world, "files").await.status, 201, "signing in opened the window");
+    assert_eq!(ask(&mut world, "files").await.status, 201);
+    assert_eq!(ask(&mut world, "terminal").await.status, 202, "it is bound to files");
+    assert_eq!(ask(&mut world, "viewer").await.status, 202);
+}
+
+#[tokio::test]
+async fn step_09_a_window_does_not_slide() {
+    let mut world = World::new(Engine::Sqlite).await;
+    world.owner.client = signed_in(&world, 2).await;
+    for _ in 0..4 {
+        world.server.clock.advance(60);
+        assert_eq!(ask(&mut world, "terminal").await.status, 201);
+    }
+    world.server.clock.advance(60);
+    assert_eq!(ask(&mut world, "terminal").await.status, 202, "five minutes after signing in, however much was done");
+}
+
+#[tokio::test]
+async fn step_08_a_code_opens_the_window_of_the_session_that_asked_alone() {
+    let mut world = World::new(Engine::Sqlite).await;
+    let mut other = signed_in(&world, 2).await;
+    world.owner.client = signed_in(&world, 3).await;
+    world.server.clock.advance(600);
+    let asked = ask(&mut world, "terminal").await;
+    assert_eq!(asked.status, 202);
+    let before = world.owner.client.cookie.clone();
+    prove(&mut world.owner, &world.server, &asked).await;
+    assert_ne!(world.owner.client.cookie, before, "the session goes on under another token (STEP-07)");
+    assert_eq!(ask(&mut world, "terminal").await.status, 201, "its window is open");
+    assert_eq!(ask(&mut world, "files").await.status, 202, "for terminals");
+    std::mem::swap(&mut world.owner.client, &mut other);
+    assert_eq!(ask(&mut world, "terminal").await.status, 202, "the other session has none");
+}
+
+#[tokio::test]
+async fn step_08_another_sessions_proof_opens_no_window() {
+    let mut world = World::new(Engine::Sqlite).await;
+    let mut prover = signed_in(&world, 2).await;
+    world.owner.client = signed_in(&world, 3).await;
+    world.server.clock.advance(600);
+    let asked = ask(&mut world, "terminal").await;
+    std::mem::swap(&mut world.owner.client, &mut prover);
+    prove(&mut world.owner, &world.server, &asked).await;
+    assert_eq!(ask(&mut world, "terminal").await.status, 202, "not where it was proved");
+    std::mem::swap(&mut world.owner.client, &mut prover);
+    assert_eq!(ask(&mut world, "terminal").await.status, 202, "and not where it was asked");
+}
+
+#[tokio::test]
+async fn step_07_the_token_before_a_window_dies_soon() {
+    let mut world = World::new(Engine::Sqlite).await;
+    world.server.clock.advance(600);
+    let old = world.owner.client.clone();
+    let asked = ask(&mut world, "terminal").await;
+    prove(&mut world.owner, &world.server, &asked).await;
+    assert_eq!(old.clone().get("/v1/me").await.status, 200, "a request that was on its way comes in");
+    world.server.clock.advance(10);
+    assert_eq!(old.clone().get("/v1/me").await.status, 401);
+    assert_eq!(world.owner.client.get("/v1/me").await.status, 200);
+}
+
+async fn prove(owner: &mut Owner, server: &sallyport_testkit::server::TestServer, asked: &Reply) {
+    owner.prove(server, &asked.json()).await;
+}
+
+#[tokio::test]
+async fn c5_the_sixth_device_of_an_hour_takes_a_code_whatever_the_window() {
+    let mut world = World::new(Engine::Sqlite).await;
+    world.owner.client = signed_in(&world, 2).await;
+    let mut links = Vec::new();
+    for seed in 1..=5 {
+        assert_eq!(ask(&mut world, "terminal").await.status, 201, "device {seed}");
+        let (_, link, device) = world.another(seed).await;
+        links.push(link);
+        world.device = device;
+        world.owner.client = signed_in(&world, 2).await;
+    }
+    let sixth = ask(&mut world, "terminal").await;
+    assert_eq!((sixth.status, &sixth.json()["class"]), (202, &json!(2)));
+}
