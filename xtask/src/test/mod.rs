@@ -19,7 +19,7 @@ use crate::systemd;
 use crate::tools::{debian, node};
 
 /// Debian packages: a browser, authenticator codes that are not our own, a QR reader, a second database, the grant verifier's language.
-const PACKAGES: [&str; 6] = ["chromium", "oathtool", "zbar-tools", "postgresql", "python3", "python3-cryptography"];
+const PACKAGES: [&str; 7] = ["chromium", "oathtool", "zbar-tools", "postgresql", "python3", "python3-cryptography", "python3-aiosmtpd"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
