@@ -33,11 +33,13 @@ export class Installation {
   url = '';
   setupLink = '';
 
-  async start(): Promise<this> {
+  /** `env` adds settings, as an administrator gives them to the server's service. */
+  async start(env: Record<string, string> = {}): Promise<this> {
     const port = await freePort();
     this.url = `http://localhost:${port}`;
     const link = join(this.folder, 'setup-link');
-    this.run('sallyport', ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', this.url, '--data-dir', join(this.folder, 'data'), '--setup-link-file', link]);
+    const args = ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', this.url, '--data-dir', join(this.folder, 'data'), '--setup-link-file', link];
+    this.runAs(join(PROGRAMS, 'sallyport'), args, 'sallyport', env);
     await until('the server', async () => ((await fetch(`${this.url}/readyz`).catch(() => undefined))?.ok ? true : undefined));
     this.setupLink = await until('the set-up link', () => (existsSync(link) ? readFileSync(link, 'utf8') || undefined : undefined));
     return this;
