@@ -1,7 +1,7 @@
 //! An authenticator and a browser's part of WebAuthn that are not ours: the crate `passkey`.
 
 use async_trait::async_trait;
-use passkey::authenticator::{Authenticator, MemoryStore, UiHint, UserCheck, UserValidationMethod};
+use passkey::authenticator::{Authenticator, UiHint, UserCheck, UserValidationMethod};
 use passkey::client::{Client, DefaultClientData, WebauthnError};
 use passkey::crypto::rust_crypto::RustCryptoBackend;
 use passkey::types::Passkey;
@@ -32,9 +32,9 @@ impl UserValidationMethod for Person {
     }
 }
 
-/// A software authenticator in a browser.
+/// A software authenticator with room for one discoverable credential, in a browser.
 pub struct SoftPasskey {
-    client: Client<MemoryStore, Person, RustCryptoBackend, public_suffix::PublicSuffixList, ()>,
+    client: Client<Option<Passkey>, Person, RustCryptoBackend, public_suffix::PublicSuffixList, ()>,
     origin: Url,
 }
 
@@ -44,7 +44,7 @@ impl SoftPasskey {
     /// # Panics
     /// When the origin is no URL.
     pub fn at(origin: &str) -> Self {
-        let mut authenticator = Authenticator::new(Aaguid::new_empty(), MemoryStore::new(), Person { verified: true }, RustCryptoBackend);
+        let mut authenticator = Authenticator::new(Aaguid::new_empty(), None, Person { verified: true }, RustCryptoBackend);
         authenticator.set_make_credentials_with_signature_counter(true);
         let client = Client::new(authenticator).allows_insecure_localhost(true);
         Self { client, origin: Url::parse(origin).expect("an origin") }
@@ -77,6 +77,11 @@ impl SoftPasskey {
 
     /// The same, where the browser or the authenticator may refuse.
     pub async fn try_get(&mut self, options: &Value) -> Result<Value, WebauthnError> {
+        let mut options = options.clone();
+        // To a browser an empty list is none.
+        if options["allowCredentials"].as_array().is_some_and(Vec::is_empty) {
+            options.as_object_mut().expect("options").remove("allowCredentials");
+        }
         let options: CredentialRequestOptions = serde_json::from_value(json!({ "publicKey": options })).expect("options");
         let credential = self.client.authenticate(&self.origin, options, DefaultClientData).await?;
         Ok(serde_json::to_value(credential).expect("plain data"))

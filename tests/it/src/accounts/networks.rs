@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use sallyport_server::config::RawMail;
 use sallyport_testkit::client::{Call, Client, Reply};
+use sallyport_testkit::mail::MailServer;
 use sallyport_testkit::owner::Owner;
+use sallyport_testkit::people::THEIR_PASSWORD;
 use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -191,4 +194,96 @@ async fn an_address_that_asks_too_much_is_slowed_and_others_are_not() {
     assert_eq!(get(&mut client, OUTSIDE, "/v1/nonce").await.status, 204);
     server.clock.advance(1);
     assert_eq!(get(&mut client, INSIDE, "/v1/nonce").await.status, 204);
+}
+
+fn credentials(server: &TestServer, owner: &Owner) -> Value {
+    json!({ "email": sallyport_testkit::owner::EMAIL, "password": sallyport_testkit::owner::PASSWORD, "code": owner.code(server) })
+}
+
+async fn sign_in(server: &TestServer, owner: &Owner, seed: u8, address: &str) -> Reply {
+    server.clock.advance(30);
+    Client::new(server, seed).send(from(address, Call::new("POST", "/v1/sign-in").body(credentials(server, owner)))).await
+}
+
+#[tokio::test]
+async fn net_06_a_new_address_is_approved_by_a_mailed_link_and_a_press_of_a_button() {
+    let mails = MailServer::start();
+    let server = TestServer::configured(Engine::Sqlite, |raw| {
+        raw.trusted_proxies = Some(vec!["127.0.0.1".into()]);
+        raw.mail = Some(RawMail { smtp: Some(mails.url()), from: Some("Sallyport <rmm@nordwind.example>".into()) });
+    })
+    .await;
+    let mut owner = Owner::set_up(&server).await;
+    assert_eq!(sign_in(&server, &owner, 2, OUTSIDE).await.status, 200, "the control: nothing is verified yet");
+    let mut wanted = rules(&[]);
+    wanted["address_verification"] = json!("on");
+    server.clock.advance(30);
+    let done = change(&server, &mut owner, INSIDE, wanted).await;
+    assert_eq!(done.status, 200, "{}", text(&done));
+    let refused = sign_in(&server, &owner, 3, OUTSIDE).await;
+    assert_eq!((refused.code().as_str(), refused.header("set-cookie")), ("address_unverified", None));
+    let wrong = json!({ "email": sallyport_testkit::owner::EMAIL, "password": "not the right one at all", "code": owner.code(&server) });
+    let guess = Client::new(&server, 4).send(from(OUTSIDE, Call::new("POST", "/v1/sign-in").body(wrong))).await;
+    assert_eq!(guess.code(), "sign_in_refused", "only who had all of it right learns of the address");
+    let mail = mails.wait_for(sallyport_testkit::owner::EMAIL, "new address").await;
+    assert!(mail.plain.contains(OUTSIDE), "{}", mail.plain);
+    let token = mail.token("address");
+    let mut anybody = Client::new(&server, 5);
+    let looked = anybody.post("/v1/addresses/look", json!({ "token": token })).await;
+    assert_eq!(looked.json()["address"], OUTSIDE, "{}", text(&looked));
+    let listed = get(&mut owner.client, INSIDE, "/v1/me/addresses").await.json();
+    assert_eq!(listed["items"], json!([]), "looking approves nothing");
+    assert_eq!(anybody.post("/v1/addresses/approve", json!({ "token": token })).await.status, 204);
+    assert_eq!(anybody.post("/v1/addresses/approve", json!({ "token": token })).await.status, 404, "once");
+    assert_eq!(sign_in(&server, &owner, 7, OUTSIDE).await.status, 200);
+    let listed = get(&mut owner.client, INSIDE, "/v1/me/addresses").await.json();
+    assert_eq!(listed["items"][0]["address"], OUTSIDE, "{listed}");
+    let removed = owner.client.send(from(INSIDE, Call::new("DELETE", &format!("/v1/me/addresses/{OUTSIDE}")))).await;
+    assert_eq!(removed.status, 204, "{}", text(&removed));
+    assert_eq!(sign_in(&server, &owner, 8, OUTSIDE).await.code(), "address_unverified");
+    let me = get(&mut owner.client, INSIDE, "/v1/me").await.json()["user"].clone();
+    let pause = |hours: u32| Call::new("POST", "/v1/policy/networks/pause").body(json!({ "user": me, "hours": hours }));
+    assert_eq!(owner.client.send(from(INSIDE, pause(169))).await.code(), "invalid_field", "a week at most");
+    assert_eq!(owner.client.send(from(INSIDE, pause(1))).await.status, 200);
+    assert_eq!(sign_in(&server, &owner, 9, OUTSIDE).await.status, 200);
+    server.clock.advance(3600);
+    assert_eq!(sign_in(&server, &owner, 10, OUTSIDE).await.code(), "address_unverified", "the pause ended by itself");
+}
+
+#[tokio::test]
+async fn without_a_mail_server_addresses_cannot_be_verified() {
+    let server = behind_a_proxy(Engine::Sqlite).await;
+    let mut owner = Owner::set_up(&server).await;
+    let mut wanted = rules(&[]);
+    wanted["address_verification"] = json!("on");
+    assert_eq!(change(&server, &mut owner, INSIDE, wanted).await.code(), "mail_unavailable");
+}
+
+#[tokio::test]
+async fn net_04_a_trusted_network_lets_a_technician_read_until_a_factor_is_proved() {
+    let server = behind_a_proxy(Engine::Sqlite).await;
+    let mut owner = Owner::set_up(&server).await;
+    let technician = json!([{ "role": "technician", "scope": "tenant" }]);
+    let colleague = owner.colleague(&server, 20, "tom@nordwind.example", technician).await;
+    server.clock.advance(30);
+    let trusted = json!({ "trusted": [{ "label": "Office", "ranges": ["192.0.2.0/24"] }], "required": [], "address_verification": "off" });
+    let done = change(&server, &mut owner, INSIDE, trusted).await;
+    assert_eq!(done.status, 200, "{}", text(&done));
+    let alone = |email: &str, password: &str| json!({ "email": email, "password": password, "code": "" });
+    let sign_in = |body: Value, address: &'static str| from(address, Call::new("POST", "/v1/sign-in").body(body));
+    let toms = || alone(&colleague.email, THEIR_PASSWORD);
+    let owners = || alone(sallyport_testkit::owner::EMAIL, sallyport_testkit::owner::PASSWORD);
+    assert_eq!(Client::new(&server, 21).send(sign_in(owners(), INSIDE)).await.code(), "sign_in_refused", "not an owner");
+    assert_eq!(Client::new(&server, 21).send(sign_in(toms(), OUTSIDE)).await.code(), "sign_in_refused", "not from elsewhere");
+    let mut tom = Client::new(&server, 22);
+    let opened = tom.send(sign_in(toms(), INSIDE)).await;
+    assert_eq!((opened.status, &opened.json()["session"]["stage"]), (200, &json!("factorless")), "{}", text(&opened));
+    assert_eq!(get(&mut tom, INSIDE, "/v1/devices").await.status, 200, "it reads");
+    let acts = tom.send(from(INSIDE, Call::new("POST", "/v1/me/recovery-codes"))).await;
+    assert_eq!(acts.status, 403, "{}", text(&acts));
+    assert_eq!(get(&mut tom, OUTSIDE, "/v1/devices").await.code(), "address_left");
+    let proof = json!({ "proof": { "totp": colleague.code(&server) } });
+    let lifted = tom.send(from(OUTSIDE, Call::new("POST", "/v1/me/elevate").body(proof))).await;
+    assert_eq!((lifted.status, &lifted.json()["session"]["stage"]), (200, &json!("full")), "{}", text(&lifted));
+    assert_eq!(get(&mut tom, OUTSIDE, "/v1/devices").await.status, 200, "a full session is no longer bound to the network");
 }

@@ -197,6 +197,8 @@ impl Change for RecordFailure {
 pub enum Used {
     /// A step of an authenticator; the step itself is in [`SignedIn`].
     Totp(FactorId),
+    /// Nothing: the password came alone.
+    Nothing,
     /// A passkey's answer.
     Passkey(PasskeyUse),
     /// A recovery code.
@@ -220,6 +222,7 @@ impl Change for OpenSession {
         let (user, at) = (self.signed_in.user, self.session.at);
         match (&self.used, self.signed_in.used_step) {
             (Used::Totp(factor), Some(step)) => use_totp_step(tx, *factor, step, at).await?,
+            (Used::Nothing, None) => {}
             (Used::Passkey(used), None) => use_passkey(tx, used, at).await?,
             (Used::Recovery { factor, hash, salt }, None) => {
                 use_recovery_code(tx, user, *factor, *hash, at).await?;
