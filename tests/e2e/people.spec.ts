@@ -82,7 +82,7 @@ async function copied(on: Page): Promise<string> {
 async function activate(on: Page, link: string, password: string, fresh: boolean, folder: string): Promise<Authenticator> {
   await on.goto(link);
   await expect(on).not.toHaveURL(/#/); // the token leaves the address at once
-  await expect(on.getByText('This browser')).toBeVisible();
+  await expect(on.getByText('This browser', { exact: true })).toBeVisible();
   await accessible(on, 'invitation');
   await look(on, fresh ? 'invitation' : 'activation');
   await on.getByRole('button', { name: 'That is me, go on' }).click();
