@@ -291,7 +291,7 @@ async fn az_02_a_change_of_roles_holds_at_the_next_request_and_ends_streams(engi
     let places = places(&server, &mut owner).await;
     let mut tara = technician(&server, &mut owner, &places).await;
     let session = tara.client.get("/v1/me").await.json()["session"]["id"].as_str().expect("an id").parse().expect("an id");
-    let ended = tokio::spawn(sallyport_server::accounts::until_ended(server.app.clone(), session));
+    let ended = tokio::spawn(sallyport_server::accounts::until_ended(server.app.clone(), session, std::net::Ipv4Addr::LOCALHOST.into()));
     let open = tara.client.post("/v1/jobs", json!({ "script": places.script, "version": 1, "devices": &places.devices[..1] })).await;
     let asked = match open.status {
         202 => Some(open.json()["id"].as_str().expect("an id").to_owned()),
