@@ -106,7 +106,8 @@ async fn net_05_a_session_that_leaves_its_ranges_waits_for_a_factor_and_its_stre
     tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await.expect("the stream ended").expect("it was open");
     assert_eq!(get(&mut owner.client, INSIDE, "/v1/devices").await.code(), "address_left", "it waits inside too");
     assert_eq!(get(&mut owner.client, INSIDE, "/v1/me").await.status, 200, "it still knows who it is");
-    let elevate = || Call::new("POST", "/v1/me/elevate").body(json!({ "proof": { "totp": owner.code(&server) } }));
+    let code = owner.code(&server);
+    let elevate = || Call::new("POST", "/v1/me/elevate").body(json!({ "proof": { "totp": code } }));
     let outside = owner.client.send(from(OUTSIDE, elevate())).await;
     assert_eq!(outside.code(), "network_refused", "a factor does not stand for the network");
     let lifted = owner.client.send(from(INSIDE, elevate())).await;
