@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use client::Client;
-use commands::{audit, completion, devices, installers, jobs, login, logout, requests, run, runs, scripts, whoami};
+use commands::{audit, completion, devices, installers, jobs, login, logout, requests, run, runs, scripts, users, whoami};
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
 
@@ -61,6 +61,8 @@ pub enum Command {
     Runs(runs::Runs),
     /// List, approve and deny authorization requests.
     Requests(requests::Requests),
+    /// List, invite, disable and enable users; reset factors; end sessions.
+    Users(users::Users),
     /// Read the audit log, and check that it holds.
     Audit(audit::Audit),
     /// Print a shell's completion script.
@@ -126,6 +128,7 @@ impl Command {
             Self::Jobs(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Requests(command) => command.run(),
+            Self::Users(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
         }
@@ -143,6 +146,7 @@ impl Command {
             Self::Jobs(command) => &command.common,
             Self::Runs(command) => &command.common,
             Self::Requests(command) => &command.common,
+            Self::Users(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,
         };

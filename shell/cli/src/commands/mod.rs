@@ -16,4 +16,5 @@ pub(crate) mod runs;
 pub(crate) mod scripts;
 mod secrets;
 mod verify;
+pub(crate) mod users;
 pub(crate) mod whoami;

@@ -27,6 +27,7 @@ use sallyport_store::ops::people::{factorless_facts, has_factor, policy};
 use super::hashing::{Place, is_outdated};
 use super::{Proven, Source, addresses, cookie, me, totp};
 use crate::clock::random;
+use crate::people::activate::remind;
 use crate::{Allowed, App, Json, Refusal};
 
 /// A cookie beside the body.
@@ -124,6 +125,9 @@ async fn judge(
     let account = charged.account.as_ref();
     let verdict = place.verify(&typed.password, account.map(|facts| &facts.password)).await?;
     let passed = judge_password(account.map(|facts| facts.account), charged.attempt, verdict);
+    if let (Ok(passed), Some(account)) = (&passed, account) {
+        remind(app, account.tenant, passed.user());
+    }
     let factor = match (&passed, &typed.credential) {
         (Err(Refused), _) => ChargedFactor::Nothing,
         (Ok(_), None) => ChargedFactor::Nothing,

@@ -14,6 +14,7 @@ use super::{assert_refused, post, role};
 on_both!(
     an_invitation_is_mailed_and_its_link_followed,
     notices_tell_what_happened_and_not_me_works_once,
+    until_the_deadline_a_password_alone_reads_and_afterwards_it_opens_nothing,
     a_mail_waits_for_a_busy_server_and_is_given_up_where_nobody_is,
 );
 
@@ -111,4 +112,61 @@ async fn a_mail_waits_for_a_busy_server_and_is_given_up_where_nobody_is(engine: 
     assert_eq!(owner.invites(&server, "nobody@nordwind.example", role("technician"), Value::Null).await.status, 200);
     let failed = state(&mut owner, "nobody@nordwind.example", "failed").await;
     assert!(failed["error"].as_str().expect("why").contains("no such mailbox"), "{failed}");
+}
+
+/// An account with a password and no factor: its factor was reset, and the link not used yet.
+async fn factorless(server: &TestServer, mail: &MailServer, owner: &mut Owner) -> String {
+    let reply = owner.invites(server, "tara@nordwind.example", role("technician"), Value::Null).await;
+    assert_eq!(reply.status, 200, "{}", reply.json());
+    let token = mail.wait_for("tara@nordwind.example", "invites you").await.token("invitation");
+    let tara = activate(server, Client::new(server, 7), &token, THEIR_PASSWORD).await;
+    let reset = owner.does(server, post(&format!("/v1/users/{}/reset-factor", tara.id), json!({ "confirmed": "by_call" }))).await;
+    assert_eq!(reset.status, 200, "{}", reset.json());
+    tara.id
+}
+
+async fn until_the_deadline_a_password_alone_reads_and_afterwards_it_opens_nothing(engine: Engine) {
+    let (server, mail) = mailing(engine).await;
+    let mut owner = Owner::set_up(&server).await;
+    factorless(&server, &mail, &mut owner).await;
+    let mut client = Client::new(&server, 9);
+    let sign_in = || post("/v1/sign-in", json!({ "email": "tara@nordwind.example", "password": THEIR_PASSWORD, "code": "" }));
+    assert_refused(&client.send(sign_in()).await, 401, "sign_in_refused");
+    let deadline = sallyport_server::clock::Clock::now(&server.clock).plus_secs(3600);
+    let policy = json!({ "who": "all", "roles": [], "deadline": deadline, "factorless": "yes" });
+    assert_eq!(owner.does(&server, Call::new("PUT", "/v1/policy/mfa").body(policy)).await.status, 200);
+    assert_eq!(client.send(sign_in()).await.status, 200);
+    let me = client.get("/v1/me").await.json();
+    assert_eq!(
+        (&me["session"]["stage"], &me["mfa"]["state"], &me["mfa"]["may_postpone"]),
+        (&json!("factorless"), &json!("required"), &json!(true)),
+        "{me}"
+    );
+    assert_eq!(client.get("/v1/devices").await.status, 200, "it reads");
+    assert_refused(&client.post("/v1/jobs", json!({})).await, 403, "factor_required");
+    assert_refused(&client.post("/v1/me/recovery-codes", json!({})).await, 403, "factor_required");
+    server.clock.advance(600);
+    let before = mail.mails().len();
+    let reply = client.post("/v1/me/activation/mail", json!({})).await;
+    assert_eq!(reply.status, 200, "{}", reply.json());
+    assert_eq!(reply.json()["to"], json!("t...@nordwind.example"));
+    assert_refused(&client.post("/v1/me/activation/mail", json!({})).await, 429, "rate_limited");
+    let letter = mail.wait_for("tara@nordwind.example", "Activate your second factor").await;
+    assert!(mail.mails().len() > before);
+    // After the deadline the answer is that of every failure, and a link comes by mail.
+    server.clock.advance(3600);
+    assert_refused(&client.send(sign_in()).await, 401, "sign_in_refused");
+    let begun = std::time::Instant::now();
+    let second = loop {
+        let found = mail.mails().into_iter().rfind(|mail| mail.subject.contains("Activate your second factor")).expect("one");
+        if found.plain != letter.plain {
+            break found;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "no second link came");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let mut back = activate(&server, Client::new(&server, 10), &second.token("activation"), THEIR_PASSWORD).await;
+    assert_eq!(back.client.get("/v1/me").await.json()["mfa"]["state"], json!("active"));
+    server.clock.advance(30);
+    assert_refused(&client.send(sign_in()).await, 401, "sign_in_refused");
 }

@@ -61,7 +61,7 @@ async fn single_users_are_required_where_not_everybody_is(engine: Engine) {
     assert_refused(&reply, 409, "conflict");
     assert!(reply.json()["detail"].as_str().expect("why").contains("everybody"), "it says why");
     assert_eq!(owner.does(&server, mfa("admins", "no")).await.status, 200);
-    let mut shown = async |owner: &mut Owner| {
+    let shown = async |owner: &mut Owner| {
         let user = owner.client.get(&format!("/v1/users/{id}")).await.json()["user"].clone();
         (user["mfa"].clone(), user["mfa_required_by"].clone())
     };

@@ -17,6 +17,7 @@ on_both!(
     pwd_18_nobody_chooses_or_sees_anothers_password,
     removing_people_lowers_no_threshold_for_a_week,
     the_last_owner_stays,
+    break_glass_restarts_an_enrolment_and_leaves_an_entry,
 );
 
 fn reset(user: &str) -> sallyport_testkit::client::Call {
@@ -207,4 +208,26 @@ async fn the_last_owner_stays(engine: Engine) {
     let demote = post(&format!("/v1/users/{}/assignments", other.id), json!({ "assignments": [{ "role": "admin", "scope": "tenant" }] }));
     let reply = third.send(demote).await;
     assert_eq!((reply.status, &reply.json()["field"]), (422, &json!("users")), "nobody does it to themselves");
+}
+
+async fn break_glass_restarts_an_enrolment_and_leaves_an_entry(engine: Engine) {
+    use sallyport_testkit::owner::{EMAIL, PASSWORD};
+    let server = TestServer::start_on(engine).await;
+    let mut owner = Owner::set_up(&server).await;
+    let clock = || std::sync::Arc::new(server.clock.clone());
+    let nobody = sallyport_server::restart_enrolment(server.app.config.clone(), clock(), "nobody@nordwind.example").await;
+    assert!(nobody.is_err());
+    assert_eq!(owner.client.get("/v1/me").await.status, 200);
+    let link = sallyport_server::restart_enrolment(server.app.config.clone(), clock(), EMAIL).await.expect("a link");
+    assert_refused(&owner.client.get("/v1/me").await, 401, "not_signed_in");
+    let token = link.split_once('#').expect("behind #").1.to_owned();
+    let mut client = Client::new(&server, 70);
+    let wrong = client.post("/v1/invitations/start", json!({ "token": token, "password": "a password that somebody guesses" })).await;
+    assert_refused(&wrong, 422, "password_refused");
+    let mut back = activate(&server, client, &token, PASSWORD).await;
+    let page = back.client.get("/v1/audit?limit=10").await.json();
+    let kinds: Vec<_> = page["items"].as_array().expect("a list").iter().map(|entry| entry["kind"].clone()).collect();
+    assert!(kinds.contains(&json!("user.enrolment_restarted")), "{kinds:?}");
+    let again = Client::new(&server, 71).post("/v1/invitations/look", json!({ "token": token })).await;
+    assert_refused(&again, 404, "link_refused");
 }
