@@ -180,10 +180,11 @@ test('by keys alone: the row\'s menu, where an entry that is disabled says why',
   await expect(menu).toHaveCount(0);
 });
 
-test('the policy: admins alone must, others may read without a factor until a day', async () => {
+test('the policy changes through the panel, and what needs mail says so', async () => {
   await page.goto(`${place.url}/security/mfa`);
+  await expect(page.getByRole('radio', { name: /They may read/ })).toBeDisabled();
+  await expect(page.getByText('Needs a mail server')).toBeVisible();
   await page.getByRole('radio', { name: /Owners and admins/ }).check();
-  await page.getByRole('radio', { name: /They may read/ }).check();
   await accessible(page, 'mfa-policy');
   await look(page, 'mfa-policy');
   await page.getByRole('button', { name: 'Change policy' }).click();
@@ -224,24 +225,6 @@ test('A12: a lost phone: the reset asks how it was made sure, ends the sessions,
   await touch(page, 'reset-factor');
   links.push(await copied(page));
   await expect(ada.page.getByRole('dialog', { name: 'Your session ended' })).toBeVisible();
-});
-
-test('without a factor she reads; what acts asks to activate, and later opens nothing', async () => {
-  await signInAs(ada.page, place, ADA);
-  await expect(ada.page.getByText('You are reading.')).toBeVisible();
-  await ada.page.goto(`${place.url}/scripts`);
-  await accessible(ada.page, 'reading');
-  await look(ada.page, 'reading');
-  await ada.page.getByRole('button', { name: 'Activate now' }).click();
-  const ask = ada.page.getByRole('dialog', { name: 'This needs a second factor' });
-  await expect(ask).toBeVisible();
-  await accessible(ada.page, 'activate');
-  await look(ada.page, 'activate');
-  await ask.getByRole('button', { name: 'Activate now' }).click();
-  await expect(ask).toContainText('mail_unavailable');
-  await ask.getByRole('button', { name: 'Activate later' }).click();
-  await expect(ask).toHaveCount(0);
-  await expect(ada.page).toHaveURL(/\/scripts/);
 });
 
 test('the link of the reset sets up a new phone in a few minutes', async () => {
@@ -299,26 +282,74 @@ test('the limits of sessions change through the panel', async () => {
   expect(faults).toEqual([]);
 });
 
-test('with a mail server links travel by mail, and a notice stops everything by one button', async ({ browser }) => {
-  const mailbox = await new Mailbox().start();
-  const mailing = await new Installation().start(mailbox.settings);
-  const boss = await ownerOf(mailing, browser);
-  await invite(boss.page, mailing, ADA);
-  await expect(boss.page.getByText(`The invitation is on its way to ${ADA.email}`)).toBeVisible();
-  const guests = await browser.newContext();
-  const guest = await guests.newPage();
-  await activate(guest, await mailbox.link(ADA.email, 'invitation'), ADA.password, true, mailing.folder);
-  await expect(guest).toHaveURL(/\/devices/);
-  const stop = await guests.newPage();
-  await stop.goto(await mailbox.link(ADA.email, 'not-me'));
-  await accessible(stop, 'not-me-mail');
-  await look(stop, 'not-me-mail');
-  await expect(guest.getByRole('dialog')).toHaveCount(0); // opening the link did nothing
-  await stop.getByRole('button', { name: 'Stop everything' }).click();
-  await expect(stop.getByRole('heading', { name: 'Stopped' })).toBeVisible();
-  await expect(guest.getByRole('dialog', { name: 'Your session ended' })).toBeVisible();
-  await guests.close();
-  await boss.context.close();
-  await mailing.stop();
-  await mailbox.stop();
+test.describe('with a mail server', () => {
+  let mailbox: Mailbox;
+  let mailing: Installation;
+  let boss: Awaited<ReturnType<typeof ownerOf>>;
+  let guests: BrowserContext;
+  let guest: Page;
+
+  test.beforeAll(async ({ browser }) => {
+    mailbox = await new Mailbox().start();
+    mailing = await new Installation().start(mailbox.settings);
+    boss = await ownerOf(mailing, browser);
+    guests = await browser.newContext();
+    guest = await guests.newPage();
+  });
+
+  test.afterAll(async () => {
+    await guests.close();
+    await boss.context.close();
+    await mailing.stop();
+    await mailbox.stop();
+  });
+
+  test('an invitation travels by mail and does nothing before a button is pressed', async () => {
+    await invite(boss.page, mailing, ADA);
+    await expect(boss.page.getByText(`The invitation is on its way to ${ADA.email}`)).toBeVisible();
+    await activate(guest, await mailbox.link(ADA.email, 'invitation'), ADA.password, true, mailing.folder);
+    await expect(guest).toHaveURL(/\/devices/);
+  });
+
+  test('A13: without a factor she reads until the day; later opens nothing, and the mailed link leads back to where she was', async () => {
+    await boss.page.goto(`${mailing.url}/security/mfa`);
+    await boss.page.getByRole('radio', { name: /They may read/ }).check();
+    await boss.page.getByLabel(/Last day without/).fill(new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10));
+    await boss.page.getByRole('button', { name: 'Change policy' }).click();
+    await touch(boss.page, 'mfa-grace');
+    await boss.page.goto(`${mailing.url}/users`);
+    await boss.page.getByRole('button', { name: `Actions for ${ADA.name}` }).click();
+    await boss.page.getByRole('menuitem', { name: /^Reset factor/ }).click();
+    await boss.page.getByRole('radio', { name: /Face to face/ }).check();
+    await boss.page.getByRole('dialog').getByRole('button', { name: 'Reset factor' }).click();
+    await touch(boss.page, 'reset-by-mail');
+    await signInAs(guest, mailing, ADA);
+    const greeting = guest.getByRole('dialog', { name: 'Set up a second factor' });
+    await expect(greeting).toContainText('Until then you can look');
+    await accessible(guest, 'activate-greeting');
+    await look(guest, 'activate-greeting');
+    await greeting.getByRole('button', { name: 'Activate later' }).click();
+    await expect(guest.getByText('You are reading.')).toBeVisible();
+    await guest.goto(`${mailing.url}/scripts`);
+    await guest.getByRole('button', { name: 'Activate now' }).click();
+    await guest.getByRole('dialog').getByRole('button', { name: 'Activate now' }).click();
+    await expect(guest.getByRole('dialog', { name: 'A link is on its way' })).toBeVisible();
+    await accessible(guest, 'activate-mailed');
+    await activate(guest, await mailbox.link(ADA.email, 'activation'), ADA.password, false, mailing.folder);
+    await expect(guest).toHaveURL(/\/scripts/);
+    await expect(guest.getByText('You are reading.')).toHaveCount(0);
+  });
+
+  test('A35: the link in a notice stops everything by one button, and by nothing less', async () => {
+    const stop = await guests.newPage();
+    await stop.goto(await mailbox.link(ADA.email, 'not-me'));
+    await expect(stop.getByRole('heading', { name: 'That was not me' })).toBeVisible();
+    await accessible(stop, 'not-me-mail');
+    await look(stop, 'not-me-mail');
+    await expect(guest.getByRole('dialog')).toHaveCount(0);
+    await stop.getByRole('button', { name: 'Stop everything' }).click();
+    await expect(stop.getByRole('heading', { name: 'Stopped' })).toBeVisible();
+    await expect(guest.getByRole('dialog', { name: 'Your session ended' })).toBeVisible();
+    await look(stop, 'not-me-stopped');
+  });
 });
