@@ -231,9 +231,10 @@ impl Change for OpenSession {
             }
             _ => return Err(StoreError::Conflict),
         }
-        // Disabled meanwhile: the facts that were judged are no longer true.
+        // Disabled meanwhile, or the account's time is over: the facts that were judged are not true any more.
         let active = UserState::Active.as_str();
-        if tx.fetch_optional("SELECT id FROM users WHERE id = $1 AND state = $2", values![user, active]).await?.is_none() {
+        let sql = "SELECT id FROM users WHERE id = $1 AND state = $2 AND (expires IS NULL OR expires > $3)";
+        if tx.fetch_optional(sql, values![user, active, at]).await?.is_none() {
             return Err(StoreError::Conflict);
         }
         if let Some(subject) = self.subject {
