@@ -166,6 +166,7 @@ test('an external support account wants an end', async () => {
 });
 
 test('by keys alone: the row\'s menu, where an entry that is disabled says why', async () => {
+  await expect(page.getByRole('dialog')).toHaveCount(0);
   await page.locator('main').focus();
   await page.keyboard.press('j');
   await page.keyboard.press('m');

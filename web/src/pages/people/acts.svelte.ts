@@ -34,7 +34,8 @@ export class PeopleActs {
       if (!result) return false;
       if (result.kind === 'invitation' && result.link) this.link = result;
       else toasts.say(word(result));
-      await this.#changed();
+      // What is shown is loaded again behind the dialog, which closes meanwhile.
+      void this.#changed();
       return true;
     } catch (error) {
       this.problem = asProblem(error);
