@@ -1,6 +1,8 @@
 //! An authenticator and a browser's part of WebAuthn that are not ours: the crate `passkey`.
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use passkey::authenticator::{Authenticator, UiHint, UserCheck, UserValidationMethod};
 use passkey::client::{Client, DefaultClientData, WebauthnError};
 use passkey::crypto::rust_crypto::RustCryptoBackend;
@@ -64,7 +66,7 @@ impl SoftPasskey {
     pub async fn create(&mut self, options: &Value) -> Value {
         let options: CredentialCreationOptions = serde_json::from_value(json!({ "publicKey": options })).expect("options");
         let credential = self.client.register(&self.origin, options, DefaultClientData).await.expect("a credential");
-        serde_json::to_value(credential).expect("plain data")
+        written(serde_json::to_value(credential).expect("plain data"))
     }
 
     /// Answers a challenge, as `navigator.credentials.get` and `toJSON` do.
@@ -84,6 +86,19 @@ impl SoftPasskey {
         }
         let options: CredentialRequestOptions = serde_json::from_value(json!({ "publicKey": options })).expect("options");
         let credential = self.client.authenticate(&self.origin, options, DefaultClientData).await?;
-        Ok(serde_json::to_value(credential).expect("plain data"))
+        Ok(written(serde_json::to_value(credential).expect("plain data")))
+    }
+}
+
+/// Bytes as `toJSON` writes them: base64url in place of lists of numbers.
+fn written(value: Value) -> Value {
+    match value {
+        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_u64) => {
+            let bytes: Vec<u8> = items.iter().filter_map(Value::as_u64).filter_map(|number| u8::try_from(number).ok()).collect();
+            Value::String(URL_SAFE_NO_PAD.encode(bytes))
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(written).collect()),
+        Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (name, written(value))).collect()),
+        other => other,
     }
 }
