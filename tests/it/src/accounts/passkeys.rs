@@ -67,9 +67,18 @@ async fn a_passkey_signs_in_without_a_name_or_a_password_on_both_databases() {
         assert_eq!((&session["method"], &session["stage"]), (&json!("passkey"), &json!("full")));
         assert!(reply.json()["step_up_until"].is_string(), "signing in with a factor opens the window");
         assert_eq!(client.get("/v1/devices").await.status, 200);
-        let crashed = server.after_a_crash().await;
-        assert_signed_in(&sign_in(&mut Client::new(&crashed, 3), &mut key).await);
+        assert_signed_in(&sign_in(&mut Client::new(&server, 3), &mut key).await);
     }
+}
+
+#[tokio::test]
+async fn a_passkey_signs_in_after_a_crash() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let mut key = authenticator(&server);
+    register(&server, &mut owner, &mut key, "Laptop").await;
+    let crashed = server.after_a_crash().await;
+    assert_signed_in(&sign_in(&mut Client::new(&crashed, 3), &mut key).await);
 }
 
 #[tokio::test]
@@ -124,7 +133,10 @@ async fn a08_wa_04_a_page_of_another_origin_gets_no_session() {
     assert_refused(&finish(&mut client, &started, &relayed).await);
     let mut lured = key.lured_to("https://rmm.evil.test");
     let started = begin(&mut client).await;
-    assert!(lured.try_get(&started["options"]).await.is_err(), "the browser itself refuses our name on another site");
+    // A browser refuses our name on another site; one that does not gets nothing for it.
+    if let Ok(credential) = lured.try_get(&started["options"]).await {
+        assert_refused(&finish(&mut client, &started, &credential).await);
+    }
 }
 
 fn replaced(base64url: &Value, from: &str, to: &str) -> String {
