@@ -76,7 +76,6 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-
 /// Rounds up: whoever is told a time too early asks in vain.
 fn whole_secs(micros: i64) -> i64 {
     (micros + MICROS - 1) / MICROS

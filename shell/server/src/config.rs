@@ -259,7 +259,8 @@ fn mail(raw: RawMail) -> Result<Mail, ConfigError> {
     let fix = "Write it like smtps://user:password@mail.example.test, or smtp://mail.example.test?tls=required";
     let wrong = |why: &str| ConfigError { key: "mail.smtp", why: why.to_owned(), fix };
     let smtp = raw.smtp.ok_or_else(|| wrong("missing"))?;
-    let rest = smtp.strip_prefix("smtps://").or_else(|| smtp.strip_prefix("smtp://")).ok_or_else(|| wrong("does not begin with smtps://"))?;
+    let rest =
+        smtp.strip_prefix("smtps://").or_else(|| smtp.strip_prefix("smtp://")).ok_or_else(|| wrong("does not begin with smtps://"))?;
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
     let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
@@ -268,7 +269,8 @@ fn mail(raw: RawMail) -> Result<Mail, ConfigError> {
         return Err(wrong("is not a mail server that is reached by TLS"));
     }
     let from = raw.from.filter(|from| from.contains('@'));
-    let from = from.ok_or_else(|| ConfigError { key: "mail.from", why: "missing".into(), fix: "Write it like Sallyport <rmm@example.test>" })?;
+    let from =
+        from.ok_or_else(|| ConfigError { key: "mail.from", why: "missing".into(), fix: "Write it like Sallyport <rmm@example.test>" })?;
     Ok(Mail { smtp, from })
 }
 
@@ -348,7 +350,9 @@ mod tests {
             mail: Some(RawMail { smtp: Some(smtp.into()), from: Some("Sallyport <rmm@example.test>".into()) }),
             ..Raw::default()
         };
-        for good in ["smtps://u:p@mail.example.test", "smtp://mail.example.test:587?tls=required", "smtp://127.0.0.1:2525", "smtp://localhost"] {
+        for good in
+            ["smtps://u:p@mail.example.test", "smtp://mail.example.test:587?tls=required", "smtp://127.0.0.1:2525", "smtp://localhost"]
+        {
             assert!(raw(good).check().is_ok(), "{good}");
         }
         for bad in ["smtp://mail.example.test", "smtp://u:localhost@mail.example.test", "mail.example.test", "smtp://"] {

@@ -22,7 +22,11 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// Checks origin, session, its key's signature, stage and role. A stranger's body is kept only as far as public routes need it.
-pub(crate) async fn guard(State((app, access, class)): State<(App, Access, &'static str)>, request: Request, next: Next) -> Result<Response, Refusal> {
+pub(crate) async fn guard(
+    State((app, access, class)): State<(App, Access, &'static str)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
     let (mut parts, body) = request.into_parts();
     let admitted = match body.is_end_stream() {
         true => same_origin(&app, &parts),

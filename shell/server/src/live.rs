@@ -28,11 +28,7 @@ use reached::Reached;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Follows the changes of one's tenant. Ends at once when the session ends.
-pub(crate) async fn follow(
-    State(app): State<App>,
-    Allowed(permit): Allowed<FollowEvents>,
-    source: Source,
-) -> Result<Response, Refusal> {
+pub(crate) async fn follow(State(app): State<App>, Allowed(permit): Allowed<FollowEvents>, source: Source) -> Result<Response, Refusal> {
     let actor = permit.actor().clone();
     let place = app.events.place(actor.session).ok_or_else(|| Refusal::from(Code::RateLimited).retry_after(5))?;
     let reached = Reached::new(actor.tenant, permit.reach().clone());

@@ -52,5 +52,15 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
     let breached = config.breached_passwords.as_deref().map(BreachedList::open).transpose().map_err(ServeError::Breached)?;
     let places = config.place_database.as_deref().map(Places::open).transpose().map_err(ServeError::Places)?.unwrap_or_default();
     let accounts = accounts::Live::new(&keys, breached);
-    Ok(App::new(Parts { config, store, clock, keys, hub: Hub::default(), rate: Rate::default(), places, events: Events::default(), accounts }))
+    Ok(App::new(Parts {
+        config,
+        store,
+        clock,
+        keys,
+        hub: Hub::default(),
+        rate: Rate::default(),
+        places,
+        events: Events::default(),
+        accounts,
+    }))
 }

@@ -10,7 +10,9 @@ use sallyport_decide::accounts::webauthn::{Backup, Eligibility};
 use sallyport_decide::people::{Grace, grace, required_by};
 use sallyport_decide::policy::{ConfirmRecoveryCodes as Confirm, ReadOwnFactors, ReadSelf, Rights, Row, Stage, TABLE};
 use sallyport_model::{SessionId, Timestamp, UserId, limits};
-use sallyport_store::ops::accounts::{self as store, ConfirmRecoveryCodes, FactorRow, PasskeyRow, RecoveryHashes, SessionRow, live_session_by_id};
+use sallyport_store::ops::accounts::{
+    self as store, ConfirmRecoveryCodes, FactorRow, PasskeyRow, RecoveryHashes, SessionRow, live_session_by_id,
+};
 use sallyport_store::ops::people::{self as store_people, TenantPolicy, UserRow};
 
 use super::{cookie, sessions};

@@ -23,8 +23,8 @@ pub mod sign_in;
 mod start;
 mod totp;
 
-pub use authenticate::until_ended;
 pub(crate) use addresses::check_address;
+pub use authenticate::until_ended;
 pub(crate) use authenticate::{authenticate, known};
 pub use breached::BreachedList;
 pub use live::{Live, dpop_nonce};

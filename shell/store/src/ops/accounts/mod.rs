@@ -28,7 +28,8 @@ pub use own::{
     UseFactor, UsedFactor,
 };
 pub use passkeys::{
-    AddPasskey, Added, ForgetChallenges, NewFactor, PasskeyFacts, PasskeyRow, PasskeyUse, ReportCopy, SpendChallenge, Spent, passkey, passkeys,
+    AddPasskey, Added, ForgetChallenges, NewFactor, PasskeyFacts, PasskeyRow, PasskeyUse, ReportCopy, SpendChallenge, Spent, passkey,
+    passkeys,
 };
 pub(crate) use reports::due as report_due;
 pub use sessions::{
@@ -37,7 +38,8 @@ pub use sessions::{
 };
 pub use setup::{ChargeDraft, Draft, FinishSetup, OfferSetup, SaveDraft, SetupState, is_setup_open, is_setup_token};
 pub use sign_in::{
-    AccountFacts, ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, OpenSession, RecordFailure, RefundPassword, Rehash, Used,
+    AccountFacts, ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, OpenSession, RecordFailure,
+    RefundPassword, Rehash, Used,
 };
 pub use tenants::{ServerKeysRow, server_keys, trust_root};
 

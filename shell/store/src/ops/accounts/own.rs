@@ -166,7 +166,8 @@ pub(crate) async fn remove_factor(tx: &mut Tx, user: UserId, factor: FactorId) -
     if tx.fetch_optional(others, values![user, factor]).await?.is_none() {
         return Err(StoreError::Conflict);
     }
-    tx.execute("DELETE FROM passkeys WHERE factor IN (SELECT id FROM factors WHERE id = $1 AND user_id = $2)", values![factor, user]).await?;
+    tx.execute("DELETE FROM passkeys WHERE factor IN (SELECT id FROM factors WHERE id = $1 AND user_id = $2)", values![factor, user])
+        .await?;
     let sql = "DELETE FROM factors WHERE id = $1 AND user_id = $2 AND kind <> 'recovery'";
     tx.execute_versioned(sql, values![factor, user]).await
 }
