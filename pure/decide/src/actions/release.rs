@@ -174,7 +174,9 @@ pub fn release(frozen: Frozen, proofs: Vec<Proof>, now: Timestamp) -> Result<Rel
 /// A code counts for the request that it was given for; a window only for class 1, only for the asker, only while open.
 fn counts(frozen: &Frozen, proof: &Proof, now: Timestamp) -> bool {
     match proof.method {
-        Method::Totp | Method::Passkey => proof.at >= frozen.created && now.micros_since(proof.at) <= limits::REQUEST_LIFETIME_SECS * 1_000_000,
+        Method::Totp | Method::Passkey => {
+            proof.at >= frozen.created && now.micros_since(proof.at) <= limits::REQUEST_LIFETIME_SECS * 1_000_000
+        }
         Method::StepUp => {
             frozen.requirement == Requirement::StepUp
                 && proof.user == frozen.asker.user

@@ -15,6 +15,6 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod scripts;
 mod secrets;
-mod verify;
 pub(crate) mod users;
+mod verify;
 pub(crate) mod whoami;

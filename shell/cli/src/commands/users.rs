@@ -279,7 +279,10 @@ fn done(screen: Screen, result: &api::ActionResult) {
             let until = say::relative(made.expires, clock::now());
             match &made.link {
                 Some(link) => {
-                    screen.say_in(Tone::Good, format!("The link, shown once; it works once, until {until}. Hand it over in person or by call:"));
+                    screen.say_in(
+                        Tone::Good,
+                        format!("The link, shown once; it works once, until {until}. Hand it over in person or by call:"),
+                    );
                     screen.say(one_line(link));
                 }
                 None => screen.say_in(Tone::Good, format!("A link is mailed to {}; it works until {until}.", one_line(&made.email))),

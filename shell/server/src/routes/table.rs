@@ -20,7 +20,10 @@ const LIMIT: Query = query("limit", "Most items of the page, 1 to 1000; 100 wher
 
 /// Every route of the API.
 pub fn table() -> Vec<Route> {
-    [about(), signing_in(), oneself(), guarded(), factors::rows(), fleet::rows(), people::rows(), reading::rows()].into_iter().flatten().collect()
+    [about(), signing_in(), oneself(), guarded(), factors::rows(), fleet::rows(), people::rows(), reading::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn about() -> Vec<Route> {
