@@ -1,5 +1,6 @@
 //! `sallyport`: the server, its administration, and the operators' command line.
 
+mod admin;
 mod dump;
 mod keep;
 mod serve;
@@ -24,6 +25,8 @@ enum Command {
     Backup(keep::Backup),
     /// Put a copy back into an empty data folder.
     Restore(keep::Restore),
+    /// Administer the installation on the server's own machine.
+    Admin(admin::Admin),
     /// Print reviewed tables of this program: routes, roles, openapi, errors.
     #[command(hide = true)]
     Dump(dump::Dump),
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::Admin(admin) => admin.run(),
         Command::Dump(dump) => dump.run(),
         Command::Operator(command) => return command.run(Sallyport::command()),
     };

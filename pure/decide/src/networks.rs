@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use sallyport_model::{Name, limits};
+use sallyport_model::{Name, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
 use crate::enrolment::Network;
@@ -239,6 +239,42 @@ impl Rules {
     }
 }
 
+/// What is known of the address of a sign-in by password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether its owner approved it.
+    pub approved: bool,
+    /// Until when the verification is paused for this user.
+    pub paused_until: Option<Timestamp>,
+}
+
+/// What becomes of the address of a sign-in by password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address {
+    /// Its owner approved it.
+    Known,
+    /// Nobody asks: verification is off or paused, or the network is trusted.
+    Open,
+    /// It is new: its owner must approve it.
+    New,
+    /// It is outside of the networks that are required.
+    Forbidden,
+}
+
+impl Rules {
+    /// Judges the address of a sign-in by password; a passkey needs no other proof of the place (NET-06).
+    pub fn address(&self, seen: Seen, from: IpAddr, now: Timestamp) -> Address {
+        let paused = seen.paused_until.is_some_and(|until| now < until);
+        match (self.allows(Capability::SignIn, from), self.verification) {
+            (false, _) => Address::Forbidden,
+            (true, Verification::Off) => Address::Open,
+            (true, Verification::On) if seen.approved => Address::Known,
+            (true, Verification::On) if paused || self.trusts(from) => Address::Open,
+            (true, Verification::On) => Address::New,
+        }
+    }
+}
+
 /// Why a session without a factor could be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
@@ -343,6 +379,22 @@ mod tests {
         ] {
             assert_eq!(rules.session(stage, opened, from), wanted, "{stage:?} {opened:?} {from}");
         }
+    }
+
+    #[test]
+    fn net_06_new_addresses_are_verified_and_a_pause_ends_by_itself() {
+        let (on, from) = (Rules { verification: Verification::On, ..Rules::default() }, ip("198.51.100.1"));
+        let at = Timestamp::from_secs;
+        let new = Seen { approved: false, paused_until: None };
+        assert_eq!(Rules::default().address(new, from, at(0)), Address::Open);
+        assert_eq!(on.address(new, from, at(0)), Address::New);
+        assert_eq!(on.address(Seen { approved: true, ..new }, from, at(0)), Address::Known);
+        let paused = Seen { paused_until: Some(at(100)), ..new };
+        assert_eq!((on.address(paused, from, at(99)), on.address(paused, from, at(100))), (Address::Open, Address::New));
+        let office = Rules { verification: Verification::On, ..trusting("198.51.100.0/24") };
+        assert_eq!(office.address(new, from, at(0)), Address::Open);
+        let required = Rules { verification: Verification::On, ..required(Capability::SignIn, "192.0.2.0/24") };
+        assert_eq!(required.address(Seen { approved: true, ..new }, from, at(0)), Address::Forbidden);
     }
 
     #[test]

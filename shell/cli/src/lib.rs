@@ -28,7 +28,7 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, completion, devices, installers, jobs, login, logout, remote_sessions, requests, run, runs, scripts, terminal, whoami,
+    audit, completion, devices, installers, jobs, login, logout, remote_sessions, requests, run, runs, scripts, terminal, users, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -72,6 +72,8 @@ pub enum Command {
     RemoteSessions(remote_sessions::RemoteSessions),
     /// List, approve and deny authorization requests.
     Requests(requests::Requests),
+    /// List, invite, disable and enable users; reset factors; end sessions.
+    Users(users::Users),
     /// Read the audit log, and check that it holds.
     Audit(audit::Audit),
     /// Print a shell's completion script.
@@ -139,6 +141,7 @@ impl Command {
             Self::Terminal(command) => command.run(),
             Self::RemoteSessions(command) => command.run(),
             Self::Requests(command) => command.run(),
+            Self::Users(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
         }
@@ -158,6 +161,7 @@ impl Command {
             Self::Terminal(command) => &command.common,
             Self::RemoteSessions(command) => &command.common,
             Self::Requests(command) => &command.common,
+            Self::Users(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,
         };

@@ -39,4 +39,5 @@ pub use extract::{Id, Json, Query};
 pub use guard::Allowed;
 pub use observe::{files_and_agents, serve_metrics};
 pub use open::open;
+pub use people::{RestartError, restart_enrolment};
 pub use serve::{Running, ServeError, start};

@@ -3,6 +3,7 @@
 mod reached;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
+use crate::accounts::Source;
 use crate::events::{Event, Place};
 use crate::{Allowed, App, Refusal, accounts};
 use reached::Reached;
@@ -26,11 +28,11 @@ use reached::Reached;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Follows the changes of one's tenant. Ends at once when the session ends.
-pub(crate) async fn follow(State(app): State<App>, Allowed(permit): Allowed<FollowEvents>) -> Result<Response, Refusal> {
+pub(crate) async fn follow(State(app): State<App>, Allowed(permit): Allowed<FollowEvents>, source: Source) -> Result<Response, Refusal> {
     let actor = permit.actor().clone();
     let place = app.events.place(actor.session).ok_or_else(|| Refusal::from(Code::RateLimited).retry_after(5))?;
     let reached = Reached::new(actor.tenant, permit.reach().clone());
-    let follower = Follower::new(app, actor, reached, place);
+    let follower = Follower::new(app, actor, source.ip, reached, place);
     let body = Body::from_stream(stream::unfold(follower, |mut follower| async move {
         let piece = follower.next().await?;
         Some((Ok::<_, Infallible>(piece), follower))
@@ -58,7 +60,7 @@ enum Greeted {
 }
 
 impl Follower {
-    fn new(app: App, actor: Actor, reached: Reached, place: Place) -> Self {
+    fn new(app: App, actor: Actor, from: IpAddr, reached: Reached, place: Place) -> Self {
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let events = app.events.listen();
@@ -67,7 +69,7 @@ impl Follower {
         let of = app.clone();
         let ended = Box::pin(async move {
             tokio::select! {
-                () = accounts::until_ended(of, session) => {}
+                () = accounts::until_ended(of, session, from) => {}
                 () = stopped => {}
             }
         });

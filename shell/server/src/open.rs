@@ -34,6 +34,20 @@ impl CheckpointSigner for Signer {
 /// # Errors
 /// When the folder, the database or a key cannot be used.
 pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError> {
+    let app = quietly(config, clock).await?;
+    tokio::spawn(background::run(app.clone()));
+    tokio::spawn(background::tell_growth(app.clone()));
+    tokio::spawn(remote::sweep(app.clone()));
+    tokio::spawn(mail::run(app.clone()));
+    tokio::spawn(mail::tell(app.clone()));
+    Ok(app)
+}
+
+/// Opens the store and the keys, and starts nothing.
+///
+/// # Errors
+/// When the folder, the database or a key cannot be used.
+pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, ServeError> {
     std::fs::create_dir_all(&config.data_dir).map_err(|error| ServeError::Folder(config.data_dir.clone(), error))?;
     let keys = Arc::new(Keys::open(&config.master_key)?);
     let store = Store::open(&config.database, Arc::new(Signer(keys.clone()))).await?;
@@ -41,7 +55,7 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
     let breached = config.breached_passwords.as_deref().map(BreachedList::open).transpose().map_err(ServeError::Breached)?;
     let places = config.place_database.as_deref().map(Places::open).transpose().map_err(ServeError::Places)?.unwrap_or_default();
     let accounts = accounts::Live::new(&keys, breached);
-    let app = App::new(Parts {
+    Ok(App::new(Parts {
         config,
         store,
         clock,
@@ -52,11 +66,5 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
         places,
         accounts,
         remote: Remote::default(),
-    });
-    tokio::spawn(background::run(app.clone()));
-    tokio::spawn(background::tell_growth(app.clone()));
-    tokio::spawn(mail::run(app.clone()));
-    tokio::spawn(mail::tell(app.clone()));
-    tokio::spawn(remote::sweep(app.clone()));
-    Ok(app)
+    }))
 }

@@ -82,13 +82,14 @@ export class Installation {
 
   cable: Cable | undefined;
 
-  /** With a cable, browsers and agents reach the server through it. */
-  async start({ cabled = false } = {}): Promise<this> {
+  /** With a cable, browsers and agents reach the server through it. `env` adds settings, as an administrator gives them to the service. */
+  async start({ cabled = false, env = {} }: { cabled?: boolean; env?: Record<string, string> } = {}): Promise<this> {
     const port = await freePort();
     if (cabled) this.cable = await new Cable().lay(await freePort(), port);
     this.url = this.cable?.url ?? `http://localhost:${port}`;
     const link = join(this.folder, 'setup-link');
-    this.run('sallyport', ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', this.url, '--data-dir', join(this.folder, 'data'), '--setup-link-file', link]);
+    const args = ['serve', '--listen', `127.0.0.1:${port}`, '--public-url', this.url, '--data-dir', join(this.folder, 'data'), '--setup-link-file', link];
+    this.runAs(join(PROGRAMS, 'sallyport'), args, 'sallyport', env);
     await until('the server', async () => ((await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok ? true : undefined));
     this.setupLink = await until('the set-up link', () => (existsSync(link) ? readFileSync(link, 'utf8') || undefined : undefined));
     return this;

@@ -143,6 +143,6 @@ export async function signIn(page: Page, given: { password?: string; code?: stri
   if (given.recovery) {
     if (await page.getByRole('button', { name: 'Use a recovery code' }).isVisible()) await page.getByRole('button', { name: 'Use a recovery code' }).click();
     await page.locator('#recovery').fill(given.recovery);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   } else await page.locator('#code').fill(given.code ?? '');
 }

@@ -11,6 +11,8 @@ mod fleet;
 #[cfg(test)]
 mod keeping;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod remote;
 #[cfg(test)]
 mod story;

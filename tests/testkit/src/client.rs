@@ -215,6 +215,13 @@ impl Client {
         [text.as_bytes(), &body].concat()
     }
 
+    /// Sends a call and leaves the connection open: what comes is read from it.
+    pub async fn open(&self, call: &Call, proof: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        stream.write_all(&self.request(call, Some(proof))).await.expect("the server reads");
+        stream
+    }
+
     /// Opens a stream of events and leaves it open: what comes is read from the connection.
     pub async fn follow(&mut self, path: &str) -> TcpStream {
         self.get("/v1/nonce").await;

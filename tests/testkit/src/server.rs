@@ -90,6 +90,18 @@ impl TestServer {
         Self::fresh(engine, TestClock::new(), ORIGIN).await
     }
 
+    /// A new installation with other settings.
+    pub async fn configured(engine: Engine, change: impl FnOnce(&mut Raw)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = match engine {
+            Engine::Sqlite => sqlite_in(&folder),
+            Engine::Postgres => postgres::fresh_database(),
+        };
+        let mut raw = settings(&folder, ORIGIN, database);
+        change(&mut raw);
+        Self::run(folder, TestClock::new(), raw).await
+    }
+
     /// A new installation on the system's clock, at an address that real agents can dial.
     pub async fn live() -> Self {
         Self::live_on(Engine::Sqlite, TestClock::system()).await
@@ -122,14 +134,11 @@ impl TestServer {
 
     /// An installation as it was left.
     pub(crate) async fn reopen(folder: TempDir, clock: TestClock, origin: &str, database: String) -> Self {
-        let port = if origin == ORIGIN { "0" } else { origin.rsplit(':').next().unwrap_or("0") };
-        let raw = Raw {
-            listen: Some(format!("127.0.0.1:{port}")),
-            public_url: Some(origin.to_owned()),
-            data_dir: Some(folder.path().to_owned()),
-            database: Some(database),
-            ..Raw::default()
-        };
+        let raw = settings(&folder, origin, database);
+        Self::run(folder, clock, raw).await
+    }
+
+    async fn run(folder: TempDir, clock: TestClock, raw: Raw) -> Self {
         let config = raw.check().expect("good settings");
         let app = sallyport_server::open(config, Arc::new(clock.clone())).await.expect("the parts open");
         let setup_link = sallyport_server::accounts::offer_setup(&app).await.expect("the store answers").map(|link| link.to_string());
@@ -187,6 +196,17 @@ impl Host for TestServer {
 
     fn clock(&self) -> &TestClock {
         &self.clock
+    }
+}
+
+fn settings(folder: &TempDir, origin: &str, database: String) -> Raw {
+    let port = if origin == ORIGIN { "0" } else { origin.rsplit(':').next().unwrap_or("0") };
+    Raw {
+        listen: Some(format!("127.0.0.1:{port}")),
+        public_url: Some(origin.to_owned()),
+        data_dir: Some(folder.path().to_owned()),
+        database: Some(database),
+        ..Raw::default()
     }
 }
 

@@ -1,6 +1,7 @@
 /** Keys: one listener per owner, silent while people type or a dialog is open. */
 
-export type KeyMap = Record<string, (event: KeyboardEvent) => void>;
+/** What a key does; false where it was not meant, so that another owner may take it. */
+export type KeyMap = Record<string, (event: KeyboardEvent) => unknown>;
 
 const EDITABLE = 'input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable=true]';
 
@@ -26,8 +27,7 @@ export function onKeys(map: KeyMap): () => void {
     const action = map[nameOf(event)];
     if (!action) return;
     if (event.key === 'Enter' && event.target instanceof Element && event.target.closest('a, button, summary')) return;
-    event.preventDefault();
-    action(event);
+    if (action(event) !== false) event.preventDefault();
   };
   addEventListener('keydown', listener);
   return () => removeEventListener('keydown', listener);

@@ -1,20 +1,25 @@
 /** How roles, scopes and policies are written, everywhere the same. */
 
-import type { Assignment, MfaPolicy, NetworkCapability, NewAssignment, Scope, SessionLimits, User } from '$lib/api/types';
+import type { Assignment, MfaPolicy, NetworkCapability, NewAssignment, Role, Scope, SessionLimits, User } from '$lib/api/types';
 import { length } from './format';
 
 const ROLES: Record<string, string> = { owner: 'Owner', admin: 'Admin', technician: 'Technician', auditor: 'Auditor', support: 'External support' };
 
 export const roleWord = (role: string): string => ROLES[role] ?? role;
 
+/** Built-in roles have words of ours; those of the tenant have the tenant's. */
+export const roleName = (one: Pick<Assignment, 'role' | 'role_name'>): string => ROLES[one.role] ?? one.role_name;
+
+export const titleOf = (role: Pick<Role, 'id' | 'name'>): string => ROLES[role.id] ?? role.name;
+
 export const scopeWord = (scope: Scope): string => (scope.kind === 'tenant' ? 'Everywhere' : scope.name);
 
 /** `Technician of Contoso`, `Admin everywhere`. */
 export const assignmentWord = (one: Assignment): string =>
-  one.scope.kind === 'tenant' ? `${one.role_name} everywhere` : `${one.role_name} of ${one.scope.name}`;
+  one.scope.kind === 'tenant' ? `${roleName(one)} everywhere` : `${roleName(one)} of ${one.scope.name}`;
 
 /** The roles without repeats, in the server's order: the most powerful first. */
-export const rolesOf = (user: User): string => [...new Set(user.assignments.map((one) => one.role_name))].join(', ');
+export const rolesOf = (user: User): string => [...new Set(user.assignments.map(roleName))].join(', ');
 
 export const scopesOf = (user: User): string => [...new Set(user.assignments.map((one) => scopeWord(one.scope)))].join(', ');
 

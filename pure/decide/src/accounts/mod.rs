@@ -1,5 +1,6 @@
 //! Signing in: passwords, codes, recovery codes, sessions and the keys that they are bound to.
 
+pub mod alone;
 pub mod password;
 pub mod proof;
 pub mod recovery;

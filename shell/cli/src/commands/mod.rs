@@ -17,5 +17,6 @@ pub(crate) mod runs;
 pub(crate) mod scripts;
 mod secrets;
 pub(crate) mod terminal;
+pub(crate) mod users;
 mod verify;
 pub(crate) mod whoami;

@@ -8,25 +8,88 @@ use axum::http::request::Parts;
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::accounts::session::{Purpose, Token};
-use sallyport_decide::networks::{Capability, Guarding, Opened, Range, Required, Rules, Standing, Trusted, Verification};
+use sallyport_decide::networks::{Address, Capability, Guarding, Opened, Range, Required, Rules, Standing, Trusted, Verification};
 use sallyport_decide::policy::{self, Actor, Stage};
-use sallyport_model::{TenantId, limits};
-use sallyport_store::Reader;
-use sallyport_store::ops::accounts::factors;
+use sallyport_model::{Email, TenantId, Timestamp, limits};
+use sallyport_store::ops::accounts::{AccountFacts, UseFactor, UsedFactor, factors};
 use sallyport_store::ops::networks::{
-    AddressLink, ApproveAddress, ChallengeSession, PauseVerification, RemoveAddress, StoredRules, address_link, approved_addresses,
-    is_challenged, rules,
+    AddressLink, ApproveAddress, AskForAddress, ChallengeSession, PauseVerification, RemoveAddress, StoredRules, TouchAddress,
+    address_facts, address_link, approved_addresses, is_challenged, rules,
 };
+use sallyport_store::ops::people::policy as policy_of;
+use sallyport_store::{Reader, StoreError};
 
 use super::Source;
 use super::enrol::doing;
 use crate::clock::random;
+use crate::mail;
 use crate::{Allowed, App, Json, Refusal};
 
 /// Refuses a sign-in from outside of the networks that are required for it.
 pub(super) async fn may_sign_in(app: &App, tenant: TenantId, source: &Source) -> Result<(), Refusal> {
     let rules = rules(&mut app.store.read().await?, tenant).await?.rules;
     if rules.allows(Capability::SignIn, source.ip) { Ok(()) } else { Err(Code::NetworkRefused.into()) }
+}
+
+/// Refuses a password's sign-in from where it is not allowed, and one from a new address until its owner approved that by a mailed link.
+/// What was right so far is used up by it; the answer tells only whoever had all of it right.
+pub(super) async fn may_open(
+    app: &App,
+    account: &AccountFacts,
+    used: Option<UsedFactor>,
+    source: &Source,
+    email: &Email,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let (tenant, user) = (account.tenant, account.account.user);
+    let facts = address_facts(&mut app.store.read().await?, tenant, user, &source.address).await?;
+    match facts.judge(source.ip, now) {
+        Address::Known => Ok(app.store.reserve(TouchAddress { user, address: source.address.clone(), at: now }).await?),
+        Address::Open => Ok(()),
+        Address::Forbidden => {
+            if let Some(used) = used {
+                app.store.reserve(UseFactor { used, at: now }).await?;
+            }
+            Err(Code::NetworkRefused.into())
+        }
+        Address::New => Err(ask(app, account, used, source, email, now).await?),
+    }
+}
+
+/// Mails the link that approves the address of a sign-in.
+async fn ask(
+    app: &App,
+    account: &AccountFacts,
+    used: Option<UsedFactor>,
+    source: &Source,
+    email: &Email,
+    at: Timestamp,
+) -> Result<Refusal, Refusal> {
+    let (tenant, user, token) = (account.tenant, account.account.user, Token::from_bytes(random()));
+    let expires = at.plus_secs(limits::ADDRESS_LINK_SECS);
+    let name = policy_of(&mut app.store.read().await?, tenant).await?.name;
+    // Behind '#': browsers do not send it, so that no server and no proxy writes it into a log.
+    let url = format!("{}/address#{}", app.config.origin(), *token.to_text());
+    let place = app.places.of(&source.address);
+    let letter = mail::new_address(&name, &source.address, place, &source.user_agent, url, expires);
+    let mails = mail::outgoing(app, tenant, email.as_str(), &letter, at);
+    let change = AskForAddress {
+        tenant,
+        user,
+        token: token.stored(Purpose::Address),
+        address: source.address.clone(),
+        user_agent: source.user_agent.clone(),
+        at,
+        expires,
+        mails,
+        used,
+        salt: random(),
+    };
+    match app.store.commit(change).await {
+        Ok(()) => Ok(Code::AddressUnverified.into()),
+        Err(StoreError::Conflict) => Ok(Code::SignInRefused.into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What a session that waits for a factor may still do.
@@ -54,6 +117,15 @@ pub(crate) async fn check_address(app: &App, parts: &Parts, actor: &Actor, word:
         Some(_) => Err(Code::NetworkRefused.into()),
         None => Ok(()),
     }
+}
+
+/// Whether a session still stands at an address: it waits for no factor, and the rules of this moment allow the address.
+pub(super) async fn stands(reader: &mut Reader, actor: &Actor, from: IpAddr) -> Result<Standing, Refusal> {
+    if is_challenged(reader, actor.session).await? {
+        return Ok(Standing::Challenged);
+    }
+    let rules = rules(reader, actor.tenant).await?.rules;
+    Ok(rules.session(actor.stage, opened(reader, actor).await?, from))
 }
 
 /// Why a session without a factor could be opened: who has a factor was in a trusted network.

@@ -1,5 +1,6 @@
 //! From a request to the person behind it; and streams that end when their session does.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -7,12 +8,13 @@ use axum::http::header;
 use axum::http::request::Parts;
 use sallyport_api::Code;
 use sallyport_decide::accounts::session::{Activity, Purpose, SessionError};
+use sallyport_decide::networks::Standing;
 use sallyport_decide::policy::{Actor, Rights};
 use sallyport_model::{SessionId, Timestamp};
 use sallyport_store::ops::accounts::{LiveSession, TouchSession, live_session, live_session_by_id};
-use sallyport_store::ops::networks::is_challenged;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::addresses::stands;
 use super::{cookie, proven};
 use crate::{App, Refusal};
 
@@ -74,10 +76,10 @@ pub(super) fn actor(live: &LiveSession, now: Timestamp) -> Actor {
 }
 
 /// Resolves when the session ends, whoever ended it and whatever for, or its person gets other rights; for streams to stop at.
-pub async fn until_ended(app: App, session: SessionId) {
+pub async fn until_ended(app: App, session: SessionId, from: IpAddr) {
     let mut ended = app.accounts.ended.subscribe();
-    let begun = lives(&app, session).await;
-    while begun.is_some() && lives(&app, session).await == begun {
+    let begun = lives(&app, session, from).await;
+    while begun.is_some() && lives(&app, session, from).await == begun {
         let told = tokio::time::timeout(LOOK_AGAIN, wait_for(&mut ended, session)).await;
         if told.is_ok() {
             return;
@@ -97,10 +99,14 @@ async fn wait_for(ended: &mut tokio::sync::broadcast::Receiver<SessionId>, sessi
 }
 
 /// The rights of a session that lives. What cannot be read does not live: a stream without a session to show for it must end.
-async fn lives(app: &App, session: SessionId) -> Option<Rights> {
+async fn lives(app: &App, session: SessionId, from: IpAddr) -> Option<Rights> {
     let mut reader = app.store.read().await.ok()?;
     let live = live_session_by_id(&mut reader, session).await.ok()??;
-    // A session that waits for a factor has no streams.
-    let lives = live.session.lives(app.clock.now()).is_ok() && matches!(is_challenged(&mut reader, session).await, Ok(false));
-    lives.then_some(live.rights)
+    let now = app.clock.now();
+    live.session.lives(now).ok()?;
+    // A session that waits for a factor has no streams, and neither has one whose address is no longer allowed.
+    match stands(&mut reader, &actor(&live, now), from).await.ok()? {
+        Standing::Stays => Some(live.rights),
+        Standing::Challenged => None,
+    }
 }

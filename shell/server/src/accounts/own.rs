@@ -14,6 +14,7 @@ use sallyport_store::ops::accounts::{
     ChangePassword, ChargePassword, CheckFactor, ElevateSession, OtherSessions, RefundPassword, StoredPassword, live_session_by_id,
 };
 
+use super::addresses::may_sign_in;
 use super::enrol::doing;
 use super::prove::prove_factor;
 use super::sign_in::bucket;
@@ -25,9 +26,12 @@ use crate::{Allowed, App, Json, Refusal};
 pub async fn elevate(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::Elevate>,
+    source: Source,
     Json(body): Json<api::Elevate>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<api::Me>), Refusal> {
     let actor = permit.actor();
+    // A factor does not stand for the network: from outside of what is required there is nothing to lift.
+    may_sign_in(&app, actor.tenant, &source).await?;
     let proven = prove_factor(&app, actor, &body.proof, ChallengePurpose::Elevate).await?;
     let (by, token) = (doing(&app, actor), Token::from_bytes(random()));
     let step_up = (proven.counts == Counts::Now).then_some(by.at);

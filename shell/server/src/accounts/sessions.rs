@@ -15,7 +15,7 @@ pub async fn list(State(app): State<App>, Allowed(permit): Allowed<ManageOwnSess
     let (actor, now) = (permit.actor(), app.clock.now());
     let rows = store::sessions(&mut app.store.read().await?, actor.user).await?;
     let live = rows.into_iter().filter(|row| row.session.lives(now).is_ok());
-    Ok(Json(api::Page { items: live.map(|row| shown(row, actor.session)).collect(), next: None, total: None }))
+    Ok(Json(api::Page { items: live.map(|row| placed(&app, shown(row, actor.session))).collect(), next: None, total: None }))
 }
 
 /// Ends one of one's own sessions.
@@ -56,6 +56,11 @@ pub(crate) fn shown(row: SessionRow, current: SessionId) -> api::Session {
         place: None,
         device_bound: false,
     }
+}
+
+/// With town and country of its address, where a database of places is configured.
+fn placed(app: &App, session: api::Session) -> api::Session {
+    api::Session { place: app.places.of(&session.address), ..session }
 }
 
 fn shown_stage(stage: Stage) -> api::SessionStage {

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use sallyport_api as api;
 use sallyport_api::Code;
+use sallyport_decide::accounts::alone::{Enrolled, Facts, judge_alone};
 use sallyport_decide::accounts::password::Password;
 use sallyport_decide::accounts::proof::Thumbprint;
 use sallyport_decide::accounts::recovery::RecoveryCode;
@@ -17,13 +18,16 @@ use sallyport_decide::policy::SignOut;
 use sallyport_model::{Digest, Email, FactorId, SessionId, Timestamp};
 use sallyport_store::StoreError;
 use sallyport_store::ops::accounts::{
-    ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, ChargedTotp, EndReason, EndSession, NewSession,
-    OpenSession, RecordFailure, Rehash, Used,
+    AccountFacts, ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, ChargedTotp, EndReason, EndSession,
+    NewSession, OpenSession, RecordFailure, Rehash, Used, UsedFactor,
 };
+use sallyport_store::ops::networks::rules;
+use sallyport_store::ops::people::{factorless_facts, has_factor, policy};
 
 use super::hashing::{Place, is_outdated};
-use super::{Proven, Source, cookie, me, totp};
+use super::{Proven, Source, addresses, cookie, me, totp};
 use crate::clock::random;
+use crate::people::activate::remind;
 use crate::{Allowed, App, Json, Refusal};
 
 /// A cookie beside the body.
@@ -33,7 +37,8 @@ type WithCookie<T> = ([(header::HeaderName, HeaderValue); 1], T);
 struct Typed {
     email: Email,
     password: Password,
-    credential: Credential,
+    /// None where the password came alone.
+    credential: Option<Credential>,
 }
 
 impl Typed {
@@ -41,7 +46,10 @@ impl Typed {
         Ok(Self {
             email: Email::parse(&body.email).map_err(|why| Refusal::field("email", why))?,
             password: Password::parse(&body.password).map_err(|why| Refusal::field("password", why))?,
-            credential: Credential::parse(&body.code).map_err(|why| Refusal::field("code", why))?,
+            credential: match body.code.trim() {
+                "" => None,
+                code => Some(Credential::parse(code).map_err(|why| Refusal::field("code", why))?),
+            },
         })
     }
 }
@@ -60,7 +68,10 @@ pub async fn sign_in(
     let attempt =
         ChargePassword { email: typed.email.clone(), address: source.address.clone(), bucket: bucket(&app, &typed.email), at: now };
     let charged = app.store.reserve(attempt).await?;
-    let judged = judge(&app, &place, &typed, &charged, now).await?;
+    let judged = judge(&app, &place, &typed, &charged, &source, now).await?;
+    if let (Ok(judged), Some(account)) = (&judged, &charged.account) {
+        addresses::may_open(&app, account, judged.used_factor(), &source, &typed.email, now).await?;
+    }
     let token = Token::from_bytes(random());
     match open(&app, &charged, judged, Opening { key, source, token: token.stored(Purpose::Session), at: now }).await? {
         Ok(session) => {
@@ -88,6 +99,16 @@ struct Judged {
     used: Used,
 }
 
+impl Judged {
+    /// The code that was right, where one was: it is used up even where the address keeps the session shut.
+    fn used_factor(&self) -> Option<UsedFactor> {
+        match (&self.used, self.signed_in.used_step) {
+            (Used::Totp(factor), Some(step)) => Some(UsedFactor::Totp { factor: *factor, step }),
+            _ => None,
+        }
+    }
+}
+
 /// A sign-in that does not; the factor is locked where it was the last attempt.
 struct Failure {
     locks: Vec<FactorId>,
@@ -98,21 +119,45 @@ async fn judge(
     place: &Place,
     typed: &Typed,
     charged: &ChargedPassword,
+    source: &Source,
     now: Timestamp,
 ) -> Result<Result<Judged, Failure>, Refusal> {
     let account = charged.account.as_ref();
     let verdict = place.verify(&typed.password, account.map(|facts| &facts.password)).await?;
     let passed = judge_password(account.map(|facts| facts.account), charged.attempt, verdict);
+    if let (Ok(passed), Some(account)) = (&passed, account) {
+        remind(app, account.tenant, passed.user());
+    }
     let factor = match (&passed, &typed.credential) {
         (Err(Refused), _) => ChargedFactor::Nothing,
-        (Ok(passed), Credential::Totp(_)) => ChargedFactor::Totp(passed.user()),
-        (Ok(passed), Credential::Recovery(code)) => ChargedFactor::Recovery(passed.user(), stored(app, code, passed)),
+        (Ok(_), None) => ChargedFactor::Nothing,
+        (Ok(passed), Some(Credential::Totp(_))) => ChargedFactor::Totp(passed.user()),
+        (Ok(passed), Some(Credential::Recovery(code))) => ChargedFactor::Recovery(passed.user(), stored(app, code, passed)),
     };
     let facts = app.store.reserve(ChargeFactor { subject: charged.subject, factor, at: now }).await?;
-    match passed {
-        Ok(passed) => judge_credential(app, passed, &typed.credential, facts, now),
-        Err(Refused) => Ok(Err(Failure { locks: Vec::new() })),
+    match (passed, &typed.credential, account) {
+        (Ok(passed), Some(credential), _) => judge_credential(app, passed, credential, facts, now),
+        (Ok(passed), None, Some(account)) => judge_password_alone(app, passed, account, source, now).await,
+        (Ok(_), None, None) | (Err(Refused), _, _) => Ok(Err(Failure { locks: Vec::new() })),
     }
+}
+
+/// A right password without a code: a session that reads, where policy or a trusted network allows it.
+async fn judge_password_alone(
+    app: &App,
+    passed: PasswordPassed,
+    account: &AccountFacts,
+    source: &Source,
+    now: Timestamp,
+) -> Result<Result<Judged, Failure>, Refusal> {
+    let mut reader = app.store.read().await?;
+    let enrolled = if has_factor(&mut reader, passed.user()).await? { Enrolled::Yes } else { Enrolled::No };
+    let (required, rights) = factorless_facts(&mut reader, passed.user()).await?;
+    let policy = policy(&mut reader, account.tenant).await?.mfa;
+    let rules = rules(&mut reader, account.tenant).await?.rules;
+    let facts = Facts { enrolled, rights: &rights, required, policy: &policy, rules: &rules, from: source.ip };
+    let judged = judge_alone(passed, &facts, now).map(|signed_in| Judged { signed_in, used: Used::Nothing });
+    Ok(judged.map_err(|Refused| Failure { locks: Vec::new() }))
 }
 
 fn stored(app: &App, code: &RecoveryCode, passed: &PasswordPassed) -> Digest {

@@ -19,6 +19,25 @@ pub(crate) fn invitation(tenant: &str, name: &str, by: &str, url: String, expire
     }
 }
 
+/// Somebody signed in from an address that their account does not know.
+pub(crate) fn new_address(tenant: &str, address: &str, place: Option<String>, browser: &str, url: String, expires: Timestamp) -> Letter {
+    let mut facts = vec![("Address", address.to_owned())];
+    facts.extend(place.map(|place| ("Place", place)));
+    facts.extend([("Browser", browser.to_owned()), ("Works until", moment(expires))]);
+    Letter {
+        subject: format!("Is this you? A sign-in to {tenant} from a new address"),
+        what: vec![
+            "Somebody entered your password and a right code at an address that your account does not know. Nothing was opened.".to_owned(),
+        ],
+        facts,
+        link: Some(("Approve this address", url)),
+        next: "Approve it only if you know the address and the browser, then sign in again there. If that was not you, somebody has your \
+               password and your authenticator: choose another password and remove the factor."
+            .to_owned(),
+        not_me: None,
+    }
+}
+
 /// Somebody sets up their first factor.
 pub(crate) fn activation(tenant: &str, name: &str, url: String, expires: Timestamp) -> Letter {
     Letter {

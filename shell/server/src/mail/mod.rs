@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::App;
 use crate::clock::random;
 pub(crate) use letter::{Letter, moment};
-pub(crate) use letters::{activation, held_reset, invitation, reset};
+pub(crate) use letters::{activation, held_reset, invitation, new_address, reset};
 pub(crate) use notices::run as tell;
 pub(crate) use send::run;
 

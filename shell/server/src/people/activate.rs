@@ -10,11 +10,12 @@ use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::accounts::sign_in::{Attempt, PasswordVerdict, enrolled};
 use sallyport_decide::accounts::throttle::Charged;
 use sallyport_decide::accounts::totp::{self, Accepted, Code as TotpCode, Secret};
+use sallyport_decide::people::{Grace, grace};
 use sallyport_decide::policy::ActivateOwnFactor;
-use sallyport_model::{FactorId, limits};
+use sallyport_model::{FactorId, TenantId, UserId, limits};
 use sallyport_store::StoreError;
 use sallyport_store::ops::people::{
-    ActivationDraft, ChargeActivation, FinishActivation, LinkBy, LinkPurpose, LinkRow, SaveActivation, live_link,
+    ActivationDraft, ChargeActivation, FinishActivation, LinkBy, LinkPurpose, LinkRow, SaveActivation, has_factor, live_link,
 };
 
 use super::facts::Facts;
@@ -163,4 +164,29 @@ pub(crate) async fn mail_own(
 fn shortened(email: &str) -> String {
     let (local, domain) = email.split_once('@').unwrap_or((email, ""));
     format!("{}...@{domain}", local.chars().next().unwrap_or_default())
+}
+
+/// After a right password of an account that has no factor and gets no session: the answer is that of every failure, and its owner
+/// finds a link in the mailbox. It happens apart from the answer, which must not take longer for it.
+pub(crate) fn remind(app: &App, tenant: TenantId, user: UserId) {
+    let app = app.clone();
+    tokio::spawn(async move {
+        if let Err(refusal) = reminded(&app, tenant, user).await {
+            tracing::debug!(?refusal, %user, "no activation link was mailed");
+        }
+    });
+}
+
+async fn reminded(app: &App, tenant: TenantId, user: UserId) -> Result<(), Refusal> {
+    if app.config.mail.is_none() || has_factor(&mut app.store.read().await?, user).await? {
+        return Ok(());
+    }
+    let facts = Facts::load(app, tenant).await?;
+    let row = facts.user(user)?;
+    if matches!(grace(&facts.policy.mfa, &row.rights, row.mfa_required, facts.now), Grace::Until(_)) {
+        return Ok(());
+    }
+    let (change, _) = renewal(app, &facts, row, LinkBy::Own, &row.name);
+    app.store.commit(change).await?;
+    Ok(())
 }

@@ -1,10 +1,13 @@
 //! Rules about addresses, addresses that people approved, and sessions that left their ranges.
 
-use sallyport_decide::networks::Rules;
+use std::net::IpAddr;
+
+use sallyport_decide::networks::{Address, Rules, Seen};
 use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
-use super::accounts::Doing;
+use super::accounts::{Doing, UsedFactor};
+use super::people::{NewMail, queue};
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// A tenant's rules with their version; 0 where none were ever made.
@@ -70,6 +73,13 @@ pub struct AddressFacts {
     pub paused_until: Option<Timestamp>,
 }
 
+impl AddressFacts {
+    /// Judges the address.
+    pub fn judge(&self, from: IpAddr, now: Timestamp) -> Address {
+        self.rules.address(Seen { approved: self.approved, paused_until: self.paused_until }, from, now)
+    }
+}
+
 /// Loads what the address of a sign-in is judged by.
 pub async fn address_facts(reader: &mut Reader, tenant: TenantId, user: UserId, address: &str) -> Result<AddressFacts, StoreError> {
     let rules = rules(reader, tenant).await?.rules;
@@ -89,6 +99,9 @@ pub struct AskForAddress {
     pub user_agent: String,
     pub at: Timestamp,
     pub expires: Timestamp,
+    pub mails: Vec<NewMail>,
+    /// The factor that was right: its code is used up, though it opened nothing.
+    pub used: Option<UsedFactor>,
     pub salt: [u8; 32],
 }
 
@@ -96,6 +109,10 @@ impl Change for AskForAddress {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        if let Some(used) = &self.used {
+            used.use_up(tx, self.at).await?;
+        }
+        queue(tx, &self.mails).await?;
         // An older link for the same address is dead: one mail, one link.
         tx.execute(
             "DELETE FROM address_links WHERE user_id = $1 AND (address = $2 OR expires < $3)",

@@ -111,7 +111,7 @@ async fn ses_05_a_session_that_ended_is_dead_at_the_next_request_and_for_streams
     let mut other = Client::new(&server, 2);
     assert_signed_in(&owner.sign_in(&mut other, &owner.code(&server)).await);
     let session = session_of(&mut other).await;
-    let stream = tokio::spawn(until_ended(server.app.clone(), session));
+    let stream = tokio::spawn(until_ended(server.app.clone(), session, std::net::Ipv4Addr::LOCALHOST.into()));
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(!stream.is_finished(), "control: it lives");
     assert_eq!(owner.client.send(Call::new("DELETE", &format!("/v1/me/sessions/{session}"))).await.status, 204);

@@ -9,10 +9,10 @@ mod sums;
 use sallyport_store::{Audit, Change, StoreError, Tx, Value};
 
 /// Rows that only agents could bring in, put where they would put them.
-struct Rows {
-    table: &'static str,
-    columns: &'static [&'static str],
-    rows: Vec<Vec<Value>>,
+pub(crate) struct Rows {
+    pub(crate) table: &'static str,
+    pub(crate) columns: &'static [&'static str],
+    pub(crate) rows: Vec<Vec<Value>>,
 }
 
 impl Change for Rows {

@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/v1/addresses/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve an address
+         * @description Public: needs the token of a mailed link.
+         */
+        post: operations["post_addresses_approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/addresses/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a mailed link would approve
+         * @description Public: needs the token of a mailed link.
+         */
+        post: operations["post_addresses_look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit": {
         parameters: {
             query?: never;
@@ -118,6 +158,26 @@ export interface paths {
          * @description Needs `requests.prove`. Class: -. Audit: request.denied.
          */
         post: operations["post_authorization_requests_id_deny"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/authorization-requests/{id}/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to prove a request by passkey
+         * @description Needs `requests.prove`. Class: -. Audit: -.
+         */
+        post: operations["post_authorization_requests_id_passkey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -372,6 +432,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invitations/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finish an activation
+         * @description Public: needs the one-use token of a link and a code of the new authenticator.
+         */
+        post: operations["post_invitations_finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a link is for
+         * @description Public: needs the token of a link.
+         */
+        post: operations["post_invitations_look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin an activation
+         * @description Public: needs the token of a link, and the present password where there is one.
+         */
+        post: operations["post_invitations_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs": {
         parameters: {
             query?: never;
@@ -456,6 +576,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of mails, the newest first
+         * @description Needs `policy.read`. Class: -. Audit: -.
+         */
+        get: operations["get_mails"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me": {
         parameters: {
             query?: never;
@@ -476,6 +616,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me/activation/mail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mail oneself the link that begins the activation of a factor
+         * @description Needs `self.activate`. Class: -. Audit: user.link_renewed.
+         */
+        post: operations["post_me_activation_mail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/addresses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Addresses that one approved
+         * @description Needs `self.addresses`. Class: -. Audit: -.
+         */
+        get: operations["get_me_addresses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/addresses/{address}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Approve an address no longer
+         * @description Needs `self.addresses`. Class: -. Audit: address.removed.
+         */
+        delete: operations["delete_me_addresses_address"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/challenges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a proof by passkey for one's own changes
+         * @description Needs `self.elevate`. Class: -. Audit: -.
+         */
+        post: operations["post_me_challenges"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/check-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show that a factor still works
+         * @description Needs `self.check_up`. Class: -. Audit: factor.checked factor.locked factor.copied.
+         */
+        post: operations["post_me_check_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/elevate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove a factor in this session
+         * @description Needs `self.elevate`. Class: -. Audit: session.elevated factor.locked factor.copied.
+         */
+        post: operations["post_me_elevate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me/factors": {
         parameters: {
             query?: never;
@@ -490,6 +750,130 @@ export interface paths {
         get: operations["get_me_factors"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/factors/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a factor
+         * @description Needs `self.remove_factor`. Class: 2. Audit: request.created factor.removed.
+         */
+        delete: operations["delete_me_factors_id"];
+        options?: never;
+        head?: never;
+        /**
+         * Give a factor another name
+         * @description Needs `self.enrol`. Class: -. Audit: factor.renamed.
+         */
+        patch: operations["patch_me_factors_id"];
+        trace?: never;
+    };
+    "/v1/me/held-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Stop the reset of one's own factor
+         * @description Needs `self.stop_reset`. Class: -. Audit: factor.reset_stopped.
+         */
+        delete: operations["delete_me_held_reset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/not-me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop everything of one's account
+         * @description Needs `self.not_me`. Class: -. Audit: user.not_me.
+         */
+        post: operations["post_me_not_me"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/passkeys/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register a passkey
+         * @description Needs `self.enrol`. Class: -. Audit: factor.added.
+         */
+        post: operations["post_me_passkeys_finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/passkeys/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to register a passkey
+         * @description Needs `self.enrol`. Class: -. Audit: factor.locked factor.copied.
+         */
+        post: operations["post_me_passkeys_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change one's own password
+         * @description Needs `self.password`. Class: -. Audit: password.changed factor.locked factor.copied.
+         */
+        post: operations["post_me_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -580,6 +964,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me/totp/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enrol one more authenticator
+         * @description Needs `self.enrol`. Class: -. Audit: factor.added.
+         */
+        post: operations["post_me_totp_finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/totp/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to enrol one more authenticator
+         * @description Needs `self.enrol`. Class: -. Audit: factor.locked factor.copied.
+         */
+        post: operations["post_me_totp_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nonce": {
         parameters: {
             query?: never;
@@ -594,6 +1018,26 @@ export interface paths {
         get: operations["get_nonce"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/not-me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop everything of an account
+         * @description Public: needs the one-use token of a mail.
+         */
+        post: operations["post_not_me"];
         delete?: never;
         options?: never;
         head?: never;
@@ -620,7 +1064,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/remote-sessions": {
+    "/v1/policy": {
         parameters: {
             query?: never;
             header?: never;
@@ -628,58 +1072,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Remote sessions, the newest first
-         * @description Needs `remote.read`. Class: -. Audit: -.
+         * The policy of factors and sessions, and how mail stands
+         * @description Needs `policy.read`. Class: -. Audit: -.
          */
-        get: operations["get_remote_sessions"];
-        put?: never;
-        /**
-         * Open a remote session, or join one
-         * @description Needs `remote.open`. Class: 1-3. Audit: request.created remote_session.opened remote_session.joined.
-         */
-        post: operations["post_remote_sessions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/remote-sessions/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One remote session
-         * @description Needs `remote.read`. Class: -. Audit: -.
-         */
-        get: operations["get_remote_sessions_id"];
-        put?: never;
-        post?: never;
-        /**
-         * End a remote session for everybody
-         * @description Needs `remote.end`. Class: -. Audit: remote_session.ended.
-         */
-        delete: operations["delete_remote_sessions_id"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/remote-sessions/{id}/recording": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What was recorded, with its digest in Sallyport-Sha256
-         * @description Needs `remote.read`. Class: -. Audit: -.
-         */
-        get: operations["get_remote_sessions_id_recording"];
+        get: operations["get_policy"];
         put?: never;
         post?: never;
         delete?: never;
@@ -688,7 +1084,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/remote-sessions/{id}/tickets": {
+    "/v1/policy/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change who must have a second factor
+         * @description Needs `policy.write`. Class: 2. Audit: request.created policy.mfa_changed.
+         */
+        put: operations["put_policy_mfa"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/policy/networks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rules about addresses
+         * @description Needs `networks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_policy_networks"];
+        /**
+         * Ask for other rules about addresses
+         * @description Needs `networks.write`. Class: 2. Audit: request.created networks.changed.
+         */
+        put: operations["put_policy_networks"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/policy/networks/pause": {
         parameters: {
             query?: never;
             header?: never;
@@ -698,17 +1138,37 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Another ticket for one's own stream
-         * @description Needs `remote.open`. Class: -. Audit: -.
+         * Pause the verification of a user's addresses
+         * @description Needs `people.write`. Class: -. Audit: address.paused address.resumed.
          */
-        post: operations["post_remote_sessions_id_tickets"];
+        post: operations["post_policy_networks_pause"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/remote-sessions/stream": {
+    "/v1/policy/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change how long sessions last
+         * @description Needs `policy.write`. Class: 2. Audit: request.created policy.sessions_changed.
+         */
+        put: operations["put_policy_sessions"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/roles": {
         parameters: {
             query?: never;
             header?: never;
@@ -716,13 +1176,41 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A client's end of a stream, as a WebSocket
-         * @description Public: needs a one-use ticket.
+         * All roles, and what roles are made of
+         * @description Needs `people.read`. Class: -. Audit: -.
          */
-        get: operations["get_remote_sessions_stream"];
+        get: operations["get_roles"];
         put?: never;
-        post?: never;
+        /**
+         * Make a custom role
+         * @description Needs `roles.write`. Class: 2. Audit: request.created role.saved.
+         */
+        post: operations["post_roles"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a custom role
+         * @description Needs `roles.write`. Class: 2. Audit: request.created role.saved.
+         */
+        put: operations["put_roles_id"];
+        post?: never;
+        /**
+         * Take away a custom role that nobody has
+         * @description Needs `roles.write`. Class: 2. Audit: request.created role.deleted.
+         */
+        delete: operations["delete_roles_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -860,26 +1348,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/search": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Devices that run, have or listen on something
-         * @description Needs `devices.read`. Class: -. Audit: -.
-         */
-        get: operations["get_search"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/setup": {
         parameters: {
             query?: never;
@@ -960,6 +1428,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sign-in/passkey/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in by passkey
+         * @description Public: asks for a passkey's signature over our challenge.
+         */
+        post: operations["post_sign_in_passkey_finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/passkey/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a sign-in by passkey
+         * @description Public: a challenge names nobody and proves nothing.
+         */
+        post: operations["post_sign_in_passkey_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sign-out": {
         parameters: {
             query?: never;
@@ -1000,10 +1508,199 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Users, with the counts for the tabs
+         * @description Needs `people.read`. Class: -. Audit: -.
+         */
+        get: operations["get_users"];
+        put?: never;
+        /**
+         * Invite somebody
+         * @description Needs `people.write`. Class: 2. Audit: request.created user.invited.
+         */
+        post: operations["post_users"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One user, with sessions and what they did lately
+         * @description Needs `people.read`. Class: -. Audit: -.
+         */
+        get: operations["get_users_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}/assignments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a user's roles
+         * @description Needs `people.write`. Class: 2. Audit: request.created user.role_changed.
+         */
+        post: operations["post_users_id_assignments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}/end-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End all sessions of a user
+         * @description Needs `people.write`. Class: -. Audit: session.ended.
+         */
+        post: operations["post_users_id_end_sessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}/resend-invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an invitation or activation link again; earlier ones are dead
+         * @description Needs `people.write`. Class: -. Audit: user.link_renewed.
+         */
+        post: operations["post_users_id_resend_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}/reset-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take away a user's factors, so that they enrol new ones
+         * @description Needs `people.write`. Class: 2-3. Audit: request.created factor.reset factor.reset_held.
+         */
+        post: operations["post_users_id_reset_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable users
+         * @description Needs `people.write`. Class: 2. Audit: request.created users.disabled.
+         */
+        post: operations["post_users_disable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable users
+         * @description Needs `people.write`. Class: 2. Audit: request.created users.enabled.
+         */
+        post: operations["post_users_enable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/mfa": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Require a second factor of users, or no longer
+         * @description Needs `people.write`. Class: 2. Audit: request.created users.mfa_required.
+         */
+        post: operations["post_users_mfa"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description Where an account stands.
+         * @enum {string}
+         */
+        AccountState: "invited" | "active" | "disabled" | "locked";
         /** @description What will happen, exactly. */
         ActionDetails: (components["schemas"]["RunScriptDetails"] & {
             /** @enum {string} */
@@ -1020,9 +1717,42 @@ export interface components {
         }) | {
             /** @enum {string} */
             kind: "regenerate_recovery_codes";
-        } | (components["schemas"]["RemoteSessionDetails"] & {
+        } | (components["schemas"]["InviteUserDetails"] & {
             /** @enum {string} */
-            kind: "open_remote_session";
+            kind: "invite_user";
+        }) | (components["schemas"]["PeopleDetails"] & {
+            /** @enum {string} */
+            kind: "disable_users";
+        }) | (components["schemas"]["PeopleDetails"] & {
+            /** @enum {string} */
+            kind: "enable_users";
+        }) | (components["schemas"]["ChangeRoleDetails"] & {
+            /** @enum {string} */
+            kind: "change_role";
+        }) | (components["schemas"]["RequireMfaDetails"] & {
+            /** @enum {string} */
+            kind: "require_mfa";
+        }) | (components["schemas"]["ResetFactorDetails"] & {
+            /** @enum {string} */
+            kind: "reset_factor";
+        }) | (components["schemas"]["ChangeMfaPolicyDetails"] & {
+            /** @enum {string} */
+            kind: "change_mfa_policy";
+        }) | (components["schemas"]["ChangeSessionLimitsDetails"] & {
+            /** @enum {string} */
+            kind: "change_session_limits";
+        }) | (components["schemas"]["RoleDetails"] & {
+            /** @enum {string} */
+            kind: "save_role";
+        }) | (components["schemas"]["RoleDetails"] & {
+            /** @enum {string} */
+            kind: "delete_role";
+        }) | (components["schemas"]["RemoveFactorDetails"] & {
+            /** @enum {string} */
+            kind: "remove_factor";
+        }) | (components["schemas"]["ChangeNetworksDetails"] & {
+            /** @enum {string} */
+            kind: "change_networks";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -1034,13 +1764,116 @@ export interface components {
         }) | (components["schemas"]["RecoveryCodes"] & {
             /** @enum {string} */
             kind: "recovery_codes";
-        }) | (components["schemas"]["OpenedRemoteSession"] & {
+        }) | (components["schemas"]["CreatedInvitation"] & {
             /** @enum {string} */
-            kind: "remote_session";
+            kind: "invitation";
+        }) | (components["schemas"]["ChangedUsers"] & {
+            /** @enum {string} */
+            kind: "users";
+        }) | (components["schemas"]["ResetHeld"] & {
+            /** @enum {string} */
+            kind: "reset_held";
         }) | (components["schemas"]["Done"] & {
             /** @enum {string} */
             kind: "done";
         });
+        /** @description What a browser needs to finish an activation. */
+        ActivationDraft: {
+            /** @description Names this draft; goes back with `finish`. */
+            draft: string;
+            /** @description The authenticator to enrol, shown once. */
+            totp: components["schemas"]["TotpSecret"];
+        };
+        /** @description How an activation link got on its way. */
+        ActivationMail: {
+            /** @description Until when it works. */
+            expires: string;
+            /** @description To which address, shortened. */
+            to: string;
+        };
+        /** @description What a mailed link would approve: shown before the button. */
+        AddressToApprove: {
+            /** @description The address. */
+            address: string;
+            /** @description When it tried. */
+            asked: string;
+            /** @description Whose sign-in it was. */
+            email: string;
+            /** @description Until when the link works. */
+            expires: string;
+            /** @description Town and country, where a database of places is configured. */
+            place?: string | null;
+            /** @description The browser that tried to sign in: whoever does not know it does not press the button. */
+            user_agent: string;
+        };
+        /** @description The token of a mailed link, from the part of the address behind `#`. */
+        AddressToken: {
+            /** @description The token. */
+            token: string;
+        };
+        /** @description An address that its user approved. */
+        ApprovedAddress: {
+            /** @description The address. */
+            address: string;
+            /** @description When. */
+            approved: string;
+            /** @description The last sign-in from it. */
+            last_used?: string | null;
+            /** @description Town and country, where a database of places is configured. */
+            place?: string | null;
+            /** @description What the browser called itself that it was approved for. */
+            user_agent: string;
+        };
+        /** @description One page of a list. */
+        ApprovedAddressPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["ApprovedAddress"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
+        };
+        /** @description An answer by a passkey, as `toJSON` writes it. Members that are not named here are ignored and never trusted. */
+        Assertion: {
+            /** @description The credential's id, base64url. */
+            id: string;
+            /** @description What the authenticator signed. */
+            response: components["schemas"]["AssertionResponse"];
+            /** @description `public-key`. */
+            type: string;
+        };
+        /** @description What an authenticator signed. */
+        AssertionResponse: {
+            /** @description Base64url. */
+            authenticatorData: string;
+            /** @description Base64url. */
+            clientDataJSON: string;
+            /** @description Base64url. */
+            signature: string;
+            /** @description The user's id, base64url; needed at sign-in. */
+            userHandle?: string | null;
+        };
+        /** @description A role that a user has, and where. */
+        Assignment: {
+            /** @description The role: a built-in one's word (`owner`, `admin`, `technician`, `auditor`, `support`) or a custom one's id. */
+            role: string;
+            /** @description What people call it. */
+            role_name: string;
+            /** @description Where it holds. */
+            scope: components["schemas"]["Scope"];
+        };
+        /** @description What an authenticator says of a new credential. */
+        AttestationResponse: {
+            /** @description Base64url. */
+            attestationObject: string;
+            /** @description Base64url. */
+            clientDataJSON: string;
+            /** @description How it can be reached: `usb`, `nfc`, `ble`, `hybrid`, `internal`. */
+            transports?: string[];
+        };
         /** @description An entry of the audit log. */
         AuditEntry: {
             actor?: components["schemas"]["AuditParty"] | null;
@@ -1078,6 +1911,15 @@ export interface components {
             id: string;
             /** @description Its name. */
             name: string;
+        };
+        /** @description What an authenticator must be able to do. */
+        AuthenticatorSelection: {
+            /** @description The same, for older browsers. */
+            requireResidentKey: boolean;
+            /** @description `required`: the credential is found without a user name. */
+            residentKey: string;
+            /** @description `required`: fingerprint, face or PIN, each time. */
+            userVerification: string;
         };
         /** @description An action, frozen, with what it takes to release it. */
         AuthorizationRequest: {
@@ -1134,10 +1976,86 @@ export interface components {
              */
             total?: number | null;
         };
+        /**
+         * @description What a passkey is asked for apart from sign-in and authorization requests. An answer for one is refused for another.
+         * @enum {string}
+         */
+        ChallengePurpose: "factors" | "password" | "elevate" | "check_up";
+        /** @description Replaces a user's roles. */
+        ChangeAssignments: {
+            /** @description Their roles from now on; at least one. */
+            assignments: components["schemas"]["NewAssignment"][];
+            /** @description When the account ends by itself; required for the role `support`. */
+            expires?: string | null;
+        };
         /** @description Devices that changed. */
         ChangedDevices: {
             /** @description Their ids. */
             devices: string[];
+        };
+        /** @description Users that changed. */
+        ChangedUsers: {
+            /** @description Their ids. */
+            users: string[];
+        };
+        /** @description A change of the policy of factors, exactly. */
+        ChangeMfaPolicyDetails: {
+            /** @description From now on. */
+            after: components["schemas"]["MfaPolicy"];
+            /** @description Until now. */
+            before: components["schemas"]["MfaPolicy"];
+        };
+        /** @description Asks for other rules about addresses. Refused where it would lock the asking person out. */
+        ChangeNetworks: {
+            /** @description Whether a sign-in from a new address wants a mailed link or a passkey; needs a mail server. */
+            address_verification: components["schemas"]["Switch"];
+            /** @description Required networks, all of them. */
+            required: components["schemas"]["RequiredNetwork"][];
+            /** @description Trusted networks, all of them. */
+            trusted: components["schemas"]["TrustedNetwork"][];
+            /**
+             * Format: int64
+             * @description The version that was read.
+             */
+            version: number;
+        };
+        /** @description Rules about addresses, as they will be. */
+        ChangeNetworksDetails: {
+            /** @description Whether a sign-in from a new address wants a mailed link or a passkey. */
+            address_verification: components["schemas"]["Switch"];
+            /** @description Required networks. */
+            required: components["schemas"]["RequiredNetwork"][];
+            /** @description Trusted networks. */
+            trusted: components["schemas"]["TrustedNetwork"][];
+        };
+        /** @description Changes one's own password. */
+        ChangePassword: {
+            /** @description The password so far. */
+            current: string;
+            /** @description The new one: at least 15 characters, nothing common, nothing breached. */
+            new: string;
+            /** @description What becomes of one's other sessions. */
+            other_sessions: components["schemas"]["OtherSessions"];
+            /** @description A fresh factor (purpose `password`). */
+            proof: components["schemas"]["FactorAnswer"];
+        };
+        /** @description A change of roles, exactly. */
+        ChangeRoleDetails: {
+            /** @description Their roles from now on. */
+            after: components["schemas"]["Assignment"][];
+            /** @description Their roles until now. */
+            before: components["schemas"]["Assignment"][];
+            /** @description When the account ends by itself. */
+            expires?: string | null;
+            /** @description Whose. */
+            user: components["schemas"]["Person"];
+        };
+        /** @description A change of how long sessions last, exactly. */
+        ChangeSessionLimitsDetails: {
+            /** @description From now on. */
+            after: components["schemas"]["SessionLimits"];
+            /** @description Until now. */
+            before: components["schemas"]["SessionLimits"];
         };
         /** @description The newest signed checkpoint. */
         Checkpoint: {
@@ -1155,11 +2073,21 @@ export interface components {
              */
             size: number;
         };
+        /** @description Shows that a factor still works. */
+        CheckUp: {
+            /** @description A fresh factor (purpose `check_up`). */
+            proof: components["schemas"]["FactorAnswer"];
+        };
         /**
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "UseDpopNonce" | "ProofRefused" | "SessionRestricted" | "RoleRefused" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
+        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "UseDpopNonce" | "ProofRefused" | "SessionRestricted" | "RoleRefused" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
+        /**
+         * @description How an administrator made sure that it is really this person who lost their factor.
+         * @enum {string}
+         */
+        Confirmed: "in_person" | "by_call";
         /** @description A new installer, with the file that is shown once. */
         CreatedInstaller: {
             /** @description The signed enrolment file. The server keeps only a hash of its secret. */
@@ -1168,6 +2096,19 @@ export interface components {
             file_name: string;
             /** @description The installer. */
             installer: components["schemas"]["Installer"];
+        };
+        /** @description An invitation or activation link that was made. The link is there only where no mail server is, and is shown once. */
+        CreatedInvitation: {
+            /** @description How it gets there. */
+            delivery: components["schemas"]["Delivery"];
+            /** @description Their e-mail address. */
+            email: string;
+            /** @description Until when it works. */
+            expires: string;
+            /** @description The link, to be handed over in person or by call. */
+            link?: string | null;
+            /** @description For whom. */
+            user: string;
         };
         /** @description An installer, exactly. */
         CreateInstallerDetails: {
@@ -1186,6 +2127,56 @@ export interface components {
              * @description Devices that may enrol with it.
              */
             uses: number;
+        };
+        /** @description Options for `navigator.credentials.create`. */
+        CreationOptions: {
+            /** @description `none`. */
+            attestation: string;
+            /** @description What the authenticator must be able to do. */
+            authenticatorSelection: components["schemas"]["AuthenticatorSelection"];
+            /** @description The challenge, base64url. */
+            challenge: string;
+            /** @description Credentials that this account has already. */
+            excludeCredentials: components["schemas"]["CredentialDescriptor"][];
+            /** @description The algorithms, the preferred one first. */
+            pubKeyCredParams: components["schemas"]["CredentialParameter"][];
+            /** @description The site. */
+            rp: components["schemas"]["RelyingParty"];
+            /**
+             * Format: int64
+             * @description How long this is good, in milliseconds.
+             */
+            timeout: number;
+            /** @description The account. */
+            user: components["schemas"]["CredentialUser"];
+        };
+        /** @description A credential that exists: what a browser looks for. */
+        CredentialDescriptor: {
+            /** @description The credential's id, base64url. */
+            id: string;
+            /** @description How the authenticator can be reached, as it said when it was registered. */
+            transports: string[];
+            /** @description `public-key`. */
+            type: string;
+        };
+        /** @description An algorithm that is accepted: -7 (ES256) or -8 (EdDSA). */
+        CredentialParameter: {
+            /**
+             * Format: int32
+             * @description The COSE number.
+             */
+            alg: number;
+            /** @description `public-key`. */
+            type: string;
+        };
+        /** @description The account that a credential is for. */
+        CredentialUser: {
+            /** @description The name. */
+            displayName: string;
+            /** @description The user's id, base64url. */
+            id: string;
+            /** @description The e-mail address. */
+            name: string;
         };
         /** @description A customer with its sites. */
         Customer: {
@@ -1208,6 +2199,11 @@ export interface components {
              */
             total?: number | null;
         };
+        /**
+         * @description How a link gets to its user.
+         * @enum {string}
+         */
+        Delivery: "mail" | "copy";
         /** @description A device in a list. */
         Device: {
             /** @description What is wrong, most urgent first. */
@@ -1340,6 +2336,11 @@ export interface components {
              */
             log_index: number;
         };
+        /** @description Lifts a session to a full one: from a trusted network without a factor, or after its address left the allowed ranges. */
+        Elevate: {
+            /** @description A fresh factor (purpose `elevate`). */
+            proof: components["schemas"]["FactorAnswer"];
+        };
         /** @description Something changed. */
         Event: {
             /** @description Which. */
@@ -1383,13 +2384,6 @@ export interface components {
             state: string;
         } | {
             /** @enum {string} */
-            kind: "remote_session";
-            /** @description Which. */
-            remote_session: string;
-            /** @description What happened. */
-            state: string;
-        } | {
-            /** @enum {string} */
             kind: "audit";
             /**
              * Format: int64
@@ -1402,11 +2396,13 @@ export interface components {
         };
         /** @description One of a user's factors. */
         Factor: {
+            /** @description From when it counts for guarded actions, where that is later: one that was enrolled after a recovery waits for a day. */
+            counts_from?: string | null;
             /** @description When it was enrolled. */
             created: string;
             /** @description Its id. */
             id: string;
-            /** @description `totp`. */
+            /** @description `totp` or `passkey`. */
             kind: string;
             /** @description When it was last used. */
             last_used?: string | null;
@@ -1414,6 +2410,31 @@ export interface components {
             locked: boolean;
             /** @description What its owner calls it. */
             name: string;
+            passkey?: components["schemas"]["PasskeyFacts"] | null;
+        };
+        /** @description A factor, proved for this one call: exactly one of the two. */
+        FactorAnswer: {
+            passkey?: components["schemas"]["PasskeyAnswer"] | null;
+            /** @description A fresh code from an authenticator. */
+            totp?: string | null;
+        };
+        /** @description How many factors of each kind an account has. */
+        FactorCounts: {
+            /**
+             * Format: int32
+             * @description Passkeys.
+             */
+            passkeys: number;
+            /**
+             * Format: int32
+             * @description Recovery codes that are left.
+             */
+            recovery_codes_left: number;
+            /**
+             * Format: int32
+             * @description Authenticator apps.
+             */
+            totp: number;
         };
         /** @description One page of a list. */
         FactorPage: {
@@ -1450,6 +2471,24 @@ export interface components {
              */
             uptime_secs: number;
         };
+        /** @description Finishes an activation. */
+        FinishActivation: {
+            /** @description A code from the authenticator that was just enrolled. */
+            code: string;
+            /** @description The draft from `start`. */
+            draft: string;
+            /** @description The token of the link again. */
+            token: string;
+        };
+        /** @description Finishes the registration of a passkey. */
+        FinishPasskey: {
+            /** @description From `start`. */
+            ceremony: string;
+            /** @description From the browser. */
+            credential: components["schemas"]["NewCredential"];
+            /** @description What its owner calls it. */
+            name: string;
+        };
         /** @description Finishes the set-up. */
         FinishSetup: {
             /** @description The authority's Ed25519 public key, 64 hexadecimal digits. */
@@ -1465,41 +2504,25 @@ export interface components {
             /** @description The one-time token again. */
             token: string;
         };
-        /** @description Something that a device has, as its inventory says. */
-        Found: {
-            /** @description The user of a process, the state of a service, the source of a package; of a port protocol, address and program. */
-            detail: string;
-            /** @description The program, service or package; of a port its number. */
+        /** @description Finishes the enrolment of an authenticator app. */
+        FinishTotp: {
+            /** @description A code that it shows; it is used up by this. */
+            code: string;
+            /** @description From `start`. */
+            draft: string;
+            /** @description What its owner calls it. */
             name: string;
-            /** @description The version of a package; empty for everything else. */
-            version: string;
         };
-        /** @description A device that has what was looked for. */
-        FoundOn: {
-            /** @description The customer's name. */
-            customer_name: string;
-            /** @description The device. */
-            device: string;
-            /** @description What was found there. */
-            found: components["schemas"]["Found"][];
-            /** @description Its name. */
-            name: string;
-            /** @description Whether it is connected. */
-            online: boolean;
-            /** @description The site's name. */
-            site_name: string;
-        };
-        /** @description One page of a list. */
-        FoundOnPage: {
-            /** @description The items, in the list's order. */
-            items: components["schemas"]["FoundOn"][];
-            /** @description Where the next page begins; absent on the last page. */
-            next?: string | null;
-            /**
-             * Format: int64
-             * @description How many there are over all pages, where counting is cheap.
-             */
-            total?: number | null;
+        /** @description A guarded action that somebody asked for. */
+        GuardedAction: {
+            /** @description When it was asked for. */
+            at: string;
+            /** @description Its request. */
+            request: string;
+            /** @description `open`, `executed`, `denied` or `expired`. */
+            state: string;
+            /** @description What it was, as one sentence. */
+            summary: string;
         };
         /** @description What a machine is made of. */
         Hardware: {
@@ -1523,6 +2546,13 @@ export interface components {
             vendor: string;
             /** @description `virtual machine`, or empty on real hardware. */
             virtualization: string;
+        };
+        /** @description A reset of somebody's factor that waits for a day, so that whoever still has the factor can stop it. */
+        HeldReset: {
+            /** @description Who asked for it. */
+            by: string;
+            /** @description When it happens. */
+            until: string;
         };
         /** @description Shows that an entry is in the log. */
         InclusionProof: {
@@ -1619,8 +2649,6 @@ export interface components {
             omitted: number;
             /** @description Operating system, with version. */
             os: string;
-            /** @description Ports that wait for connections. */
-            ports: components["schemas"]["ListeningPort"][];
             /** @description Running processes. */
             processes: components["schemas"]["Process"][];
             /** @description Services. */
@@ -1633,6 +2661,52 @@ export interface components {
             timezone: string;
             /** @description Accounts. */
             users: components["schemas"]["LocalUser"][];
+        };
+        /** @description What an invitation is for. */
+        Invitation: {
+            /** @description The address that asks, as the server sees it: whose browser is about to be let in. */
+            address: string;
+            /** @description Their e-mail address. */
+            email: string;
+            /** @description Until when it works. */
+            expires: string;
+            /** @description Who invited them. */
+            invited_by: string;
+            /** @description Who is invited. */
+            name: string;
+            /** @description What is still missing. */
+            needs: components["schemas"]["InvitationNeeds"];
+            /** @description The company. */
+            tenant: string;
+            /** @description What the asking browser calls itself. */
+            user_agent: string;
+        };
+        /**
+         * @description What is still missing for an invited user.
+         * @enum {string}
+         */
+        InvitationNeeds: "password" | "factor";
+        /** @description Invites somebody. */
+        InviteUser: {
+            /** @description Their roles; at least one. */
+            assignments: components["schemas"]["NewAssignment"][];
+            /** @description Their e-mail address. */
+            email: string;
+            /** @description When the account ends by itself; required for the role `support`. */
+            expires?: string | null;
+            /** @description Their name. */
+            name: string;
+        };
+        /** @description An invitation as its administrator sees it in an authorization request. */
+        InviteUserDetails: {
+            /** @description Their roles. */
+            assignments: components["schemas"]["Assignment"][];
+            /** @description Their e-mail address. */
+            email: string;
+            /** @description When the account ends by itself. */
+            expires?: string | null;
+            /** @description Their name. */
+            name: string;
         };
         /** @description A script on devices. */
         Job: {
@@ -1687,24 +2761,10 @@ export interface components {
              */
             total?: number | null;
         };
-        /** @description A port that waits for connections. */
-        ListeningPort: {
-            /** @description The address. */
-            address: string;
-            /**
-             * Format: int32
-             * @description The process that listens; 0 where it is not known.
-             */
-            pid: number;
-            /**
-             * Format: int32
-             * @description Its number.
-             */
-            port: number;
-            /** @description That process' short name. */
-            process: string;
-            /** @description `tcp` or `udp`. */
-            protocol: string;
+        /** @description A token out of a link's fragment. */
+        LinkToken: {
+            /** @description The token. */
+            token: string;
         };
         /** @description An account on the device. */
         LocalUser: {
@@ -1715,10 +2775,70 @@ export interface components {
             /** @description Account name. */
             name: string;
         };
+        /** @description A mail and what became of it. Its text is not kept once it is sent. */
+        Mail: {
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** @description What the mail server said last. */
+            error?: string | null;
+            /** @description When it was queued. */
+            queued: string;
+            /** @description When it was sent. */
+            sent?: string | null;
+            /** @description `waiting`, `sent` or `failed`. */
+            state: string;
+            /** @description Its subject. */
+            subject: string;
+            /** @description To whom. */
+            to: string;
+        };
+        /** @description One page of a list. */
+        MailPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Mail"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
+        };
+        /** @description Whether mail is sent. */
+        MailState: {
+            /** @description Whether the server has a mail server. */
+            configured: components["schemas"]["YesNo"];
+            /**
+             * Format: int64
+             * @description Mails that were given up in the last 30 days.
+             */
+            failed: number;
+            /** @description Why the last attempt failed; absent when it did not. */
+            last_error?: string | null;
+            /** @description When the last one was sent. */
+            last_sent?: string | null;
+            /**
+             * Format: int64
+             * @description Mails that wait to be sent.
+             */
+            waiting: number;
+        };
         /** @description Who is signed in. */
         Me: {
+            /** @description Their roles and where each holds. */
+            assignments: components["schemas"]["Assignment"][];
+            /** @description What they may do in this session: words of `roles.txt`. */
+            capabilities: string[];
+            /** @description Since when a check-up of the authenticator is due: it was not used for 28 days. */
+            check_up?: string | null;
             /** @description Their e-mail address. */
             email: string;
+            held_reset?: components["schemas"]["HeldReset"] | null;
+            /** @description Whether they have a second factor, and what is asked of them. */
+            mfa: components["schemas"]["OwnMfa"];
             /** @description Their name. */
             name: string;
             /**
@@ -1726,12 +2846,10 @@ export interface components {
              * @description Recovery codes that are left.
              */
             recovery_codes_left: number;
-            /** @description Their role: owner, admin, technician or auditor. */
+            /** @description Their most powerful role: owner, admin, technician, auditor, support, or a custom role's name. */
             role: string;
             /** @description This session. */
             session: components["schemas"]["Session"];
-            /** @description The kind of remote session that the window serves; absent until one has used it. */
-            step_up_kind?: string | null;
             /** @description When the step-up window closes; absent when it is not open. */
             step_up_until?: string | null;
             /** @description The tenant. */
@@ -1740,6 +2858,76 @@ export interface components {
             tenant_name: string;
             /** @description The user. */
             user: string;
+        };
+        /**
+         * @description Whether an account has a second factor.
+         * @enum {string}
+         */
+        Mfa: "active" | "required" | "off";
+        /** @description The tenant's policy of second factors. */
+        MfaPolicy: {
+            /** @description Until when those who must may still sign in without one, if `factorless` allows it. */
+            deadline?: string | null;
+            /** @description Whether users who have none may sign in with a password alone: they read, and never act. Never owners and administrators. */
+            factorless: components["schemas"]["YesNo"];
+            /** @description The roles, where `who` is `roles`. */
+            roles?: string[];
+            /** @description Who must have one. */
+            who: components["schemas"]["MfaWho"];
+        };
+        /**
+         * @description Why an account must have a factor.
+         * @enum {string}
+         */
+        MfaRequiredBy: "tenant" | "role" | "user";
+        /**
+         * @description Who must have a second factor.
+         * @enum {string}
+         */
+        MfaWho: "admins" | "all" | "roles";
+        /**
+         * @description What a network can be required for.
+         * @enum {string}
+         */
+        NetworkCapability: "sign_in" | "guarded" | "installers" | "administration" | "agent_link";
+        /** @description The tenant's rules about addresses. */
+        NetworkPolicy: {
+            /** @description Whether a sign-in from a new address wants a mailed link or a passkey. */
+            address_verification: components["schemas"]["Switch"];
+            /** @description Required networks. */
+            required: components["schemas"]["RequiredNetwork"][];
+            /** @description Trusted networks. */
+            trusted: components["schemas"]["TrustedNetwork"][];
+            /**
+             * Format: int64
+             * @description Goes back with a change: a change of something else in between is refused.
+             */
+            version: number;
+            /** @description The address that this request came from, to choose ranges by. */
+            your_address: string;
+        };
+        /** @description A role to be given, and where. */
+        NewAssignment: {
+            /** @description The customer's or the site's id; absent for the tenant. */
+            id?: string | null;
+            /** @description A built-in role's word, or a custom role's id. */
+            role: string;
+            /** @description `tenant`, `customer` or `site`. */
+            scope: components["schemas"]["ScopeKind"];
+        };
+        /** @description Begins a proof by passkey. */
+        NewChallenge: {
+            /** @description What it is for. */
+            purpose: components["schemas"]["ChallengePurpose"];
+        };
+        /** @description A new credential, as `toJSON` writes it. Members that are not named here are ignored and never trusted. */
+        NewCredential: {
+            /** @description The credential's id, base64url. */
+            id: string;
+            /** @description What the authenticator said. */
+            response: components["schemas"]["AttestationResponse"];
+            /** @description `public-key`. */
+            type: string;
         };
         /** @description Asks for an installer. */
         NewInstaller: {
@@ -1797,59 +2985,38 @@ export interface components {
             /** @description The name. */
             name: string;
         };
-        /** @description One person's answer. */
+        /** @description One person's answer: exactly one of the two. */
         NewProof: {
+            passkey?: components["schemas"]["PasskeyProof"] | null;
             /** @description A fresh code from the authenticator. */
-            totp: string;
+            totp?: string | null;
         };
-        /** @description A remote session that is to be opened, or joined. */
-        NewRemoteSession: {
-            /** @description `control` or `view`. */
-            access: string;
-            /** @description The client's ephemeral X25519 key, 64 hexadecimal digits: only its holder can read the stream. */
-            client_key: string;
-            /**
-             * Format: int32
-             * @description Width of a terminal that is opened, in cells.
-             */
-            columns?: number | null;
-            /** @description The device; it must be connected. */
-            device: string;
-            /** @description The open remote session that is joined; absent: a new one begins. */
-            joins?: string | null;
-            /** @description `terminal`, `background`, `files` or `viewer`. */
-            kind: string;
-            /**
-             * Format: int32
-             * @description Height of a terminal that is opened, in cells.
-             */
-            rows?: number | null;
-            /** @description The account on the device, for terminals and files; absent means root. */
-            run_as?: string | null;
-        };
-        /** @description Asks for another ticket of one's own attachment. */
-        NewTicket: {
-            /** @description The attachment's grant. */
-            grant: string;
-        };
-        /** @description What a client dials a remote session by. */
-        OpenedRemoteSession: {
-            /** @description The device, as the server knows it. */
-            device: components["schemas"]["RemoteDevice"];
-            /** @description The grant's envelope, verbatim: the stream's keys depend on it. */
-            envelope: string;
-            /** @description This client's grant. */
-            grant: string;
+        /** @description What "Not me" did. */
+        NotMeDone: {
+            /** @description What to do next. */
+            next: string;
+            /** @description The last guarded actions of the account, the newest first: look whether they were yours. */
+            recent: components["schemas"]["GuardedAction"][];
             /**
              * Format: int64
-             * @description The audit log's entry.
+             * @description Authorization requests that were closed.
              */
-            log_index: number;
-            /** @description The remote session. */
-            session: string;
-            /** @description Opens `/v1/remote-sessions/stream`, once and within half a minute. */
-            ticket: string;
+            requests: number;
+            /** @description Whether a reset of the factor was stopped. */
+            reset_stopped: boolean;
+            /**
+             * Format: int64
+             * @description Runs that had not reached their device and were cancelled.
+             */
+            runs: number;
+            /** @description Sessions that ended. */
+            sessions: string[];
         };
+        /**
+         * @description What becomes of other sessions.
+         * @enum {string}
+         */
+        OtherSessions: "end" | "keep";
         /** @description Output of a run, from a given chunk on. */
         Output: {
             /** @description The chunks, in order. */
@@ -1874,6 +3041,16 @@ export interface components {
             /** @description The text; bytes that are not UTF-8 are replaced. */
             text: string;
         };
+        /** @description Whether the signed-in user has a second factor, and what is asked of them. */
+        OwnMfa: {
+            /** @description Until when it can wait. */
+            deadline?: string | null;
+            /** @description Whether *Activate later* is offered. */
+            may_postpone: boolean;
+            required_by?: components["schemas"]["MfaRequiredBy"] | null;
+            /** @description Whether they have one. */
+            state: components["schemas"]["Mfa"];
+        };
         /** @description Something that a script asks for when it is run. */
         Parameter: {
             /** @description What is filled in; never for a secret. */
@@ -1886,6 +3063,74 @@ export interface components {
             required?: boolean;
             /** @description Whether its value is secret: sealed to each device, never stored or shown. */
             secret?: boolean;
+        };
+        /** @description A passkey's answer to a ceremony that was begun. */
+        PasskeyAnswer: {
+            /** @description From `start`. */
+            ceremony: string;
+            /** @description From the browser. */
+            credential: components["schemas"]["Assertion"];
+        };
+        /** @description What is known of a passkey beside its name. */
+        PasskeyFacts: {
+            /** @description The maker's id of the model, all zero where it does not say. */
+            aaguid: string;
+            /** @description Whether it was, when it was last used. */
+            backed_up: boolean;
+            /** @description Whether it may be copied to other devices by its maker's cloud (a synced passkey). */
+            backup_eligible: boolean;
+            /** @description How it can be reached: `usb`, `nfc`, `ble`, `hybrid`, `internal`. */
+            transports: string[];
+        };
+        /** @description A passkey's answer to an authorization request. */
+        PasskeyProof: {
+            /** @description From the browser. */
+            credential: components["schemas"]["Assertion"];
+        };
+        /** @description Pauses the verification of addresses for a user who has a factor; it goes on by itself. */
+        PauseAddressVerification: {
+            /**
+             * Format: int32
+             * @description For how long: 1 to 168 hours; 0 ends a pause.
+             */
+            hours: number;
+            /** @description For whom. */
+            user: string;
+        };
+        /** @description Whether the verification of addresses is paused for a user. */
+        PausedAddressVerification: {
+            /** @description Until when; absent where it is not paused. */
+            until?: string | null;
+            /** @description For whom. */
+            user: string;
+        };
+        /** @description People whom an action names. */
+        PeopleDetails: {
+            /** @description All of them. */
+            users: components["schemas"]["Person"][];
+        };
+        /** @description A person whom an action names. */
+        Person: {
+            /** @description Their e-mail address. */
+            email: string;
+            /** @description Their id. */
+            id: string;
+            /** @description Their name. */
+            name: string;
+        };
+        /** @description What the tenant decided about signing in. */
+        Policy: {
+            /** @description Whether mail is sent. Without a mail server links are shown to administrators, and what needs mail cannot be switched on. */
+            mail: components["schemas"]["MailState"];
+            /** @description Second factors. */
+            mfa: components["schemas"]["MfaPolicy"];
+            /** @description Sessions. */
+            sessions: components["schemas"]["SessionLimits"];
+            /**
+             * Format: int64
+             * @description Users without a factor.
+             */
+            without_factor: number;
         };
         /** @description The text that was run before. */
         PreviousScript: {
@@ -1953,127 +3198,60 @@ export interface components {
             /** @description The run. */
             run: string;
         };
-        /** @description A whole recording. */
-        RecordingFacts: {
-            /**
-             * Format: int64
-             * @description Their number.
-             */
-            bytes: number;
-            /** @description SHA-256 of its bytes, as in the audit log. */
-            sha256: string;
-        };
         /** @description Recovery codes, shown once. */
         RecoveryCodes: {
             /** @description Ten codes, each good for one sign-in. */
             recovery_codes: string[];
         };
-        /** @description Whoever is or was attached to a remote session. */
-        RemoteAttachment: {
-            /** @description `control` or `view`. */
-            access: string;
-            /** @description Whether a stream runs now. */
-            connected: boolean;
-            /** @description Since when. */
-            created: string;
-            /** @description Why it ended. */
-            end_reason?: string | null;
-            /** @description Until when. */
-            ended?: string | null;
-            /** @description Their client's grant. */
-            grant: string;
-            /** @description Their name. */
-            name: string;
-            /** @description Who. */
-            user: string;
-        };
-        /** @description The device of a remote session. */
-        RemoteDevice: {
-            /** @description Its Ed25519 key, 64 hexadecimal digits: it signs the answer that begins each stream. */
-            device_key: string;
-            /** @description Its id. */
+        /** @description The site that a credential is for. */
+        RelyingParty: {
+            /** @description The host name. */
             id: string;
-            /** @description Its name. */
+            /** @description The company's name. */
             name: string;
-            /** @description SHA-256 of its key: what grants name. */
-            thumbprint: string;
         };
-        /** @description A remote session. */
-        RemoteSession: {
-            /** @description Who is or was attached. */
-            attachments: components["schemas"]["RemoteAttachment"][];
-            /** @description When it was opened. */
-            created: string;
-            /** @description Its device. */
-            device: string;
-            /** @description The device's name. */
-            device_name: string;
-            /** @description `ended`, `device`, `revoked`, `limit` or `undelivered`. */
-            end_reason?: string | null;
-            /** @description When it ended. */
-            ended?: string | null;
-            /** @description When it ends at the latest. */
-            expires: string;
-            /** @description Its id. */
-            id: string;
-            /** @description `terminal`, `background`, `files` or `viewer`. */
-            kind: string;
-            /** @description Who opened it. */
-            opened_by: string;
-            /** @description Their name. */
-            opened_by_name: string;
-            recording?: components["schemas"]["RecordingFacts"] | null;
-            /** @description The account on the device; absent means root. */
-            run_as?: string | null;
-            /** @description `open` or `ended`. */
-            state: string;
+        /** @description A factor that goes. */
+        RemoveFactorDetails: {
+            /** @description Which. */
+            factor: string;
+            /** @description `totp` or `passkey`. */
+            factor_kind: string;
+            /** @description What its owner calls it. */
+            name: string;
         };
-        /** @description An attachment to a remote session, exactly. */
-        RemoteSessionDetails: {
-            /** @description `control` or `view`. */
-            access: string;
-            /** @description What the person at the machine sees: `none`, `banner` or `ask`. */
-            consent: string;
-            /**
-             * Format: int32
-             * @description It ends after this time without input.
-             */
-            idle_secs: number;
-            /** @description Whether it is open already. */
-            joins: boolean;
-            /**
-             * Format: int32
-             * @description It ends at this age.
-             */
-            max_secs: number;
-            /** @description Whether it is recorded. */
-            recorded: boolean;
-            /** @description The account on the device; absent means root. */
-            run_as?: string | null;
-            /** @description The remote session. */
-            session: string;
-            /** @description `terminal`, `background`, `files` or `viewer`. */
-            session_kind: string;
-            /** @description The device. */
-            targets: components["schemas"]["TargetDetails"];
+        /** @description Gives a factor another name. */
+        RenameFactor: {
+            /** @description What its owner calls it. */
+            name: string;
         };
-        /** @description One page of a list. */
-        RemoteSessionPage: {
-            /** @description The items, in the list's order. */
-            items: components["schemas"]["RemoteSession"][];
-            /** @description Where the next page begins; absent on the last page. */
-            next?: string | null;
+        /** @description Options for `navigator.credentials.get`. */
+        RequestOptions: {
+            /** @description The account's credentials; empty at sign-in, where the authenticator says whose it is. */
+            allowCredentials: components["schemas"]["CredentialDescriptor"][];
+            /** @description The challenge, base64url. For a request it is the SHA-256 of what is authorized. */
+            challenge: string;
+            /** @description The host name. */
+            rpId: string;
             /**
              * Format: int64
-             * @description How many there are over all pages, where counting is cheap.
+             * @description How long this is good, in milliseconds.
              */
-            total?: number | null;
+            timeout: number;
+            /** @description `required`. */
+            userVerification: string;
         };
         /**
          * @description Where an authorization request stands.
          * @enum {string}
          */
         RequestState: "open" | "executed" | "denied" | "expired";
+        /** @description Networks that a capability works from; elsewhere it is refused. */
+        RequiredNetwork: {
+            /** @description What it is required for; at most one entry for each. */
+            capability: components["schemas"]["NetworkCapability"];
+            /** @description `192.0.2.0/24`, `2001:db8::/48`, or single addresses; several for redundant lines. */
+            ranges: string[];
+        };
         /** @description One thing that must be there before the action is done. */
         RequirementStep: {
             /** @description When. */
@@ -2088,6 +3266,105 @@ export interface components {
             text: string;
             /** @description `you`, `another_person` or `device`. */
             who: string;
+        };
+        /** @description Requires a factor of users, or no longer. */
+        RequireMfa: {
+            /** @description Whether they must have one. */
+            required: components["schemas"]["YesNo"];
+            /** @description Their ids. */
+            users: string[];
+        };
+        /** @description A requirement of single users, exactly. */
+        RequireMfaDetails: {
+            /** @description Whether they must have a factor. */
+            required: components["schemas"]["YesNo"];
+            /** @description Of whom. */
+            users: components["schemas"]["Person"][];
+        };
+        /** @description Takes away a user's factors, so that they enrol new ones. */
+        ResetFactor: {
+            /** @description How it was made sure that it is really them. */
+            confirmed: components["schemas"]["Confirmed"];
+        };
+        /** @description A reset of a factor, exactly. */
+        ResetFactorDetails: {
+            /** @description How it was made sure that it is really them. */
+            confirmed: components["schemas"]["Confirmed"];
+            /** @description What it takes. */
+            takes: components["schemas"]["ResetTakes"];
+            /** @description Whose. */
+            user: components["schemas"]["Person"];
+        };
+        /** @description A reset that waits for a day. */
+        ResetHeld: {
+            /** @description When it happens, if they do not stop it. */
+            until: string;
+            /** @description Whose factor. */
+            user: string;
+        };
+        /**
+         * @description What it takes to reset a factor.
+         * @enum {string}
+         */
+        ResetTakes: "one_admin" | "two_people" | "hold";
+        /** @description A role: built in, or a named list of capabilities. */
+        Role: {
+            /** @description What it is for. */
+            about: string;
+            /** @description What it allows. */
+            capabilities: string[];
+            /** @description A built-in role's word, or a custom role's id. */
+            id: string;
+            /** @description `built_in` or `custom`. */
+            kind: components["schemas"]["RoleKind"];
+            /** @description Whether an account with it must have an end. */
+            must_expire: boolean;
+            /** @description What people call it. */
+            name: string;
+            /** @description Whether it can hold for a customer or a site alone. */
+            scopes: components["schemas"]["ScopeKind"][];
+            /**
+             * Format: int64
+             * @description How many users have it.
+             */
+            users: number;
+        };
+        /** @description Something that a role may allow. */
+        RoleCapability: {
+            /** @description What it allows, for people. */
+            about: string;
+            /** @description Its word, as in a custom role. */
+            name: string;
+            /** @description Whether it follows the scope of the role: otherwise it holds for the tenant alone. */
+            scoped: boolean;
+        };
+        /** @description A custom role, exactly. */
+        RoleDetails: {
+            /** @description What it allows from now on; nothing where it is taken away. */
+            after: string[];
+            /** @description What it allowed until now. */
+            before: string[];
+            /** @description Its id. */
+            id: string;
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: int64
+             * @description How many users have it.
+             */
+            users: number;
+        };
+        /**
+         * @description Who made a role.
+         * @enum {string}
+         */
+        RoleKind: "built_in" | "custom";
+        /** @description All roles, and what roles are made of. */
+        Roles: {
+            /** @description The capabilities that a custom role may have. */
+            capabilities: components["schemas"]["RoleCapability"][];
+            /** @description The built-in ones, the most powerful first, then the custom ones by name. */
+            roles: components["schemas"]["Role"][];
         };
         /** @description A job on one device. */
         Run: {
@@ -2224,6 +3501,13 @@ export interface components {
          * @enum {string}
          */
         RunState: "waiting" | "delivered" | "running" | "succeeded" | "failed" | "refused" | "cancelled" | "timed_out" | "output_limit" | "interrupted" | "expired";
+        /** @description A custom role, to be made or replaced. */
+        SaveRole: {
+            /** @description What it allows: words of [`Roles::capabilities`]. */
+            capabilities: string[];
+            /** @description What people call it. */
+            name: string;
+        };
         /** @description Saves a script: a new one, or a new version. */
         SaveScript: {
             /**
@@ -2242,6 +3526,20 @@ export interface components {
             /** @description The text. */
             text: string;
         };
+        /** @description Where a role holds: the tenant, one customer, or one site. */
+        Scope: {
+            /** @description The customer's or the site's id; the tenant's where the kind is `tenant`. */
+            id: string;
+            /** @description `tenant`, `customer` or `site`. */
+            kind: components["schemas"]["ScopeKind"];
+            /** @description Its name; of a site with its customer: `Nordwind / Berlin`. */
+            name: string;
+        };
+        /**
+         * @description What a scope names.
+         * @enum {string}
+         */
+        ScopeKind: "tenant" | "customer" | "site";
         /** @description A script in a list. */
         Script: {
             /** @description What it is for. */
@@ -2347,6 +3645,8 @@ export interface components {
             created: string;
             /** @description Whether it is the one that asks. */
             current: boolean;
+            /** @description Whether the browser also keeps the session to this device (Device Bound Session Credentials). */
+            device_bound?: boolean;
             /** @description When it ends at the latest. */
             expires: string;
             /** @description Its id. */
@@ -2355,12 +3655,27 @@ export interface components {
             idle_expires: string;
             /** @description When its person last did something. */
             last_active: string;
-            /** @description How its person proved themselves: `totp` or `recovery_code`. */
+            /** @description How its person proved themselves: `totp`, `passkey`, `recovery_code` or `password`. */
             method: string;
+            /** @description Town and country of the address, where a database of places is configured. */
+            place?: string | null;
             /** @description What it may do. */
             stage: components["schemas"]["SessionStage"];
             /** @description What the browser or the command line calls itself. */
             user_agent: string;
+        };
+        /** @description How long sessions last. */
+        SessionLimits: {
+            /**
+             * Format: int32
+             * @description A session without use ends after this.
+             */
+            idle_secs: number;
+            /**
+             * Format: int32
+             * @description A session ends after this, used or not.
+             */
+            lifetime_secs: number;
         };
         /** @description One page of a list. */
         SessionPage: {
@@ -2378,7 +3693,7 @@ export interface components {
          * @description What a session may do.
          * @enum {string}
          */
-        SessionStage: "codes" | "full" | "restricted";
+        SessionStage: "codes" | "full" | "restricted" | "factorless";
         /** @description Replaces a device's labels. */
         SetTags: {
             /** @description The new labels. */
@@ -2436,6 +3751,31 @@ export interface components {
             /** @description Its version. */
             version: string;
         };
+        /** @description Begins an activation. */
+        StartActivation: {
+            /** @description Their own password: a new one where the invitation needs one, the present one where it needs a factor alone. */
+            password: string;
+            /** @description The token of the link. */
+            token: string;
+        };
+        /** @description A proof by passkey that was begun. */
+        StartedAssertion: {
+            /** @description Names the ceremony; goes back with the answer. */
+            ceremony: string;
+            /** @description For the browser. */
+            options: components["schemas"]["RequestOptions"];
+        };
+        /** @description A registration that was begun. */
+        StartedRegistration: {
+            /** @description Names the ceremony; goes back with `finish`. */
+            ceremony: string;
+            /** @description For the browser. */
+            options: components["schemas"]["CreationOptions"];
+        };
+        /** @description Begins the registration of a passkey. */
+        StartPasskey: {
+            proof?: components["schemas"]["FactorAnswer"] | null;
+        };
         /** @description Begins the set-up: who the owner is. */
         StartSetup: {
             /** @description The owner's e-mail address, with which they sign in. */
@@ -2449,11 +3789,15 @@ export interface components {
             /** @description The one-time token from the link that the server printed. */
             token: string;
         };
-        /** @description A ticket. */
-        StreamTicket: {
-            /** @description Opens `/v1/remote-sessions/stream`, once and within half a minute. */
-            ticket: string;
+        /** @description Begins the enrolment of one more authenticator app. */
+        StartTotp: {
+            proof?: components["schemas"]["FactorAnswer"] | null;
         };
+        /**
+         * @description Whether something applies.
+         * @enum {string}
+         */
+        Switch: "on" | "off";
         /** @description Devices that an action names. */
         TargetDetails: {
             /**
@@ -2485,6 +3829,13 @@ export interface components {
             /** @description Customer and site. */
             place: string;
         };
+        /** @description An authenticator app that is not enrolled yet. */
+        TotpDraft: {
+            /** @description Goes back with `finish`. */
+            draft: string;
+            /** @description To scan or to type, shown once. */
+            totp: components["schemas"]["TotpSecret"];
+        };
         /** @description A new TOTP secret (RFC 6238, SHA-1, 6 digits, 30 s). */
         TotpSecret: {
             /** @description Base32, to type by hand. */
@@ -2508,6 +3859,117 @@ export interface components {
              */
             version: number;
         };
+        /** @description Networks from which technicians may sign in with the password alone; such a session reads, until a factor is proved. */
+        TrustedNetwork: {
+            /** @description What people call it: "Office Lyon, fibre". */
+            label: string;
+            /** @description `192.0.2.0/24`, `2001:db8::/48`, or single addresses. */
+            ranges: string[];
+        };
+        /** @description A user, as the list shows them. */
+        User: {
+            /** @description Their roles, the most powerful first. */
+            assignments: components["schemas"]["Assignment"][];
+            /** @description When the account was made. */
+            created: string;
+            /** @description Their e-mail address. */
+            email: string;
+            /** @description When the account ends by itself. */
+            expires?: string | null;
+            /** @description Their factors. */
+            factors: components["schemas"]["FactorCounts"];
+            held_reset?: components["schemas"]["HeldReset"] | null;
+            /** @description Their id. */
+            id: string;
+            /** @description Until when an open invitation or activation link works; absent where there is none. */
+            invited_until?: string | null;
+            /** @description When they last signed in. */
+            last_sign_in?: string | null;
+            /** @description Whether they have a second factor. */
+            mfa: components["schemas"]["Mfa"];
+            mfa_required_by?: components["schemas"]["MfaRequiredBy"] | null;
+            /** @description Their name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Live sessions.
+             */
+            sessions: number;
+            /** @description Where the account stands. */
+            state: components["schemas"]["AccountState"];
+            /** @description Whether it is the one who asks. */
+            you: boolean;
+        };
+        /** @description How many users there are of each kind. */
+        UserCounts: {
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            all: number;
+            /**
+             * Format: int64
+             * @description Disabled.
+             */
+            disabled: number;
+            /**
+             * Format: int64
+             * @description Invited.
+             */
+            invited: number;
+            /**
+             * Format: int64
+             * @description Locked.
+             */
+            locked: number;
+            /**
+             * Format: int64
+             * @description With a factor.
+             */
+            mfa_active: number;
+            /**
+             * Format: int64
+             * @description Without one.
+             */
+            mfa_off: number;
+            /**
+             * Format: int64
+             * @description Without one, though they must.
+             */
+            mfa_required: number;
+        };
+        /** @description A user with all that administrators see of them. */
+        UserDetails: {
+            /** @description The tenant's policy of factors: where it requires them of everybody, nothing is required of single users. */
+            policy: components["schemas"]["MfaPolicy"];
+            /** @description Their last guarded actions, the newest first. */
+            recent: components["schemas"]["GuardedAction"][];
+            /** @description What one administrator alone can do about a lost factor: `one_admin`, `two_people` or `hold`. */
+            reset_takes: components["schemas"]["ResetTakes"];
+            /** @description Their live sessions. */
+            sessions: components["schemas"]["Session"][];
+            /** @description The user. */
+            user: components["schemas"]["User"];
+        };
+        /** @description Users with the counts for the tabs. */
+        UserPage: {
+            /** @description How many there are, whatever the filters. */
+            counts: components["schemas"]["UserCounts"];
+            /** @description The users, in the list's order. */
+            items: components["schemas"]["User"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many match the filters.
+             */
+            total: number;
+        };
+        /** @description Names users. */
+        Users: {
+            /** @description Their ids. */
+            users: string[];
+        };
         /** @description A named value. */
         Variable: {
             /** @description `[A-Za-z_][A-Za-z0-9_]*`. */
@@ -2515,6 +3977,11 @@ export interface components {
             /** @description Its value. */
             value: string;
         };
+        /**
+         * @description Whether something is required.
+         * @enum {string}
+         */
+        YesNo: "yes" | "no";
     };
     responses: never;
     parameters: never;
@@ -2524,6 +3991,70 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    post_addresses_approve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddressToken"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_addresses_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddressToken"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressToApprove"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_audit: {
         parameters: {
             query?: {
@@ -2713,6 +4244,37 @@ export interface operations {
             };
         };
     };
+    post_authorization_requests_id_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedAssertion"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_authorization_requests_id_proofs: {
         parameters: {
             query?: never;
@@ -2860,8 +4422,6 @@ export interface operations {
                 q?: string;
                 /** @description Only devices of this site; may be repeated */
                 site?: string;
-                /** @description Only devices with this package: nginx, nginx<1.25, openssl>=3.0; may be repeated */
-                software?: string;
                 /** @description name, last_seen, state, site or os, with - in front for the other direction */
                 sort?: string;
                 /** @description online, offline, pending, approved, quarantined, attention or removed; may be repeated */
@@ -3210,6 +4770,105 @@ export interface operations {
             };
         };
     };
+    post_invitations_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishActivation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_invitations_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_invitations_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartActivation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivationDraft"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_jobs: {
         parameters: {
             query?: {
@@ -3390,6 +5049,40 @@ export interface operations {
             };
         };
     };
+    get_mails: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailPage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_me: {
         parameters: {
             query?: never;
@@ -3398,6 +5091,190 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_activation_mail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivationMail"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_me_addresses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovedAddressPage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_me_addresses_address: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_challenges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChallenge"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedAssertion"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_check_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckUp"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_elevate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Elevate"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
@@ -3436,6 +5313,221 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["FactorPage"];
                 };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_me_factors_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_me_factors_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameFactor"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_me_held_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_not_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotMeDone"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_passkeys_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishPasskey"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_passkeys_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartPasskey"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedRegistration"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePassword"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -3589,6 +5681,70 @@ export interface operations {
             };
         };
     };
+    post_me_totp_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishTotp"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_totp_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartTotp"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpDraft"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_nonce: {
         parameters: {
             query?: never;
@@ -3604,6 +5760,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_not_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkToken"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotMeDone"];
+                };
             };
             /** @description Refused */
             default: {
@@ -3636,18 +5825,9 @@ export interface operations {
             };
         };
     };
-    get_remote_sessions: {
+    get_policy: {
         parameters: {
-            query?: {
-                /** @description Where the page begins: `next` of the page before */
-                cursor?: string;
-                /** @description Only those of this device */
-                device?: string;
-                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
-                /** @description open, which is also the default, ended or any */
-                state?: string;
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -3660,7 +5840,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RemoteSessionPage"];
+                    "application/json": components["schemas"]["Policy"];
                 };
             };
             /** @description Refused */
@@ -3674,7 +5854,7 @@ export interface operations {
             };
         };
     };
-    post_remote_sessions: {
+    put_policy_mfa: {
         parameters: {
             query?: never;
             header?: never;
@@ -3683,7 +5863,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewRemoteSession"];
+                "application/json": components["schemas"]["MfaPolicy"];
             };
         };
         responses: {
@@ -3716,13 +5896,11 @@ export interface operations {
             };
         };
     };
-    get_remote_sessions_id: {
+    get_policy_networks: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                id: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -3733,7 +5911,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RemoteSession"];
+                    "application/json": components["schemas"]["NetworkPolicy"];
                 };
             };
             /** @description Refused */
@@ -3747,23 +5925,27 @@ export interface operations {
             };
         };
     };
-    delete_remote_sessions_id: {
+    put_policy_networks: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                id: string;
-            };
+            path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeNetworks"];
+            };
+        };
         responses: {
             /** @description Done */
-            204: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
             };
             /** @description Refused */
             default: {
@@ -3776,13 +5958,86 @@ export interface operations {
             };
         };
     };
-    get_remote_sessions_id_recording: {
+    post_policy_networks_pause: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                id: string;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseAddressVerification"];
             };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PausedAddressVerification"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_policy_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionLimits"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -3792,7 +6047,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Roles"];
+                };
             };
             /** @description Refused */
             default: {
@@ -3805,7 +6062,49 @@ export interface operations {
             };
         };
     };
-    post_remote_sessions_id_tickets: {
+    post_roles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveRole"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_roles_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -3816,17 +6115,26 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewTicket"];
+                "application/json": components["schemas"]["SaveRole"];
             };
         };
         responses: {
             /** @description Done */
-            200: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StreamTicket"];
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
             /** @description Refused */
@@ -3840,21 +6148,34 @@ export interface operations {
             };
         };
     };
-    get_remote_sessions_stream: {
+    delete_roles_id: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
             /** @description Done */
-            101: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
             };
             /** @description Refused */
             default: {
@@ -4152,50 +6473,6 @@ export interface operations {
             };
         };
     };
-    get_search: {
-        parameters: {
-            query?: {
-                /** @description Where the page begins: `next` of the page before */
-                cursor?: string;
-                /** @description json, which is also the default, or csv: all devices at once */
-                format?: string;
-                /** @description process, service, software or port */
-                kind?: string;
-                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
-                /** @description A part of the name; a port's number or program */
-                name?: string;
-                /** @description The version to compare with, as Debian orders versions */
-                version?: string;
-                /** @description lt, le, eq, ge or gt; software only */
-                version_op?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FoundOnPage"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     get_setup: {
         parameters: {
             query?: never;
@@ -4324,6 +6601,68 @@ export interface operations {
             };
         };
     };
+    post_sign_in_passkey_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyAnswer"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sign_in_passkey_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedAssertion"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_sign_out: {
         parameters: {
             query?: never;
@@ -4367,6 +6706,397 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trust"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_users: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+                /** @description active, required or off */
+                mfa?: string;
+                /** @description Words that must all be found in name, address, roles or scopes */
+                q?: string;
+                /** @description Only users with this role: a built-in one's word or a custom one's id */
+                role?: string;
+                /** @description name, email, mfa, state, role, last_sign_in or created, with - in front for the other direction */
+                sort?: string;
+                /** @description invited, active, disabled or locked */
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteUser"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_users_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserDetails"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_users_id_assignments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeAssignments"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_users_id_end_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_users_id_resend_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedInvitation"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_users_id_reset_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetFactor"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_users_disable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Users"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_users_enable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Users"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_users_mfa: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RequireMfa"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
             /** @description Refused */

@@ -6,6 +6,7 @@ import { asProblem, type Problem } from '$lib/api/problem';
 import type { ActionResult, CreatedInvitation, Policy, User } from '$lib/api/types';
 import { counted } from '$lib/format';
 import { gate } from '$lib/gate.svelte';
+import { roleName } from '$lib/people';
 import { session } from '$lib/session.svelte';
 import { toasts } from '$lib/toasts.svelte';
 import type { MenuEntry, MenuItem } from '$parts/menu';
@@ -33,7 +34,8 @@ export class PeopleActs {
       if (!result) return false;
       if (result.kind === 'invitation' && result.link) this.link = result;
       else toasts.say(word(result));
-      await this.#changed();
+      // What is shown is loaded again behind the dialog, which closes meanwhile.
+      void this.#changed();
       return true;
     } catch (error) {
       this.problem = asProblem(error);
@@ -72,7 +74,7 @@ export class PeopleActs {
   /** Why nothing can be required of single users, or taken off them. */
   #whyNotRequire(user: User): string | undefined {
     if (user.mfa_required_by === 'tenant') return 'Required of everybody by the tenant’s policy';
-    if (user.mfa_required_by === 'role') return `Required for the role ${user.assignments[0]?.role_name ?? ''} by the tenant’s policy`;
+    if (user.mfa_required_by === 'role') return `Required for the role ${user.assignments[0] ? roleName(user.assignments[0]) : ''} by the tenant’s policy`;
     return this.#policy()?.mfa.who === 'all' ? 'The tenant’s policy is for everybody' : undefined;
   }
 

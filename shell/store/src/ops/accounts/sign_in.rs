@@ -197,6 +197,8 @@ impl Change for RecordFailure {
 pub enum Used {
     /// A step of an authenticator; the step itself is in [`SignedIn`].
     Totp(FactorId),
+    /// Nothing: the password came alone.
+    Nothing,
     /// A passkey's answer.
     Passkey(PasskeyUse),
     /// A recovery code.
@@ -220,6 +222,7 @@ impl Change for OpenSession {
         let (user, at) = (self.signed_in.user, self.session.at);
         match (&self.used, self.signed_in.used_step) {
             (Used::Totp(factor), Some(step)) => use_totp_step(tx, *factor, step, at).await?,
+            (Used::Nothing, None) => {}
             (Used::Passkey(used), None) => use_passkey(tx, used, at).await?,
             (Used::Recovery { factor, hash, salt }, None) => {
                 use_recovery_code(tx, user, *factor, *hash, at).await?;
@@ -228,9 +231,10 @@ impl Change for OpenSession {
             }
             _ => return Err(StoreError::Conflict),
         }
-        // Disabled meanwhile: the facts that were judged are no longer true.
+        // Disabled meanwhile, or the account's time is over: the facts that were judged are not true any more.
         let active = UserState::Active.as_str();
-        if tx.fetch_optional("SELECT id FROM users WHERE id = $1 AND state = $2", values![user, active]).await?.is_none() {
+        let sql = "SELECT id FROM users WHERE id = $1 AND state = $2 AND (expires IS NULL OR expires > $3)";
+        if tx.fetch_optional(sql, values![user, active, at]).await?.is_none() {
             return Err(StoreError::Conflict);
         }
         if let Some(subject) = self.subject {

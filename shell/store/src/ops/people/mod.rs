@@ -20,6 +20,7 @@ pub use links::{
     ActivationDraft, ChargeActivation, FinishActivation, LinkBy, LinkPurpose, LinkRow, NewLink, RenewLink, SaveActivation,
     factorless_facts, has_factor, live_link,
 };
+pub(crate) use mail::queue;
 pub use mail::{Delivery, DueMail, MailRow, MailStanding, MailTried, NewMail, TakeMail, due_mails, mail_standing, mails};
 pub use policy::{RoleRow, TenantPolicy, policy, roles, users_of_role};
 pub(crate) use rights::replace_rights;

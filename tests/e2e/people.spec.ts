@@ -1,0 +1,356 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { type Browser, type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { Authenticator } from './support/authenticator.js';
+import { Installation } from './support/installation.js';
+import { Mailbox } from './support/mailbox.js';
+import { Passkeys } from './support/passkeys.js';
+import { accessible, keepCodes, look, type Owner, setUp, watch } from './support/steps.js';
+
+/** One installation, without a mail server at first: each test goes on where the one before left it. */
+test.describe.configure({ mode: 'serial' });
+
+const ADA = { name: 'Ada Lovelace', email: 'ada@northwind.example', password: 'four quiet harbours under snow' };
+let place: Installation;
+let context: BrowserContext;
+let page: Page;
+let faults: string[];
+let ada: { context: BrowserContext; page: Page; authenticator: Authenticator };
+let links: string[] = [];
+
+/** An owner whose laptop knows their finger: no test waits for codes. */
+async function ownerOf(where: Installation, browser: Browser): Promise<{ context: BrowserContext; page: Page; owner: Owner }> {
+  const opened = await browser.newContext();
+  const first = await opened.newPage();
+  faults = watch(first);
+  const owner = await setUp(first, where);
+  await Passkeys.on(first);
+  await first.goto(`${where.url}/profile`);
+  await first.getByRole('button', { name: 'Passkey', exact: true }).click();
+  await first.getByRole('dialog').getByLabel(/code/i).fill(await owner.authenticator.soon());
+  await expect(first.locator('.factor')).toHaveCount(2);
+  return { context: opened, page: first, owner };
+}
+
+test.beforeAll(async ({ browser }) => {
+  place = await new Installation().start();
+  ({ context, page } = await ownerOf(place, browser));
+});
+
+test.afterAll(async () => {
+  await ada?.context.close();
+  await context.close();
+  await place.stop();
+});
+
+const panel = (on: Page) => on.getByRole('dialog', { name: 'Authorize' });
+const row = (name: string) => page.getByRole('row').filter({ hasText: name });
+
+async function touch(on: Page, name: string): Promise<void> {
+  await expect(panel(on)).toBeVisible();
+  await accessible(on, `authorize-${name}`);
+  await look(on, `authorize-${name}`);
+  await panel(on).getByRole('button', { name: 'Authorize with your passkey' }).click();
+  await on.locator('[data-receipt-next]').click();
+}
+
+/** Fills in the dialog and hands out the link that is shown once. */
+async function invite(on: Page, where: Installation, who: { name: string; email: string }, prepare: () => Promise<void> = async () => {}): Promise<void> {
+  await on.goto(`${where.url}/users`);
+  await on.getByRole('button', { name: 'Invite', exact: true }).click();
+  await on.locator('#invite-name').fill(who.name);
+  await on.locator('#invite-email').fill(who.email);
+  await prepare();
+  await on.getByRole('dialog').getByRole('button', { name: 'Invite', exact: true }).click();
+  await touch(on, 'invite');
+}
+
+/** The link in the dialog, which does not close before it was copied. */
+async function copied(on: Page): Promise<string> {
+  const dialog = on.getByRole('dialog', { name: /^The link for/ });
+  const link = await dialog.getByLabel('One-use link').inputValue();
+  await expect(dialog.getByRole('button', { name: 'Done' })).toBeDisabled();
+  await accessible(on, 'link');
+  await look(on, 'link');
+  await on.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await dialog.getByRole('button', { name: 'Copy the link' }).click();
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  return link;
+}
+
+/** Goes through an invitation or an activation as its owner does, with the picture read by another program. */
+async function activate(on: Page, link: string, password: string, fresh: boolean, folder: string): Promise<Authenticator> {
+  await on.goto(link);
+  await expect(on).not.toHaveURL(/#/); // the token leaves the address at once
+  await expect(on.getByText('This browser', { exact: true })).toBeVisible();
+  await accessible(on, 'invitation');
+  await look(on, fresh ? 'invitation' : 'activation');
+  await on.getByRole('button', { name: 'That is me, go on' }).click();
+  await on.locator(fresh ? '#new-password' : '#own-password').fill(password);
+  await accessible(on, 'invitation-password');
+  await on.getByRole('button', { name: 'Go on', exact: true }).click();
+  const picture = join(folder, `qr-${fresh}.png`);
+  await on.getByRole('img', { name: /QR code/ }).screenshot({ path: picture });
+  await look(on, 'invitation-authenticator');
+  const uri = execFileSync('zbarimg', ['-q', '--raw', picture], { encoding: 'utf8' }).trim();
+  expect(decodeURIComponent(uri)).toContain('Northwind IT');
+  const authenticator = new Authenticator(new URL(uri).searchParams.get('secret') ?? '');
+  await on.locator('#enrol-code').fill(await authenticator.soon());
+  await keepCodes(on);
+  return authenticator;
+}
+
+async function signInAs(on: Page, where: Installation, who: { email: string; password: string }, code?: string): Promise<void> {
+  await on.goto(`${where.url}/sign-in`);
+  await on.locator('#email').fill(who.email);
+  await on.locator('#password').fill(who.password);
+  if (code) return on.locator('#code').fill(code);
+  await on.getByRole('button', { name: 'I cannot sign in' }).click();
+  await on.getByRole('button', { name: 'sign in without a code' }).click();
+  await on.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+test('the list begins with its owner: MFA in words, shape and colour', async () => {
+  await page.goto(`${place.url}/users`);
+  await expect(row('Robin Owner')).toContainText('Active');
+  await expect(row('Robin Owner')).toContainText('passkey, app');
+  await accessible(page, 'users-first');
+  await page.getByRole('button', { name: /^Without MFA/ }).click();
+  await expect(page.getByText('Nobody is without a factor here')).toBeVisible();
+});
+
+test('without a mail server an invitation is a link, shown once to whoever invites', async ({ browser }) => {
+  await invite(page, place, ADA, async () => {
+    await expect(page.getByRole('dialog')).toContainText('you get a link to hand over yourself');
+    await accessible(page, 'invite');
+    await look(page, 'invite');
+  });
+  links = [await copied(page)];
+  await expect(row(ADA.name)).toContainText('Invited');
+  ada = { context: await browser.newContext(), page: undefined as never, authenticator: undefined as never };
+  ada.page = await ada.context.newPage();
+  ada.authenticator = await activate(ada.page, links[0] ?? '', ADA.password, true, place.folder);
+  await expect(ada.page).toHaveURL(/\/devices/);
+  await page.reload();
+  await expect(row(ADA.name)).toContainText('Active');
+});
+
+test('the link worked once', async ({ browser }) => {
+  const stranger = await browser.newContext();
+  const late = await stranger.newPage();
+  await late.goto(links[0] ?? '');
+  await expect(late.getByRole('heading', { name: 'This link does not work' })).toBeVisible();
+  await accessible(late, 'dead-link');
+  await stranger.close();
+});
+
+test('AZ-01: a technician finds no list of people, and gets none by its address', async () => {
+  await expect(ada.page.getByRole('navigation', { name: 'Main' }).getByText('People')).toHaveCount(0);
+  await ada.page.goto(`${place.url}/users`);
+  await expect(ada.page.getByRole('alert').first()).toBeVisible();
+});
+
+test('an external support account wants an end', async () => {
+  await page.goto(`${place.url}/users?invite=1&as=support`);
+  await page.locator('#invite-name').fill('Vendor ERP');
+  await page.locator('#invite-email').fill('erp@vendor.example');
+  const send = page.getByRole('dialog').getByRole('button', { name: 'Invite', exact: true });
+  await expect(send).toBeDisabled();
+  await expect(page.getByRole('dialog')).toContainText('must have an end');
+  await page.getByRole('button', { name: '7 days' }).click();
+  await send.click();
+  await touch(page, 'invite-support');
+  await copied(page);
+  await expect(row('Vendor ERP')).toContainText('External support');
+  await expect(row('Vendor ERP')).toContainText('Required, not activated');
+});
+
+test('by keys alone: the row\'s menu, where an entry that is disabled says why', async () => {
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await page.locator('main').focus();
+  await page.keyboard.press('j');
+  await page.keyboard.press('m');
+  const menu = page.getByRole('menu', { name: `Actions for ${ADA.name}` });
+  await expect(menu).toBeVisible();
+  await expect(menu.getByRole('menuitem').first()).toBeFocused();
+  await expect(menu.getByRole('menuitem', { name: /requiring MFA/ })).toHaveAttribute('aria-disabled', 'true');
+  await expect(menu).toContainText('Required of everybody by the tenant’s policy');
+  await accessible(page, 'users-menu');
+  await look(page, 'users-menu');
+  await page.keyboard.press('Escape');
+  await expect(menu).toHaveCount(0);
+});
+
+test('the policy changes through the panel, and what needs mail says so', async () => {
+  await page.goto(`${place.url}/security/mfa`);
+  await expect(page.getByRole('radio', { name: /They may read/ })).toBeDisabled();
+  await expect(page.getByText('Needs a mail server')).toBeVisible();
+  await page.getByRole('radio', { name: /Owners and admins/ }).check();
+  await accessible(page, 'mfa-policy');
+  await look(page, 'mfa-policy');
+  await page.getByRole('button', { name: 'Change policy' }).click();
+  await touch(page, 'mfa-policy');
+  await expect(page.getByText('MFA policy changed')).toBeVisible();
+  await page.goto(`${place.url}/users`);
+  await expect(row('Vendor ERP')).toContainText('Off');
+});
+
+test('by mouse: require MFA of one person, from the context menu', async () => {
+  await row('Vendor ERP').getByText('External support').last().click({ button: 'right' });
+  await page.getByRole('menuitem', { name: /^Require MFA/ }).click();
+  await touch(page, 'require-mfa');
+  await expect(row('Vendor ERP')).toContainText('Required, not activated');
+  await page.getByRole('button', { name: /^Required/ }).click();
+  await expect(page.getByRole('row')).toHaveCount(2);
+  await page.getByRole('checkbox', { name: 'Select Vendor ERP' }).check();
+  await look(page, 'users-bulk');
+  await page.getByRole('toolbar', { name: 'Selection' }).getByRole('button', { name: /^Stop requiring MFA/ }).click();
+  await touch(page, 'stop-requiring');
+  await page.getByRole('button', { name: 'All', exact: true }).click();
+  await expect(row('Vendor ERP')).toContainText('Off');
+});
+
+test('A12: a lost phone: the reset asks how it was made sure, ends the sessions, and leads to a new link', async () => {
+  await page.getByRole('link', { name: ADA.name }).click();
+  await expect(page.getByRole('heading', { name: 'Sessions' })).toBeVisible();
+  await accessible(page, 'person');
+  await look(page, 'person');
+  await page.getByRole('button', { name: `Actions for ${ADA.name}` }).click();
+  await page.getByRole('menuitem', { name: /^Reset factor/ }).click();
+  const reset = page.getByRole('dialog').getByRole('button', { name: 'Reset factor' });
+  await expect(reset).toBeDisabled();
+  await page.getByRole('radio', { name: /calling them back/ }).check();
+  await accessible(page, 'reset');
+  await look(page, 'reset');
+  await reset.click();
+  await touch(page, 'reset-factor');
+  links.push(await copied(page));
+  await expect(ada.page.getByRole('dialog', { name: 'Your session ended' })).toBeVisible();
+});
+
+test('the link of the reset sets up a new phone in a few minutes', async () => {
+  ada.authenticator = await activate(ada.page, links[1] ?? '', ADA.password, false, place.folder);
+  await expect(ada.page.getByText('You are reading.')).toHaveCount(0);
+  await page.reload();
+  await expect(page.getByText('MFA active')).toBeVisible();
+});
+
+test('disabled is out at once and cannot come back; enabled can', async () => {
+  await page.goto(`${place.url}/users`);
+  await page.getByRole('button', { name: `Actions for ${ADA.name}` }).click();
+  await page.getByRole('menuitem', { name: /^Disable account/ }).click();
+  await touch(page, 'disable');
+  await expect(row(ADA.name)).toContainText('Disabled');
+  await expect(ada.page.getByRole('dialog', { name: 'Your session ended' })).toBeVisible();
+  await signInAs(ada.page, place, ADA, await ada.authenticator.soon());
+  await expect(ada.page.locator('#sign-in-fault')).toContainText('sign_in_refused');
+  await page.getByRole('button', { name: `Actions for ${ADA.name}` }).click();
+  await page.getByRole('menuitem', { name: /^Enable account/ }).click();
+  await touch(page, 'enable');
+  await signInAs(ada.page, place, ADA, await ada.authenticator.soon());
+  await expect(ada.page).toHaveURL(/\/devices/);
+});
+
+test('a role of one\'s own, from the printed list, given in the dialog', async () => {
+  await page.goto(`${place.url}/roles`);
+  await accessible(page, 'roles');
+  await page.getByRole('button', { name: 'New role' }).click();
+  await page.getByLabel('Name').fill('Night shift');
+  await page.getByRole('checkbox', { name: /devices\.read/ }).check();
+  await page.getByRole('checkbox', { name: /jobs\.read/ }).check();
+  await accessible(page, 'role');
+  await look(page, 'role');
+  await page.getByRole('button', { name: 'Make role' }).click();
+  await touch(page, 'role');
+  await expect(page.getByRole('listitem').filter({ hasText: 'Night shift' })).toContainText('2 permissions');
+  await page.goto(`${place.url}/users`);
+  await page.getByRole('button', { name: `Actions for ${ADA.name}` }).click();
+  await page.getByRole('menuitem', { name: /^Change role/ }).click();
+  await page.getByRole('combobox', { name: 'Role 1', exact: true }).selectOption({ label: 'Night shift' });
+  await page.getByRole('dialog').getByRole('button', { name: 'Change roles' }).click();
+  await touch(page, 'change-role');
+  await expect(row(ADA.name)).toContainText('Night shift');
+});
+
+test('the limits of sessions change through the panel', async () => {
+  await page.goto(`${place.url}/security/sessions`);
+  await page.getByLabel('Without use, a session ends after').selectOption({ label: '15 min' });
+  await accessible(page, 'limits');
+  await look(page, 'limits');
+  await page.getByRole('button', { name: 'Change limits' }).click();
+  await touch(page, 'limits');
+  await expect(page.getByText('Limits of sessions changed')).toBeVisible();
+  expect(faults).toEqual([]);
+});
+
+test.describe('with a mail server', () => {
+  let mailbox: Mailbox;
+  let mailing: Installation;
+  let boss: Awaited<ReturnType<typeof ownerOf>>;
+  let guests: BrowserContext;
+  let guest: Page;
+
+  test.beforeAll(async ({ browser }) => {
+    mailbox = await new Mailbox().start();
+    mailing = await new Installation().start(mailbox.settings);
+    boss = await ownerOf(mailing, browser);
+    guests = await browser.newContext();
+    guest = await guests.newPage();
+  });
+
+  test.afterAll(async () => {
+    await guests.close();
+    await boss.context.close();
+    await mailing.stop();
+    await mailbox.stop();
+  });
+
+  test('an invitation travels by mail and does nothing before a button is pressed', async () => {
+    await invite(boss.page, mailing, ADA);
+    await expect(boss.page.getByText(`The invitation is on its way to ${ADA.email}`)).toBeVisible();
+    await activate(guest, await mailbox.link(ADA.email, 'invitation'), ADA.password, true, mailing.folder);
+    await expect(guest).toHaveURL(/\/devices/);
+  });
+
+  test('A13: without a factor she reads until the day; later opens nothing, and the mailed link leads back to where she was', async () => {
+    await boss.page.goto(`${mailing.url}/security/mfa`);
+    await boss.page.getByRole('radio', { name: /They may read/ }).check();
+    await boss.page.getByLabel(/Last day without/).fill(new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10));
+    await boss.page.getByRole('button', { name: 'Change policy' }).click();
+    await touch(boss.page, 'mfa-grace');
+    await boss.page.goto(`${mailing.url}/users`);
+    await boss.page.getByRole('button', { name: `Actions for ${ADA.name}` }).click();
+    await boss.page.getByRole('menuitem', { name: /^Reset factor/ }).click();
+    await boss.page.getByRole('radio', { name: /Face to face/ }).check();
+    await boss.page.getByRole('dialog').getByRole('button', { name: 'Reset factor' }).click();
+    await touch(boss.page, 'reset-by-mail');
+    await signInAs(guest, mailing, ADA);
+    const greeting = guest.getByRole('dialog', { name: 'Set up a second factor' });
+    await expect(greeting).toContainText('Until then you can look');
+    await accessible(guest, 'activate-greeting');
+    await look(guest, 'activate-greeting');
+    await greeting.getByRole('button', { name: 'Activate later' }).click();
+    await expect(guest.getByText('You are reading.')).toBeVisible();
+    await guest.goto(`${mailing.url}/scripts`);
+    await guest.getByRole('button', { name: 'Activate now' }).click();
+    await guest.getByRole('dialog').getByRole('button', { name: 'Activate now' }).click();
+    await expect(guest.getByRole('dialog', { name: 'A link is on its way' })).toBeVisible();
+    await accessible(guest, 'activate-mailed');
+    await activate(guest, await mailbox.link(ADA.email, 'activation'), ADA.password, false, mailing.folder);
+    await expect(guest).toHaveURL(/\/scripts/);
+    await expect(guest.getByText('You are reading.')).toHaveCount(0);
+  });
+
+  test('A35: the link in a notice stops everything by one button, and by nothing less', async () => {
+    const stop = await guests.newPage();
+    await stop.goto(await mailbox.link(ADA.email, 'not-me'));
+    await expect(stop.getByRole('heading', { name: 'That was not me' })).toBeVisible();
+    await accessible(stop, 'not-me-mail');
+    await look(stop, 'not-me-mail');
+    await expect(guest.getByRole('dialog')).toHaveCount(0);
+    await stop.getByRole('button', { name: 'Stop everything' }).click();
+    await expect(stop.getByRole('heading', { name: 'Stopped' })).toBeVisible();
+    await expect(guest.getByRole('dialog', { name: 'Your session ended' })).toBeVisible();
+    await look(stop, 'not-me-stopped');
+  });
+});

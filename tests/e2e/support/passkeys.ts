@@ -1,0 +1,41 @@
+import type { CDPSession, Page } from '@playwright/test';
+
+/** Chromium's own authenticator in software: a platform key that verifies its user, as a laptop's fingerprint reader does. */
+export class Passkeys {
+  private constructor(
+    private readonly cdp: CDPSession,
+    private readonly id: string,
+  ) {}
+
+  static async on(page: Page, how: { backedUp?: boolean } = {}): Promise<Passkeys> {
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send('WebAuthn.enable', { enableUI: false });
+    const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        transport: 'internal',
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+        ...(how.backedUp && { defaultBackupEligibility: true, defaultBackupState: true }),
+      },
+    });
+    return new Passkeys(cdp, authenticatorId);
+  }
+
+  async count(): Promise<number> {
+    const { credentials } = await this.cdp.send('WebAuthn.getCredentials', { authenticatorId: this.id });
+    return credentials.length;
+  }
+
+  /** The finger that is not recognised, or again is. */
+  async verify(isUserVerified: boolean): Promise<void> {
+    await this.cdp.send('WebAuthn.setUserVerified', { authenticatorId: this.id, isUserVerified });
+  }
+
+  /** Nobody touches it: what waits for a touch waits. */
+  async touch(enabled: boolean): Promise<void> {
+    await this.cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId: this.id, enabled });
+  }
+}
