@@ -292,7 +292,7 @@ test.describe('with a mail server', () => {
 
   test.beforeAll(async ({ browser }) => {
     mailbox = await new Mailbox().start();
-    mailing = await new Installation().start(mailbox.settings);
+    mailing = await new Installation().start({ env: mailbox.settings });
     boss = await ownerOf(mailing, browser);
     guests = await browser.newContext();
     guest = await guests.newPage();
