@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Locator, type Page, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
-import { accessible, authorize, choose, installer, look, type Owner, setUp, toolbar, watch } from './support/steps.js';
+import { accessible, authorize, choose, installer, look, type Owner, setUp, toolbar, watch, writeScript } from './support/steps.js';
 
 /** One installation with one real agent behind a cable: each test goes on where the one before left it. */
 test.describe.configure({ mode: 'serial' });
@@ -326,6 +326,7 @@ test('a screen is opened again to watch only', async () => {
 });
 
 test('what runs anywhere is found, and a script goes to exactly those devices', async () => {
+  await writeScript(page, place, { name: 'look', text: 'uptime\n' });
   await page.goto(`${place.url}/search`);
   await page.getByLabel('Name', { exact: true }).fill('libc6');
   const table = page.getByRole('table', { name: 'What was found' });

@@ -4,6 +4,7 @@ mod devices;
 mod library;
 mod live;
 mod log;
+mod search;
 mod sums;
 
 use sallyport_store::{Audit, Change, StoreError, Tx, Value};

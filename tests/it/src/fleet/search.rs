@@ -1,0 +1,86 @@
+use sallyport_decide::search::{FindKind, Finding, pack};
+use sallyport_store::values;
+use sallyport_testkit::client::Client;
+use sallyport_testkit::owner::Owner;
+use sallyport_testkit::server::TestServer;
+use serde_json::json;
+
+use super::Rows;
+use super::devices::{device, with_devices};
+
+fn finding(name: &str, version: &str, detail: &str) -> Finding {
+    Finding { name: name.into(), version: version.into(), detail: detail.into() }
+}
+
+/// Four devices: nginx in three versions, none on the last, which has a hostile package instead.
+async fn fleet(server: &TestServer, owner: &mut Owner) {
+    with_devices(server, owner, 4).await;
+    let nginx =
+        |version: &str| vec![finding("nginx", version, "dpkg"), finding("nginx-common", version, "dpkg"), finding("bash", "5.2", "dpkg")];
+    let software = [nginx("1.9.15-1"), nginx("1.24.0-2"), nginx("1.25.3-1"), vec![finding("=HYPERLINK(\"x\")", "1%_!", "dpkg")]];
+    let row = |(n, found): (u32, Vec<Finding>)| values![device(n), FindKind::Software.word(), pack(found)].to_vec();
+    let mut rows: Vec<_> = (0..4).zip(software).map(row).collect();
+    let ports = vec![finding("5432", "", "tcp 0.0.0.0 postgres"), finding("22", "", "tcp :: sshd")];
+    rows.push(values![device(1), FindKind::Port.word(), pack(ports)].to_vec());
+    server.app.store.commit(Rows { table: "findables", columns: &["device", "kind", "content"], rows }).await.expect("rows");
+}
+
+async fn names(client: &mut Client, query: &str) -> Vec<String> {
+    let reply = client.get(&format!("/v1/search?{query}")).await;
+    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    let items = reply.json()["items"].as_array().cloned().unwrap_or_default();
+    items.iter().map(|item| item["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn devices_with_software_older_than_a_version_are_found() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    fleet(&server, &mut owner).await;
+    let client = &mut owner.client;
+    assert_eq!(names(client, "kind=software&name=nginx&version_op=lt&version=1.25").await, ["web-00000", "web-00001"]);
+    assert_eq!(names(client, "kind=software&name=NGINX-c").await.len(), 3);
+    assert_eq!(names(client, "kind=port&name=5432").await, ["web-00001"]);
+    assert_eq!(names(client, "kind=port&name=SSHD").await, ["web-00001"]);
+    assert!(names(client, "kind=port&name=543").await.is_empty());
+    assert!(names(client, "kind=process&name=nginx").await.is_empty());
+    assert_eq!(names(client, "kind=software&name=%25_").await, Vec::<String>::new(), "signs of patterns are themselves");
+    let page = client.get("/v1/search?kind=software&name=nginx&limit=1").await.json();
+    assert_eq!(page["items"][0]["found"][0], json!({ "name": "nginx", "version": "1.9.15-1", "detail": "dpkg" }));
+    assert_eq!((&page["items"][0]["customer_name"], &page["items"][0]["online"]), (&json!("Hafen & Söhne"), &json!(false)));
+}
+
+#[tokio::test]
+async fn a_search_comes_in_pages_and_as_a_table() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    fleet(&server, &mut owner).await;
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = owner.client.get(&format!("/v1/search?kind=software&name=nginx&limit=2{cursor}")).await.json();
+        seen.extend(page["items"].as_array().expect("items").iter().map(|item| item["name"].clone()));
+        let Some(next) = page["next"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen, ["web-00000", "web-00001", "web-00002"]);
+    let csv = owner.client.get("/v1/search?kind=software&name=hyper&format=csv").await;
+    assert_eq!(csv.header("content-type"), Some("text/csv; charset=utf-8"));
+    let text = String::from_utf8(csv.body.clone()).expect("text");
+    let line = text.lines().nth(1).expect("a line");
+    assert!(line.contains("\"web-00003\"") && line.contains("\"'=HYPERLINK(\"\"x\"\")\""), "{line}");
+    for wrong in ["kind=software", "kind=script&name=x", "kind=port&name=x&version=1", "kind=port&name=x&more=1"] {
+        assert_eq!(owner.client.get(&format!("/v1/search?{wrong}")).await.status, 422, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_devices_is_filtered_by_software() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    fleet(&server, &mut owner).await;
+    let page = owner.client.get("/v1/devices?software=nginx%3C1.25&q=web-00001").await.json();
+    assert_eq!((&page["total"], &page["items"][0]["name"]), (&json!(1), &json!("web-00001")));
+    assert_eq!(owner.client.get("/v1/devices?software=nginx%3C1.10&software=nginx%3E1.25").await.json()["total"], 2);
+    assert_eq!(owner.client.get("/v1/devices?software=ngin").await.json()["total"], 0);
+    assert_eq!(owner.client.get("/v1/devices?software=%3C1").await.status, 422);
+}
