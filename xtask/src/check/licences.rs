@@ -8,8 +8,8 @@ use crate::process;
 use crate::root::Root;
 
 /// CDLA-Permissive-2.0 is for data: Mozilla's list of certificate authorities.
-const ALLOWED: [&str; 10] =
-    ["Apache-2.0", "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "BSL-1.0", "CDLA-Permissive-2.0"];
+const ALLOWED: [&str; 11] =
+    ["Apache-2.0", "MIT", "MIT-0", "0BSD", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "BSL-1.0", "CDLA-Permissive-2.0"];
 
 pub(crate) fn run(root: &Root) -> Result<Findings> {
     let text = process::text(process::cargo(root.path(), &["metadata", "--format-version", "1", "--locked"]))?;
