@@ -8,8 +8,20 @@ use crate::process;
 use crate::root::Root;
 
 /// CDLA-Permissive-2.0 is for data: Mozilla's list of certificate authorities. IJG is the JPEG group's own, permissive one.
-const ALLOWED: [&str; 11] =
-    ["Apache-2.0", "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "BSL-1.0", "CDLA-Permissive-2.0", "IJG"];
+const ALLOWED: [&str; 12] = [
+    "Apache-2.0",
+    "MIT",
+    "MIT-0",
+    "0BSD",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "Unicode-3.0",
+    "BSL-1.0",
+    "CDLA-Permissive-2.0",
+    "IJG",
+];
 
 pub(crate) fn run(root: &Root) -> Result<Findings> {
     let text = process::text(process::cargo(root.path(), &["metadata", "--format-version", "1", "--locked"]))?;
