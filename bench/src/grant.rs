@@ -4,11 +4,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sallyport_agent_core::PrivateDir;
+use sallyport_agent_core::dial::TcpDialer;
 use sallyport_agent_core::disk::{Disk, MemoryDisk};
+use sallyport_agent_core::inventory::MachineFacts;
 use sallyport_agent_core::gate::Gate;
 use sallyport_agent_core::identity::Identity;
 use sallyport_agent_core::journal::Journal;
-use sallyport_agent_core::ports::{Clock as _, SystemClock, SystemEntropy};
+use sallyport_agent_core::ports::{Clock as _, Ports, SystemClock, SystemEntropy};
+use sallyport_agent_core::remote::notice::Nobody;
+use sallyport_agent_core::remote::{self, Host, NoKinds, RemoteTiming};
+use sallyport_agent_core::report::Reporter;
+use sallyport_grant::body::ServerUrl;
 use sallyport_grant::verify::Profile;
 use sallyport_testkit::simulated::{Pace, SimulatedScripts, Tally};
 
@@ -35,14 +41,29 @@ pub(crate) fn measure() -> Vec<Row> {
 fn admit(disk: Arc<dyn Disk>, count: usize) -> Vec<f64> {
     let identity = Arc::new(Identity::load_or_make(&*disk, &SystemEntropy).expect("device keys"));
     let signer = Signer::new(identity.thumbprint());
-    let gate = Gate {
-        root: signer.root(),
-        profile: Profile::Starter,
-        journal: Arc::new(Journal::open(disk, SystemClock.now()).expect("a journal")),
-        identity,
-        runs: Arc::new(SimulatedScripts::new(1, Pace::AtOnce, Arc::new(Tally::default()))),
-        clock: Arc::new(SystemClock),
-    };
+    let (root, journal) = (signer.root(), Arc::new(Journal::open(disk.clone(), SystemClock.now()).expect("a journal")));
+    let runs = Arc::new(SimulatedScripts::new(1, Pace::AtOnce, Arc::new(Tally::default())));
+    let sessions = Host::new(remote::Start {
+        ports: Ports {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            disk,
+            dial: Arc::new(TcpDialer::default()),
+            runs: runs.clone(),
+            facts: Arc::new(MachineFacts { agent_version: "1.0.0".to_owned() }),
+            remote: Arc::new(NoKinds),
+            notice: Arc::new(Nobody),
+        },
+        identity: identity.clone(),
+        journal: journal.clone(),
+        reporter: Reporter::new(identity.clone(), root.tenant(), Arc::new(SystemClock)),
+        wake: Arc::default(),
+        timing: RemoteTiming::default(),
+        server: ServerUrl::parse("ws://127.0.0.1:1/agent/link").expect("an address"),
+        ca: None,
+    });
+    let (sessions, clock) = (Arc::new(sessions), Arc::new(SystemClock));
+    let gate = Gate { root, profile: Profile::Starter, journal, identity, runs, sessions, clock };
     let offers: Vec<_> = (0..count).map(|number| signer.offer(number)).collect();
     let mut times = Vec::with_capacity(count);
     for offer in &offers {

@@ -17,6 +17,7 @@ fn actor(rights: Rights, stage: Stage) -> Actor {
         session: SessionId::from_bytes([3; 16]),
         stage,
         step_up_until: None,
+        step_up_kind: None,
     }
 }
 
