@@ -37,7 +37,8 @@ pub use frame::{FrameError, PIECE_BYTES};
 pub use handshake::{Channel, HANDSHAKE_BYTES, Initiator, LinkKey, LinkSecret, Responder};
 pub use hello::{Enrol, Hello, HelloClaims, HelloError};
 pub use inventory::{
-    Disk, Hardware, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software, System,
+    Disk, Hardware, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software,
+    System,
 };
 pub use link::{AgentLink, AwaitingHello, Fault, LinkError, ServerLink};
 pub use message::MessageError;

@@ -3,7 +3,10 @@
 
 use sallyport_model::{AgentText, Timestamp};
 
-use super::{Disk, Hardware, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software, System};
+use super::{
+    Disk, Hardware, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software,
+    System,
+};
 use crate::message::{MessageError, name, present, text, time};
 use crate::pb;
 

@@ -3,8 +3,8 @@
 use sallyport_agent_core::facts::{Facts, Introduction};
 use sallyport_model::{AgentText, Timestamp, limits};
 use sallyport_wire::{
-    Disk, Hardware, Heartbeat, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software,
-    System,
+    Disk, Hardware, Heartbeat, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn,
+    Software, System,
 };
 
 use super::VERSION;

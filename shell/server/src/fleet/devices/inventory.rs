@@ -2,7 +2,9 @@
 
 use sallyport_api as api;
 use sallyport_model::AgentText;
-use sallyport_wire::{Disk, Hardware, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software};
+use sallyport_wire::{
+    Disk, Hardware, Interface, Inventory, ListeningPort, LocalUser, Process, Service, ServiceStart, ServiceState, SignedIn, Software,
+};
 
 /// The inventory as the API says it.
 pub(super) fn shown(inventory: Inventory) -> api::Inventory {

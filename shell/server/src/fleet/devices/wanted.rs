@@ -157,9 +157,16 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused() {
-        for wrong in
-            [("stat", "online"), ("state", "on"), ("software", "<1"), ("sort", "size"), ("cursor", "x"), ("limit", "0"), ("limit", "1001"), ("site", "sit_1")]
-        {
+        for wrong in [
+            ("stat", "online"),
+            ("state", "on"),
+            ("software", "<1"),
+            ("sort", "size"),
+            ("cursor", "x"),
+            ("limit", "0"),
+            ("limit", "1001"),
+            ("site", "sit_1"),
+        ] {
             assert!(parse(&[wrong]).is_err(), "{wrong:?}");
         }
         assert!(parse(&[("q", &"x".repeat(limits::SEARCH_CHARS + 1))]).is_err());
