@@ -139,7 +139,12 @@ impl Session {
             },
             Event::Room => self.viewers.values().for_each(|viewing| viewing.remote.room()),
             Event::Left(id) => drop(self.viewers.remove(&id)),
-            Event::Away(_) | Event::Back(_) | Event::End => {}
+            Event::Away(id) => {
+                if let Some(viewing) = self.viewers.get(&id) {
+                    viewing.remote.let_go();
+                }
+            }
+            Event::Back(_) | Event::End => {}
         }
     }
 

@@ -5,13 +5,15 @@ use std::time::Duration;
 use sallyport_grant::body::RemoteKind;
 use sallyport_model::RemoteSessionId;
 use serde_json::json;
+use x11rb::protocol::xproto::{ConnectionExt as _, KeyButMask};
 
 use super::*;
 use crate::disk::MemoryDisk;
 use crate::remote::kind::rig::{Client, Got, Rig, session};
 use crate::remote::recording::Recordings;
 use crate::remote::screen::testing::client::{ClientPicture, decode_rects, measure};
-use crate::remote::screen::testing::screen::TestScreen;
+use crate::remote::screen::testing::screen::{TestScreen, wait_until};
+use crate::remote::screen::x11::Link;
 
 fn shown(screen: &TestScreen) -> Screen {
     let seat = screen.seat();
@@ -65,6 +67,20 @@ async fn one_who_may_watch_is_sent_away_for_a_key_and_the_other_stays() {
     assert!(matches!(view.next().await, Got::Bye(_)));
     control.data(CHANNEL, b"RFB 003.008\n\x01\x01");
     assert_eq!(data(&mut control, 12 + 2 + 4 + 24).await[12..14], [1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_a_client_holds_are_let_go_when_its_link_is_interrupted() {
+    let screen = TestScreen::of_size("320x200");
+    let look = Link::connect(&screen.seat()).unwrap();
+    let held = || look.connection.query_pointer(look.root).unwrap().reply().unwrap().mask.contains(KeyButMask::SHIFT);
+    let mut rig = open(shown(&screen));
+    let client = rig.attach("ada@example.org", Access::Control);
+    client.data(CHANNEL, b"RFB 003.008\n\x01\x01");
+    client.data(CHANNEL, &[4, 1, 0, 0, 0, 0, 0xff, 0xe1]);
+    wait_until("Shift is held", held);
+    rig.away(&client);
+    wait_until("Shift is let go", || !held());
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn indices_lead_back_to_the_pixels() {
-        let pixels: Vec<u32> = (0..4096u32).map(|at| (at * at) % 251 * 0x0001_0203 & 0x00ff_ffff).collect();
+        let pixels: Vec<u32> = (0..4096u32).map(|at| ((at * at) % 251 * 0x0001_0203) & 0x00ff_ffff).collect();
         let (mut palette, mut indices) = (Palette::default(), Vec::new());
         let colours = palette.index(&pixels, COLOURS, &mut indices).expect("few colours").to_vec();
         let back: Vec<u32> = indices.iter().map(|index| colours[usize::from(*index)]).collect();

@@ -10,7 +10,7 @@ pub(crate) fn choose(facts: &Facts, account: Option<u32>) -> Result<&Server, NoS
     let mine = |server: &&Server| account.is_none_or(|uid| server.owner == uid || facts.session_of(server).is_some_and(|s| s.uid == uid));
     let mut servers: Vec<&Server> = facts.servers.iter().collect();
     servers.sort_by_key(|server| server.display);
-    if let Some(front) = servers.iter().copied().filter(mine).find(|server| at_front(&server)) {
+    if let Some(front) = servers.iter().copied().filter(mine).find(at_front) {
         return Ok(front);
     }
     // Behind a Wayland session there may be other servers, but they are not what somebody sees.
@@ -19,7 +19,7 @@ pub(crate) fn choose(facts: &Facts, account: Option<u32>) -> Result<&Server, NoS
         return Err(NoScreen::Wayland);
     }
     let none = if servers.is_empty() || account.is_none() { NoScreen::NoDisplay } else { NoScreen::NotOfAccount };
-    servers.into_iter().find(|server| mine(&server)).ok_or(none)
+    servers.into_iter().find(mine).ok_or(none)
 }
 
 fn shows(server: &Server, in_front: Option<&Session>, active_vt: Option<u32>) -> bool {

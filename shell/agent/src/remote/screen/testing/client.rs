@@ -27,10 +27,6 @@ impl ClientPicture {
         }
     }
 
-    pub(crate) fn at(&self, x: u16, y: u16) -> u32 {
-        self.pixels[usize::from(y) * usize::from(self.size.0) + usize::from(x)]
-    }
-
     fn set(&mut self, x: usize, y: usize, pixel: u32) {
         let width = usize::from(self.size.0);
         assert!(x < width && y < usize::from(self.size.1), "inside of the picture");

@@ -67,7 +67,7 @@ impl Scene {
             match news {
                 News::Damaged => told.push(Told::Damaged),
                 News::Cursor => told.push(Told::Cursor),
-                News::Size(_) => told.push(Told::Size),
+                News::Size => told.push(Told::Size),
                 News::Keyboard => self.hands.iter_mut().try_for_each(|hands| hands.layout_changed(&self.link))?,
                 News::Selection(event) => {
                     if let Some(selections) = &mut self.selections {

@@ -82,12 +82,6 @@ impl Grab {
             None => rects.iter().filter_map(|rect| capture_copied(link, self.view, *rect).transpose()).collect(),
         }
     }
-
-    pub(crate) fn close(&self, link: &Link) {
-        // The server frees everything of a connection that ends; this is for viewers that stay.
-        let _ = damage::destroy(&link.connection, self.damage);
-        let _ = xfixes::destroy_region(&link.connection, self.region);
-    }
 }
 
 /// Merged rectangles may overlap; together they must not need more memory than there is.

@@ -40,7 +40,6 @@ pub(crate) struct Stroke {
 }
 
 pub(crate) const SHIFT: u8 = 1;
-pub(crate) const LOCK: u8 = 2;
 const MOD3: u8 = 1 << 5;
 const MOD5: u8 = 1 << 7;
 /// What may be pressed or released for a moment: it chooses levels and nothing else. Control, Alt, NumLock and CapsLock mean
@@ -134,6 +133,7 @@ mod tests {
     const UPPER_A: u32 = 0x41;
     const Q: u32 = 0x71;
     const AT: u32 = 0x40;
+    const LOCK: u8 = 2;
     const LEVEL_THREE: u8 = MOD5;
 
     /// A piece of the German layout: `@` stands on Q with AltGr, the euro sign on E.

@@ -75,7 +75,7 @@ pub(crate) struct Link {
 pub(crate) enum News {
     Damaged,
     Cursor,
-    Size((u16, u16)),
+    Size,
     Keyboard,
     /// Something that the clipboard must look at.
     Selection(Box<Event>),
@@ -172,7 +172,7 @@ impl Link {
             Event::XfixesCursorNotify(_) => Some(News::Cursor),
             Event::ConfigureNotify(configured) if configured.window == self.root => {
                 self.size = (configured.width, configured.height);
-                Some(News::Size(self.size))
+                Some(News::Size)
             }
             Event::XkbMapNotify(_) | Event::XkbNewKeyboardNotify(_) | Event::MappingNotify(_) => Some(News::Keyboard),
             Event::XfixesSelectionNotify(_)
