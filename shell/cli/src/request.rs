@@ -46,7 +46,7 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
         api::ActionDetails::RegenerateRecoveryCodes => {}
         api::ActionDetails::OpenRemoteSession(open) => remote_session(screen, open),
         api::ActionDetails::RemoveFactor(gone) => {
-            screen.facts(&[("factor", format!("{} ({})", one_line(&gone.name), one_line(&gone.factor_kind)))])
+            screen.facts(&[("factor", format!("{} ({})", one_line(&gone.name), one_line(&gone.factor_kind)))]);
         }
         api::ActionDetails::ChangeNetworks(rules) => networks(screen, rules),
         other => people::action(screen, other),

@@ -266,17 +266,12 @@ fn ended(why: &str) -> Failure {
 }
 
 /// Looks for Enter, `~`, `.` among what is typed, as other remote shells have it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Typed {
+    #[default]
     LineBegins,
     Tilde,
     Within,
-}
-
-impl Default for Typed {
-    fn default() -> Self {
-        Self::LineBegins
-    }
 }
 
 impl Typed {

@@ -416,7 +416,9 @@ proptest! {
                     let bytes: Vec<u8> = (0..length as u64).map(|at| byte(ring.end() + at)).collect();
                     ring.push(&bytes);
                 }
-                Step::Take(viewer, pieces) => (0..pieces).for_each(|_| drop(take(&mut ends[viewer]))),
+                Step::Take(viewer, pieces) => (0..pieces).for_each(|_| {
+                    take(&mut ends[viewer]);
+                }),
                 Step::Away(viewer) => viewers.away(id(viewer)),
                 Step::Back(viewer) => viewers.back(id(viewer), &ring),
             }
