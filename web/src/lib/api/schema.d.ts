@@ -1168,6 +1168,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/remote-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Remote sessions, the newest first
+         * @description Needs `remote.read`. Class: -. Audit: -.
+         */
+        get: operations["get_remote_sessions"];
+        put?: never;
+        /**
+         * Open a remote session, or join one
+         * @description Needs `remote.open`. Class: 1-3. Audit: request.created remote_session.opened remote_session.joined.
+         */
+        post: operations["post_remote_sessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/remote-sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One remote session
+         * @description Needs `remote.read`. Class: -. Audit: -.
+         */
+        get: operations["get_remote_sessions_id"];
+        put?: never;
+        post?: never;
+        /**
+         * End a remote session for everybody
+         * @description Needs `remote.end`. Class: -. Audit: remote_session.ended.
+         */
+        delete: operations["delete_remote_sessions_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/remote-sessions/{id}/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was recorded, with its digest in Sallyport-Sha256
+         * @description Needs `remote.read`. Class: -. Audit: -.
+         */
+        get: operations["get_remote_sessions_id_recording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/remote-sessions/{id}/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Another ticket for one's own stream
+         * @description Needs `remote.open`. Class: -. Audit: -.
+         */
+        post: operations["post_remote_sessions_id_tickets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/remote-sessions/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A client's end of a stream, as a WebSocket
+         * @description Public: needs a one-use ticket.
+         */
+        get: operations["get_remote_sessions_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/roles": {
         parameters: {
             query?: never;
@@ -1348,6 +1456,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Devices that run, have or listen on something
+         * @description Needs `devices.read`. Class: -. Audit: -.
+         */
+        get: operations["get_search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/setup": {
         parameters: {
             query?: never;
@@ -1497,7 +1625,7 @@ export interface paths {
         };
         /**
          * Which keys command the devices
-         * @description Needs `audit.read`. Class: -. Audit: -.
+         * @description Needs `devices.read`. Class: -. Audit: -.
          */
         get: operations["get_trust"];
         put?: never;
@@ -1717,7 +1845,10 @@ export interface components {
         }) | {
             /** @enum {string} */
             kind: "regenerate_recovery_codes";
-        } | (components["schemas"]["InviteUserDetails"] & {
+        } | (components["schemas"]["RemoteSessionDetails"] & {
+            /** @enum {string} */
+            kind: "open_remote_session";
+        }) | (components["schemas"]["InviteUserDetails"] & {
             /** @enum {string} */
             kind: "invite_user";
         }) | (components["schemas"]["PeopleDetails"] & {
@@ -1764,6 +1895,9 @@ export interface components {
         }) | (components["schemas"]["RecoveryCodes"] & {
             /** @enum {string} */
             kind: "recovery_codes";
+        }) | (components["schemas"]["OpenedRemoteSession"] & {
+            /** @enum {string} */
+            kind: "remote_session";
         }) | (components["schemas"]["CreatedInvitation"] & {
             /** @enum {string} */
             kind: "invitation";
@@ -2082,7 +2216,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "UseDpopNonce" | "ProofRefused" | "SessionRestricted" | "RoleRefused" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
+        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "UseDpopNonce" | "ProofRefused" | "SessionRestricted" | "RoleRefused" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -2384,6 +2518,13 @@ export interface components {
             state: string;
         } | {
             /** @enum {string} */
+            kind: "remote_session";
+            /** @description Which. */
+            remote_session: string;
+            /** @description What happened. */
+            state: string;
+        } | {
+            /** @enum {string} */
             kind: "audit";
             /**
              * Format: int64
@@ -2512,6 +2653,42 @@ export interface components {
             draft: string;
             /** @description What its owner calls it. */
             name: string;
+        };
+        /** @description Something that a device has, as its inventory says. */
+        Found: {
+            /** @description The user of a process, the state of a service, the source of a package; of a port protocol, address and program. */
+            detail: string;
+            /** @description The program, service or package; of a port its number. */
+            name: string;
+            /** @description The version of a package; empty for everything else. */
+            version: string;
+        };
+        /** @description A device that has what was looked for. */
+        FoundOn: {
+            /** @description The customer's name. */
+            customer_name: string;
+            /** @description The device. */
+            device: string;
+            /** @description What was found there. */
+            found: components["schemas"]["Found"][];
+            /** @description Its name. */
+            name: string;
+            /** @description Whether it is connected. */
+            online: boolean;
+            /** @description The site's name. */
+            site_name: string;
+        };
+        /** @description One page of a list. */
+        FoundOnPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["FoundOn"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
         };
         /** @description A guarded action that somebody asked for. */
         GuardedAction: {
@@ -2649,6 +2826,8 @@ export interface components {
             omitted: number;
             /** @description Operating system, with version. */
             os: string;
+            /** @description Ports that wait for connections. */
+            ports: components["schemas"]["ListeningPort"][];
             /** @description Running processes. */
             processes: components["schemas"]["Process"][];
             /** @description Services. */
@@ -2766,6 +2945,25 @@ export interface components {
             /** @description The token. */
             token: string;
         };
+        /** @description A port that waits for connections. */
+        ListeningPort: {
+            /** @description The address. */
+            address: string;
+            /**
+             * Format: int32
+             * @description The process that listens; 0 where it is not known.
+             */
+            pid: number;
+            /**
+             * Format: int32
+             * @description Its number.
+             */
+            port: number;
+            /** @description That process' short name. */
+            process: string;
+            /** @description `tcp` or `udp`. */
+            protocol: string;
+        };
         /** @description An account on the device. */
         LocalUser: {
             /** @description Whether it may become root or is in the administrators' group. */
@@ -2850,6 +3048,8 @@ export interface components {
             role: string;
             /** @description This session. */
             session: components["schemas"]["Session"];
+            /** @description The kind of remote session that the window serves; absent until one has used it. */
+            step_up_kind?: string | null;
             /** @description When the step-up window closes; absent when it is not open. */
             step_up_until?: string | null;
             /** @description The tenant. */
@@ -2991,6 +3191,36 @@ export interface components {
             /** @description A fresh code from the authenticator. */
             totp?: string | null;
         };
+        /** @description A remote session that is to be opened, or joined. */
+        NewRemoteSession: {
+            /** @description `control` or `view`. */
+            access: string;
+            /** @description The client's ephemeral X25519 key, 64 hexadecimal digits: only its holder can read the stream. */
+            client_key: string;
+            /**
+             * Format: int32
+             * @description Width of a terminal that is opened, in cells.
+             */
+            columns?: number | null;
+            /** @description The device; it must be connected. */
+            device: string;
+            /** @description The open remote session that is joined; absent: a new one begins. */
+            joins?: string | null;
+            /** @description `terminal`, `background`, `files` or `viewer`. */
+            kind: string;
+            /**
+             * Format: int32
+             * @description Height of a terminal that is opened, in cells.
+             */
+            rows?: number | null;
+            /** @description The account on the device, for terminals and files; absent means root. */
+            run_as?: string | null;
+        };
+        /** @description Asks for another ticket of one's own attachment. */
+        NewTicket: {
+            /** @description The attachment's grant. */
+            grant: string;
+        };
         /** @description What "Not me" did. */
         NotMeDone: {
             /** @description What to do next. */
@@ -3011,6 +3241,24 @@ export interface components {
             runs: number;
             /** @description Sessions that ended. */
             sessions: string[];
+        };
+        /** @description What a client dials a remote session by. */
+        OpenedRemoteSession: {
+            /** @description The device, as the server knows it. */
+            device: components["schemas"]["RemoteDevice"];
+            /** @description The grant's envelope, verbatim: the stream's keys depend on it. */
+            envelope: string;
+            /** @description This client's grant. */
+            grant: string;
+            /**
+             * Format: int64
+             * @description The audit log's entry.
+             */
+            log_index: number;
+            /** @description The remote session. */
+            session: string;
+            /** @description Opens `/v1/remote-sessions/stream`, once and within half a minute. */
+            ticket: string;
         };
         /**
          * @description What becomes of other sessions.
@@ -3198,6 +3446,16 @@ export interface components {
             /** @description The run. */
             run: string;
         };
+        /** @description A whole recording. */
+        RecordingFacts: {
+            /**
+             * Format: int64
+             * @description Their number.
+             */
+            bytes: number;
+            /** @description SHA-256 of its bytes, as in the audit log. */
+            sha256: string;
+        };
         /** @description Recovery codes, shown once. */
         RecoveryCodes: {
             /** @description Ten codes, each good for one sign-in. */
@@ -3209,6 +3467,107 @@ export interface components {
             id: string;
             /** @description The company's name. */
             name: string;
+        };
+        /** @description Whoever is or was attached to a remote session. */
+        RemoteAttachment: {
+            /** @description `control` or `view`. */
+            access: string;
+            /** @description Whether a stream runs now. */
+            connected: boolean;
+            /** @description Since when. */
+            created: string;
+            /** @description Why it ended. */
+            end_reason?: string | null;
+            /** @description Until when. */
+            ended?: string | null;
+            /** @description Their client's grant. */
+            grant: string;
+            /** @description Their name. */
+            name: string;
+            /** @description Who. */
+            user: string;
+        };
+        /** @description The device of a remote session. */
+        RemoteDevice: {
+            /** @description Its Ed25519 key, 64 hexadecimal digits: it signs the answer that begins each stream. */
+            device_key: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+            /** @description SHA-256 of its key: what grants name. */
+            thumbprint: string;
+        };
+        /** @description A remote session. */
+        RemoteSession: {
+            /** @description Who is or was attached. */
+            attachments: components["schemas"]["RemoteAttachment"][];
+            /** @description When it was opened. */
+            created: string;
+            /** @description Its device. */
+            device: string;
+            /** @description The device's name. */
+            device_name: string;
+            /** @description `ended`, `device`, `revoked`, `limit` or `undelivered`. */
+            end_reason?: string | null;
+            /** @description When it ended. */
+            ended?: string | null;
+            /** @description When it ends at the latest. */
+            expires: string;
+            /** @description Its id. */
+            id: string;
+            /** @description `terminal`, `background`, `files` or `viewer`. */
+            kind: string;
+            /** @description Who opened it. */
+            opened_by: string;
+            /** @description Their name. */
+            opened_by_name: string;
+            recording?: components["schemas"]["RecordingFacts"] | null;
+            /** @description The account on the device; absent means root. */
+            run_as?: string | null;
+            /** @description `open` or `ended`. */
+            state: string;
+        };
+        /** @description An attachment to a remote session, exactly. */
+        RemoteSessionDetails: {
+            /** @description `control` or `view`. */
+            access: string;
+            /** @description What the person at the machine sees: `none`, `banner` or `ask`. */
+            consent: string;
+            /**
+             * Format: int32
+             * @description It ends after this time without input.
+             */
+            idle_secs: number;
+            /** @description Whether it is open already. */
+            joins: boolean;
+            /**
+             * Format: int32
+             * @description It ends at this age.
+             */
+            max_secs: number;
+            /** @description Whether it is recorded. */
+            recorded: boolean;
+            /** @description The account on the device; absent means root. */
+            run_as?: string | null;
+            /** @description The remote session. */
+            session: string;
+            /** @description `terminal`, `background`, `files` or `viewer`. */
+            session_kind: string;
+            /** @description The device. */
+            targets: components["schemas"]["TargetDetails"];
+        };
+        /** @description One page of a list. */
+        RemoteSessionPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["RemoteSession"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
         };
         /** @description A factor that goes. */
         RemoveFactorDetails: {
@@ -3792,6 +4151,11 @@ export interface components {
         /** @description Begins the enrolment of one more authenticator app. */
         StartTotp: {
             proof?: components["schemas"]["FactorAnswer"] | null;
+        };
+        /** @description A ticket. */
+        StreamTicket: {
+            /** @description Opens `/v1/remote-sessions/stream`, once and within half a minute. */
+            ticket: string;
         };
         /**
          * @description Whether something applies.
@@ -4422,6 +4786,8 @@ export interface operations {
                 q?: string;
                 /** @description Only devices of this site; may be repeated */
                 site?: string;
+                /** @description Only devices with this package: nginx, nginx<1.25, openssl>=3.0; may be repeated */
+                software?: string;
                 /** @description name, last_seen, state, site or os, with - in front for the other direction */
                 sort?: string;
                 /** @description online, offline, pending, approved, quarantined, attention or removed; may be repeated */
@@ -6033,6 +6399,237 @@ export interface operations {
             };
         };
     };
+    get_remote_sessions: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Only those of this device */
+                device?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+                /** @description open, which is also the default, ended or any */
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemoteSessionPage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_remote_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRemoteSession"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_remote_sessions_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemoteSession"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_remote_sessions_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_remote_sessions_id_recording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_remote_sessions_id_tickets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTicket"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamTicket"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_remote_sessions_stream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_roles: {
         parameters: {
             query?: never;
@@ -6461,6 +7058,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_search: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description json, which is also the default, or csv: all devices at once */
+                format?: string;
+                /** @description process, service, software or port */
+                kind?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+                /** @description A part of the name; a port's number or program */
+                name?: string;
+                /** @description The version to compare with, as Debian orders versions */
+                version?: string;
+                /** @description lt, le, eq, ge or gt; software only */
+                version_op?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundOnPage"];
+                };
             };
             /** @description Refused */
             default: {
