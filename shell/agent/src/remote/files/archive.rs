@@ -90,7 +90,7 @@ impl Visit for Archive<'_> {
                 self.head(&path, Kind::Link(target.as_bytes()), entry)?;
                 self.progress.add(Usage { files: 1, ..Usage::default() })
             }
-            (_, outcome) => self.skip(outcome.err().unwrap_or(Trouble::code("not_a_file"))),
+            (_, outcome) => self.leave_out(outcome.err().unwrap_or(Trouble::code("not_a_file"))),
         }
     }
 
@@ -107,7 +107,7 @@ impl Visit for Archive<'_> {
         Ok(())
     }
 
-    fn skip(&mut self, _: Trouble) -> Result<(), Trouble> {
+    fn leave_out(&mut self, _: Trouble) -> Result<(), Trouble> {
         self.progress.add(Usage { skipped: 1, ..Usage::default() })
     }
 }

@@ -106,7 +106,7 @@ impl Visit for Removal<'_> {
     }
 
     /// What cannot be read cannot be removed either.
-    fn skip(&mut self, why: Trouble) -> Result<(), Trouble> {
+    fn leave_out(&mut self, why: Trouble) -> Result<(), Trouble> {
         Err(why)
     }
 }

@@ -27,7 +27,7 @@ pub(super) trait Visit {
     /// A folder, after what is in it.
     fn leave(&mut self, parent: &Folder, name: &OsStr) -> Result<(), Trouble>;
     /// Something that cannot be looked into.
-    fn skip(&mut self, why: Trouble) -> Result<(), Trouble>;
+    fn leave_out(&mut self, why: Trouble) -> Result<(), Trouble>;
 }
 
 struct Level {
@@ -59,12 +59,12 @@ pub(super) fn walk(folder: Folder, visit: &mut impl Visit) -> Result<(), Trouble
             continue;
         }
         match descend(level, &name, &entry, device) {
-            Ok(_) if levels.len() >= limits::FOLDER_DEPTH => visit.skip(Trouble::code("too_deep"))?,
+            Ok(_) if levels.len() >= limits::FOLDER_DEPTH => visit.leave_out(Trouble::code("too_deep"))?,
             Ok(inner) => {
                 visit.enter(&name, &entry)?;
                 levels.push(inner);
             }
-            Err(why) => visit.skip(why)?,
+            Err(why) => visit.leave_out(why)?,
         }
     }
     Ok(())
@@ -140,7 +140,7 @@ impl Visit for Sum<'_> {
         Ok(())
     }
 
-    fn skip(&mut self, _: Trouble) -> Result<(), Trouble> {
+    fn leave_out(&mut self, _: Trouble) -> Result<(), Trouble> {
         self.progress.add(Usage { skipped: 1, ..Usage::default() })
     }
 }
