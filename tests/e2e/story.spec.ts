@@ -47,7 +47,7 @@ test('from an empty folder to a script that two real devices agreed to run', asy
   await test.step('a script is written and run on both', async () => {
     await writeScript(page, place, { name: 'greet', text: 'echo "hello from $(id -un)"\n' });
     await look(page, 'script-editor');
-    await page.getByRole('link', { name: 'Run' }).click();
+    await page.getByRole('link', { name: 'Run', exact: true }).click();
     await expect(page.getByRole('heading', { name: 'Run greet' })).toBeVisible();
     await look(page, 'run');
   });
