@@ -47,8 +47,11 @@ pub struct NotLetIn {
 /// The headers by which a program, which is no browser, dials.
 pub const PROGRAM: &[(&str, &str)] = &[("sallyport-client", "cli")];
 
+/// A connection of streams. It is large, and tests hold several at once.
+pub type Socket = Box<WebSocketStream<TcpStream>>;
+
 /// Opens a WebSocket of streams with a ticket.
-pub async fn dial(server: &impl Host, path: &str, ticket: &str, headers: &[(&str, &str)]) -> Result<WebSocketStream<TcpStream>, NotLetIn> {
+pub async fn dial(server: &impl Host, path: &str, ticket: &str, headers: &[(&str, &str)]) -> Result<Socket, NotLetIn> {
     let gone = |_| NotLetIn { status: 0, code: String::new() };
     let stream = TcpStream::connect(server.address()).await.map_err(gone)?;
     let mut request = format!("ws://{}{path}", server.address()).into_client_request().expect("an address");
@@ -58,8 +61,8 @@ pub async fn dial(server: &impl Host, path: &str, ticket: &str, headers: &[(&str
         let name = tokio_tungstenite::tungstenite::http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
         request.headers_mut().insert(name, value.parse().expect("a header"));
     }
-    match client_async(request, stream).await {
-        Ok((socket, _)) => Ok(socket),
+    match Box::pin(client_async(request, stream)).await {
+        Ok((socket, _)) => Ok(Box::new(socket)),
         Err(Error::Http(answer)) => {
             let body = answer.body().clone().unwrap_or_default();
             let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -76,15 +79,16 @@ pub fn ticket_text(ticket: [u8; 32]) -> String {
 
 /// One end of a stream with its connection.
 pub struct RemoteEnd {
-    socket: WebSocketStream<TcpStream>,
+    socket: Socket,
     /// The state machine.
-    pub end: StreamEnd,
+    pub end: Box<StreamEnd>,
     begun: Instant,
 }
 
 impl RemoteEnd {
     /// Begins a connection of this end.
-    pub async fn over(socket: WebSocketStream<TcpStream>, mut end: StreamEnd) -> Self {
+    pub async fn over(socket: Socket, end: StreamEnd) -> Self {
+        let mut end = Box::new(end);
         end.connected();
         let mut this = Self { socket, end, begun: Instant::now() };
         this.flush().await;

@@ -56,7 +56,7 @@ async fn a20_a_stream_of_each_kind_ends_when_its_user_is_disabled() {
 async fn a20_a_stream_ends_when_its_user_has_another_role() {
     let mut world = World::new(Engine::Sqlite).await;
     let stream = world.streaming("terminal").await;
-    world.change("UPDATE users SET role = 'auditor'", values![]).await;
+    world.change("UPDATE assignments SET role = 'auditor'", values![]).await;
     assert_cut(&mut world, stream, 4001).await;
 }
 
@@ -112,7 +112,7 @@ async fn a_technician_cannot_watch_or_end_what_others_opened() {
     let wanted = sallyport_testkit::remote::body(&sallyport_wire::stream::StreamSecret::from_bytes([1; 32]), wanted);
     let watched = world.owner.client.post("/v1/remote-sessions", wanted.clone()).await;
     assert!(matches!(watched.status, 201 | 202), "an owner may: {}", watched.status);
-    world.change("UPDATE users SET role = 'technician'", values![]).await;
+    world.change("UPDATE assignments SET role = 'technician'", values![]).await;
     let watched = world.owner.client.post("/v1/remote-sessions", wanted).await;
     assert_eq!((watched.status, watched.code().as_str()), (403, "role_refused"));
     let ended = world.owner.client.send(Call::new("DELETE", &format!("/v1/remote-sessions/{session}"))).await;

@@ -1,6 +1,7 @@
 //! The server's own route table as attacks need it.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use sallyport_testkit::client::Call;
 use sallyport_testkit::owner::EMAIL;
@@ -49,7 +50,7 @@ impl Route {
 
     /// The path with this in the place of an id.
     pub(super) fn with_id(&self, id: &str) -> String {
-        self.path.replace("{id}", id).replace("{index}", id)
+        self.path.replace("{id}", id).replace("{index}", id).replace("{address}", "192.0.2.77")
     }
 
     /// The path with an id that is well-formed and names nothing.
@@ -61,9 +62,13 @@ impl Route {
             Some("devices") => "dev",
             Some("installers") => "ins",
             Some("jobs") => "job",
+            Some("me") if self.path.contains("/factors/") => "fac",
             Some("me") => "ses",
             Some("runs") => "run",
             Some("scripts") => "scr",
+            Some("users") => "usr",
+            Some("roles") => "rol",
+            Some("remote-sessions") => "rms",
             _ => "x",
         };
         self.with_id(&format!("{prefix}_01k5p7m0000000000000000000"))
@@ -110,6 +115,38 @@ pub(super) fn sample(route: &Route) -> Option<Value> {
             json!({ "name": "N", "description": "", "interpreter": "sh", "text": "true", "parameters": [], "version": 1 })
         }
         ("POST", "/v1/authorization-requests/{id}/proofs") => json!({ "totp": "000000" }),
-        _ => return None,
+        _ => return described(route),
     })
+}
+
+/// A body with everything that the API's description asks for.
+fn described(route: &Route) -> Option<Value> {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    let print = || serde_json::from_str(&sallyport_server::print_openapi().expect("JSON")).expect("JSON");
+    let document = DOCUMENT.get_or_init(print);
+    let schema = &document["paths"][&route.path][route.method.to_lowercase()]["requestBody"]["content"]["application/json"]["schema"];
+    (!schema.is_null()).then(|| example(document, schema))
+}
+
+/// The smallest value of a schema.
+fn example(document: &Value, schema: &Value) -> Value {
+    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+        return example(document, &document["components"]["schemas"][name]);
+    }
+    if let Some(first) = ["oneOf", "anyOf", "allOf"].iter().find_map(|list| schema[*list].as_array()?.last()) {
+        return example(document, first);
+    }
+    if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
+        return first.clone();
+    }
+    match schema["type"].as_str().or(schema["type"][0].as_str()) {
+        Some("string") => json!("a"),
+        Some("integer" | "number") => json!(1),
+        Some("boolean") => json!(true),
+        Some("array") => json!([example(document, &schema["items"])]),
+        _ => {
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            required.map(|name| (name.to_owned(), example(document, &schema["properties"][name]))).collect::<serde_json::Map<_, _>>().into()
+        }
+    }
 }
