@@ -222,7 +222,7 @@ impl RemoteEnd {
     pub fn cut(self) -> StreamEnd {
         let mut end = self.end;
         end.disconnected();
-        end
+        *end
     }
 }
 
