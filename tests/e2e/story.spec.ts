@@ -39,6 +39,7 @@ test('from an empty folder to a script that two real devices agreed to run', asy
     await accessible(page, 'devices');
     await choose(page, 2);
     await toolbar(page).getByRole('button', { name: /Approve/ }).click();
+    await expect(page.getByRole('heading', { name: 'Nothing waits for approval' })).toBeVisible(); // leaving sooner would take the request along
     await page.goto(`${place.url}/devices`);
     await expect(page.getByText('Online')).not.toHaveCount(0);
     await look(page, 'devices');
