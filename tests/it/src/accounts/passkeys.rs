@@ -228,7 +228,8 @@ async fn wa_11_an_answer_for_one_purpose_is_refused_for_each_other() {
     let mut owner = Owner::set_up(&server).await;
     let mut key = authenticator(&server);
     register(&server, &mut owner, &mut key, "Laptop").await;
-    let uses: [(&str, &str, fn(Value) -> Value); 3] = [
+    type Body = fn(Value) -> Value;
+    let uses: [(&str, &str, Body); 3] = [
         ("factors", "/v1/me/totp/start", |proof| json!({ "proof": proof })),
         ("elevate", "/v1/me/elevate", |proof| json!({ "proof": proof })),
         ("check_up", "/v1/me/check-up", |proof| json!({ "proof": proof })),

@@ -417,7 +417,8 @@ async fn the_kernel_says_what_another_account_may_do() {
     ] {
         assert_eq!(bench.refused(request).await, "permission_denied");
     }
-    assert_eq!(bench.upload(5, "own", b"own", "no").await["entry"]["owner"], "nobody");
+    let kept = bench.upload(5, "own", b"own", "no").await;
+    assert_eq!(kept["entry"]["owner"], "nobody", "{kept}");
     assert_eq!(std::fs::metadata(bench.path("own")).expect("own").uid(), 65534);
     assert_eq!(bench.refused(json!({"t": "chown", "path": bench.text("own"), "owner": "root", "group": null})).await, "permission_denied");
     let skipped = bench.ask(json!({"t": "usage", "path": "/var/lib"})).await;
