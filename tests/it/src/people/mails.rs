@@ -150,9 +150,12 @@ async fn until_the_deadline_a_password_alone_reads_and_afterwards_it_opens_nothi
     let reply = client.post("/v1/me/activation/mail", json!({})).await;
     assert_eq!(reply.status, 200, "{}", reply.json());
     assert_eq!(reply.json()["to"], json!("t...@nordwind.example"));
-    assert_refused(&client.post("/v1/me/activation/mail", json!({})).await, 429, "rate_limited");
     let letter = mail.wait_for("tara@nordwind.example", "Activate your second factor").await;
-    assert!(mail.mails().len() > before);
+    let sent = mail.mails().len();
+    assert!(sent > before);
+    assert_eq!(client.post("/v1/me/activation/mail", json!({})).await.status, 200, "the first one is on its way");
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(mail.mails().len(), sent, "nobody's mailbox is filled by asking again");
     // After the deadline the answer is that of every failure, and a link comes by mail.
     server.clock.advance(3600);
     assert_refused(&client.send(sign_in()).await, 401, "sign_in_refused");
