@@ -40,6 +40,8 @@ export class Mailbox {
         return found[0];
       }
       return undefined;
+    }).catch((error: Error) => {
+      throw new Error(`${error.message} among ${this.letters.map((letter) => `"${letter.subject}" to ${letter.to}`).join(', ')}`);
     });
   }
 

@@ -64,6 +64,11 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
             "One of your factors was locked after too many wrong codes. Whoever entered them knows your password.".into(),
             "Choose another password, and sign in with a recovery code: it opens the factor again.",
         ),
+        "user.activated" => of(
+            "Your second factor was set up",
+            "A second factor was set up for your account, through the link that was mailed to you.".into(),
+            LOOK,
+        ),
         "factor.added" => of("A factor was added", format!("A factor was added to your account: {}.", text("name")), LOOK),
         "factor.removed" => of("A factor was removed", format!("A factor was removed from your account: {}.", text("name")), LOOK),
         "factor.copied" => of(
