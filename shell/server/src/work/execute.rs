@@ -98,7 +98,7 @@ fn run_script(app: &App, run: &RunScript, released: &Released) -> Result<Part, R
     Ok(Part::RunScript { job: JobId::new(now, random()), envelope, runs })
 }
 
-/// A device that went away meanwhile is told before anything is spent: the session would be for now.
+/// Refused before anything is spent where the device went away meanwhile: a grant for a session is not kept for later.
 fn open_remote_session(app: &App, open: &OpenRemoteSession, released: &Released, window: Option<NewWindow>) -> Result<Part, Refusal> {
     if !app.hub.is_online(open.target.device) {
         return Err(Code::DeviceOffline.into());
