@@ -3,7 +3,7 @@
 //! The host does what all kinds share: it dials, answers, encrypts, resumes, keeps limits, asks the person at the machine
 //! and writes the receipt. A kind gets an [`Opening`] and lives in one task as long as its session:
 //!
-//! ```ignore
+//! ```text
 //! async fn work(mut opening: Opening) -> Ended {
 //!     loop {
 //!         match opening.events.next().await {

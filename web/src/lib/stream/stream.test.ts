@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { type Bytes, concat, fromHex, utf8 } from '$lib/crypto/bytes';
 import { checkAnswer, checkGrant } from './answer';
 import { Attachment, type Socket } from './attachment';
@@ -31,7 +31,14 @@ class Relay {
   }
 }
 
-const settled = (ms = 30) => new Promise((done) => setTimeout(done, ms));
+/** Waits for what must come, however slow the machine is. */
+const until = (seen: () => void | Promise<void>) => vi.waitFor(seen, { timeout: 10_000, interval: 2 });
+
+/** Gives what must not come some time to come. */
+const quiet = (ms = 60) => new Promise((done) => setTimeout(done, ms));
+
+/** Waits for the next connection, which this browser dials by itself after a break. */
+const redialled = (relay: Relay, sockets = 2) => until(() => expect(relay.sockets.length).toBe(sockets));
 
 async function world(changes: { answer?: Record<string, unknown>; consume?: () => Promise<void> } = {}) {
   const device = await signer();
@@ -53,13 +60,19 @@ async function world(changes: { answer?: Record<string, unknown>; consume?: () =
   return { device, key, grant, end, relay, got, attachment, text };
 }
 
+/** The device's answer, and this browser's resume message to it. */
+async function answered(relay: Relay, end: DeviceEnd): Promise<Bytes> {
+  const before = relay.sent.length;
+  relay.to(end.answer);
+  await until(() => expect(relay.sent.slice(before).some(isResume)).toBe(true));
+  return relay.sent[before] as Bytes;
+}
+
 async function live(changes: Parameters<typeof world>[0] = {}) {
   const all = await world(changes);
-  all.relay.to(all.end.answer);
-  await settled();
+  await answered(all.relay, all.end);
   all.relay.to(await all.end.resume(0n));
-  await settled();
-  expect(all.attachment.phase).toBe('live');
+  await until(() => expect(all.attachment.phase).toBe('live'));
   return all;
 }
 
@@ -73,11 +86,13 @@ test('what is typed reaches the device, and what it writes reaches the page', as
   await attachment.data(0, utf8('uptime\r'));
   relay.to(await end.frame(dataBytes(0, utf8('up 3 days'))));
   relay.to(await end.frame(controlBytes({ t: 'viewers', names: ['Robin'] })));
-  await settled(90);
-  expect(got).toEqual({ data: ['up 3 days'], control: [{ t: 'viewers', names: ['Robin'] }] });
-  const parts = await heard(end, relay.sent);
+  await until(() => expect(got).toEqual({ data: ['up 3 days'], control: [{ t: 'viewers', names: ['Robin'] }] }));
+  const parts: unknown[] = [];
+  await until(async () => {
+    parts.push(...(await heard(end, relay.sent.splice(0))));
+    expect(parts.at(-1)).toEqual({ type: 'ack', next: 2n });
+  });
   expect(parts[0]).toEqual({ type: 'data', channel: 0, bytes: utf8('uptime\r') });
-  expect(parts.at(-1)).toEqual({ type: 'ack', next: 2n });
 });
 
 test.each<[string, (frame: Bytes, end: DeviceEnd) => Promise<Bytes[]> | Bytes[]]>([
@@ -91,8 +106,7 @@ test.each<[string, (frame: Bytes, end: DeviceEnd) => Promise<Bytes[]> | Bytes[]]
   const { end, relay, attachment } = await live();
   const frame = await end.frame(dataBytes(0, utf8('first')));
   for (const message of await tamper(frame, end)) relay.to(message);
-  await settled();
-  expect(attachment.phase).toBe('ended');
+  await until(() => expect(attachment.phase).toBe('ended'));
   expect(attachment.reason).toBe('broken');
   expect(attachment.problem?.code).toBe('stream.stream_broken');
   await expect(attachment.data(0, utf8('x'))).rejects.toThrow();
@@ -102,8 +116,7 @@ test('an old resume message that is replayed ends the stream', async () => {
   const { end, relay, attachment } = await live();
   end.epoch = 0n;
   relay.to(await end.resume(0n));
-  await settled();
-  expect(attachment.reason).toBe('broken');
+  await until(() => expect(attachment.reason).toBe('broken'));
 });
 
 test('after a break both sides send again what the other lacks, each once', async () => {
@@ -111,25 +124,22 @@ test('after a break both sides send again what the other lacks, each once', asyn
   await attachment.data(0, utf8('one'));
   await attachment.data(0, utf8('two'));
   relay.to(await end.frame(dataBytes(0, utf8('A'))));
-  await settled();
+  await until(() => expect(got.data).toEqual(['A']));
   relay.close(1006);
-  await settled(5);
-  expect(attachment.phase).toBe('reconnecting');
+  await until(() => expect(attachment.phase).toBe('reconnecting'));
   await attachment.data(0, utf8('three'));
   const lost = await end.frame(dataBytes(0, utf8('B')));
-  await settled(400);
+  await redialled(relay);
   expect(relay.tickets).toEqual(['first', 'ticket 1']);
 
   relay.sent = [];
-  relay.to(end.answer);
-  await settled();
-  expect(await end.resumed(relay.sent[0] as Bytes)).toBe(1n);
+  expect(await end.resumed(await answered(relay, end))).toBe(1n);
   // The device has read one frame.
   relay.to(await end.resume(1n));
   relay.to(lost);
-  await settled();
-  expect(attachment.phase).toBe('live');
-  expect(got.data).toEqual(['A', 'B']);
+  await until(() => expect(attachment.phase).toBe('live'));
+  await until(() => expect(got.data).toEqual(['A', 'B']));
+  await quiet();
   const frames = relay.sent.filter((one) => !isResume(one));
   expect(frames.map((one) => readBe64(one))).toEqual([...frames.keys()].map((at) => BigInt(at) + 1n));
   const typed = (await heard(end, frames)).flatMap((part) => (part.type === 'data' ? [new TextDecoder().decode(part.bytes)] : []));
@@ -142,12 +152,12 @@ test('an acknowledgement that is sent again after a break says nothing new', asy
   await attachment.data(0, utf8('two'));
   const late = await end.frame(ackBytes(1n));
   relay.close(1006);
-  await settled(400);
-  relay.to(end.answer);
-  await settled();
+  await redialled(relay);
+  await answered(relay, end);
   relay.to(await end.resume(2n));
+  await until(() => expect(attachment.phase).toBe('live'));
   relay.to(late);
-  await settled();
+  await quiet();
   expect(attachment.phase).toBe('live');
 });
 
@@ -158,23 +168,20 @@ test.each<[string, (end: DeviceEnd) => Promise<Bytes>]>([
   const { end, relay, attachment } = await live();
   await attachment.data(0, utf8('one'));
   relay.to(await end.frame(ackBytes(1n)));
-  await settled();
+  await quiet();
   relay.close(1006);
-  await settled(400);
-  relay.to(end.answer);
-  await settled();
+  await redialled(relay);
+  await answered(relay, end);
   relay.to(await first(end));
-  await settled();
-  expect(attachment.reason).toBe('broken');
+  await until(() => expect(attachment.reason).toBe('broken'));
 });
 
 test('after a break another answer than the first one is refused', async () => {
   const { device, text, key, relay, attachment } = await live();
   relay.close(4003);
-  await settled(400);
+  await redialled(relay);
   relay.to((await deviceEnd(device, text, key.publicHex)).answer);
-  await settled();
-  expect(attachment.problem?.code).toBe('stream.answer_forged');
+  await until(() => expect(attachment.problem?.code).toBe('stream.answer_forged'));
 });
 
 test.each([
@@ -184,7 +191,7 @@ test.each([
 ] as const)('a connection closed with %i is over and not dialled again', async (code, reason) => {
   const { relay, attachment } = await live();
   relay.close(code);
-  await settled(400);
+  await quiet(400);
   expect([attachment.phase, attachment.reason, relay.renewed]).toEqual(['ended', reason, 0]);
 });
 
@@ -192,40 +199,38 @@ test('the word with which the device ends it is kept', async () => {
   const { end, relay, attachment } = await live();
   relay.to(await end.frame(controlBytes({ t: 'bye', reason: 'consent_refused' })));
   relay.close(4002);
-  await settled();
-  expect(attachment.reason).toBe('consent_refused');
+  await until(() => expect(attachment.reason).toBe('consent_refused'));
 });
 
 test('what is not acknowledged is bounded, and flows on when it is', async () => {
   const { end, relay, attachment } = await live();
   let done = false;
   void attachment.data(0, new Uint8Array(2 * UNACKED_BYTES)).then(() => (done = true));
-  await settled(150);
+  await quiet(150);
   const bytes = relay.sent.reduce((sum, one) => sum + one.length, 0);
   expect(done).toBe(false);
   expect(bytes).toBeLessThan(UNACKED_BYTES + 4096);
   for (let rounds = 0; rounds < 4; rounds++) {
     relay.to(await end.frame(ackBytes(BigInt(relay.sent.filter((one) => !isResume(one)).length))));
-    await settled(60);
+    await quiet();
   }
-  expect(done).toBe(true);
+  await until(() => expect(done).toBe(true));
 });
 
 test('an acknowledgement of what was never sent ends the stream', async () => {
   const { end, relay, attachment } = await live();
   relay.to(await end.frame(ackBytes(7n)));
-  await settled();
-  expect(attachment.reason).toBe('broken');
+  await until(() => expect(attachment.reason).toBe('broken'));
 });
 
 test('what the page has not consumed is not acknowledged', async () => {
   let free = () => {};
   const { end, relay } = await live({ consume: () => new Promise((go) => (free = go)) });
   relay.to(await end.frame(dataBytes(0, new Uint8Array(30_000))));
-  await settled(120);
+  await quiet(120);
   expect((await heard(end, relay.sent)).length).toBe(0);
   free();
-  await settled(120);
+  await until(() => expect(relay.sent.filter((one) => !isResume(one)).length).toBe(1));
   expect(await heard(end, relay.sent)).toEqual([{ type: 'ack', next: 1n }]);
 });
 
@@ -239,8 +244,7 @@ test.each<[string, Record<string, unknown>]>([
 ])('an answer with %s is refused, and nothing is sent', async (_, answer) => {
   const { relay, end, attachment } = await world({ answer });
   relay.to(end.answer);
-  await settled();
-  expect(attachment.problem?.code).toBe('stream.answer_forged');
+  await until(() => expect(attachment.problem?.code).toBe('stream.answer_forged'));
   expect(relay.sent).toEqual([]);
 });
 
