@@ -72,6 +72,7 @@ codes! {
     ProofRefused = 401, "proof_refused", "The request is not signed by the session's key", "Sign in again in this browser or on this computer.";
     SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";
     RoleRefused = 403, "role_refused", "Your role does not allow this", "Ask an owner or an admin of the tenant.";
+    PasswordBreached = 403, "password_breached", "Your password is known from a data breach", "Choose another password first; the session then goes on.";
     FactorRequired = 403, "factor_required", "This needs an active factor", "Enrol an authenticator on your profile page first.";
     OriginRefused = 403, "origin_refused", "The request comes from another site", "Use the console at its own address.";
     CodeRefused = 422, "code_refused", "The code was not accepted", "Enter the code that your authenticator shows now; each code works once.";

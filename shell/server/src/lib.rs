@@ -39,5 +39,6 @@ pub use extract::{Id, Json, Query};
 pub use guard::Allowed;
 pub use observe::{files_and_agents, serve_metrics};
 pub use open::open;
+pub use accounts::{ImportError, Imported, ListFormat, import_passwords};
 pub use people::{RestartError, restart_enrolment};
 pub use serve::{Running, ServeError, start};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use sallyport_model::{CustomerId, RoleId, SiteId};
 
 use super::Role::{Admin, Auditor, Owner, Support, Technician};
-use super::Stage::{Codes, Factorless, Full};
+use super::Stage::{Codes, Factorless, Full, NewPassword};
 use super::*;
 
 fn actor(rights: Rights, stage: Stage) -> Actor {
@@ -56,6 +56,12 @@ fn a_session_without_a_factor_reads_and_never_acts() {
         assert!(row.name.ends_with(".read"), "{}", row.name);
     }
     assert_eq!(permit::<RunScripts>(&actor(Rights::of(Technician), Factorless)).unwrap_err(), PolicyError::Stage);
+}
+
+#[test]
+fn pwd_04_a_session_with_a_breached_password_changes_it_and_nothing_else() {
+    let allowed: BTreeSet<_> = TABLE.iter().filter(|row| row.stages.contains(&NewPassword)).map(|row| row.name).collect();
+    assert_eq!(allowed, BTreeSet::from(["self.elevate", "self.factors", "self.not_me", "self.password", "self.read", "self.sign_out"]));
 }
 
 #[test]

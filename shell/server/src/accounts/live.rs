@@ -10,7 +10,7 @@ use sallyport_model::{SessionId, Timestamp};
 use tokio::sync::broadcast;
 use zeroize::Zeroizing;
 
-use super::BreachedList;
+use super::BreachedLists;
 use super::hashing::Hasher;
 use crate::clock::random;
 use crate::keys::Keys;
@@ -24,7 +24,7 @@ pub struct Live {
     pub(super) nonces: Nonces,
     pub(super) challenges: Challenges,
     pub(super) hasher: Hasher,
-    pub(super) breached: Option<BreachedList>,
+    pub(super) breached: BreachedLists,
     pub(super) recovery_pepper: Zeroizing<[u8; 32]>,
     pub(super) unknown_names: Zeroizing<[u8; 32]>,
     pub(super) ended: broadcast::Sender<SessionId>,
@@ -34,7 +34,7 @@ pub struct Live {
 
 impl Live {
     /// Derives what it needs from the master key. Nonces have a new key at each start, so that proofs from before a restart are dead.
-    pub fn new(keys: &Keys, breached: Option<BreachedList>) -> Self {
+    pub fn new(keys: &Keys, breached: BreachedLists) -> Self {
         Self {
             nonces: Nonces::new(random()),
             challenges: Challenges::new(*keys.derive("passkey-challenges")),

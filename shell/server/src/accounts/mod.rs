@@ -6,7 +6,7 @@
 pub(crate) mod activation;
 pub mod addresses;
 mod authenticate;
-mod breached;
+pub(crate) mod breached;
 mod cookie;
 pub mod enrol;
 mod hashing;
@@ -26,7 +26,7 @@ mod totp;
 pub(crate) use addresses::check_address;
 pub use authenticate::until_ended;
 pub(crate) use authenticate::{authenticate, known};
-pub use breached::BreachedList;
+pub use breached::{BreachedLists, ImportError, Imported, ListFormat, import_passwords};
 pub(crate) use cookie::set as renewed_cookie;
 pub use live::{Live, dpop_nonce};
 pub(crate) use prove::begin_request;

@@ -136,7 +136,7 @@ pub async fn finish(
     let token = Token::from_bytes(random());
     let session = Opening { key, source, token: token.stored(Purpose::Session), at: now }.of(&signed_in);
     let id = session.id;
-    let change = OpenSession { tenant: facts.tenant, signed_in, used: Used::Passkey(used), subject: None, session };
+    let change = OpenSession { tenant: facts.tenant, signed_in, used: Used::Passkey(used), subject: None, breached: None, session };
     match app.store.commit(change).await {
         Ok(()) => Ok(([(header::SET_COOKIE, cookie::set(&token))], Json(me::of_session(&app, id).await?))),
         Err(StoreError::Conflict) => Err(failed(&app, Some(&facts), now).await),

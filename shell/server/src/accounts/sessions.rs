@@ -69,5 +69,6 @@ fn shown_stage(stage: Stage) -> api::SessionStage {
         Stage::Full => api::SessionStage::Full,
         Stage::Restricted => api::SessionStage::Restricted,
         Stage::Factorless => api::SessionStage::Factorless,
+        Stage::NewPassword => api::SessionStage::NewPassword,
     }
 }

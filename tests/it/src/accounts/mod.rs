@@ -1,5 +1,7 @@
 //! Signing in, over HTTP, against a running server. Codes come from `oathtool`, not from our own implementation.
 
+mod attacks;
+mod breaches;
 mod networks;
 mod passkeys;
 mod passwords;

@@ -3,6 +3,7 @@
 //! Whatever is judged is charged first, in a transaction of its own ([`Store::reserve`](crate::Store::reserve));
 //! whatever is accepted is used up in the transaction that acts on it, on condition that it was not used meanwhile.
 
+mod breached;
 mod factors;
 mod own;
 mod passkeys;
@@ -19,6 +20,7 @@ use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId};
 
 use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
 
+pub use breached::{RecordImport, ReportSilentList};
 pub(crate) use factors::replace_recovery_codes;
 pub use factors::{
     ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, factors, recovery_codes_left, use_recovery_code, use_totp_step,
@@ -129,6 +131,7 @@ fn stage_word(stage: Stage) -> &'static str {
         Stage::Full => "full",
         Stage::Restricted => "restricted",
         Stage::Factorless => "factorless",
+        Stage::NewPassword => "new_password",
     }
 }
 
