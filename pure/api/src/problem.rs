@@ -68,6 +68,7 @@ codes! {
     MethodNotAllowed = 405, "method_not_allowed", "This method does not exist here", "See the API's description for the methods of this address.";
     SignInRefused = 401, "sign_in_refused", "That did not sign you in", "Check the address, the password and the current code. Each code works once: wait for the next one.";
     NotSignedIn = 401, "not_signed_in", "There is no live session", "Sign in.";
+    DeviceNotShown = 401, "device_not_shown", "The session belongs to another device", "Reload the page; if it stays, sign in again in this browser.";
     UseDpopNonce = 401, "use_dpop_nonce", "The proof of possession needs the server's nonce", "Repeat the request with the nonce of the DPoP-Nonce header.";
     ProofRefused = 401, "proof_refused", "The request is not signed by the session's key", "Sign in again in this browser or on this computer.";
     SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";

@@ -28,7 +28,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, completion, devices, installers, jobs, login, logout, password, remote_sessions, requests, run, runs, scripts, terminal, users, whoami,
+    audit, completion, devices, installers, jobs, login, logout, password, remote_sessions, requests, run, runs, scripts, terminal, users,
+    whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};

@@ -32,6 +32,7 @@ mod serve;
 mod trust;
 mod work;
 
+pub use accounts::{ImportError, Imported, ListFormat, import_passwords};
 pub use app::{App, Parts};
 pub use docs::{print_errors, print_openapi, print_roles, print_unsigned_messages};
 pub use error::Refusal;
@@ -39,6 +40,5 @@ pub use extract::{Id, Json, Query};
 pub use guard::Allowed;
 pub use observe::{files_and_agents, serve_metrics};
 pub use open::open;
-pub use accounts::{ImportError, Imported, ListFormat, import_passwords};
 pub use people::{RestartError, restart_enrolment};
 pub use serve::{Running, ServeError, start};

@@ -2,6 +2,7 @@
 
 pub mod alone;
 pub mod assurance;
+pub mod device_bound;
 pub mod password;
 pub mod proof;
 pub mod recovery;

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderValue;
 use sallyport_api::Code;
+use sallyport_decide::accounts::device_bound::DeviceCookies;
 use sallyport_decide::accounts::proof::{Nonces, ProofError, ProvenKey, Seen};
 use sallyport_decide::accounts::webauthn::Challenges;
 use sallyport_model::{SessionId, Timestamp};
@@ -23,6 +24,7 @@ const ENDED_BACKLOG: usize = 256;
 pub struct Live {
     pub(super) nonces: Nonces,
     pub(super) challenges: Challenges,
+    pub(super) device_cookies: DeviceCookies,
     pub(super) hasher: Hasher,
     pub(super) breached: BreachedLists,
     pub(super) recovery_pepper: Zeroizing<[u8; 32]>,
@@ -38,6 +40,7 @@ impl Live {
         Self {
             nonces: Nonces::new(random()),
             challenges: Challenges::new(*keys.derive("passkey-challenges")),
+            device_cookies: DeviceCookies::new(*keys.derive("device-cookies")),
             hasher: Hasher::new(keys.derive("pepper")),
             breached,
             recovery_pepper: keys.derive("recovery-codes"),

@@ -8,6 +8,7 @@ pub mod addresses;
 mod authenticate;
 pub(crate) mod breached;
 mod cookie;
+pub mod device;
 pub mod enrol;
 mod hashing;
 mod live;

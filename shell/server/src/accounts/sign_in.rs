@@ -1,7 +1,7 @@
 //! `POST /v1/sign-in` and `POST /v1/sign-out`.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::accounts::alone::{Enrolled, Facts, judge_alone};
@@ -10,7 +10,8 @@ use sallyport_decide::accounts::proof::Thumbprint;
 use sallyport_decide::accounts::recovery::RecoveryCode;
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::accounts::sign_in::{
-    Counts, Credential, PasswordPassed, RecoveryVerdict, Refused, SignedIn, TotpFactor, judge_breached, judge_password, judge_recovery, judge_totp,
+    Counts, Credential, PasswordPassed, RecoveryVerdict, Refused, SignedIn, TotpFactor, judge_breached, judge_password, judge_recovery,
+    judge_totp,
 };
 use sallyport_decide::accounts::throttle::Charged;
 use sallyport_decide::accounts::totp::Code as Code6;
@@ -25,7 +26,7 @@ use sallyport_store::ops::networks::rules;
 use sallyport_store::ops::people::{factorless_facts, has_factor, policy};
 
 use super::hashing::{Place, is_outdated};
-use super::{Proven, Source, addresses, breached, cookie, me, totp};
+use super::{Proven, Source, addresses, breached, cookie, device, totp};
 use crate::clock::random;
 use crate::people::activate::remind;
 use crate::{Allowed, App, Json, Refusal};
@@ -60,7 +61,7 @@ pub async fn sign_in(
     Proven(key): Proven,
     source: Source,
     Json(body): Json<api::SignIn>,
-) -> Result<WithCookie<Json<api::Me>>, Refusal> {
+) -> Result<(HeaderMap, Json<api::Me>), Refusal> {
     let typed = Typed::parse(&body)?;
     // The place comes before the charge: who is sent away as the server is busy has not tried.
     let place = app.accounts.hasher.queue()?;
@@ -73,11 +74,11 @@ pub async fn sign_in(
     if let (Ok(judged), Some(account)) = (&judged, &charged.account) {
         addresses::may_open(&app, account, judged.used_factor(), &source, &typed.email, now).await?;
     }
-    let token = Token::from_bytes(random());
+    let (token, sender) = (Token::from_bytes(random()), source.sender);
     match open(&app, &charged, judged, Opening { key, source, token: token.stored(Purpose::Session), at: now }).await? {
         Ok(session) => {
             rehash(&app, &place, &typed.password, &charged).await;
-            Ok(([(header::SET_COOKIE, cookie::set(&token))], Json(me::of_session(&app, session).await?)))
+            device::opened(&app, &token, session, sender).await
         }
         Err(failure) => {
             record(&app, &charged, failure, now).await?;

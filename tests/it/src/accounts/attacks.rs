@@ -10,7 +10,7 @@ use sallyport_testkit::people::THEIR_PASSWORD;
 use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::json;
 
-use super::{assert_refused, assert_signed_in, wrong_code};
+use super::{assert_refused, assert_signed_in, notices_begin, wrong_code};
 
 /// Puts a hash of the owner's password in place that costs little: a thousand guesses are about counters, not about hashing.
 struct Cheapen(Vec<u8>);
@@ -44,6 +44,7 @@ async fn a05_a_thousand_attempts_from_a_hundred_addresses_get_ten_guesses_in_all
     })
     .await;
     let mut owner = Owner::set_up(&server).await;
+    notices_begin(&server).await;
     cheapen(&server).await;
     let user = owner.client.get("/v1/me").await.json()["user"].as_str().expect("an id").parse().expect("an id");
     let right = owner.code(&server);
@@ -84,7 +85,9 @@ async fn a10_no_prompt_can_be_answered_by_a_press_and_a_denied_one_is_over() {
     let mut owner = Owner::set_up(&server).await;
     let asked = owner.client.send(Call::new("POST", "/v1/me/recovery-codes")).await;
     let waits = asked.header("location").expect("where it waits").to_owned();
-    for body in [json!({}), json!({ "approve": true }), json!({ "totp": "" }), json!({ "totp": null, "passkey": null }), json!({ "push": "ok" })] {
+    for body in
+        [json!({}), json!({ "approve": true }), json!({ "totp": "" }), json!({ "totp": null, "passkey": null }), json!({ "push": "ok" })]
+    {
         let reply = owner.client.post(&format!("{waits}/proofs"), body.clone()).await;
         assert!((400..500).contains(&reply.status), "{body}: {}", reply.json());
         assert_eq!(owner.client.get(&waits).await.json()["state"], "open", "{body}");

@@ -16,7 +16,7 @@ use sha1::{Digest as _, Sha1};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::{assert_refused, assert_signed_in, wrong_code};
+use super::{assert_refused, assert_signed_in, notices_begin, wrong_code};
 
 const ANOTHER: &str = "nine herons wade through fog";
 
@@ -41,8 +41,7 @@ impl RangeServer {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/range/", listener.local_addr().expect("an address"));
-        let server =
-            Self { url, known: Arc::new(Mutex::new((Mood::Answers, BTreeSet::new()))), asked: Arc::new(Mutex::new(Vec::new())) };
+        let server = Self { url, known: Arc::new(Mutex::new((Mood::Answers, BTreeSet::new()))), asked: Arc::new(Mutex::new(Vec::new())) };
         let own = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -100,8 +99,7 @@ impl RangeServer {
 async fn asking(ranges: &RangeServer, mails: Option<&MailServer>) -> TestServer {
     TestServer::configured(Engine::Sqlite, |raw| {
         raw.breached_range_url = Some(ranges.url.clone());
-        raw.mail =
-            mails.map(|mails| RawMail { smtp: Some(mails.url()), from: Some("Sallyport <rmm@nordwind.example>".into()) });
+        raw.mail = mails.map(|mails| RawMail { smtp: Some(mails.url()), from: Some("Sallyport <rmm@nordwind.example>".into()) });
     })
     .await
 }
@@ -122,6 +120,7 @@ async fn pwd_04_a_breached_password_gets_in_with_a_factor_and_must_be_changed_fi
     let (ranges, mails) = (RangeServer::start().await, MailServer::start());
     let server = asking(&ranges, Some(&mails)).await;
     let owner = Owner::set_up(&server).await;
+    notices_begin(&server).await;
     assert_signed_in(&owner.sign_in(&mut Client::new(&server, 3), &owner.code(&server)).await);
     ranges.learn(PASSWORD);
     server.clock.advance(30);

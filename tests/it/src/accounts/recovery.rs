@@ -8,7 +8,7 @@ use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::json;
 
 use super::totp::at_once;
-use super::{assert_refused, assert_signed_in, wrong_code};
+use super::{assert_refused, assert_signed_in, notices_begin, wrong_code};
 
 #[tokio::test]
 async fn rec_01_02_ten_codes_of_120_bits_of_which_the_database_has_none() {
@@ -174,7 +174,7 @@ async fn rec_05_a_used_code_is_invalid_told_and_logged_and_new_ones_replace_all(
     })
     .await;
     let mut owner = Owner::set_up(&server).await;
-    // The first news is that of the set-up's own session; from then on the log is read.
+    notices_begin(&server).await;
     assert_eq!(owner.client.get("/v1/me").await.json()["recovery_codes_left"], 10);
     let reply = owner.sign_in(&mut Client::new(&server, 2), &owner.recovery_codes[0]).await;
     assert_eq!(reply.json()["recovery_codes_left"], 9, "{}", reply.json());
