@@ -19,7 +19,7 @@ use crate::accounts::webauthn::{Asserted, Backup, Counter};
 use crate::actions::{Action, Eligible, Hour, Requirement, classify};
 use crate::networks::{Address, Capability, Guarding, Opened, Rules, Seen, Standing};
 use crate::people::MfaPolicy;
-use crate::policy::{self, Actor, Place, PolicyError, Rights, Row, Stage};
+use crate::policy::{self, Actor, Place, PolicyError, Reach, Rights, Row, Stage};
 
 /// What the person signs in with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +131,9 @@ pub enum Outcome {
     NotIn,
     /// The network is not one that it works from.
     Network,
-    /// The session is good for reading alone, or for its own recovery.
+    /// The session has no factor: it reads, and never acts.
+    Factorless,
+    /// The session is good for its own recovery, or for its codes, alone.
     Stage,
     /// No role allows it.
     Role,
@@ -182,8 +184,9 @@ fn walk(question: &Question, steps: &mut Vec<Step>) -> Result<Outcome, Outcome> 
     let signed_in = enter(question, steps)?;
     place(question, steps)?;
     let actor = actor(question, &signed_in);
+    let reach = allowed(question, &actor, steps)?;
     standing(question, &actor, steps)?;
-    allowed(question, &actor, steps)?;
+    covered(question, &reach, steps)?;
     Ok(match &question.wish {
         Wish::Read(_) => Outcome::Done,
         Wish::Act(action) => weighed(question, &actor, action, steps),
@@ -307,16 +310,24 @@ fn standing(question: &Question, actor: &Actor, steps: &mut Vec<Step>) -> Result
 }
 
 /// What policy says.
-fn allowed(question: &Question, actor: &Actor, steps: &mut Vec<Step>) -> Result<(), Outcome> {
+fn allowed(question: &Question, actor: &Actor, steps: &mut Vec<Step>) -> Result<Reach, Outcome> {
     let row = question.wish.row();
     let reach = match policy::decide(row, actor) {
         Ok(reach) => reach,
-        Err(PolicyError::Stage) => return Err(ended(steps, "A-01", stage_says(actor.stage), Outcome::Stage)),
+        Err(PolicyError::Stage) => {
+            let outcome = if actor.stage == Stage::Factorless { Outcome::Factorless } else { Outcome::Stage };
+            return Err(ended(steps, "A-01", stage_says(actor.stage), outcome));
+        }
         Err(PolicyError::Role) => {
             return Err(ended(steps, "A-02", format!("No role gives them {}", row.name), Outcome::Role));
         }
     };
     met(steps, "A-02", format!("A role gives them {}", row.name));
+    Ok(reach)
+}
+
+/// Whether it lies where their role holds.
+fn covered(question: &Question, reach: &Reach, steps: &mut Vec<Step>) -> Result<(), Outcome> {
     match &question.reaches {
         Where::Anywhere => Ok(()),
         Where::Places(places) if places.iter().all(|place| reach.covers(*place)) => {
