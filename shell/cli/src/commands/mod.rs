@@ -9,6 +9,7 @@ mod interrupt;
 pub(crate) mod jobs;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod posture;
 pub(crate) mod remote_sessions;
 pub(crate) mod requests;
 mod results;
