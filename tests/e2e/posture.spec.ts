@@ -2,11 +2,14 @@ import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
 import { Mailbox } from './support/mailbox.js';
 import { Passkeys } from './support/passkeys.js';
+import { keep, seen, THOROUGH } from './support/pictures.js';
 import { accessible, look, type Owner, setUp, watch } from './support/steps.js';
 
 /** One installation with a mail server; each test goes on where the one before left it. */
 test.describe.configure({ mode: 'serial' });
 
+/** Names are as long as people are called. */
+const LONG = { name: 'Wolfeschlegelsteinhausenbergerdorff-Papadopoulos, Maximiliane Konstantina', email: 'maximiliane.wolfeschlegelsteinhausenbergerdorff@service-desk.northwind.example' };
 const TARA = { name: 'Tara Lind', email: 'tara@northwind.example' };
 let mailbox: Mailbox;
 let place: Installation;
@@ -91,13 +94,19 @@ test('NET-06 the verification of addresses is paused for a person, and posture s
   await expect(page.getByText(/paused the verification/).first()).toBeVisible();
 });
 
-test('mails are listed with what became of them', async () => {
+/** Invites somebody, proved with one touch. */
+async function invite(who: { name: string; email: string }, role?: string): Promise<void> {
   await page.goto(`${place.url}/users?invite=1`);
-  await page.locator('#invite-name').fill(TARA.name);
-  await page.locator('#invite-email').fill(TARA.email);
+  await page.locator('#invite-name').fill(who.name);
+  await page.locator('#invite-email').fill(who.email);
+  if (role) await page.getByRole('dialog').getByLabel('Role', { exact: true }).first().selectOption({ label: role });
   await page.getByRole('dialog').getByRole('button', { name: 'Invite', exact: true }).click();
   await page.getByRole('dialog', { name: 'Authorize' }).getByRole('button', { name: 'Authorize with your passkey' }).click();
   await page.locator('[data-receipt-next]').click();
+}
+
+test('mails are listed with what became of them', async () => {
+  await invite(TARA);
   await mailbox.letter(TARA.email, /invites you/);
   await page.goto(`${place.url}/security/mails`);
   const mail = page.getByRole('row').filter({ hasText: TARA.email });
@@ -106,7 +115,44 @@ test('mails are listed with what became of them', async () => {
     await expect(mail).toContainText('Sent', { timeout: 1000 });
   }).toPass();
   await expect(mail).toContainText('invites you to Northwind IT');
-  await accessible(page, 'mails');
-  await look(page, 'mails');
+});
+
+test('people and security in both themes, on a screen and on a phone', async ({ browser }) => {
+  test.setTimeout(THOROUGH ? 500_000 : 240_000);
+  await invite(LONG);
+  await page.goto(`${place.url}/users`);
+  const person = (await page.getByRole('link', { name: LONG.name }).getAttribute('href')) ?? '';
+  const pages: Record<string, string> = {
+    posture: '/security/posture',
+    mfa: '/security/mfa',
+    networks: '/security/networks',
+    limits: '/security/sessions',
+    mails: '/security/mails',
+    users: '/users',
+    person,
+    roles: '/roles',
+    profile: '/profile',
+    sessions: '/sessions',
+  };
+  const found: string[] = [];
+  for (const [name, path] of Object.entries(pages)) {
+    await page.goto(place.url + path);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+    await expect(page.locator('.bone')).toHaveCount(0);
+    if (name === 'posture') {
+      await page.getByRole('button', { name: 'What happens?' }).click();
+      await expect(page.getByRole('region', { name: 'Answer' })).toContainText(/\S/);
+    }
+    found.push(...(await seen(page, name)));
+    if (name !== 'sessions') await keep(page, name);
+  }
+  const stranger = await browser.newContext();
+  const door = await stranger.newPage();
+  await door.goto(place.url);
+  await expect(door.locator('#email')).toBeVisible();
+  found.push(...(await seen(door, 'sign-in')));
+  await keep(door, 'sign-in');
+  await stranger.close();
+  expect(found).toEqual([]);
   expect(faults).toEqual([]);
 });

@@ -72,8 +72,9 @@ pub struct PostureFinding {
     pub why: String,
     /// Whom or what it is about.
     pub subjects: Vec<ConsoleLink>,
-    /// Where it is mended.
-    pub fix: ConsoleLink,
+    /// Where it is mended; absent where that is not in the console.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<ConsoleLink>,
 }
 
 /// A place in the console.

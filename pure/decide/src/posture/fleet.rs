@@ -34,7 +34,7 @@ pub(super) fn open_installers(facts: &Facts) -> Verdict {
 fn installers(facts: &Facts, is_found: impl Fn(&&Installer) -> bool, said: impl Fn(&Installer) -> (String, &'static str)) -> Verdict {
     let finding = |one: &Installer| {
         let (title, why) = said(one);
-        let fix = Link::new("Open installers", "/installers");
+        let fix = Some(Link::new("Open installers", "/installers"));
         Finding { severity: Severity::Warning, title, why: why.to_owned(), subjects: Vec::new(), fix }
     };
     let found = facts.installers.iter().filter(is_found).map(finding).collect();
@@ -50,7 +50,7 @@ pub(super) fn old_agents(facts: &Facts) -> Verdict {
         title: format!("{}", counted_of(count)),
         why: format!("They run {}; this server is {}. What was mended in between is not mended there.", versions.join(", "), facts.version),
         subjects: Vec::new(),
-        fix: Link::new("Show devices", "/devices"),
+        fix: Some(Link::new("Show devices", "/devices")),
     };
     let found = if count > 0 { vec![finding(&versions)] } else { Vec::new() };
     let all: u64 = facts.agents.iter().map(|(_, count)| count).sum();
@@ -73,7 +73,7 @@ pub(super) fn long_pending(facts: &Facts) -> Verdict {
         ),
         why: "A device that nobody expects is somebody's attempt. Approve it or remove it.".into(),
         subjects: Vec::new(),
-        fix: Link::new("Show pending devices", "/devices?state=pending"),
+        fix: Some(Link::new("Show pending devices", "/devices?state=pending")),
     };
     verdict(waits.map(finding).into_iter().collect(), || format!("{} now.", counted(count as usize, "pending device")))
 }

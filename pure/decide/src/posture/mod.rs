@@ -54,8 +54,8 @@ pub struct Finding {
     pub why: String,
     /// Whom or what it is about.
     pub subjects: Vec<Link>,
-    /// Where it is mended.
-    pub fix: Link,
+    /// Where it is mended; nothing where that is not in the console.
+    pub fix: Option<Link>,
 }
 
 /// What a rule says of the facts.

@@ -72,7 +72,7 @@ pub(super) fn unverified(facts: &Facts) -> Verdict {
             why: "A right password and code open a session from anywhere in the world. With verification, a new address wants a mailed link or a passkey."
                 .into(),
             subjects: Vec::new(),
-            fix: Link::new("Open networks", "/security/networks"),
+            fix: Some(Link::new("Open networks", "/security/networks")),
         }]),
     }
 }
@@ -85,7 +85,7 @@ pub(super) fn paused(facts: &Facts) -> Verdict {
         title: format!("Verification of addresses is paused for {}", named(some.iter().map(|one| one.name.as_str()), "user")),
         why: "It goes on by itself, after a week at most. End the pause as soon as they are back.".into(),
         subjects: some.iter().map(|one| Link::new(one.name.clone(), format!("/users/{}", one.user))).collect(),
-        fix: Link::new("Show users", "/users"),
+        fix: Some(Link::new("Show users", "/users")),
     };
     verdict(if some.is_empty() { Vec::new() } else { vec![finding(&some)] }, || "Paused for nobody.".into())
 }
@@ -107,7 +107,7 @@ fn ranges(facts: &Facts, judge: impl Fn(&Range) -> Option<Said>) -> Verdict {
             title: said.title,
             why: said.why,
             subjects: vec![Link::new(network.label.clone(), "/security/networks")],
-            fix: Link::new("Open networks", "/security/networks"),
+            fix: Some(Link::new("Open networks", "/security/networks")),
         })
     });
     verdict(found.collect(), || match all().count() {

@@ -40,7 +40,7 @@ pub(super) fn without_factor(facts: &Facts) -> Verdict {
 
 pub(super) fn factorless(facts: &Facts) -> Verdict {
     let outside = outside_c1(facts);
-    let (fix, subjects) = (Link::new("Open the policy", "/security/mfa"), links(&outside));
+    let (fix, subjects) = (Some(Link::new("Open the policy", "/security/mfa")), links(&outside));
     match (facts.mfa.factorless, outside.len()) {
         (Factorless::Refused, _) => Verdict::Holds("The policy refuses a password that comes alone. C1 holds for every account.".into()),
         (Factorless::Allowed, 0) => found(Finding {
@@ -72,7 +72,7 @@ pub(super) fn single_owner(facts: &Facts) -> Verdict {
         why: "If this account is lost, only recovery codes or the authority kit bring the tenant back. Nobody can be its second person."
             .into(),
         subjects: links(&owners),
-        fix: Link::new("Invite a second owner", "/users?invite=1"),
+        fix: Some(Link::new("Invite a second owner", "/users?invite=1")),
     })
 }
 
@@ -87,7 +87,7 @@ pub(super) fn admins_without_passkey(facts: &Facts) -> Verdict {
         title: "Nobody who administers has a passkey".into(),
         why: "A passkey cannot be entered on a false page. Without one, a good imitation of the sign-in page is enough.".into(),
         subjects: links(&admins().collect::<Vec<_>>()),
-        fix: Link::new("Add a passkey to your account", "/profile"),
+        fix: Some(Link::new("Add a passkey to your account", "/profile")),
     })
 }
 
@@ -167,7 +167,7 @@ fn one(facts: &Facts, some: &[&Account], said: Template<'_>, good: &str) -> Verd
         return verdict(Vec::new(), || format!("{} checked: each {good}.", counted(active(facts).count(), "active account")));
     }
     let who = named(some.iter().map(|account| account.name.as_str()), "user");
-    found(Finding { severity: said.severity, title: (said.title)(who), why: said.why, subjects: links(some), fix: said.fix })
+    found(Finding { severity: said.severity, title: (said.title)(who), why: said.why, subjects: links(some), fix: Some(said.fix) })
 }
 
 fn has(count: usize) -> &'static str {

@@ -20,7 +20,7 @@ pub(super) fn authority_kit(_: &Facts) -> Verdict {
 
 pub(super) fn mail(facts: &Facts) -> Verdict {
     let finding = |severity, title: &str, why: String, fix| {
-        Verdict::Found(vec![Finding { severity, title: title.into(), why, subjects: Vec::new(), fix }])
+        Verdict::Found(vec![Finding { severity, title: title.into(), why, subjects: Vec::new(), fix: Some(fix) }])
     };
     let mails = || Link::new("Show mails", "/security/mails");
     match &facts.mail {
@@ -63,8 +63,7 @@ fn counted_waiting(waiting: u64) -> String {
 /// No clock says that it is wrong. Two things show it: records from the future, and authenticators that are ahead together.
 pub(super) fn clock(facts: &Facts) -> Verdict {
     let finding = |severity, title: String, why: &str| {
-        let fix = Link::new("Read the log", "/audit");
-        Verdict::Found(vec![Finding { severity, title, why: why.into(), subjects: Vec::new(), fix }])
+        Verdict::Found(vec![Finding { severity, title, why: why.into(), subjects: Vec::new(), fix: None }])
     };
     let ahead = facts.newest_record.map_or(0, |newest| newest.micros_since(facts.now) / 1_000_000);
     let (used, early) = facts.codes;
@@ -84,14 +83,13 @@ pub(super) fn clock(facts: &Facts) -> Verdict {
 
 pub(super) fn backup(facts: &Facts) -> Verdict {
     let finding = |severity, title: String, why: &str| {
-        let fix = Link::new("Read the log", "/audit");
-        Verdict::Found(vec![Finding { severity, title, why: why.into(), subjects: Vec::new(), fix }])
+        Verdict::Found(vec![Finding { severity, title, why: why.into(), subjects: Vec::new(), fix: None }])
     };
     match facts.backup {
         Backup::Never => finding(
             Severity::Critical,
             "There is no backup".into(),
-            "`sallyport backup` never ran here. Without a copy of the database and the master key, every device has to be enrolled again.",
+            "The command sallyport backup never ran here. Without a copy of the database and the master key, every device has to be enrolled again.",
         ),
         Backup::Made(at) => {
             let age = facts.now.micros_since(at) / 1_000_000;
@@ -122,6 +120,6 @@ pub(super) fn unbound_sessions(facts: &Facts) -> Verdict {
         title: format!("{} bound to no key", if unbound == 1 { "1 session is".to_owned() } else { format!("{unbound} sessions are") }),
         why: "The server makes no such session: somebody wrote into the database. End all sessions, and look at who can reach it.".into(),
         subjects: Vec::new(),
-        fix: Link::new("Show users", "/users"),
+        fix: Some(Link::new("Show users", "/users")),
     }])
 }

@@ -87,7 +87,7 @@ fn finding(finding: Finding) -> api::PostureFinding {
         title: finding.title,
         why: finding.why,
         subjects: finding.subjects.into_iter().map(link).collect(),
-        fix: link(finding.fix),
+        fix: finding.fix.map(link),
     }
 }
 

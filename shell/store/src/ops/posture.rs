@@ -173,6 +173,8 @@ pub async fn question(reader: &mut Reader, who: Who, wish: Wish) -> Result<Quest
     let settings = reader.fetch_one(sql, values![who.user]).await?;
     let codes_kept = if settings.flag("codes_kept")? { CodesKept::Confirmed } else { CodesKept::Unconfirmed };
     let (authenticators, passkeys) = held(reader, who.user, now).await?;
+    let counted = "SELECT id FROM factors WHERE user_id = $1 AND kind = 'recovery'";
+    let counted = reader.fetch_optional(counted, values![who.user]).await?.filter(|_| row.codes_left > 0);
     Ok(Question {
         tenant,
         account: SigningIn { user: row.id, state: user_state(&row.state, row.expires, now), codes_kept },
@@ -181,7 +183,7 @@ pub async fn question(reader: &mut Reader, who: Who, wish: Wish) -> Result<Quest
         required: row.mfa_required,
         authenticators,
         passkeys,
-        recovery: (Charged::Open, if row.codes_left > 0 { RecoveryVerdict::Held } else { RecoveryVerdict::NotHeld }),
+        recovery: (Charged::Open, counted.map_or(RecoveryVerdict::NotHeld, |_| RecoveryVerdict::Held)),
         mfa: policy(reader, tenant).await?.mfa,
         networks: address.rules,
         seen: Seen { approved: address.approved, paused_until: address.paused_until },
