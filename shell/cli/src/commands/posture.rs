@@ -127,10 +127,9 @@ fn found(screen: Screen, rule: &api::PostureRule) {
         if !names.is_empty() {
             screen.say_in(Tone::Quiet, format!("          {}", crate::say::names(&names, 8)));
         }
-        screen.say_in(
-            Tone::Quiet,
-            format!("          {}: {}{}", one_line(&finding.fix.word), "in the console, ", one_line(&finding.fix.path)),
-        );
+        if let Some(fix) = &finding.fix {
+            screen.say_in(Tone::Quiet, format!("          {}: in the console, {}", one_line(&fix.word), one_line(&fix.path)));
+        }
     }
 }
 
