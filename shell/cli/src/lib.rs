@@ -28,8 +28,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, completion, devices, installers, jobs, login, logout, password, remote_sessions, requests, run, runs, scripts, terminal, users,
-    whoami,
+    audit, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs, scripts,
+    terminal, users, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -80,6 +80,10 @@ pub enum Command {
     Requests(requests::Requests),
     /// List, invite, disable and enable users; reset factors; end sessions.
     Users(users::Users),
+    /// Double-check the configuration: which rules hold, and what to mend.
+    ///
+    /// Ends with 1 when something is to be fixed now. With what-if: what would happen if somebody wanted to do something.
+    Posture(posture::Posture),
     /// Read the audit log, and check that it holds.
     Audit(audit::Audit),
     /// Print a shell's completion script.
@@ -149,6 +153,7 @@ impl Command {
             Self::RemoteSessions(command) => command.run(),
             Self::Requests(command) => command.run(),
             Self::Users(command) => command.run(),
+            Self::Posture(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
         }
@@ -170,6 +175,7 @@ impl Command {
             Self::RemoteSessions(command) => &command.common,
             Self::Requests(command) => &command.common,
             Self::Users(command) => &command.common,
+            Self::Posture(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,
         };

@@ -10,6 +10,7 @@ pub(crate) mod jobs;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod password;
+pub(crate) mod posture;
 pub(crate) mod remote_sessions;
 pub(crate) mod requests;
 mod results;
