@@ -10,5 +10,6 @@ pub mod networks;
 pub mod people;
 pub mod policy;
 pub mod rate;
+pub mod remote_policy;
 pub mod scripts;
 pub mod search;

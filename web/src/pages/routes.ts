@@ -22,6 +22,7 @@ import Run from './run/Run.svelte';
 import Scripts from './scripts/Scripts.svelte';
 import MfaPolicy from './security/MfaPolicy.svelte';
 import Networks from './security/Networks.svelte';
+import RemoteRules from './security/RemoteRules.svelte';
 import SessionLimits from './security/SessionLimits.svelte';
 
 /** A page takes the path's parameters, or nothing. */
@@ -53,6 +54,7 @@ const ROUTES: Route[] = [
   { pattern: '/roles', title: 'Roles', page: Roles },
   { pattern: '/security/mfa', title: 'MFA policy', page: MfaPolicy },
   { pattern: '/security/networks', title: 'Networks', page: Networks },
+  { pattern: '/security/remote', title: 'Rules for remote sessions', page: RemoteRules },
   { pattern: '/security/sessions', title: 'Limits of sessions', page: SessionLimits },
 ];
 

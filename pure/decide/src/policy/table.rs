@@ -107,9 +107,9 @@ table! {
     ManagePeople = "people.write": [Owner, Admin] in [Full], Tenant;
     /// The same for owners.
     ManageOwners = "people.owners": [Owner] in [Full], Tenant;
-    /// See the policy of factors and sessions, and what became of mails.
+    /// See the policy of factors, sessions and remote sessions, and what became of mails.
     ReadPolicy = "policy.read": [Owner, Admin, Auditor] in [Full], Tenant;
-    /// Ask for changes of the policy of factors and sessions.
+    /// Ask for changes of the policy of factors, sessions and remote sessions.
     ChangePolicy = "policy.write": [Owner, Admin] in [Full], Tenant;
     /// Make, change and take away custom roles.
     ManageRoles = "roles.write": [Owner, Admin] in [Full], Tenant;

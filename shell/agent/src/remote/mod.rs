@@ -6,6 +6,7 @@
 
 mod attachment;
 pub mod background;
+mod consent;
 mod end;
 pub mod files;
 mod host;

@@ -1,8 +1,13 @@
 //! Remote sessions over a real server: streams, tickets, the step-up window, revocation, recordings.
 
+mod command_line;
+mod crash;
+mod policy;
 mod records;
+mod relay;
 mod rights;
 mod streams;
+mod tenants;
 mod terminal;
 mod window;
 

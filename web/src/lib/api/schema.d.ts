@@ -1148,6 +1148,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/policy/remote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rules for remote sessions
+         * @description Needs `remote.read`. Class: -. Audit: -.
+         */
+        get: operations["get_policy_remote"];
+        /**
+         * Ask for other rules for remote sessions
+         * @description Needs `policy.write`. Class: 2. Audit: request.created policy.remote_changed.
+         */
+        put: operations["put_policy_remote"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/policy/sessions": {
         parameters: {
             query?: never;
@@ -1884,6 +1908,9 @@ export interface components {
         }) | (components["schemas"]["ChangeNetworksDetails"] & {
             /** @enum {string} */
             kind: "change_networks";
+        }) | (components["schemas"]["ChangeRemotePolicyDetails"] & {
+            /** @enum {string} */
+            kind: "change_remote_policy";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2173,6 +2200,23 @@ export interface components {
             /** @description A fresh factor (purpose `password`). */
             proof: components["schemas"]["FactorAnswer"];
         };
+        /** @description Asks for other rules. */
+        ChangeRemotePolicy: {
+            /** @description All rules, as they shall be. */
+            rules: components["schemas"]["RemotePolicy"];
+            /**
+             * Format: int64
+             * @description The version that was read.
+             */
+            version: number;
+        };
+        /** @description A change of the rules for remote sessions, exactly. */
+        ChangeRemotePolicyDetails: {
+            /** @description From now on. */
+            after: components["schemas"]["RemotePolicy"];
+            /** @description Until now. */
+            before: components["schemas"]["RemotePolicy"];
+        };
         /** @description A change of roles, exactly. */
         ChangeRoleDetails: {
             /** @description Their roles from now on. */
@@ -2222,6 +2266,11 @@ export interface components {
          * @enum {string}
          */
         Confirmed: "in_person" | "by_call";
+        /**
+         * @description What the person at the machine is told or asked.
+         * @enum {string}
+         */
+        ConsentRule: "none" | "banner" | "ask";
         /** @description A new installer, with the file that is shown once. */
         CreatedInstaller: {
             /** @description The signed enrolment file. The server keeps only a hash of its secret. */
@@ -3208,6 +3257,7 @@ export interface components {
             joins?: string | null;
             /** @description `terminal`, `background`, `files` or `viewer`. */
             kind: string;
+            record?: components["schemas"]["YesNo"] | null;
             /**
              * Format: int32
              * @description Height of a terminal that is opened, in cells.
@@ -3456,6 +3506,11 @@ export interface components {
             /** @description SHA-256 of its bytes, as in the audit log. */
             sha256: string;
         };
+        /**
+         * @description Whether sessions of a kind are recorded.
+         * @enum {string}
+         */
+        RecordRule: "always" | "never" | "optional";
         /** @description Recovery codes, shown once. */
         RecoveryCodes: {
             /** @description Ten codes, each good for one sign-in. */
@@ -3498,6 +3553,35 @@ export interface components {
             /** @description SHA-256 of its key: what grants name. */
             thumbprint: string;
         };
+        /** @description The rules for one kind of remote session. */
+        RemoteKindRules: {
+            /**
+             * Format: int32
+             * @description How long they have to answer, 10 to 120 seconds, where they are asked.
+             */
+            ask_secs: number;
+            /** @description What the person at the machine is told or asked. */
+            consent: components["schemas"]["ConsentRule"];
+            /** @description Whether it is recorded, by the device. */
+            record: components["schemas"]["RecordRule"];
+            /** @description What it means where nobody answers, or nobody is there to be asked. */
+            unanswered: components["schemas"]["SilenceRule"];
+        };
+        /** @description The tenant's rules for remote sessions. They are part of each grant, and the device keeps to them. */
+        RemotePolicy: {
+            /** @description For background management. */
+            background: components["schemas"]["RemoteKindRules"];
+            /** @description Whether copied text goes between viewers and machines. */
+            clipboard: components["schemas"]["Switch"];
+            /** @description For files. */
+            files: components["schemas"]["RemoteKindRules"];
+            /** @description For terminals. */
+            terminal: components["schemas"]["RemoteKindRules"];
+            /** @description For screens. */
+            viewer: components["schemas"]["RemoteKindRules"];
+            /** @description Whether a display is made on machines that show none. */
+            virtual_display: components["schemas"]["Switch"];
+        };
         /** @description A remote session. */
         RemoteSession: {
             /** @description Who is or was attached. */
@@ -3532,6 +3616,11 @@ export interface components {
         RemoteSessionDetails: {
             /** @description `control` or `view`. */
             access: string;
+            /**
+             * Format: int32
+             * @description How long the person at the machine has to answer, where they are asked; otherwise 0.
+             */
+            ask_secs: number;
             /** @description What the person at the machine sees: `none`, `banner` or `ask`. */
             consent: string;
             /**
@@ -3556,6 +3645,8 @@ export interface components {
             session_kind: string;
             /** @description The device. */
             targets: components["schemas"]["TargetDetails"];
+            /** @description What it means where they do not: `refuse` or `allow`. */
+            unanswered: components["schemas"]["SilenceRule"];
         };
         /** @description One page of a list. */
         RemoteSessionPage: {
@@ -4094,6 +4185,11 @@ export interface components {
             /** @description The password. */
             password: string;
         };
+        /**
+         * @description What it means where nobody answers.
+         * @enum {string}
+         */
+        SilenceRule: "refuse" | "allow";
         /** @description A place of a customer. */
         Site: {
             /** @description Its id. */
@@ -4151,6 +4247,16 @@ export interface components {
         /** @description Begins the enrolment of one more authenticator app. */
         StartTotp: {
             proof?: components["schemas"]["FactorAnswer"] | null;
+        };
+        /** @description The rules that hold. */
+        StoredRemotePolicy: {
+            /** @description The rules. */
+            rules: components["schemas"]["RemotePolicy"];
+            /**
+             * Format: int64
+             * @description Which version; 0 where nobody ever changed them.
+             */
+            version: number;
         };
         /** @description A ticket. */
         StreamTicket: {
@@ -6344,6 +6450,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PausedAddressVerification"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_policy_remote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredRemotePolicy"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_policy_remote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRemotePolicy"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
             /** @description Refused */
