@@ -278,7 +278,7 @@ impl OpenSession {
         self.bye(reason);
         let mut tasks = std::mem::take(&mut self.state().tasks);
         let all = async { while tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(world.timing.farewell * 2, all).await.is_err() {
+        if tokio::time::timeout(world.timing.goodbye(reason) * 2, all).await.is_err() {
             tasks.shutdown().await;
         }
     }
@@ -289,7 +289,7 @@ impl OpenSession {
         for person in state.people.values() {
             person.outlet.bye(reason);
             // An attachment that is already told has heard it.
-            let _ = person.calls.try_send(Call::Farewell);
+            let _ = person.calls.try_send(Call::Farewell(reason));
         }
     }
 
@@ -314,7 +314,7 @@ impl OpenSession {
     pub(super) fn send_away(&self, grant: GrantId) {
         if let Some(person) = self.state().people.get(&grant) {
             person.outlet.bye(ByeReason::Ended);
-            let _ = person.calls.try_send(Call::Farewell);
+            let _ = person.calls.try_send(Call::Farewell(ByeReason::Ended));
         }
     }
 

@@ -57,7 +57,7 @@ impl Terminal {
         let broken = |why| Failure::File { path: "standard input".into(), why };
         let resizes = tty::resizes().map_err(broken)?;
         let raw = Raw::enter().map_err(broken)?;
-        let mut attached = Attached { client: &mut client, opened, end, resizes, typed: Typed::default(), ending: None };
+        let mut attached = Attached { client: &mut client, opened, end, resizes, typed: Typed::default(), ending: None, bye: None };
         let ending = attached.stay();
         drop(raw);
         ending
@@ -97,6 +97,8 @@ struct Attached<'a> {
     resizes: UnixStream,
     typed: Typed,
     ending: Option<Outcome>,
+    /// Why the device said goodbye.
+    bye: Option<&'static str>,
 }
 
 impl Attached<'_> {
@@ -113,6 +115,7 @@ impl Attached<'_> {
             self.end.disconnected();
             match (over, self.ending) {
                 (_, Some(outcome)) => return Ok(outcome),
+                (Over::Closed(_) | Over::Lost, None) if self.bye.is_some() => return Err(ended(self.bye.unwrap_or_default())),
                 (Over::Closed(CloseCode::Revoked), _) => return Err(ended("a right behind this session ended")),
                 (Over::Closed(CloseCode::Limit), _) => return Err(ended("the session reached its limit")),
                 (Over::Closed(_), _) => return Err(ended("the session was ended")),
@@ -205,10 +208,9 @@ impl Attached<'_> {
             }
             Payload::Control(json) => {
                 let said = read_control(&json).map_err(|_| Over::Broken)?;
-                // The first word counts: after its shell a session ends as all do.
-                if self.ending.is_none() {
-                    self.ending = ending(&said);
-                }
+                // After its shell a session ends as all do.
+                self.ending = self.ending.or(ending(&said));
+                self.bye = self.bye.or(if let FromDevice::Bye { reason } = said { Some(opening::goodbye(reason)) } else { None });
                 Ok(())
             }
         }
@@ -220,16 +222,11 @@ fn ending(message: &FromDevice) -> Option<Outcome> {
     match message {
         FromDevice::Exit { code: Some(code), .. } => Some(Outcome::Exit(u8::try_from(*code).unwrap_or(1))),
         FromDevice::Exit { signal, .. } => Some(Outcome::Exit(u8::try_from(128 + signal.unwrap_or(1)).unwrap_or(255))),
-        FromDevice::Bye { reason } => {
-            let why = opening::goodbye(*reason);
-            eprint!("\r\n[the session ended: {why}]\r\n");
-            Some(Outcome::SomeFailed)
-        }
         FromDevice::Error { code, detail, .. } => {
             eprint!("\r\n[{}: {}]\r\n", one_line(code), one_line(detail));
             Some(Outcome::SomeFailed)
         }
-        FromDevice::Viewers { .. } | FromDevice::Size { .. } | FromDevice::Skipped { .. } => None,
+        FromDevice::Bye { .. } | FromDevice::Viewers { .. } | FromDevice::Size { .. } | FromDevice::Skipped { .. } => None,
     }
 }
 

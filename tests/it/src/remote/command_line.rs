@@ -181,7 +181,7 @@ async fn a_terminal_says_that_somebody_ended_it_and_gives_the_window_back() {
     let path = format!("/v1/remote-sessions/{}", listed["items"][0]["id"].as_str().expect("an id"));
     assert_eq!(desk.owner.client.send(Call::new("DELETE", &path)).await.status, 204);
     window.until("the session was ended").await;
-    assert_eq!(window.ending().await, Ending::Exited(1));
+    assert_eq!(window.ending().await, Ending::Exited(2));
 }
 
 /// `sallyport viewer`, which waits for a VNC client.
@@ -235,7 +235,7 @@ async fn any_vnc_client_sees_the_screen_through_a_port_of_this_computer() {
     let mut viewer = Viewer::start(&desk).await;
     let picture = desk.folder.path().join("screen.jpg");
     let mut vnc = Command::new("vncsnapshot");
-    vnc.args(["-quiet", &format!("127.0.0.1:{}", viewer.port)]).arg(&picture).stdin(Stdio::null());
+    vnc.args(["-quiet", &format!("127.0.0.1::{}", viewer.port)]).arg(&picture).stdin(Stdio::null());
     let done = tokio::task::spawn_blocking(move || vnc.output().expect("vncsnapshot must be installed: apt-get install vncsnapshot"));
     let done = done.await.expect("it ends");
     assert!(done.status.success(), "{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));

@@ -135,7 +135,7 @@ async fn an_agent_that_is_killed_ends_its_shells_and_says_so(engine: Engine) {
     assert!(matches!(closed, Closed::By(4003 | 0)), "the client may try again: {closed:?}");
     world.machines[0].start();
     let shown = world.ended(&client).await;
-    assert_eq!((&shown["end_reason"], &shown["attachments"][0]["end_reason"]), (&json!("device"), &json!("interrupted")), "{shown}");
+    assert_eq!((&shown["end_reason"], &shown["attachments"][0]["end_reason"]), (&json!("device"), &json!("agent_restarted")), "{shown}");
     let again = format!("/v1/remote-sessions/{}/tickets", client.session());
     let refused = world.owner.client.post(&again, json!({ "grant": client.grant().to_string() })).await;
     assert_eq!((refused.status, refused.code().as_str()), (409, "remote_session_ended"));

@@ -22,6 +22,8 @@ use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Every kind of remote session.
+const KINDS: [&str; 4] = ["terminal", "background", "files", "viewer"];
 
 /// An installation with one device, which a test plays.
 struct World {
