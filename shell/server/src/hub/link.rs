@@ -155,7 +155,7 @@ impl Linked {
             return Err(LinkEnd::Ended);
         }
         if state == DeviceState::Approved {
-            offers::deliver_device(self).await?;
+            Box::pin(offers::deliver_device(self)).await?;
         }
         Ok(())
     }
