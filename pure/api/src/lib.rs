@@ -7,6 +7,7 @@
 
 mod accounts;
 mod audit;
+mod device;
 mod devices;
 mod factors;
 mod installers;
@@ -24,6 +25,7 @@ mod webauthn;
 
 pub use accounts::*;
 pub use audit::*;
+pub use device::*;
 pub use devices::*;
 pub use factors::*;
 pub use installers::*;

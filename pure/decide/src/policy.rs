@@ -92,11 +92,13 @@ pub enum Stage {
     Restricted,
     /// Signed in without a factor, where the tenant's policy or a trusted network allows it: reads, and never acts (class 0).
     Factorless,
+    /// Signed in with a password that is known from a data breach, and a factor: chooses another password first.
+    NewPassword,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Stage; 4] = [Stage::Codes, Stage::Full, Stage::Restricted, Stage::Factorless];
+    pub const ALL: [Stage; 5] = [Stage::Codes, Stage::Full, Stage::Restricted, Stage::Factorless, Stage::NewPassword];
 }
 
 /// Who asks, as the session says: facts about a signed-in user.

@@ -65,6 +65,8 @@ pub const SESSION_IDLE_SECS: i64 = 60 * 60;
 pub const SESSION_LIFETIME_SECS: i64 = 12 * 60 * 60;
 /// Live sessions of one user; the oldest ends when another begins.
 pub const SESSIONS_PER_USER: usize = 20;
+/// The cookie that only a browser's own hardware renews is good for this long.
+pub const DEVICE_COOKIE_SECS: i64 = 5 * 60;
 /// A passkey's ceremony must end within this.
 pub const CEREMONY_SECS: i64 = 5 * 60;
 /// Longest id of a credential (WebAuthn Level 3, section 4).

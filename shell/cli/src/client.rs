@@ -124,6 +124,11 @@ impl Client {
         read(&answer)
     }
 
+    /// Sends a body that is answered by nothing.
+    pub(crate) fn tell(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<(), Failure> {
+        self.send(method, target, written(body)?).map(drop)
+    }
+
     /// Does what has neither body nor answer.
     pub(crate) fn act(&mut self, method: Method, target: &str) -> Result<(), Failure> {
         self.send(method, target, Vec::new()).map(drop)

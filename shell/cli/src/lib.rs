@@ -28,8 +28,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, completion, devices, installers, jobs, login, logout, posture, remote_sessions, requests, run, runs, scripts, terminal, users,
-    viewer, whoami,
+    audit, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs, scripts,
+    terminal, users, viewer, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -46,6 +46,11 @@ pub enum Command {
     Logout(logout::Logout),
     /// Show who is signed in, and for how long.
     Whoami(whoami::Whoami),
+    /// Change your password.
+    ///
+    /// Wants the present one, the new one and a fresh code. Your other sessions end, unless you say otherwise. The secrets are asked for;
+    /// without a terminal they come by standard input.
+    Password(password::ChangePassword),
     /// List, show, approve, remove and tag devices.
     ///
     /// Without a command: lists devices, all or those that the options name. Values of one option are alternatives; the options hold
@@ -142,6 +147,7 @@ impl Command {
             Self::Login(command) => command.run(),
             Self::Logout(command) => command.run(),
             Self::Whoami(command) => command.run(),
+            Self::Password(command) => command.run(),
             Self::Devices(command) => command.run(),
             Self::Scripts(command) => command.run(),
             Self::Installers(command) => command.run(),
@@ -164,6 +170,7 @@ impl Command {
             Self::Login(command) => &command.common,
             Self::Logout(command) => &command.common,
             Self::Whoami(command) => &command.common,
+            Self::Password(command) => &command.common,
             Self::Devices(command) => &command.common,
             Self::Scripts(command) => &command.common,
             Self::Installers(command) => &command.common,

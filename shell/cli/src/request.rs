@@ -56,20 +56,29 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
 }
 
 fn networks(screen: Screen, rules: &api::ChangeNetworksDetails) {
+    let before = &rules.before;
+    let [was_trusted, was_required, was_verified] = network_lines(&before.trusted, &before.required, before.address_verification);
+    let [trusted, required, verified] = network_lines(&rules.trusted, &rules.required, rules.address_verification);
+    screen.facts(&[
+        ("trusted so far", was_trusted),
+        ("trusted then", trusted),
+        ("required so far", was_required),
+        ("required then", required),
+        ("new addresses are verified", format!("{was_verified} so far, then {verified}")),
+    ]);
+}
+
+/// Trusted and required networks, and whether new addresses are verified.
+fn network_lines(trusted: &[api::TrustedNetwork], required: &[api::RequiredNetwork], verification: api::Switch) -> [String; 3] {
     let ranges = |ranges: &[String]| ranges.iter().map(|range| one_line(range)).collect::<Vec<_>>().join(", ");
-    let trusted: Vec<String> =
-        rules.trusted.iter().map(|network| format!("{}: {}", one_line(&network.label), ranges(&network.ranges))).collect();
-    let required: Vec<String> =
-        rules.required.iter().map(|network| format!("{:?}: {}", network.capability, ranges(&network.ranges))).collect();
-    let verification = match rules.address_verification {
+    let trusted: Vec<String> = trusted.iter().map(|network| format!("{}: {}", one_line(&network.label), ranges(&network.ranges))).collect();
+    let required: Vec<String> = required.iter().map(|network| format!("{:?}: {}", network.capability, ranges(&network.ranges))).collect();
+    let verification = match verification {
         api::Switch::On => "on",
         api::Switch::Off => "off",
     };
-    screen.facts(&[
-        ("trusted", trusted.join("; ")),
-        ("required", required.join("; ")),
-        ("new addresses are verified", verification.to_owned()),
-    ]);
+    let or_none = |lines: Vec<String>| if lines.is_empty() { "none".to_owned() } else { lines.join("; ") };
+    [or_none(trusted), or_none(required), verification.to_owned()]
 }
 
 /// Shows a script run.

@@ -104,6 +104,7 @@ fn same_origin(app: &App, parts: &Parts) -> Result<(), Refusal> {
 fn refused(error: PolicyError, actor: &Actor) -> Refusal {
     match (error, actor.stage) {
         (PolicyError::Stage, Stage::Factorless) => Code::FactorRequired.into(),
+        (PolicyError::Stage, Stage::NewPassword) => Code::PasswordBreached.into(),
         (error, _) => error.into(),
     }
 }

@@ -102,6 +102,9 @@ pub struct GoneFactor {
 pub struct ChangeNetworks {
     /// The version that they replace.
     pub version: u64,
+    /// What held when this was asked for, for comparing.
+    #[serde(default)]
+    pub before: Rules,
     /// The rules.
     pub rules: Rules,
 }

@@ -10,6 +10,7 @@ pub(crate) mod jobs;
 pub(crate) mod login;
 pub(crate) mod logout;
 mod opening;
+pub(crate) mod password;
 pub(crate) mod posture;
 pub(crate) mod remote_policy;
 pub(crate) mod remote_sessions;

@@ -135,11 +135,13 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
             Ok(changed(app, tenant, executed))
         }
         Action::OpenRemoteSession(open) => opened(app, tenant, open, executed).await,
-        Action::CreateInstaller(_)
-        | Action::RegenerateRecoveryCodes
-        | Action::RemoveFactor(_)
-        | Action::ChangeNetworks(_)
-        | Action::ChangeRemotePolicy(_) => Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index })),
+        Action::ChangeNetworks(_) => {
+            hub::keep_inside(app, tenant).await?;
+            Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index }))
+        }
+        Action::CreateInstaller(_) | Action::RegenerateRecoveryCodes | Action::RemoveFactor(_) | Action::ChangeRemotePolicy(_) => {
+            Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index }))
+        }
         // What is about people is finished there.
         _ => Err(Code::Internal.into()),
     }

@@ -115,7 +115,9 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         }),
         Action::ChangeNetworks(change) => {
             let (trusted, required, address_verification) = shown_rules(&change.rules);
-            api::ActionDetails::ChangeNetworks(api::ChangeNetworksDetails { trusted, required, address_verification })
+            let before = shown_rules(&change.before);
+            let before = api::NetworkRules { trusted: before.0, required: before.1, address_verification: before.2 };
+            api::ActionDetails::ChangeNetworks(api::ChangeNetworksDetails { trusted, required, address_verification, before })
         }
         Action::ChangeRemotePolicy(change) => api::ActionDetails::ChangeRemotePolicy(remote::policy_details(change)),
         other => people::shown::details(other).ok_or(Code::Internal)?,

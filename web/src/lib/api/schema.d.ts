@@ -248,6 +248,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/device-session/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bind a session to a key in the browser's hardware (Device Bound Session Credentials; for browsers themselves)
+         * @description Public: needs the session's cookie, its sign-in's challenge and a signature.
+         */
+        post: operations["post_device_session_register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/device-session/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew the short-lived cookie of such a session
+         * @description Public: needs the session's cookie and a signature by its key over a challenge.
+         */
+        post: operations["post_device_session_renew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/devices": {
         parameters: {
             query?: never;
@@ -2193,10 +2233,12 @@ export interface components {
              */
             version: number;
         };
-        /** @description Rules about addresses, as they will be. */
+        /** @description Rules about addresses, as they will be and as they were when this was asked for. */
         ChangeNetworksDetails: {
             /** @description Whether a sign-in from a new address wants a mailed link or a passkey. */
             address_verification: components["schemas"]["Switch"];
+            /** @description What held before. */
+            before: components["schemas"]["NetworkRules"];
             /** @description Required networks. */
             required: components["schemas"]["RequiredNetwork"][];
             /** @description Trusted networks. */
@@ -2256,7 +2298,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "UseDpopNonce" | "ProofRefused" | "SessionRestricted" | "RoleRefused" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
+        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "DeviceNotShown" | "UseDpopNonce" | "ProofRefused" | "SessionRestricted" | "RoleRefused" | "PasswordBreached" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -2442,6 +2484,15 @@ export interface components {
              */
             pending: number;
         };
+        /** @description A cookie that the key keeps alive. */
+        DeviceCredential: {
+            /** @description Its attributes, but for how long it lives. */
+            attributes: string;
+            /** @description Its name. */
+            name: string;
+            /** @description `cookie`. */
+            type: string;
+        };
         /** @description A device in full, without its inventory. */
         DeviceDetails: {
             /** @description The agent's version. */
@@ -2480,6 +2531,27 @@ export interface components {
         Devices: {
             /** @description Ids of devices. */
             devices: string[];
+        };
+        /** @description Which requests a device's session is for. */
+        DeviceScope: {
+            /** @description Never other hosts of the site. */
+            include_site: boolean;
+            /** @description The installation's origin. */
+            origin: string;
+            /** @description Exceptions: there are none. */
+            scope_specification: string[];
+        };
+        /** @description Instructions for the browser itself; pages do not see them. */
+        DeviceSession: {
+            /** @description Present where the session is over. */
+            continue?: boolean | null;
+            /** @description The cookies that the key keeps alive. */
+            credentials?: components["schemas"]["DeviceCredential"][];
+            /** @description Where the short-lived cookie is renewed. */
+            refresh_url?: string | null;
+            scope?: components["schemas"]["DeviceScope"] | null;
+            /** @description The session's id. */
+            session_identifier?: string | null;
         };
         /**
          * @description Whether a device may receive anything.
@@ -3073,8 +3145,14 @@ export interface components {
         };
         /** @description Who is signed in. */
         Me: {
+            /** @description How strongly (RFC 9470's `acr`): `urn:sallyport:acr:pwd`, `:mfa`, `:phr` or `:phr-hw`, each stronger than the one before. */
+            acr: string;
+            /** @description By what (RFC 8176's `amr`). */
+            amr: string[];
             /** @description Their roles and where each holds. */
             assignments: components["schemas"]["Assignment"][];
+            /** @description When they last proved who they are in this session (RFC 9470's `auth_time`); using the session does not change it. */
+            auth_time: string;
             /** @description What they may do in this session: words of `roles.txt`. */
             capabilities: string[];
             /** @description Since when a check-up of the authenticator is due: it was not used for 28 days. */
@@ -3152,6 +3230,15 @@ export interface components {
             version: number;
             /** @description The address that this request came from, to choose ranges by. */
             your_address: string;
+        };
+        /** @description Rules about addresses, by themselves. */
+        NetworkRules: {
+            /** @description Whether a sign-in from a new address wants a mailed link or a passkey. */
+            address_verification: components["schemas"]["Switch"];
+            /** @description Required networks. */
+            required: components["schemas"]["RequiredNetwork"][];
+            /** @description Trusted networks. */
+            trusted: components["schemas"]["TrustedNetwork"][];
         };
         /** @description A role to be given, and where. */
         NewAssignment: {
@@ -4167,7 +4254,7 @@ export interface components {
          * @description What a session may do.
          * @enum {string}
          */
-        SessionStage: "codes" | "full" | "restricted" | "factorless";
+        SessionStage: "codes" | "full" | "restricted" | "factorless" | "new_password";
         /** @description Replaces a device's labels. */
         SetTags: {
             /** @description The new labels. */
@@ -4938,6 +5025,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Site"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_device_session_register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSession"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_device_session_renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSession"];
                 };
             };
             /** @description Refused */

@@ -48,6 +48,7 @@ export type MfaPolicy = Schemas['MfaPolicy'];
 export type MfaRequiredBy = Schemas['MfaRequiredBy'];
 export type NetworkCapability = Schemas['NetworkCapability'];
 export type NetworkPolicy = Schemas['NetworkPolicy'];
+export type NetworkRules = Schemas['NetworkRules'];
 export type NewAssignment = Schemas['NewAssignment'];
 export type NewCredential = Schemas['NewCredential'];
 export type NewInstaller = Schemas['NewInstaller'];
