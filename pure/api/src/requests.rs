@@ -125,6 +125,8 @@ pub enum ActionDetails {
     RemoveFactor(RemoveFactorDetails),
     /// The rules about addresses are replaced.
     ChangeNetworks(ChangeNetworksDetails),
+    /// The rules for remote sessions change.
+    ChangeRemotePolicy(crate::ChangeRemotePolicyDetails),
 }
 
 /// A factor that goes.

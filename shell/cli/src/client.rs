@@ -135,8 +135,8 @@ impl Client {
     }
 
     /// Asks for a guarded operation.
-    pub(crate) fn ask(&mut self, target: &str, body: &impl Serialize) -> Result<Asked, Failure> {
-        let answer = self.send(Method::POST, target, written(body)?)?;
+    pub(crate) fn ask(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<Asked, Failure> {
+        let answer = self.send(method, target, written(body)?)?;
         match answer.status {
             201 => read(&answer).map(|result| Asked::Done(Box::new(result))),
             _ => read(&answer).map(|request| Asked::Waits(Box::new(request))),

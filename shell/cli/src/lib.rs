@@ -29,7 +29,7 @@ use clap::{Args, Subcommand};
 use client::Client;
 use commands::{
     audit, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs, scripts,
-    terminal, users, whoami,
+    terminal, users, viewer, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -74,7 +74,12 @@ pub enum Command {
     /// Everything is encrypted between this program and the device. Ends with the shell's own exit code; Enter, then ~. leaves before that
     /// and ends the shell. A lost connection is dialled again, and neither shell nor output is lost.
     Terminal(terminal::Terminal),
-    /// List and end remote sessions.
+    /// Show a device's screen to a VNC client of this computer.
+    ///
+    /// Opens a port on 127.0.0.1 that takes one connection, of your own account, and passes it on. Everything is encrypted between this
+    /// program and the device. The session ends when the VNC client leaves; a lost connection is dialled again.
+    Viewer(viewer::Viewer),
+    /// List and end remote sessions; show and change their rules.
     RemoteSessions(remote_sessions::RemoteSessions),
     /// List, approve and deny authorization requests.
     Requests(requests::Requests),
@@ -150,6 +155,7 @@ impl Command {
             Self::Jobs(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Terminal(command) => command.run(),
+            Self::Viewer(command) => command.run(),
             Self::RemoteSessions(command) => command.run(),
             Self::Requests(command) => command.run(),
             Self::Users(command) => command.run(),
@@ -172,6 +178,7 @@ impl Command {
             Self::Jobs(command) => &command.common,
             Self::Runs(command) => &command.common,
             Self::Terminal(command) => &command.common,
+            Self::Viewer(command) => &command.common,
             Self::RemoteSessions(command) => &command.common,
             Self::Requests(command) => &command.common,
             Self::Users(command) => &command.common,

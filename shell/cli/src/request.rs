@@ -4,6 +4,7 @@ use sallyport_api as api;
 use sallyport_grant::sha256;
 
 use crate::clock;
+use crate::commands::remote_policy;
 use crate::people;
 use crate::safe::{lines, one_line};
 use crate::say;
@@ -49,6 +50,7 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
             screen.facts(&[("factor", format!("{} ({})", one_line(&gone.name), one_line(&gone.factor_kind)))]);
         }
         api::ActionDetails::ChangeNetworks(rules) => networks(screen, rules),
+        api::ActionDetails::ChangeRemotePolicy(change) => remote_policy::changes(screen, &change.before, &change.after),
         other => people::action(screen, other),
     }
 }
@@ -102,11 +104,20 @@ fn remote_session(screen: Screen, open: &api::RemoteSessionDetails) {
     screen.facts(&[
         ("opens", format!("{}, {}{joins}", one_line(&open.session_kind), one_line(&open.access))),
         ("run as", open.run_as.as_deref().map_or_else(|| "root".to_owned(), one_line)),
-        ("at the machine", one_line(&open.consent)),
+        ("at the machine", at_the_machine(open)),
         ("recorded", if open.recorded { "yes" } else { "no" }.to_owned()),
         ("ends", format!("after {} without input, or {}", say::length(i64::from(open.idle_secs)), say::length(i64::from(open.max_secs)))),
     ]);
     devices(screen, &open.targets);
+}
+
+fn at_the_machine(open: &api::RemoteSessionDetails) -> String {
+    match (open.consent.as_str(), open.unanswered) {
+        ("ask", api::SilenceRule::Refuse) => format!("the person there is asked, and silence for {} s is no", open.ask_secs),
+        ("ask", api::SilenceRule::Allow) => format!("the person there is asked, and silence for {} s is yes", open.ask_secs),
+        ("banner", _) => "the person there is told your name".to_owned(),
+        (other, _) => one_line(other),
+    }
 }
 
 fn changed(run: &api::RunScriptDetails) -> String {

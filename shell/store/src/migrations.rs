@@ -31,6 +31,7 @@ migrations! {
     12 "0012_device_bindings",
     20 "0020_remote",
     21 "0021_search",
+    22 "0022_remote_policy",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

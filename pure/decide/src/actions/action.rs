@@ -11,6 +11,7 @@ use crate::people::{
     self, ChangeMfaPolicy, ChangeRole, ChangeSessionLimits, ChangedRole, InviteUser, Person, RequireMfa, ResetFactor, ResetTakes,
 };
 use crate::policy::{self, Capability, Row};
+use crate::remote_policy::ChangeRemotePolicy;
 
 /// A device that an action names, as it was when the action was frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +82,8 @@ pub enum Action {
     RemoveFactor(GoneFactor),
     /// The rules about addresses are replaced.
     ChangeNetworks(ChangeNetworks),
+    /// The rules for remote sessions change.
+    ChangeRemotePolicy(ChangeRemotePolicy),
 }
 
 /// A factor that its owner wants to be without.
@@ -145,11 +148,13 @@ pub enum ActionKind {
     RemoveFactor,
     /// See [`Action::ChangeNetworks`].
     ChangeNetworks,
+    /// See [`Action::ChangeRemotePolicy`].
+    ChangeRemotePolicy,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 18] = [
+    pub const ALL: [ActionKind; 19] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -168,6 +173,7 @@ impl ActionKind {
         Self::DeleteRole,
         Self::RemoveFactor,
         Self::ChangeNetworks,
+        Self::ChangeRemotePolicy,
     ];
 
     /// The stable word.
@@ -191,6 +197,7 @@ impl ActionKind {
             Self::DeleteRole => "delete_role",
             Self::RemoveFactor => "remove_factor",
             Self::ChangeNetworks => "change_networks",
+            Self::ChangeRemotePolicy => "change_remote_policy",
         }
     }
 
@@ -210,7 +217,8 @@ impl ActionKind {
             | Self::SaveRole
             | Self::DeleteRole
             | Self::RemoveFactor
-            | Self::ChangeNetworks => Class::Fleet,
+            | Self::ChangeNetworks
+            | Self::ChangeRemotePolicy => Class::Fleet,
         }
     }
 
@@ -226,7 +234,7 @@ impl ActionKind {
             Self::InviteUser | Self::DisableUsers | Self::EnableUsers | Self::ChangeRole | Self::RequireMfa | Self::ResetFactor => {
                 const { &policy::ManagePeople::ROW }
             }
-            Self::ChangeMfaPolicy | Self::ChangeSessionLimits => const { &policy::ChangePolicy::ROW },
+            Self::ChangeMfaPolicy | Self::ChangeSessionLimits | Self::ChangeRemotePolicy => const { &policy::ChangePolicy::ROW },
             Self::SaveRole | Self::DeleteRole => const { &policy::ManageRoles::ROW },
             Self::RemoveFactor => const { &policy::RemoveOwnFactor::ROW },
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
@@ -257,7 +265,8 @@ impl ActionKind {
             | Self::SaveRole
             | Self::DeleteRole
             | Self::RemoveFactor
-            | Self::ChangeNetworks => false,
+            | Self::ChangeNetworks
+            | Self::ChangeRemotePolicy => false,
         }
     }
 }
@@ -284,6 +293,7 @@ impl Action {
             Self::DeleteRole(_) => ActionKind::DeleteRole,
             Self::RemoveFactor(_) => ActionKind::RemoveFactor,
             Self::ChangeNetworks(_) => ActionKind::ChangeNetworks,
+            Self::ChangeRemotePolicy(_) => ActionKind::ChangeRemotePolicy,
         }
     }
 
@@ -321,7 +331,8 @@ impl Action {
             | Self::SaveRole(_)
             | Self::DeleteRole(_)
             | Self::RemoveFactor(_)
-            | Self::ChangeNetworks(_) => &[],
+            | Self::ChangeNetworks(_)
+            | Self::ChangeRemotePolicy(_) => &[],
         }
     }
 
@@ -359,6 +370,7 @@ impl Action {
             Self::DeleteRole(role) => format!("Take away the role {}", role.name),
             Self::RemoveFactor(gone) => format!("Remove your factor {}", gone.name),
             Self::ChangeNetworks(_) => "Change the networks that are trusted and required".to_owned(),
+            Self::ChangeRemotePolicy(_) => "Change what is recorded and asked in remote sessions".to_owned(),
         }
     }
 

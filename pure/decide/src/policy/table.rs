@@ -107,9 +107,9 @@ table! {
     ManagePeople = "people.write": [Owner, Admin] in [Full], Tenant;
     /// The same for owners.
     ManageOwners = "people.owners": [Owner] in [Full], Tenant;
-    /// See the policy of factors and sessions, and what became of mails.
+    /// See the policy of factors, sessions and remote sessions, and what became of mails.
     ReadPolicy = "policy.read": [Owner, Admin, Auditor] in [Full], Tenant;
-    /// Ask for changes of the policy of factors and sessions.
+    /// Ask for changes of the policy of factors, sessions and remote sessions.
     ChangePolicy = "policy.write": [Owner, Admin] in [Full], Tenant;
     /// See how the configuration is judged, and ask what would happen if.
     ReadPosture = "posture.read": [Owner, Admin, Auditor] in [Full], Tenant;

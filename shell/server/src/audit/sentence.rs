@@ -87,6 +87,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("factor.reset_void", "The reset of the factors of {user} came to nothing: whoever asked for it may no longer ask"),
     ("policy.mfa_changed", "{actor} changed who must have a second factor"),
     ("policy.sessions_changed", "{actor} changed how long sessions last"),
+    ("policy.remote_changed", "{actor} changed what is recorded and asked in remote sessions"),
     ("role.saved", "{actor} saved the role {name}"),
     ("role.deleted", "{actor} took away the role {name}"),
     ("log.entry_erased", "{actor} erased what entry {index} says"),

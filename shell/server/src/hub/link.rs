@@ -156,7 +156,7 @@ impl Linked {
             return Err(LinkEnd::Ended);
         }
         if state == DeviceState::Approved {
-            offers::deliver_device(self).await?;
+            Box::pin(offers::deliver_device(self)).await?;
         }
         Ok(())
     }

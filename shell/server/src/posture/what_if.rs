@@ -95,6 +95,7 @@ fn terminal(mut targets: Vec<Target>) -> Result<Action, Refusal> {
         access: Access::Control,
         joins: Entry::Opens,
         body: String::new(),
+        policy: 0,
         target,
     }))
 }

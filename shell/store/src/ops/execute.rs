@@ -1,6 +1,7 @@
 //! Executing a released action: the one place where a guarded operation happens, in one transaction with its entry.
 
 use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Target};
+use sallyport_decide::remote_policy::ChangeRemotePolicy;
 use sallyport_grant::Envelope;
 use sallyport_grant::body::{Body, GrantAction, GrantBody};
 use sallyport_grant::log::grant_leaf_data;
@@ -34,6 +35,7 @@ pub enum Part {
     People(PeoplePart),
     RemoveFactor,
     ChangeNetworks,
+    ChangeRemotePolicy,
 }
 
 /// A run's id for each device.
@@ -110,6 +112,7 @@ impl Change for Execute {
             }
             (Action::RemoveFactor(gone), Part::RemoveFactor) => (self.remove_factor(tx, gone).await?, None),
             (Action::ChangeNetworks(change), Part::ChangeNetworks) => (self.networks(tx, change).await?, None),
+            (Action::ChangeRemotePolicy(change), Part::ChangeRemotePolicy) => (self.remote_policy(tx, change).await?, None),
             (_, Part::People(part)) => {
                 let ground = people::Ground { released: &self.released, salt: self.salt };
                 let (done, people::Told(kind, payload)) = people::apply(tx, &ground, part).await?;
@@ -284,6 +287,12 @@ impl Execute {
     async fn networks(&self, tx: &mut Tx, change: &ChangeNetworks) -> Result<u64, StoreError> {
         super::networks::replace_rules(tx, self.tenant(), change.version, &change.rules).await?;
         tx.append(self.tenant(), self.entry("networks.changed", json!({ "rules": change.rules }))).await
+    }
+
+    async fn remote_policy(&self, tx: &mut Tx, change: &ChangeRemotePolicy) -> Result<u64, StoreError> {
+        remote::replace_policy(tx, self.tenant(), change).await?;
+        let payload = json!({ "before": change.before, "after": change.after });
+        tx.append(self.tenant(), self.entry("policy.remote_changed", payload)).await
     }
 
     /// What reaches devices counts into the asker's hour.
