@@ -29,6 +29,18 @@ async fn from_login_to_logout() {
     desk.signs_out();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_is_changed_without_a_terminal_and_without_arguments() {
+    let desk = Desk::new().await;
+    desk.signs_in_without_a_terminal();
+    let refused = desk.run(&["password", "--stdin"], &format!("{PASSWORD}\npasswordpassword\n{}\n", desk.code()));
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("password_refused"), "{}", text(&refused.stderr));
+    let done = desk.json(&["password", "--stdin"], &format!("{PASSWORD}\nnine herons wade through fog\n{}\n", desk.code()));
+    assert_eq!(done["changed"], true);
+    assert!(desk.says(0, &["whoami"]).contains(EMAIL), "the session goes on");
+}
+
 #[test]
 fn completion_knows_the_whole_program() {
     let done = Command::new(program("sallyport")).args(["completion", "bash"]).output().expect("it runs");
