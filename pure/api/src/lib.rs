@@ -7,6 +7,7 @@
 
 mod accounts;
 mod audit;
+mod automation;
 mod devices;
 mod factors;
 mod installers;
@@ -22,6 +23,7 @@ mod webauthn;
 
 pub use accounts::*;
 pub use audit::*;
+pub use automation::*;
 pub use devices::*;
 pub use factors::*;
 pub use installers::*;

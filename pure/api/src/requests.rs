@@ -125,6 +125,10 @@ pub enum ActionDetails {
     RemoveFactor(RemoveFactorDetails),
     /// The rules about addresses are replaced.
     ChangeNetworks(ChangeNetworksDetails),
+    /// An API client is made.
+    CreateClient(crate::ApiClientDetails),
+    /// An API client gets another shape.
+    ChangeClient(crate::ApiClientDetails),
 }
 
 /// A factor that goes.

@@ -30,6 +30,7 @@ migrations! {
     11 "0011_passkeys_networks",
     20 "0020_remote",
     21 "0021_search",
+    30 "0030_automation",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

@@ -6,6 +6,7 @@ use sallyport_model::{DeviceId, Digest, FactorId, SiteId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{OpenRemoteSession, RunScript};
+use crate::automation::ChangeClient;
 use crate::networks::Rules;
 use crate::people::{
     self, ChangeMfaPolicy, ChangeRole, ChangeSessionLimits, ChangedRole, InviteUser, Person, RequireMfa, ResetFactor, ResetTakes,
@@ -81,6 +82,10 @@ pub enum Action {
     RemoveFactor(GoneFactor),
     /// The rules about addresses are replaced.
     ChangeNetworks(ChangeNetworks),
+    /// An API client is made.
+    CreateClient(ChangeClient),
+    /// An API client gets another shape.
+    ChangeClient(ChangeClient),
 }
 
 /// A factor that its owner wants to be without.
@@ -142,11 +147,15 @@ pub enum ActionKind {
     RemoveFactor,
     /// See [`Action::ChangeNetworks`].
     ChangeNetworks,
+    /// See [`Action::CreateClient`].
+    CreateClient,
+    /// See [`Action::ChangeClient`].
+    ChangeClient,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 18] = [
+    pub const ALL: [ActionKind; 20] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -165,6 +174,8 @@ impl ActionKind {
         Self::DeleteRole,
         Self::RemoveFactor,
         Self::ChangeNetworks,
+        Self::CreateClient,
+        Self::ChangeClient,
     ];
 
     /// The stable word.
@@ -188,6 +199,8 @@ impl ActionKind {
             Self::DeleteRole => "delete_role",
             Self::RemoveFactor => "remove_factor",
             Self::ChangeNetworks => "change_networks",
+            Self::CreateClient => "create_client",
+            Self::ChangeClient => "change_client",
         }
     }
 
@@ -207,7 +220,9 @@ impl ActionKind {
             | Self::SaveRole
             | Self::DeleteRole
             | Self::RemoveFactor
-            | Self::ChangeNetworks => Class::Fleet,
+            | Self::ChangeNetworks
+            | Self::CreateClient
+            | Self::ChangeClient => Class::Fleet,
         }
     }
 
@@ -227,6 +242,7 @@ impl ActionKind {
             Self::SaveRole | Self::DeleteRole => const { &policy::ManageRoles::ROW },
             Self::RemoveFactor => const { &policy::RemoveOwnFactor::ROW },
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
+            Self::CreateClient | Self::ChangeClient => const { &policy::ManageClients::ROW },
         }
     }
 
@@ -254,7 +270,9 @@ impl ActionKind {
             | Self::SaveRole
             | Self::DeleteRole
             | Self::RemoveFactor
-            | Self::ChangeNetworks => false,
+            | Self::ChangeNetworks
+            | Self::CreateClient
+            | Self::ChangeClient => false,
         }
     }
 }
@@ -281,6 +299,8 @@ impl Action {
             Self::DeleteRole(_) => ActionKind::DeleteRole,
             Self::RemoveFactor(_) => ActionKind::RemoveFactor,
             Self::ChangeNetworks(_) => ActionKind::ChangeNetworks,
+            Self::CreateClient(_) => ActionKind::CreateClient,
+            Self::ChangeClient(_) => ActionKind::ChangeClient,
         }
     }
 
@@ -318,7 +338,9 @@ impl Action {
             | Self::SaveRole(_)
             | Self::DeleteRole(_)
             | Self::RemoveFactor(_)
-            | Self::ChangeNetworks(_) => &[],
+            | Self::ChangeNetworks(_)
+            | Self::CreateClient(_)
+            | Self::ChangeClient(_) => &[],
         }
     }
 
@@ -356,6 +378,8 @@ impl Action {
             Self::DeleteRole(role) => format!("Take away the role {}", role.name),
             Self::RemoveFactor(gone) => format!("Remove your factor {}", gone.name),
             Self::ChangeNetworks(_) => "Change the networks that are trusted and required".to_owned(),
+            Self::CreateClient(client) => format!("Create API client {} with {}", client.after.name, scopes(client)),
+            Self::ChangeClient(client) => format!("Change API client {} to {}", client.after.name, scopes(client)),
         }
     }
 
@@ -370,6 +394,10 @@ impl Action {
             }
         }
     }
+}
+
+fn scopes(client: &ChangeClient) -> String {
+    client.after.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn devices(count: usize) -> String {

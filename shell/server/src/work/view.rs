@@ -10,7 +10,7 @@ use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
 
 use crate::accounts::addresses::shown_rules;
-use crate::{App, Refusal, people};
+use crate::{App, Refusal, automation, people};
 
 /// One request in full.
 pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -> Result<api::AuthorizationRequest, Refusal> {
@@ -117,6 +117,8 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
             let (trusted, required, address_verification) = shown_rules(&change.rules);
             api::ActionDetails::ChangeNetworks(api::ChangeNetworksDetails { trusted, required, address_verification })
         }
+        Action::CreateClient(client) => api::ActionDetails::CreateClient(automation::details(client)),
+        Action::ChangeClient(client) => api::ActionDetails::ChangeClient(automation::details(client)),
         other => people::shown::details(other).ok_or(Code::Internal)?,
     })
 }

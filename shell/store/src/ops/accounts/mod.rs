@@ -129,6 +129,7 @@ fn stage_word(stage: Stage) -> &'static str {
         Stage::Full => "full",
         Stage::Restricted => "restricted",
         Stage::Factorless => "factorless",
+        Stage::Client => "client",
     }
 }
 
