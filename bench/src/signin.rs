@@ -1,7 +1,7 @@
-//! `signin`: sign-ins with password and code, sixteen at a time, against nothing but the hash.
+//! `signin`: sign-ins with password and code, sixteen people at a time, against nothing but the hash.
 //!
-//! A code works once for each account, so there are sixteen installations in this process, each with its own account, pool of two hashes
-//! and clock, which moves one step for each sign-in. Hashing is bound by the cores and not by the pools.
+//! A code works once for each account, and the codes of three steps are taken at any time. So each person signs in with all three, one
+//! after another, while fifteen others do the same; then the installation's clock moves three steps on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,60 +11,87 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use sallyport_model::Timestamp;
 use sallyport_server::clock::Clock as _;
 use sallyport_testkit::client::Client;
-use sallyport_testkit::owner::{self, EMAIL, Owner, PASSWORD};
+use sallyport_testkit::owner::{self, Owner, PASSWORD};
+use sallyport_testkit::people::{Colleague, THEIR_PASSWORD};
 use sallyport_testkit::server::TestServer;
+use serde_json::json;
 
 use crate::measure::millis;
 use crate::report::{Op, Row};
 
 const CONCURRENCY: usize = 16;
-const EACH: usize = 16;
+const ROUNDS: usize = 6;
+/// The step before, the present one and the next.
+const CODES: usize = 3;
+const STEP_SECS: i64 = 30;
 /// As the server hashes: OWASP's minimum.
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 
+/// Somebody's browser and the codes that it will show.
+struct Person {
+    client: Client,
+    email: String,
+    codes: std::vec::IntoIter<String>,
+}
+
 pub(crate) async fn measure() -> Vec<Row> {
-    let mut accounts = Vec::new();
-    for _ in 0..CONCURRENCY {
-        let server = TestServer::start().await;
-        let owner = Owner::set_up(&server).await;
-        accounts.push((server, owner.secret));
-    }
+    let server = TestServer::start().await;
+    let mut people = people(&server).await;
     let before = raw_per_sec().await;
-    let begun = Instant::now();
-    let tasks: Vec<_> = accounts.into_iter().map(|(server, secret)| tokio::spawn(account(server, secret))).collect();
     let mut latencies = Vec::new();
-    for task in tasks {
-        latencies.extend(task.await.expect("an account's sign-ins"));
+    let mut secs = 0.0;
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let tasks: Vec<_> = people.into_iter().map(|person| tokio::spawn(signs_in(person))).collect();
+        people = Vec::new();
+        for task in tasks {
+            let (person, took) = task.await.expect("a person's sign-ins");
+            latencies.extend(took);
+            people.push(person);
+        }
+        secs += begun.elapsed().as_secs_f64();
+        server.clock.advance(CODES as i64 * STEP_SECS);
     }
-    let per_sec = latencies.len() as f64 / begun.elapsed().as_secs_f64();
     let raw = f64::midpoint(before, raw_per_sec().await);
     let variant = format!("concurrency-{CONCURRENCY}-in-process");
+    let per_sec = latencies.len() as f64 / secs;
     vec![
         Row::of("signin", &variant, "ms", &latencies),
         Row { n: latencies.len(), ..Row::of("signin", variant, "1/s", &[per_sec]) }.against("raw Argon2id", raw).budget(Op::AtLeast, 0.9),
     ]
 }
 
-/// One person after another at the same account; how long each took.
-async fn account(server: TestServer, secret: String) -> Vec<f64> {
-    let codes = codes(&secret, server.clock.now());
-    let mut client = Client::new(&server, 9);
-    let mut latencies = Vec::with_capacity(EACH);
-    for code in codes {
-        client.cookie = None;
-        let begun = Instant::now();
-        let reply = owner::sign_in(&mut client, EMAIL, PASSWORD, &code).await;
-        latencies.push(millis(begun));
-        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
-        server.clock.advance(30);
+/// Invites everybody; all of them have activated their accounts, some steps ago.
+async fn people(server: &TestServer) -> Vec<Person> {
+    let mut owner = Owner::set_up(server).await;
+    let mut colleagues: Vec<Colleague> = Vec::new();
+    for seed in 0..CONCURRENCY as u8 {
+        let everywhere = json!([{ "role": "auditor", "scope": "tenant" }]);
+        colleagues.push(owner.colleague(server, 10 + seed, &format!("person{seed}@example.com"), everywhere).await);
     }
-    latencies
+    server.clock.advance(CODES as i64 * STEP_SECS);
+    let from = server.clock.now().plus_secs(-STEP_SECS);
+    let person = |one: Colleague| Person { codes: codes(&one.secret, from).into_iter(), client: one.client, email: one.email };
+    colleagues.into_iter().map(person).collect()
 }
 
-/// The next codes, all at once: a program for each would take a tenth of what is measured.
+/// One person's sign-ins, one after another, and how long each took.
+async fn signs_in(mut person: Person) -> (Person, Vec<f64>) {
+    let mut latencies = Vec::with_capacity(CODES);
+    for code in person.codes.by_ref().take(CODES) {
+        person.client.cookie = None;
+        let begun = Instant::now();
+        let reply = owner::sign_in(&mut person.client, &person.email, THEIR_PASSWORD, &code).await;
+        latencies.push(millis(begun));
+        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    }
+    (person, latencies)
+}
+
+/// The codes of all rounds, at once: a program for each would take a tenth of what is measured.
 fn codes(secret: &str, from: Timestamp) -> Vec<String> {
-    let (now, more) = (format!("@{}", from.secs()), (EACH - 1).to_string());
+    let (now, more) = (format!("@{}", from.secs()), (ROUNDS * CODES - 1).to_string());
     let output = std::process::Command::new("oathtool").args(["--totp", "-b", secret, "--now", &now, "-w", &more]).output();
     let output = output.expect("oathtool must be installed: apt-get install oathtool");
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()

@@ -10,6 +10,7 @@ pub mod enrolment;
 pub mod networks;
 pub mod people;
 pub mod policy;
+pub mod posture;
 pub mod rate;
 pub mod scripts;
 pub mod search;

@@ -269,7 +269,7 @@ pub fn row(name: &str) -> Option<&'static Row> {
 
 /// The table as text: a line per capability, where it holds, a column per built-in role, and whether an API client may have it.
 pub fn print() -> String {
-    let mut text = line("capability", "holds for", Role::ALL.map(Role::as_str), "api client");
+    let mut text = line("capability", "holds for", Role::ALL.map(Role::as_str), "clients");
     for row in TABLE {
         let yes = |holds: bool| if holds { "yes" } else { "-" };
         text.push_str(&line(row.name, row.holds.as_str(), Role::ALL.map(|role| yes(row.roles.contains(&role))), yes(row.is_for_clients())));

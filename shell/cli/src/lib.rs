@@ -19,6 +19,7 @@ mod say;
 mod screen;
 mod session;
 mod stream;
+mod tool;
 mod tty;
 
 use std::path::PathBuf;
@@ -28,7 +29,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, completion, devices, installers, jobs, login, logout, remote_sessions, requests, run, runs, scripts, terminal, users, whoami,
+    audit, clients, completion, devices, installers, jobs, login, logout, posture, remote_sessions, requests, run, runs, scripts, terminal,
+    tool as tool_command, users, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -74,6 +76,14 @@ pub enum Command {
     Requests(requests::Requests),
     /// List, invite, disable and enable users; reset factors; end sessions.
     Users(users::Users),
+    /// Double-check the configuration: which rules hold, and what to mend.
+    ///
+    /// Ends with 1 when something is to be fixed now. With what-if: what would happen if somebody wanted to do something.
+    Posture(posture::Posture),
+    /// List, make, show and stop API clients: tools that work in somebody's name.
+    Clients(clients::Clients),
+    /// Run a tool with an API client.
+    Tool(tool_command::Tool),
     /// Read the audit log, and check that it holds.
     Audit(audit::Audit),
     /// Print a shell's completion script.
@@ -142,6 +152,9 @@ impl Command {
             Self::RemoteSessions(command) => command.run(),
             Self::Requests(command) => command.run(),
             Self::Users(command) => command.run(),
+            Self::Posture(command) => command.run(),
+            Self::Clients(command) => command.run(),
+            Self::Tool(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
         }
@@ -162,6 +175,9 @@ impl Command {
             Self::RemoteSessions(command) => &command.common,
             Self::Requests(command) => &command.common,
             Self::Users(command) => &command.common,
+            Self::Posture(command) => &command.common,
+            Self::Clients(command) => &command.common,
+            Self::Tool(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,
         };

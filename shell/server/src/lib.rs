@@ -27,6 +27,7 @@ mod open;
 mod paging;
 mod people;
 mod places;
+mod posture;
 mod remote;
 pub mod routes;
 mod serve;

@@ -15,6 +15,8 @@ mod keeping;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod posture;
+#[cfg(test)]
 mod remote;
 #[cfg(test)]
 mod story;

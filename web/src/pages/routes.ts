@@ -21,8 +21,10 @@ import Search from './search/Search.svelte';
 import Editor from './scripts/Editor.svelte';
 import Run from './run/Run.svelte';
 import Scripts from './scripts/Scripts.svelte';
+import Mails from './security/Mails.svelte';
 import MfaPolicy from './security/MfaPolicy.svelte';
 import Networks from './security/Networks.svelte';
+import Posture from './security/posture/Posture.svelte';
 import SessionLimits from './security/SessionLimits.svelte';
 
 /** A page takes the path's parameters, or nothing. */
@@ -53,9 +55,11 @@ const ROUTES: Route[] = [
   { pattern: '/users', title: 'Users', page: Users },
   { pattern: '/users/:id', title: 'Person', page: Person },
   { pattern: '/roles', title: 'Roles', page: Roles },
+  { pattern: '/security/posture', title: 'Posture', page: Posture },
   { pattern: '/security/mfa', title: 'MFA policy', page: MfaPolicy },
   { pattern: '/security/networks', title: 'Networks', page: Networks },
   { pattern: '/security/sessions', title: 'Limits of sessions', page: SessionLimits },
+  { pattern: '/security/mails', title: 'Mails', page: Mails },
 ];
 
 export interface Found {

@@ -111,6 +111,8 @@ table! {
     ReadPolicy = "policy.read": [Owner, Admin, Auditor] in [Full], Tenant;
     /// Ask for changes of the policy of factors and sessions.
     ChangePolicy = "policy.write": [Owner, Admin] in [Full], Tenant;
+    /// See how the configuration is judged, and ask what would happen if.
+    ReadPosture = "posture.read": [Owner, Admin, Auditor] in [Full], Tenant;
     /// Make, change and take away custom roles.
     ManageRoles = "roles.write": [Owner, Admin] in [Full], Tenant;
     /// See API clients.

@@ -1,6 +1,7 @@
 //! The commands.
 
 pub(crate) mod audit;
+pub(crate) mod clients;
 pub(crate) mod completion;
 pub(crate) mod devices;
 mod follow;
@@ -9,6 +10,7 @@ mod interrupt;
 pub(crate) mod jobs;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod posture;
 pub(crate) mod remote_sessions;
 pub(crate) mod requests;
 mod results;
@@ -17,6 +19,7 @@ pub(crate) mod runs;
 pub(crate) mod scripts;
 mod secrets;
 pub(crate) mod terminal;
+pub(crate) mod tool;
 pub(crate) mod users;
 mod verify;
 pub(crate) mod whoami;

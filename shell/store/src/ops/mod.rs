@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod names;
 pub mod networks;
 pub mod people;
+pub mod posture;
 pub mod remote;
 pub mod requests;
 pub mod runs;

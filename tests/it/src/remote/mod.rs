@@ -1,5 +1,6 @@
 //! Remote sessions over a real server: streams, tickets, the step-up window, revocation, recordings.
 
+mod friction;
 mod records;
 mod rights;
 mod streams;

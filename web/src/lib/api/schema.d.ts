@@ -1316,6 +1316,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/posture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the configuration is judged
+         * @description Needs `posture.read`. Class: -. Audit: -.
+         */
+        get: operations["get_posture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/posture/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What would happen if: changes nothing
+         * @description Needs `posture.read`. Class: -. Audit: -.
+         */
+        post: operations["post_posture_what_if"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/remote-sessions": {
         parameters: {
             query?: never;
@@ -2455,6 +2495,13 @@ export interface components {
          * @enum {string}
          */
         Confirmed: "in_person" | "by_call";
+        /** @description A place in the console. */
+        ConsoleLink: {
+            /** @description Its path: `/users?mfa=without`. */
+            path: string;
+            /** @description What it is called. */
+            word: string;
+        };
         /** @description A new installer, with the file that is shown once. */
         CreatedInstaller: {
             /** @description The signed enrolment file. The server keeps only a hash of its secret. */
@@ -3683,6 +3730,74 @@ export interface components {
              */
             without_factor: number;
         };
+        /** @description A tenant's configuration, judged rule by rule. */
+        Posture: {
+            /** @description How many rules came to what. */
+            counts: components["schemas"]["PostureCounts"];
+            /** @description When. */
+            judged: string;
+            /** @description The rules, in the order of their ids. */
+            rules: components["schemas"]["PostureRule"][];
+        };
+        /** @description How many rules came to what. */
+        PostureCounts: {
+            /**
+             * Format: int64
+             * @description To be mended now.
+             */
+            critical: number;
+            /**
+             * Format: int64
+             * @description About what the reader may not see: left out.
+             */
+            hidden: number;
+            /**
+             * Format: int64
+             * @description They hold.
+             */
+            holds: number;
+            /**
+             * Format: int64
+             * @description The server cannot know.
+             */
+            unseen: number;
+            /**
+             * Format: int64
+             * @description To be looked at.
+             */
+            warning: number;
+        };
+        /** @description Something that a rule found. */
+        PostureFinding: {
+            /** @description Where it is mended. */
+            fix: components["schemas"]["ConsoleLink"];
+            /** @description `critical` or `warning`. */
+            state: components["schemas"]["PostureState"];
+            /** @description Whom or what it is about. */
+            subjects: components["schemas"]["ConsoleLink"][];
+            /** @description What it is. */
+            title: string;
+            /** @description Why it matters. */
+            why: string;
+        };
+        /** @description One rule. */
+        PostureRule: {
+            /** @description What was checked, or why it cannot be seen from here. */
+            checked?: string | null;
+            /** @description What it found, the worst first. */
+            findings: components["schemas"]["PostureFinding"][];
+            /** @description Its stable id: `P-03`. */
+            id: string;
+            /** @description What it came to. */
+            state: components["schemas"]["PostureState"];
+            /** @description What it wants, as a sentence. */
+            wants: string;
+        };
+        /**
+         * @description What a rule came to.
+         * @enum {string}
+         */
+        PostureState: "critical" | "warning" | "holds" | "unseen";
         /** @description The text that was run before. */
         PreviousScript: {
             /** @description Its text. */
@@ -4674,6 +4789,8 @@ export interface components {
             sessions: components["schemas"]["Session"][];
             /** @description The user. */
             user: components["schemas"]["User"];
+            /** @description Until when the verification of their addresses is paused; absent where it is not. */
+            verification_paused_until?: string | null;
         };
         /** @description Users with the counts for the tabs. */
         UserPage: {
@@ -4701,6 +4818,69 @@ export interface components {
             /** @description Its value. */
             value: string;
         };
+        /** @description This user, from this address, with these factors, wants to do this: what happens? Nothing is changed, and nothing is logged. */
+        WhatIf: {
+            /** @description From which address. */
+            address: string;
+            /**
+             * Format: int32
+             * @description On how many devices, where it is about devices; 1 where nothing is said.
+             */
+            devices?: number | null;
+            /** @description Of which site; where nothing is said, devices that they reach. */
+            site?: string | null;
+            /** @description Who. */
+            user: string;
+            /** @description What they want. */
+            wants: components["schemas"]["WhatIfWish"];
+            /** @description What they sign in with; all of it is right. */
+            with: components["schemas"]["WhatIfWith"];
+        };
+        /** @description The answer, by the rules that decide for real. */
+        WhatIfAnswer: {
+            /** @description The stable code of the refusal that they would get, where they get one. */
+            code?: string | null;
+            /** @description What happens. */
+            outcome: components["schemas"]["WhatIfOutcome"];
+            /**
+             * Format: int32
+             * @description How many people have to prove it, where it waits for proofs.
+             */
+            people?: number | null;
+            /** @description The same as a sentence. */
+            sentence: string;
+            /** @description What was judged, in order; the last one decides. */
+            steps: components["schemas"]["WhatIfStep"][];
+        };
+        /**
+         * @description What happens.
+         * @enum {string}
+         */
+        WhatIfOutcome: "done" | "asks" | "link" | "refused";
+        /**
+         * @description How a step came out.
+         * @enum {string}
+         */
+        WhatIfState: "met" | "wants" | "refuses";
+        /** @description One rule on the way. */
+        WhatIfStep: {
+            /** @description Its stable id: `N-02`. */
+            id: string;
+            /** @description Whether it goes on. */
+            state: components["schemas"]["WhatIfState"];
+            /** @description What it came to, as a sentence. */
+            what: string;
+        };
+        /**
+         * @description What somebody wants to do.
+         * @enum {string}
+         */
+        WhatIfWish: "read_devices" | "read_audit" | "run_script" | "open_terminal" | "create_installer" | "remove_devices" | "invite_user" | "change_mfa_policy" | "change_networks";
+        /**
+         * @description What somebody signs in with.
+         * @enum {string}
+         */
+        WhatIfWith: "password" | "password_and_code" | "passkey" | "recovery_code";
         /**
          * @description Whether something is required.
          * @enum {string}
@@ -7105,6 +7285,68 @@ export interface operations {
             };
         };
     };
+    get_posture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posture"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_posture_what_if: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatIf"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfAnswer"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_remote_sessions: {
         parameters: {
             query?: {
@@ -8073,7 +8315,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
-                /** @description active, required or off */
+                /** @description active, required, off, or without for the last two */
                 mfa?: string;
                 /** @description Words that must all be found in name, address, roles or scopes */
                 q?: string;

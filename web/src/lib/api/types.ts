@@ -67,6 +67,8 @@ export type PausedAddressVerification = Schemas['PausedAddressVerification'];
 export type Person = Schemas['Person'];
 export type Policy = Schemas['Policy'];
 export type PublicJwk = Schemas['PublicJwk'];
+export type Posture = Schemas['Posture'];
+export type PostureRule = Schemas['PostureRule'];
 export type RecoveryCodes = Schemas['RecoveryCodes'];
 export type RemoteSession = Schemas['RemoteSession'];
 export type RequiredNetwork = Schemas['RequiredNetwork'];
@@ -101,6 +103,11 @@ export type UserCounts = Schemas['UserCounts'];
 export type UserDetails = Schemas['UserDetails'];
 export type UserPage = Schemas['UserPage'];
 export type Variable = Schemas['Variable'];
+export type WhatIf = Schemas['WhatIf'];
+export type WhatIfAnswer = Schemas['WhatIfAnswer'];
+export type WhatIfStep = Schemas['WhatIfStep'];
+export type WhatIfWish = Schemas['WhatIfWish'];
+export type WhatIfWith = Schemas['WhatIfWith'];
 
 
 export interface Page<T> {
