@@ -7,6 +7,7 @@
 
 mod accounts;
 mod audit;
+mod automation;
 mod device;
 mod devices;
 mod factors;
@@ -25,6 +26,7 @@ mod webauthn;
 
 pub use accounts::*;
 pub use audit::*;
+pub use automation::*;
 pub use device::*;
 pub use devices::*;
 pub use factors::*;

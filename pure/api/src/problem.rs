@@ -71,6 +71,9 @@ codes! {
     DeviceNotShown = 401, "device_not_shown", "The session belongs to another device", "Reload the page; if it stays, sign in again in this browser.";
     UseDpopNonce = 401, "use_dpop_nonce", "The proof of possession needs the server's nonce", "Repeat the request with the nonce of the DPoP-Nonce header.";
     ProofRefused = 401, "proof_refused", "The request is not signed by the session's key", "Sign in again in this browser or on this computer.";
+    TokenRefused = 401, "token_refused", "The access token is not accepted", "Get a new one; it ends after five minutes, or one without use, and works as `Authorization: DPoP` with its own key alone.";
+    ClientRefused = 403, "client_refused", "API clients cannot do this", "Identities, factors, policy, trust and proofs are for people: sign in to the console.";
+    ScopeRefused = 403, "scope_refused", "This is not among what the API client may do", "Its scopes, or its owner's roles of this moment, do not allow it; see the client in the console.";
     SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";
     RoleRefused = 403, "role_refused", "Your role does not allow this", "Ask an owner or an admin of the tenant.";
     PasswordBreached = 403, "password_breached", "Your password is known from a data breach", "Choose another password first; the session then goes on.";

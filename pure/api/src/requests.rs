@@ -127,6 +127,10 @@ pub enum ActionDetails {
     ChangeNetworks(ChangeNetworksDetails),
     /// The rules for remote sessions change.
     ChangeRemotePolicy(crate::ChangeRemotePolicyDetails),
+    /// An API client is made.
+    CreateClient(crate::ApiClientDetails),
+    /// An API client gets another shape.
+    ChangeClient(crate::ApiClientDetails),
 }
 
 /// A factor that goes.

@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod actions;
+pub mod automation;
 pub mod client_address;
 pub mod enrolment;
 pub mod networks;

@@ -110,6 +110,33 @@ pub const TOUCHES_KEPT_SECS: i64 = 90 * 24 * 60 * 60;
 /// The rolling hour of the sums.
 pub const SUM_WINDOW_SECS: i64 = 60 * 60;
 
+/// API clients of one tenant, stopped ones included.
+pub const API_CLIENTS: usize = 1_000;
+/// Ranges of addresses of one API client.
+pub const CLIENT_RANGES: usize = 64;
+/// Longest life of an API client.
+pub const CLIENT_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
+/// An access token ends after this, used or not.
+pub const ACCESS_TOKEN_SECS: i64 = 5 * 60;
+/// An access token that was not used for so long ends.
+pub const ACCESS_TOKEN_IDLE_SECS: i64 = 60;
+/// Live access tokens of one API client.
+pub const ACCESS_TOKENS_PER_CLIENT: usize = 100;
+/// Longest assertion of an API client, as written.
+pub const ASSERTION_BYTES: usize = 4 * 1024;
+/// Longest life of an assertion: for so long its id is remembered.
+pub const ASSERTION_LIFETIME_SECS: i64 = 5 * 60;
+/// An assertion's times may be ahead of ours by this.
+pub const ASSERTION_SKEW_SECS: i64 = 60;
+/// A client's key is to be replaced when it is older than this.
+pub const CLIENT_KEY_SECS: i64 = 24 * 60 * 60;
+/// A client whose key is older than this is stopped.
+pub const CLIENT_KEY_MAX_SECS: i64 = 36 * 60 * 60;
+/// A key that was replaced still works for this long.
+pub const CLIENT_KEY_OVERLAP_SECS: i64 = 5 * 60;
+/// Uses of an API client are told to the audit log at most once in this time, unless its address changes.
+pub const CLIENT_USE_LOGGED_SECS: i64 = 15 * 60;
+
 /// Requests that one address may make at once.
 pub const REQUESTS_AT_ONCE: i64 = 3_000;
 /// Requests of one address in a second, over a longer time: an office behind one address is one.

@@ -19,6 +19,7 @@ mod say;
 mod screen;
 mod session;
 mod stream;
+mod tool;
 mod tty;
 
 use std::path::PathBuf;
@@ -28,8 +29,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs, scripts,
-    terminal, users, viewer, whoami,
+    audit, clients, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs, scripts,
+    terminal, tool as tool_command, users, viewer, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -89,6 +90,10 @@ pub enum Command {
     ///
     /// Ends with 1 when something is to be fixed now. With what-if: what would happen if somebody wanted to do something.
     Posture(posture::Posture),
+    /// List, make, show and stop API clients: tools that work in somebody's name.
+    Clients(clients::Clients),
+    /// Run a tool with an API client.
+    Tool(tool_command::Tool),
     /// Read the audit log, and check that it holds.
     Audit(audit::Audit),
     /// Print a shell's completion script.
@@ -160,6 +165,8 @@ impl Command {
             Self::Requests(command) => command.run(),
             Self::Users(command) => command.run(),
             Self::Posture(command) => command.run(),
+            Self::Clients(command) => command.run(),
+            Self::Tool(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
         }
@@ -183,6 +190,8 @@ impl Command {
             Self::Requests(command) => &command.common,
             Self::Users(command) => &command.common,
             Self::Posture(command) => &command.common,
+            Self::Clients(command) => &command.common,
+            Self::Tool(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,
         };

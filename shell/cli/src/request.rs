@@ -51,8 +51,23 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
         }
         api::ActionDetails::ChangeNetworks(rules) => networks(screen, rules),
         api::ActionDetails::ChangeRemotePolicy(change) => remote_policy::changes(screen, &change.before, &change.after),
+        api::ActionDetails::CreateClient(client) | api::ActionDetails::ChangeClient(client) => api_client(screen, client),
         other => people::action(screen, other),
     }
+}
+
+fn api_client(screen: Screen, details: &api::ApiClientDetails) {
+    let shape = |shape: &api::ApiClientShape| {
+        let scopes = shape.scopes.iter().map(|word| one_line(word)).collect::<Vec<_>>().join(" ");
+        let key = if shape.rotation == api::KeyRotation::Daily { "replaced each day" } else { "kept" };
+        format!("{scopes}; from {}; until {}; key {key}", one_line(&shape.networks.join(" ")), say::relative(shape.expires, clock::now()))
+    };
+    screen.facts(&[
+        ("client", format!("{} ({})", one_line(&details.after.name), details.client)),
+        ("key", details.key.as_ref().map(|key| format!("{} {}", one_line(&key.crv), one_line(&key.x))).unwrap_or_default()),
+        ("before", details.before.as_ref().map(shape).unwrap_or_default()),
+        ("after", shape(&details.after)),
+    ]);
 }
 
 fn networks(screen: Screen, rules: &api::ChangeNetworksDetails) {

@@ -3,6 +3,7 @@
 pub mod accounts;
 mod app;
 mod audit;
+mod automation;
 mod background;
 mod client;
 pub mod clock;

@@ -32,6 +32,7 @@ migrations! {
     20 "0020_remote",
     21 "0021_search",
     22 "0022_remote_policy",
+    30 "0030_automation",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

@@ -4,6 +4,7 @@ import type { Component } from 'svelte';
 import { matched, type Params } from '$lib/router.svelte';
 import Approvals from './Approvals.svelte';
 import Audit from './audit/Audit.svelte';
+import Clients from './automation/Clients.svelte';
 import Device from './device/Device.svelte';
 import Devices from './devices/Devices.svelte';
 import Installers from './installers/Installers.svelte';
@@ -50,6 +51,7 @@ const ROUTES: Route[] = [
   { pattern: '/installers', title: 'Installers', page: Installers },
   { pattern: '/approvals', title: 'Approvals', page: Approvals },
   { pattern: '/audit', title: 'Audit', page: Audit },
+  { pattern: '/automation/clients', title: 'API clients', page: Clients },
   { pattern: '/profile', title: 'Profile', page: Profile },
   { pattern: '/users', title: 'Users', page: Users },
   { pattern: '/users/:id', title: 'Person', page: Person },

@@ -1,6 +1,7 @@
 //! The commands.
 
 pub(crate) mod audit;
+pub(crate) mod clients;
 pub(crate) mod completion;
 pub(crate) mod devices;
 mod follow;
@@ -21,6 +22,7 @@ pub(crate) mod runs;
 pub(crate) mod scripts;
 mod secrets;
 pub(crate) mod terminal;
+pub(crate) mod tool;
 pub(crate) mod users;
 mod verify;
 pub(crate) mod viewer;

@@ -186,18 +186,19 @@ impl Shown {
     /// Passes bytes on over one connection, in both directions.
     fn pass(&mut self, connection: &mut Connection) -> Result<std::convert::Infallible, Stop> {
         loop {
-            connection.flush(&mut self.end)?;
-            self.wait(connection).map_err(|_| Stop::Lost(Over::Lost))?;
-            if self.interrupt.is_pressed() {
-                return Err(Stop::Left);
-            }
-            self.from_client()?;
+            // Before anything is waited for: what came together with the handshake is read already, and no socket tells of it.
             while let Some(payload) = connection.receive(&mut self.end)? {
                 self.taken(payload)?;
             }
             self.to_client()?;
             self.end.set_flow(if self.waiting.len() > WAITING_BYTES { Flow::Held } else { Flow::Open });
             self.end.tick(connection.now_ms()).map_err(|_| Stop::Lost(Over::Broken))?;
+            connection.flush(&mut self.end)?;
+            self.wait(connection).map_err(|_| Stop::Lost(Over::Lost))?;
+            if self.interrupt.is_pressed() {
+                return Err(Stop::Left);
+            }
+            self.from_client()?;
         }
     }
 

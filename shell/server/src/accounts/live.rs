@@ -68,18 +68,18 @@ impl Live {
     }
 
     /// Uses up the proof of somebody who has no session; apart from those who have, so that strangers cannot crowd them out.
-    pub(super) fn use_up_strange(&self, proof: &ProvenKey, now: Timestamp) -> Result<(), Refusal> {
+    pub(crate) fn use_up_strange(&self, proof: &ProvenKey, now: Timestamp) -> Result<(), Refusal> {
         self.strangers.lock().unwrap_or_else(PoisonError::into_inner).remember(proof, now).map_err(refused)
     }
 
     /// Uses up the proof of a live session.
-    pub(super) fn use_up(&self, proof: &ProvenKey, now: Timestamp) -> Result<(), Refusal> {
+    pub(crate) fn use_up(&self, proof: &ProvenKey, now: Timestamp) -> Result<(), Refusal> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remember(proof, now).map_err(refused)
     }
 }
 
 /// How a proof's error looks from outside.
-pub(super) fn refused(error: ProofError) -> Refusal {
+pub(crate) fn refused(error: ProofError) -> Refusal {
     match error {
         ProofError::Nonce => Code::UseDpopNonce.into(),
         ProofError::Crowded => Refusal::from(Code::Busy).retry_after(1),

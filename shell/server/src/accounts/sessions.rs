@@ -67,7 +67,8 @@ fn shown_stage(stage: Stage) -> api::SessionStage {
     match stage {
         Stage::Codes => api::SessionStage::Codes,
         Stage::Full => api::SessionStage::Full,
-        Stage::Restricted => api::SessionStage::Restricted,
+        // No session is of an API client; were there one, it would be good for nothing.
+        Stage::Restricted | Stage::Client => api::SessionStage::Restricted,
         Stage::Factorless => api::SessionStage::Factorless,
         Stage::NewPassword => api::SessionStage::NewPassword,
     }

@@ -90,6 +90,14 @@ const SENTENCES: &[(&str, &str)] = &[
     ("policy.remote_changed", "{actor} changed what is recorded and asked in remote sessions"),
     ("role.saved", "{actor} saved the role {name}"),
     ("role.deleted", "{actor} took away the role {name}"),
+    ("client.created", "{actor} created the API client {client=name}"),
+    ("client.changed", "{actor} changed the API client {client=name}"),
+    ("client.stopped", "{actor} stopped the API client {client=name}"),
+    ("client.stopped:rotation_missed", "The API client {client=name} was stopped: it did not replace its key in time"),
+    ("client.stopped:key_reused", "The API client {client=name} was stopped: a key that it had replaced was used again"),
+    ("client.key_rotated", "{actor} replaced its key"),
+    ("client.key_due", "The API client {client=name} did not replace its key yet"),
+    ("client.used", "{actor} worked from {address}"),
     ("log.entry_erased", "{actor} erased what entry {index} says"),
 ];
 

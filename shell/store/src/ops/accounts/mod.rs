@@ -132,6 +132,7 @@ fn stage_word(stage: Stage) -> &'static str {
         Stage::Restricted => "restricted",
         Stage::Factorless => "factorless",
         Stage::NewPassword => "new_password",
+        Stage::Client => "client",
     }
 }
 
