@@ -336,6 +336,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/device-session/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bind a session to a key in the browser's hardware (Device Bound Session Credentials; for browsers themselves)
+         * @description Public: needs the session's cookie, its sign-in's challenge and a signature.
+         */
+        post: operations["post_device_session_register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/device-session/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew the short-lived cookie of such a session
+         * @description Public: needs the session's cookie and a signature by its key over a challenge.
+         */
+        post: operations["post_device_session_renew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/devices": {
         parameters: {
             query?: never;
@@ -1296,6 +1336,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/policy/remote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rules for remote sessions
+         * @description Needs `remote.read`. Class: -. Audit: -.
+         */
+        get: operations["get_policy_remote"];
+        /**
+         * Ask for other rules for remote sessions
+         * @description Needs `policy.write`. Class: 2. Audit: request.created policy.remote_changed.
+         */
+        put: operations["put_policy_remote"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/policy/sessions": {
         parameters: {
             query?: never;
@@ -2072,6 +2136,9 @@ export interface components {
         }) | (components["schemas"]["ChangeNetworksDetails"] & {
             /** @enum {string} */
             kind: "change_networks";
+        }) | (components["schemas"]["ChangeRemotePolicyDetails"] & {
+            /** @enum {string} */
+            kind: "change_remote_policy";
         }) | (components["schemas"]["ApiClientDetails"] & {
             /** @enum {string} */
             kind: "create_client";
@@ -2426,10 +2493,12 @@ export interface components {
              */
             version: number;
         };
-        /** @description Rules about addresses, as they will be. */
+        /** @description Rules about addresses, as they will be and as they were when this was asked for. */
         ChangeNetworksDetails: {
             /** @description Whether a sign-in from a new address wants a mailed link or a passkey. */
             address_verification: components["schemas"]["Switch"];
+            /** @description What held before. */
+            before: components["schemas"]["NetworkRules"];
             /** @description Required networks. */
             required: components["schemas"]["RequiredNetwork"][];
             /** @description Trusted networks. */
@@ -2445,6 +2514,23 @@ export interface components {
             other_sessions: components["schemas"]["OtherSessions"];
             /** @description A fresh factor (purpose `password`). */
             proof: components["schemas"]["FactorAnswer"];
+        };
+        /** @description Asks for other rules. */
+        ChangeRemotePolicy: {
+            /** @description All rules, as they shall be. */
+            rules: components["schemas"]["RemotePolicy"];
+            /**
+             * Format: int64
+             * @description The version that was read.
+             */
+            version: number;
+        };
+        /** @description A change of the rules for remote sessions, exactly. */
+        ChangeRemotePolicyDetails: {
+            /** @description From now on. */
+            after: components["schemas"]["RemotePolicy"];
+            /** @description Until now. */
+            before: components["schemas"]["RemotePolicy"];
         };
         /** @description A change of roles, exactly. */
         ChangeRoleDetails: {
@@ -2489,12 +2575,17 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "UseDpopNonce" | "ProofRefused" | "TokenRefused" | "ClientRefused" | "ScopeRefused" | "SessionRestricted" | "RoleRefused" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
+        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "DeviceNotShown" | "UseDpopNonce" | "ProofRefused" | "TokenRefused" | "ClientRefused" | "ScopeRefused" | "SessionRestricted" | "RoleRefused" | "PasswordBreached" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
          */
         Confirmed: "in_person" | "by_call";
+        /**
+         * @description What the person at the machine is told or asked.
+         * @enum {string}
+         */
+        ConsentRule: "none" | "banner" | "ask";
         /** @description A place in the console. */
         ConsoleLink: {
             /** @description Its path: `/users?mfa=without`. */
@@ -2675,6 +2766,15 @@ export interface components {
              */
             pending: number;
         };
+        /** @description A cookie that the key keeps alive. */
+        DeviceCredential: {
+            /** @description Its attributes, but for how long it lives. */
+            attributes: string;
+            /** @description Its name. */
+            name: string;
+            /** @description `cookie`. */
+            type: string;
+        };
         /** @description A device in full, without its inventory. */
         DeviceDetails: {
             /** @description The agent's version. */
@@ -2713,6 +2813,27 @@ export interface components {
         Devices: {
             /** @description Ids of devices. */
             devices: string[];
+        };
+        /** @description Which requests a device's session is for. */
+        DeviceScope: {
+            /** @description Never other hosts of the site. */
+            include_site: boolean;
+            /** @description The installation's origin. */
+            origin: string;
+            /** @description Exceptions: there are none. */
+            scope_specification: string[];
+        };
+        /** @description Instructions for the browser itself; pages do not see them. */
+        DeviceSession: {
+            /** @description Present where the session is over. */
+            continue?: boolean | null;
+            /** @description The cookies that the key keeps alive. */
+            credentials?: components["schemas"]["DeviceCredential"][];
+            /** @description Where the short-lived cookie is renewed. */
+            refresh_url?: string | null;
+            scope?: components["schemas"]["DeviceScope"] | null;
+            /** @description The session's id. */
+            session_identifier?: string | null;
         };
         /**
          * @description Whether a device may receive anything.
@@ -3327,8 +3448,14 @@ export interface components {
         };
         /** @description Who is signed in. */
         Me: {
+            /** @description How strongly (RFC 9470's `acr`): `urn:sallyport:acr:pwd`, `:mfa`, `:phr` or `:phr-hw`, each stronger than the one before. */
+            acr: string;
+            /** @description By what (RFC 8176's `amr`). */
+            amr: string[];
             /** @description Their roles and where each holds. */
             assignments: components["schemas"]["Assignment"][];
+            /** @description When they last proved who they are in this session (RFC 9470's `auth_time`); using the session does not change it. */
+            auth_time: string;
             /** @description What they may do in this session: words of `roles.txt`. */
             capabilities: string[];
             /** @description Since when a check-up of the authenticator is due: it was not used for 28 days. */
@@ -3406,6 +3533,15 @@ export interface components {
             version: number;
             /** @description The address that this request came from, to choose ranges by. */
             your_address: string;
+        };
+        /** @description Rules about addresses, by themselves. */
+        NetworkRules: {
+            /** @description Whether a sign-in from a new address wants a mailed link or a passkey. */
+            address_verification: components["schemas"]["Switch"];
+            /** @description Required networks. */
+            required: components["schemas"]["RequiredNetwork"][];
+            /** @description Trusted networks. */
+            trusted: components["schemas"]["TrustedNetwork"][];
         };
         /** @description An API client that is asked for, in the name of whoever asks. */
         NewApiClient: {
@@ -3524,6 +3660,7 @@ export interface components {
             joins?: string | null;
             /** @description `terminal`, `background`, `files` or `viewer`. */
             kind: string;
+            record?: components["schemas"]["YesNo"] | null;
             /**
              * Format: int32
              * @description Height of a terminal that is opened, in cells.
@@ -3884,6 +4021,11 @@ export interface components {
             /** @description SHA-256 of its bytes, as in the audit log. */
             sha256: string;
         };
+        /**
+         * @description Whether sessions of a kind are recorded.
+         * @enum {string}
+         */
+        RecordRule: "always" | "never" | "optional";
         /** @description Recovery codes, shown once. */
         RecoveryCodes: {
             /** @description Ten codes, each good for one sign-in. */
@@ -3926,6 +4068,35 @@ export interface components {
             /** @description SHA-256 of its key: what grants name. */
             thumbprint: string;
         };
+        /** @description The rules for one kind of remote session. */
+        RemoteKindRules: {
+            /**
+             * Format: int32
+             * @description How long they have to answer, 10 to 120 seconds, where they are asked.
+             */
+            ask_secs: number;
+            /** @description What the person at the machine is told or asked. */
+            consent: components["schemas"]["ConsentRule"];
+            /** @description Whether it is recorded, by the device. */
+            record: components["schemas"]["RecordRule"];
+            /** @description What it means where nobody answers, or nobody is there to be asked. */
+            unanswered: components["schemas"]["SilenceRule"];
+        };
+        /** @description The tenant's rules for remote sessions. They are part of each grant, and the device keeps to them. */
+        RemotePolicy: {
+            /** @description For background management. */
+            background: components["schemas"]["RemoteKindRules"];
+            /** @description Whether copied text goes between viewers and machines. */
+            clipboard: components["schemas"]["Switch"];
+            /** @description For files. */
+            files: components["schemas"]["RemoteKindRules"];
+            /** @description For terminals. */
+            terminal: components["schemas"]["RemoteKindRules"];
+            /** @description For screens. */
+            viewer: components["schemas"]["RemoteKindRules"];
+            /** @description Whether a display is made on machines that show none. */
+            virtual_display: components["schemas"]["Switch"];
+        };
         /** @description A remote session. */
         RemoteSession: {
             /** @description Who is or was attached. */
@@ -3960,6 +4131,11 @@ export interface components {
         RemoteSessionDetails: {
             /** @description `control` or `view`. */
             access: string;
+            /**
+             * Format: int32
+             * @description How long the person at the machine has to answer, where they are asked; otherwise 0.
+             */
+            ask_secs: number;
             /** @description What the person at the machine sees: `none`, `banner` or `ask`. */
             consent: string;
             /**
@@ -3984,6 +4160,8 @@ export interface components {
             session_kind: string;
             /** @description The device. */
             targets: components["schemas"]["TargetDetails"];
+            /** @description What it means where they do not: `refuse` or `allow`. */
+            unanswered: components["schemas"]["SilenceRule"];
         };
         /** @description One page of a list. */
         RemoteSessionPage: {
@@ -4513,7 +4691,7 @@ export interface components {
          * @description What a session may do.
          * @enum {string}
          */
-        SessionStage: "codes" | "full" | "restricted" | "factorless";
+        SessionStage: "codes" | "full" | "restricted" | "factorless" | "new_password";
         /** @description Replaces a device's labels. */
         SetTags: {
             /** @description The new labels. */
@@ -4555,6 +4733,11 @@ export interface components {
             /** @description The password. */
             password: string;
         };
+        /**
+         * @description What it means where nobody answers.
+         * @enum {string}
+         */
+        SilenceRule: "refuse" | "allow";
         /** @description A place of a customer. */
         Site: {
             /** @description Its id. */
@@ -4612,6 +4795,16 @@ export interface components {
         /** @description Begins the enrolment of one more authenticator app. */
         StartTotp: {
             proof?: components["schemas"]["FactorAnswer"] | null;
+        };
+        /** @description The rules that hold. */
+        StoredRemotePolicy: {
+            /** @description The rules. */
+            rules: components["schemas"]["RemotePolicy"];
+            /**
+             * Format: int64
+             * @description Which version; 0 where nobody ever changed them.
+             */
+            version: number;
         };
         /** @description A ticket. */
         StreamTicket: {
@@ -5492,6 +5685,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Site"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_device_session_register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSession"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_device_session_renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSession"];
                 };
             };
             /** @description Refused */
@@ -7229,6 +7480,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PausedAddressVerification"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_policy_remote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredRemotePolicy"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_policy_remote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRemotePolicy"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
             /** @description Refused */
