@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Locator, type Page, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
@@ -104,6 +104,50 @@ test('files go up and down, and both ends have the same checksum', async () => {
   await page.getByRole('menuitem', { name: /Download/ }).click();
   const saved = await (await download).path();
   expect(sha256(readFileSync(saved))).toBe(sha256(big));
+});
+
+test('a hundred megabytes go up over a cut link and come down, with progress and the same checksum', async () => {
+  const folder = join(place.folder, 'share');
+  const source = join(place.folder, 'huge.bin');
+  const huge = randomBytes(100 * 1024 * 1024);
+  writeFileSync(source, huge);
+  const transfer = (name: string) => page.getByRole('region', { name: 'Transfers' }).getByRole('listitem').filter({ hasText: name }).last();
+  const moved = async () => Number(await transfer('huge.bin').getByRole('progressbar').getAttribute('aria-valuenow'));
+  await page.getByLabel('Files to upload').setInputFiles(source);
+  await expect(transfer('huge.bin')).toHaveAttribute('data-state', 'moving', { timeout: 60_000 });
+  await expect.poll(moved, { timeout: 60_000 }).toBeGreaterThan(8 * 1024 * 1024);
+  place.cable?.cut();
+  await expect(page.locator('.sessionbar').getByText('Reconnecting').first()).toBeVisible();
+  const stood = await moved();
+  expect(stood).toBeLessThan(huge.length);
+  place.cable?.mend();
+  await expect(transfer('huge.bin')).toHaveAttribute('data-state', 'done', { timeout: 120_000 });
+  await expect(transfer('huge.bin')).toContainText('checksum fits');
+  expect(sha256(readFileSync(join(folder, 'huge.bin')))).toBe(sha256(huge));
+
+  // A browser would ask its person where so much goes; here it goes to memory.
+  await page.evaluate(() => Object.defineProperty(window, 'showSaveFilePicker', { value: undefined }));
+  const download = page.waitForEvent('download', { timeout: 120_000 });
+  await page.getByRole('button', { name: 'Actions on huge.bin' }).click();
+  await page.getByRole('menuitem', { name: /Download/ }).click();
+  expect(sha256(readFileSync(await (await download).path()))).toBe(sha256(huge));
+  for (const file of [source, join(folder, 'huge.bin')]) rmSync(file);
+});
+
+test('a whole folder comes as one tar', async () => {
+  const folder = join(place.folder, 'share', 'tree');
+  mkdirSync(join(folder, 'deep'), { recursive: true });
+  writeFileSync(join(folder, 'deep', 'leaf.txt'), 'a leaf\n');
+  await page.reload();
+  await page.getByRole('button', { name: 'Open files' }).click();
+  await proveIfAsked(connected());
+  const download = page.waitForEvent('download');
+  await page.evaluate(() => Object.defineProperty(window, 'showSaveFilePicker', { value: undefined }));
+  await page.getByRole('button', { name: 'Actions on tree' }).click();
+  await page.getByRole('menuitem', { name: /Download as tar/ }).click();
+  const tar = await (await download).path();
+  expect(execFileSync('tar', ['--to-stdout', '--extract', '--file', tar, '--wildcards', '*leaf.txt']).toString()).toBe('a leaf\n');
+  rmSync(folder, { recursive: true });
 });
 
 test('a small text is previewed, edited and put in place as a whole', async () => {
@@ -325,6 +369,31 @@ test('a screen is opened again to watch only', async () => {
   await proveIfAsked(connected());
   await expect(page.locator('.screen__place canvas')).toBeVisible();
   await expect(page.locator('.screen__bar')).toContainText('Watching');
+});
+
+test('the rules of the tenant hold for the next session: nobody is at this machine, and silence is no', async () => {
+  const said = page.getByText('Rules for remote sessions changed');
+  const change = async () => {
+    await page.getByRole('button', { name: 'Change rules' }).click();
+    expect(await proveIfAsked(said)).toBe('by a code');
+  };
+  await page.goto(`${place.url}/security/remote`);
+  await page.getByLabel('Terminal: the person at the machine').selectOption({ label: 'Asked first' });
+  await page.getByLabel('Terminal: time to answer').selectOption({ label: '10 s' });
+  await page.getByLabel('Copied text goes both ways').uncheck();
+  await accessible(page, 'remote-rules');
+  await both('remote-rules');
+  await change();
+  await openTab('terminal');
+  await page.getByRole('button', { name: 'Open a terminal' }).click();
+  await proveIfAsked(page.locator('.term__end'));
+  await expect(page.locator('.term__end')).toContainText('did not agree');
+  await page.goto(`${place.url}/audit`);
+  await expect(page.getByText('changed what is recorded and asked in remote sessions').first()).toBeVisible();
+  await page.goto(`${place.url}/security/remote`);
+  await expect(page.getByLabel('Copied text goes both ways')).not.toBeChecked();
+  await page.getByLabel('Terminal: the person at the machine').selectOption({ label: 'Told nothing' });
+  await change();
 });
 
 test('what runs anywhere is found, and a script goes to exactly those devices', async () => {

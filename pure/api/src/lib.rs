@@ -7,6 +7,8 @@
 
 mod accounts;
 mod audit;
+mod automation;
+mod device;
 mod devices;
 mod factors;
 mod installers;
@@ -16,6 +18,7 @@ mod people;
 mod posture;
 mod problem;
 mod remote;
+mod remote_policy;
 mod requests;
 mod scripts;
 mod search;
@@ -23,6 +26,8 @@ mod webauthn;
 
 pub use accounts::*;
 pub use audit::*;
+pub use automation::*;
+pub use device::*;
 pub use devices::*;
 pub use factors::*;
 pub use installers::*;
@@ -32,6 +37,7 @@ pub use people::*;
 pub use posture::*;
 pub use problem::*;
 pub use remote::*;
+pub use remote_policy::*;
 pub use requests::*;
 pub use scripts::*;
 pub use search::*;

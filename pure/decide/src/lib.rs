@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod actions;
+pub mod automation;
 pub mod client_address;
 pub mod enrolment;
 pub mod networks;
@@ -11,5 +12,6 @@ pub mod people;
 pub mod policy;
 pub mod posture;
 pub mod rate;
+pub mod remote_policy;
 pub mod scripts;
 pub mod search;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod automation;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod fanout;

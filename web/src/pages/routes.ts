@@ -4,6 +4,7 @@ import type { Component } from 'svelte';
 import { matched, type Params } from '$lib/router.svelte';
 import Approvals from './Approvals.svelte';
 import Audit from './audit/Audit.svelte';
+import Clients from './automation/Clients.svelte';
 import Device from './device/Device.svelte';
 import Devices from './devices/Devices.svelte';
 import Installers from './installers/Installers.svelte';
@@ -24,6 +25,7 @@ import Mails from './security/Mails.svelte';
 import MfaPolicy from './security/MfaPolicy.svelte';
 import Networks from './security/Networks.svelte';
 import Posture from './security/posture/Posture.svelte';
+import RemoteRules from './security/RemoteRules.svelte';
 import SessionLimits from './security/SessionLimits.svelte';
 
 /** A page takes the path's parameters, or nothing. */
@@ -49,6 +51,7 @@ const ROUTES: Route[] = [
   { pattern: '/installers', title: 'Installers', page: Installers },
   { pattern: '/approvals', title: 'Approvals', page: Approvals },
   { pattern: '/audit', title: 'Audit', page: Audit },
+  { pattern: '/automation/clients', title: 'API clients', page: Clients },
   { pattern: '/profile', title: 'Profile', page: Profile },
   { pattern: '/users', title: 'Users', page: Users },
   { pattern: '/users/:id', title: 'Person', page: Person },
@@ -56,6 +59,7 @@ const ROUTES: Route[] = [
   { pattern: '/security/posture', title: 'Posture', page: Posture },
   { pattern: '/security/mfa', title: 'MFA policy', page: MfaPolicy },
   { pattern: '/security/networks', title: 'Networks', page: Networks },
+  { pattern: '/security/remote', title: 'Rules for remote sessions', page: RemoteRules },
   { pattern: '/security/sessions', title: 'Limits of sessions', page: SessionLimits },
   { pattern: '/security/mails', title: 'Mails', page: Mails },
 ];

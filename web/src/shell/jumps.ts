@@ -24,6 +24,7 @@ export const JUMPS: Jump[] = [
   { key: 'i', path: '/installers', word: 'Installers', icon: 'installer', wide: true },
   { key: 'u', path: '/audit', word: 'Audit', icon: 'audit' },
   { key: 'y', path: '/security/posture', word: 'Security', icon: 'shield', wide: true, may: 'posture.read', also: ['/security'] },
+  { key: 'c', path: '/automation/clients', word: 'Automation', icon: 'key', wide: true, may: 'clients.read', also: ['/automation'] },
   { key: 'e', path: '/users', word: 'People', icon: 'people', wide: true, may: 'people.read', also: ['/roles'] },
   { key: 'p', path: '/profile', word: 'Profile', icon: 'user', wide: true },
 ];

@@ -6,11 +6,13 @@ use sallyport_model::{DeviceId, Digest, FactorId, SiteId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{OpenRemoteSession, RunScript};
+use crate::automation::ChangeClient;
 use crate::networks::Rules;
 use crate::people::{
     self, ChangeMfaPolicy, ChangeRole, ChangeSessionLimits, ChangedRole, InviteUser, Person, RequireMfa, ResetFactor, ResetTakes,
 };
 use crate::policy::{self, Capability, Row};
+use crate::remote_policy::ChangeRemotePolicy;
 
 /// A device that an action names, as it was when the action was frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +83,12 @@ pub enum Action {
     RemoveFactor(GoneFactor),
     /// The rules about addresses are replaced.
     ChangeNetworks(ChangeNetworks),
+    /// The rules for remote sessions change.
+    ChangeRemotePolicy(ChangeRemotePolicy),
+    /// An API client is made.
+    CreateClient(ChangeClient),
+    /// An API client gets another shape.
+    ChangeClient(ChangeClient),
 }
 
 /// A factor that its owner wants to be without.
@@ -99,6 +107,9 @@ pub struct GoneFactor {
 pub struct ChangeNetworks {
     /// The version that they replace.
     pub version: u64,
+    /// What held when this was asked for, for comparing.
+    #[serde(default)]
+    pub before: Rules,
     /// The rules.
     pub rules: Rules,
 }
@@ -142,11 +153,17 @@ pub enum ActionKind {
     RemoveFactor,
     /// See [`Action::ChangeNetworks`].
     ChangeNetworks,
+    /// See [`Action::ChangeRemotePolicy`].
+    ChangeRemotePolicy,
+    /// See [`Action::CreateClient`].
+    CreateClient,
+    /// See [`Action::ChangeClient`].
+    ChangeClient,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 18] = [
+    pub const ALL: [ActionKind; 21] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -165,6 +182,9 @@ impl ActionKind {
         Self::DeleteRole,
         Self::RemoveFactor,
         Self::ChangeNetworks,
+        Self::ChangeRemotePolicy,
+        Self::CreateClient,
+        Self::ChangeClient,
     ];
 
     /// The stable word.
@@ -188,6 +208,9 @@ impl ActionKind {
             Self::DeleteRole => "delete_role",
             Self::RemoveFactor => "remove_factor",
             Self::ChangeNetworks => "change_networks",
+            Self::ChangeRemotePolicy => "change_remote_policy",
+            Self::CreateClient => "create_client",
+            Self::ChangeClient => "change_client",
         }
     }
 
@@ -207,7 +230,10 @@ impl ActionKind {
             | Self::SaveRole
             | Self::DeleteRole
             | Self::RemoveFactor
-            | Self::ChangeNetworks => Class::Fleet,
+            | Self::ChangeNetworks
+            | Self::ChangeRemotePolicy
+            | Self::CreateClient
+            | Self::ChangeClient => Class::Fleet,
         }
     }
 
@@ -223,10 +249,11 @@ impl ActionKind {
             Self::InviteUser | Self::DisableUsers | Self::EnableUsers | Self::ChangeRole | Self::RequireMfa | Self::ResetFactor => {
                 const { &policy::ManagePeople::ROW }
             }
-            Self::ChangeMfaPolicy | Self::ChangeSessionLimits => const { &policy::ChangePolicy::ROW },
+            Self::ChangeMfaPolicy | Self::ChangeSessionLimits | Self::ChangeRemotePolicy => const { &policy::ChangePolicy::ROW },
             Self::SaveRole | Self::DeleteRole => const { &policy::ManageRoles::ROW },
             Self::RemoveFactor => const { &policy::RemoveOwnFactor::ROW },
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
+            Self::CreateClient | Self::ChangeClient => const { &policy::ManageClients::ROW },
         }
     }
 
@@ -254,7 +281,10 @@ impl ActionKind {
             | Self::SaveRole
             | Self::DeleteRole
             | Self::RemoveFactor
-            | Self::ChangeNetworks => false,
+            | Self::ChangeNetworks
+            | Self::ChangeRemotePolicy
+            | Self::CreateClient
+            | Self::ChangeClient => false,
         }
     }
 }
@@ -281,6 +311,9 @@ impl Action {
             Self::DeleteRole(_) => ActionKind::DeleteRole,
             Self::RemoveFactor(_) => ActionKind::RemoveFactor,
             Self::ChangeNetworks(_) => ActionKind::ChangeNetworks,
+            Self::ChangeRemotePolicy(_) => ActionKind::ChangeRemotePolicy,
+            Self::CreateClient(_) => ActionKind::CreateClient,
+            Self::ChangeClient(_) => ActionKind::ChangeClient,
         }
     }
 
@@ -318,7 +351,10 @@ impl Action {
             | Self::SaveRole(_)
             | Self::DeleteRole(_)
             | Self::RemoveFactor(_)
-            | Self::ChangeNetworks(_) => &[],
+            | Self::ChangeNetworks(_)
+            | Self::ChangeRemotePolicy(_)
+            | Self::CreateClient(_)
+            | Self::ChangeClient(_) => &[],
         }
     }
 
@@ -356,6 +392,9 @@ impl Action {
             Self::DeleteRole(role) => format!("Take away the role {}", role.name),
             Self::RemoveFactor(gone) => format!("Remove your factor {}", gone.name),
             Self::ChangeNetworks(_) => "Change the networks that are trusted and required".to_owned(),
+            Self::ChangeRemotePolicy(_) => "Change what is recorded and asked in remote sessions".to_owned(),
+            Self::CreateClient(client) => format!("Create API client {} with {}", client.after.name, scopes(client)),
+            Self::ChangeClient(client) => format!("Change API client {} to {}", client.after.name, scopes(client)),
         }
     }
 
@@ -370,6 +409,10 @@ impl Action {
             }
         }
     }
+}
+
+fn scopes(client: &ChangeClient) -> String {
+    client.after.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn devices(count: usize) -> String {

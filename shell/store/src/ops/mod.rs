@@ -1,6 +1,7 @@
 //! The operations: one file per area, each the only place that knows the SQL of its tables.
 
 pub mod accounts;
+pub mod automation;
 pub mod customers;
 pub mod devices;
 pub mod enrolment;

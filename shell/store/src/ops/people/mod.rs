@@ -24,6 +24,7 @@ pub(crate) use mail::queue;
 pub use mail::{Delivery, DueMail, MailRow, MailStanding, MailTried, NewMail, TakeMail, due_mails, mail_standing, mails};
 pub use policy::{RoleRow, TenantPolicy, policy, roles, users_of_role};
 pub(crate) use rights::replace_rights;
+pub(crate) use rights::words;
 pub use rights::{Within, device_within, devices_within, places, rights_of, rights_of_all, sites_within};
 pub(crate) use seconds::touched_places;
 pub use seconds::{Touched, eligible_others, may_be_second, may_still_ask, touched};

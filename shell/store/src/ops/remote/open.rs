@@ -7,6 +7,7 @@ use sallyport_grant::log::grant_leaf_data;
 use sallyport_model::{Digest, SessionId, Timestamp, limits};
 use serde_json::json;
 
+use super::policy;
 use crate::ops::accounts::open_step_up;
 use crate::{Actor, Entry, StoreError, Tx, values};
 
@@ -33,6 +34,7 @@ pub(in crate::ops) async fn open(tx: &mut Tx, released: &Released, new: &NewAtta
     if granted.session != action.session || body.id != action.grant {
         return Err(StoreError::Corrupt("envelope"));
     }
+    policy::still_holds(tx, frozen.asker.tenant, action.policy).await?;
     use_window(tx, released, action, new.window).await?;
     match granted.joins {
         Way::Opens => insert_session(tx, released, action, granted).await?,
@@ -108,7 +110,7 @@ async fn append(
     let payload = json!({ "remote_session": action.session, "grant": action.grant, "device": action.target.device, "name": action.target.name,
         "session_kind": action.kind.as_str(), "access": action.access.as_str(), "class": u8::from(frozen.class), "request": frozen.id,
         "digest": new.envelope.digest(), "proofs": released.proofs() });
-    let entry = Entry::grant(kind, Actor::User(frozen.asker.user), released.at(), grant_leaf_data(&new.envelope, body), payload);
+    let entry = Entry::grant(kind, Actor::of(&frozen.asker), released.at(), grant_leaf_data(&new.envelope, body), payload);
     tx.append(frozen.asker.tenant, entry).await
 }
 
