@@ -346,8 +346,7 @@ fn stage_says(stage: Stage) -> &'static str {
         Stage::Restricted => "A session of a recovery code is for one's own factors alone",
         Stage::Codes => "The recovery codes have to be confirmed as saved first",
         Stage::NewPassword => "A password that is known from a data breach has to be changed first",
-        Stage::NewPassword => "The password is known from a breach: another one has to be chosen first",
-        Stage::Full | Stage::Client => "The session is not good for it",
+        Stage::Full => "The session is not good for it",
         Stage::Client => "Identities, factors, policy, trust and proofs are for people, and never for tools",
     }
 }
