@@ -28,6 +28,7 @@ test.beforeAll(async ({ browser }) => {
   const file = await installer(page, place, 2, () => authorize(page, code, 'remote-installer'));
   for (const state of [place.agent('web'), place.desktop('screen-01')]) place.enrol(state, file);
   await page.goto(`${place.url}/devices?state=pending`);
+  await expect(page.getByText('Waits for approval')).toHaveCount(2, { timeout: 60_000 }); // a desktop starts first, on a machine that may be busy
   await choose(page, 2);
   await toolbar(page).getByRole('button', { name: /Approve/ }).click();
   await proveIfAsked(page.getByText('Nothing waits for approval'));
