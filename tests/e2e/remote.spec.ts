@@ -252,7 +252,7 @@ test('what the terminal shows is found', async () => {
 });
 
 test('a lost link costs neither shell nor output', async () => {
-  await line('clear; KEPT=still-here; (sleep 3; echo written-meanwhile) &');
+  await line('clear; KEPT=still-here; echo $KEPT; (sleep 3; echo written-meanwhile) &');
   await shows(/still-here/);
   place.cable?.cut();
   await expect(page.locator('.sessionbar').getByText('Reconnecting').first()).toBeVisible();
