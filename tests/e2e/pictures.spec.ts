@@ -1,15 +1,14 @@
-import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
-import { authorize, installer, type Owner, serious, setUp, toolbar, watch, writeScript } from './support/steps.js';
+import { FOLDER, keep, seen, THOROUGH, WIDTHS } from './support/pictures.js';
+import { authorize, installer, type Owner, setUp, toolbar, watch, writeScript } from './support/steps.js';
 
 /** Every page in both themes and both widths: looked at by axe, and by whoever opens the folder. */
 test.describe.configure({ mode: 'serial' });
 test.use({ trace: 'off' });
 
 const FLEET = 40;
-const WIDTHS = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
 const DISK_CLEAN = [ // real agents run it, so it cleans what it made itself
   'keep_days="${1:-14}" cache="$(mktemp -d)"',
   'df --output=pcent / | tail -n 1',
@@ -18,11 +17,8 @@ const DISK_CLEAN = [ // real agents run it, so it cleans what it made itself
   'rmdir "$cache"',
   '',
 ].join('\n');
-const FOLDER = join(import.meta.dirname, 'out/pictures');
-/** With SALLYPORT_PICTURES set, axe reads every combination, and the documentation's pictures are taken anew. */
-const THOROUGH = Boolean(process.env['SALLYPORT_PICTURES']);
-const SHOWN = new Set(['devices-wide-dark', 'device-wide-dark', 'authorize-wide-dark', 'job-wide-light', 'audit-wide-light', 'devices-phone-dark']);
-const DOCUMENTED = resolve(import.meta.dirname, '../../docs/pictures');
+/** Pages that the guide shows, dark and light. */
+const SHOWN = new Set(['devices', 'device', 'device-software', 'device-trust', 'scripts', 'script', 'run', 'jobs', 'job', 'installers', 'approvals', 'audit']);
 
 let place: Installation;
 let owner: Owner;
@@ -34,7 +30,6 @@ let askedFor: string[] = [];
 
 test.beforeAll(async ({ browser }) => {
   test.setTimeout(150_000);
-  mkdirSync(FOLDER, { recursive: true });
   place = await new Installation().start();
   context = await browser.newContext();
   page = await context.newPage();
@@ -66,7 +61,8 @@ async function populate(): Promise<void> {
   await page.goto(`${place.url}/run?all=1&script=${pages['script']?.split('/').pop()}`);
   await page.getByLabel('Arguments').fill('14');
   await page.getByRole('button', { name: `Authorize on ${count} devices` }).click();
-  askedFor = await seen('authorize');
+  askedFor = await seen(page, 'authorize');
+  await keep(page, 'authorize');
   await authorize(page, code, 'many');
   await expect(page).toHaveURL(/\/jobs\/job_/);
   await expect(page.getByText(`${count} of ${count} finished`)).toBeVisible({ timeout: 40_000 });
@@ -78,34 +74,15 @@ async function populate(): Promise<void> {
   Object.assign(pages, { installers: '/installers', 'installer-new': '/installers?new=1', approvals: '/approvals', audit: '/audit', 'audit-entry': '/audit?entry=1', profile: '/profile', nowhere: '/nowhere' });
 }
 
-/** Both themes and widths of what is on the page now; returns what is wrong. Each theme and each width is read by axe at least once. */
-async function seen(name: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const width of ['wide', 'phone'] as const) {
-    await page.setViewportSize(WIDTHS[width]);
-    for (const theme of ['light', 'dark']) {
-      await page.evaluate((wanted) => (document.documentElement.dataset['theme'] = wanted), theme);
-      await page.waitForTimeout(200); // colours may take their 150 ms
-      const picture = `${name}-${width}-${theme}`;
-      await page.screenshot({ path: join(FOLDER, `${picture}.png`) });
-      if (THOROUGH && SHOWN.has(picture)) await page.screenshot({ path: join(DOCUMENTED, `${picture}.png`) });
-      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      if (sideways > 0) found.push(`${picture}: ${sideways} px too wide`);
-      if (THOROUGH || (width === 'wide') === (theme === 'light')) found.push(...(await serious(page, picture)));
-    }
-  }
-  await page.setViewportSize(WIDTHS.wide);
-  return found;
-}
-
 test('every page is accessible in both themes, on a screen and on a phone', async () => {
-  test.setTimeout(THOROUGH ? 400_000 : 200_000);
+  test.setTimeout(THOROUGH ? 600_000 : 200_000);
   const found = [...askedFor];
   for (const [name, path] of Object.entries(pages)) {
     await page.goto(place.url + path);
     await expect(page.locator('main')).toBeVisible();
     await expect(page.locator('.bone')).toHaveCount(0);
-    found.push(...(await seen(name)));
+    found.push(...(await seen(page, name)));
+    if (SHOWN.has(name)) await keep(page, name);
   }
   expect(found).toEqual([]);
   expect(faults).toEqual([]);
@@ -126,10 +103,12 @@ test('a phone signs in, sees devices, approves a request and ends a session', as
   await expect(page.getByRole('dialog')).toBeVisible();
   await page.getByRole('button', { name: 'Close and keep the request open' }).click();
 
+  await keep(phone, 'phone-devices');
   await phone.getByRole('link', { name: /Approvals/ }).click();
   await phone.getByRole('button', { name: 'Look and decide' }).click();
   await expect(phone.getByRole('dialog')).toContainText('unchanged since it last ran');
   await phone.screenshot({ path: join(FOLDER, 'phone-authorize.png') });
+  await keep(phone, 'phone-authorize');
   await phone.locator('#gate-code').fill(await code());
   await phone.locator('[data-receipt-next]').click();
   await expect(phone).toHaveURL(/\/jobs\/job_/);

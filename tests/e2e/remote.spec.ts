@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Locator, type Page, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
+import { keep } from './support/pictures.js';
 import { accessible, authorize, choose, installer, look, type Owner, setUp, toolbar, watch, writeScript } from './support/steps.js';
 
 /** One installation with one real agent behind a cable: each test goes on where the one before left it. */
@@ -69,8 +70,9 @@ async function type(text: string, on: Page = page): Promise<void> {
 }
 
 const line = (text: string, on: Page = page) => type(`${text}\n`, on);
-/** A page's pictures in both themes, for people to look at. */
+/** A page's pictures in both themes, for people to look at, and for the guide. */
 async function both(name: string, on: Page = page): Promise<void> {
+  await keep(on, name);
   const flip = on.locator('.topbar').getByRole('button', { name: /dark|light/i });
   await look(on, `${name}-dark`);
   await flip.click();

@@ -7,12 +7,15 @@
 
 mod accounts;
 mod audit;
+mod automation;
+mod device;
 mod devices;
 mod factors;
 mod installers;
 mod jobs;
 mod networks;
 mod people;
+mod posture;
 mod problem;
 mod remote;
 mod remote_policy;
@@ -23,12 +26,15 @@ mod webauthn;
 
 pub use accounts::*;
 pub use audit::*;
+pub use automation::*;
+pub use device::*;
 pub use devices::*;
 pub use factors::*;
 pub use installers::*;
 pub use jobs::*;
 pub use networks::*;
 pub use people::*;
+pub use posture::*;
 pub use problem::*;
 pub use remote::*;
 pub use remote_policy::*;

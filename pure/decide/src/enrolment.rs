@@ -121,6 +121,23 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Whether the two have an address in common: then one lies within the other.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other.address) && self.bits <= other.bits || other.contains(self.address) && other.bits <= self.bits
+    }
+
+    /// How many bits of an address are free in it: it has two to the power of so many addresses.
+    pub fn free_bits(&self) -> u8 {
+        if self.address.is_ipv4() { 32 - self.bits } else { 128 - self.bits }
+    }
+
+    /// Whether it is of IPv4.
+    pub fn is_ipv4(&self) -> bool {
+        self.address.is_ipv4()
+    }
+}
+
 fn prefix(address: u128, bits: u8) -> u128 {
     if bits == 0 { 0 } else { address >> (128 - u32::from(bits)) }
 }
@@ -159,6 +176,13 @@ mod tests {
         let bound = Token { network: Some("192.0.2.0/24".parse().unwrap()), ..token() };
         assert_eq!(shown(&bound, 7, "198.51.100.1", 1), Err(TokenRefused::Network));
         assert!(shown(&bound, 7, "192.0.2.200", 1).is_ok() && shown(&bound, 7, "::ffff:192.0.2.200", 1).is_ok());
+    }
+
+    #[test]
+    fn networks_overlap_where_one_lies_within_the_other() {
+        let overlap = |one: &str, other: &str| one.parse::<Network>().unwrap().overlaps(&other.parse().unwrap());
+        assert!(overlap("10.0.0.0/8", "10.20.0.0/16") && overlap("10.20.0.0/16", "10.0.0.0/8") && overlap("10.0.0.0/8", "10.0.0.0/8"));
+        assert!(!overlap("10.0.0.0/9", "10.128.0.0/9") && !overlap("::/0", "10.0.0.0/8"));
     }
 
     #[test]

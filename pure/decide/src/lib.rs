@@ -4,11 +4,13 @@
 
 pub mod accounts;
 pub mod actions;
+pub mod automation;
 pub mod client_address;
 pub mod enrolment;
 pub mod networks;
 pub mod people;
 pub mod policy;
+pub mod posture;
 pub mod rate;
 pub mod remote_policy;
 pub mod scripts;

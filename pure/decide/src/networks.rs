@@ -63,6 +63,11 @@ impl Range {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(address)
     }
+
+    /// The network that it is.
+    pub fn network(&self) -> &Network {
+        &self.0
+    }
 }
 
 /// Whether one of the ranges has the address.
@@ -117,7 +122,7 @@ impl Capability {
         if word == "installers.write" {
             needed.push(Self::Installers);
         }
-        if ["people.", "roles.", "policy.", "networks."].iter().any(|area| word.starts_with(area)) {
+        if ["people.", "roles.", "policy.", "networks.", "posture."].iter().any(|area| word.starts_with(area)) {
             needed.push(Self::Administration);
         }
         needed

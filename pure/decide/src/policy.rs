@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use sallyport_grant::body::RemoteKind;
-use sallyport_model::{SessionId, TenantId, Timestamp, UserId};
+use sallyport_model::{ApiClientId, SessionId, TenantId, Timestamp, UserId};
 
 use crate::actions::Action;
 
@@ -92,11 +92,15 @@ pub enum Stage {
     Restricted,
     /// Signed in without a factor, where the tenant's policy or a trusted network allows it: reads, and never acts (class 0).
     Factorless,
+    /// Signed in with a password that is known from a data breach, and a factor: chooses another password first.
+    NewPassword,
+    /// No session at all: an API client with an access token, in the name of its owner. It proves nothing that only people can.
+    Client,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Stage; 4] = [Stage::Codes, Stage::Full, Stage::Restricted, Stage::Factorless];
+    pub const ALL: [Stage; 6] = [Stage::Codes, Stage::Full, Stage::Restricted, Stage::Factorless, Stage::NewPassword, Stage::Client];
 }
 
 /// Who asks, as the session says: facts about a signed-in user.
@@ -112,7 +116,8 @@ pub struct Actor {
     pub name: String,
     /// Their roles and where each holds.
     pub rights: Rights,
-    /// Their session.
+    /// Their session. A request of an API client has none: this is the client's id then, so that what is counted for a session is
+    /// counted for the client.
     pub session: SessionId,
     /// What the session is good for.
     pub stage: Stage,
@@ -123,6 +128,11 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The API client that asks in this person's name, where it is one.
+    pub fn client(&self) -> Option<ApiClientId> {
+        (self.stage == Stage::Client).then(|| ApiClientId::from_bytes(*self.session.as_bytes()))
+    }
+
     /// Whether their open window is proof enough for an action of class 1 now.
     pub fn window_covers(&self, action: &Action, now: Timestamp) -> bool {
         let fits = match (action.remote_kind(), self.step_up_kind) {
@@ -243,6 +253,11 @@ impl Row {
         C::ROW
     }
 
+    /// Whether an API client may have it as a scope: nothing about identities, factors, policy, trust or proofs is.
+    pub fn is_for_clients(&self) -> bool {
+        self.stages.contains(&Stage::Client)
+    }
+
     /// Whether a custom role may have it. Owners are made by owners: no list of words makes one.
     pub fn is_for_custom_roles(&self) -> bool {
         self.holds != Holds::Oneself && self.name != ManageOwners::ROW.name
@@ -254,18 +269,19 @@ pub fn row(name: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.name == name)
 }
 
-/// The table as text: a line per capability, where it holds, a column per built-in role.
+/// The table as text: a line per capability, where it holds, a column per built-in role, and whether an API client may have it.
 pub fn print() -> String {
-    let mut text = line("capability", "holds for", Role::ALL.map(Role::as_str));
+    let mut text = line("capability", "holds for", Role::ALL.map(Role::as_str), "clients");
     for row in TABLE {
-        text.push_str(&line(row.name, row.holds.as_str(), Role::ALL.map(|role| if row.roles.contains(&role) { "yes" } else { "-" })));
+        let yes = |holds: bool| if holds { "yes" } else { "-" };
+        text.push_str(&line(row.name, row.holds.as_str(), Role::ALL.map(|role| yes(row.roles.contains(&role))), yes(row.is_for_clients())));
     }
     text
 }
 
-fn line(name: &str, holds: &str, marks: [&str; Role::ALL.len()]) -> String {
+fn line(name: &str, holds: &str, marks: [&str; Role::ALL.len()], clients: &str) -> String {
     let marks = marks.map(|mark| format!("{mark:<12}")).concat();
-    format!("{name:<30}{holds:<12}{}\n", marks.trim_end())
+    format!("{name:<30}{holds:<12}{marks}{clients}\n")
 }
 
 #[cfg(test)]

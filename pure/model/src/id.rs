@@ -147,6 +147,8 @@ ids! {
     RequestId = "req";
     /// A role of a tenant's own.
     RoleId = "rol";
+    /// An API client: a tool, never a person.
+    ApiClientId = "cli";
     /// A queued mail.
     MailId = "mail";
 }

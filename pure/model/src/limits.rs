@@ -65,6 +65,8 @@ pub const SESSION_IDLE_SECS: i64 = 60 * 60;
 pub const SESSION_LIFETIME_SECS: i64 = 12 * 60 * 60;
 /// Live sessions of one user; the oldest ends when another begins.
 pub const SESSIONS_PER_USER: usize = 20;
+/// The cookie that only a browser's own hardware renews is good for this long.
+pub const DEVICE_COOKIE_SECS: i64 = 5 * 60;
 /// A passkey's ceremony must end within this.
 pub const CEREMONY_SECS: i64 = 5 * 60;
 /// Longest id of a credential (WebAuthn Level 3, section 4).
@@ -107,6 +109,33 @@ pub const NEW_PERSON_SECS: i64 = 7 * 24 * 60 * 60;
 pub const TOUCHES_KEPT_SECS: i64 = 90 * 24 * 60 * 60;
 /// The rolling hour of the sums.
 pub const SUM_WINDOW_SECS: i64 = 60 * 60;
+
+/// API clients of one tenant, stopped ones included.
+pub const API_CLIENTS: usize = 1_000;
+/// Ranges of addresses of one API client.
+pub const CLIENT_RANGES: usize = 64;
+/// Longest life of an API client.
+pub const CLIENT_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
+/// An access token ends after this, used or not.
+pub const ACCESS_TOKEN_SECS: i64 = 5 * 60;
+/// An access token that was not used for so long ends.
+pub const ACCESS_TOKEN_IDLE_SECS: i64 = 60;
+/// Live access tokens of one API client.
+pub const ACCESS_TOKENS_PER_CLIENT: usize = 100;
+/// Longest assertion of an API client, as written.
+pub const ASSERTION_BYTES: usize = 4 * 1024;
+/// Longest life of an assertion: for so long its id is remembered.
+pub const ASSERTION_LIFETIME_SECS: i64 = 5 * 60;
+/// An assertion's times may be ahead of ours by this.
+pub const ASSERTION_SKEW_SECS: i64 = 60;
+/// A client's key is to be replaced when it is older than this.
+pub const CLIENT_KEY_SECS: i64 = 24 * 60 * 60;
+/// A client whose key is older than this is stopped.
+pub const CLIENT_KEY_MAX_SECS: i64 = 36 * 60 * 60;
+/// A key that was replaced still works for this long.
+pub const CLIENT_KEY_OVERLAP_SECS: i64 = 5 * 60;
+/// Uses of an API client are told to the audit log at most once in this time, unless its address changes.
+pub const CLIENT_USE_LOGGED_SECS: i64 = 15 * 60;
 
 /// Requests that one address may make at once.
 pub const REQUESTS_AT_ONCE: i64 = 3_000;

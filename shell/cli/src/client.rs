@@ -81,6 +81,11 @@ impl Client {
         self.origin.to_string()
     }
 
+    /// Certificates that are trusted besides the system's.
+    pub(crate) fn ca(&self) -> Option<String> {
+        self.session.ca.clone()
+    }
+
     /// Dials a stream of this session's server.
     pub(crate) fn dial(&self, ticket: &str) -> Result<Connection, Failure> {
         Connection::dial(&self.origin, self.session.ca.as_deref(), ticket)
@@ -122,6 +127,11 @@ impl Client {
     pub(crate) fn change<T: DeserializeOwned>(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<T, Failure> {
         let answer = self.send(method, target, written(body)?)?;
         read(&answer)
+    }
+
+    /// Sends a body that is answered by nothing.
+    pub(crate) fn tell(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<(), Failure> {
+        self.send(method, target, written(body)?).map(drop)
     }
 
     /// Does what has neither body nor answer.
@@ -169,6 +179,7 @@ impl Client {
             body: &call.body,
             nonce: &self.nonce,
             secs: clock::now().secs(),
+            token: None,
         };
         let mut request = Request::builder()
             .method(call.method.clone())
@@ -229,7 +240,8 @@ fn unreachable(origin: &Origin, error: &ureq::Error) -> Failure {
     Failure::Unreachable { url: origin.to_string(), why: error.to_string() }
 }
 
-fn agent(origin: &Origin, ca: Option<&str>) -> Result<Agent, Failure> {
+/// How servers are talked to: no proxies for this computer, no plain HTTP for any other.
+pub(crate) fn agent(origin: &Origin, ca: Option<&str>) -> Result<Agent, Failure> {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)

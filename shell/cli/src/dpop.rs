@@ -6,7 +6,7 @@ use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use sallyport_grant::sha256;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -25,6 +25,8 @@ pub(crate) struct Signed<'a> {
     pub(crate) body: &'a [u8],
     pub(crate) nonce: &'a str,
     pub(crate) secs: i64,
+    /// The access token of the request, where it has one.
+    pub(crate) token: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -39,6 +41,8 @@ struct Claims<'a> {
     nonce: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     bh: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ath: Option<String>,
 }
 
 impl Key {
@@ -74,20 +78,35 @@ impl Key {
             htq: signed.query,
             iat: signed.secs,
             nonce: signed.nonce,
-            bh: (!signed.body.is_empty()).then(|| URL_SAFE_NO_PAD.encode(sha256(&[signed.body]).as_bytes())),
+            bh: (!signed.body.is_empty()).then(|| hash(signed.body)),
+            ath: signed.token.map(|token| hash(token.as_bytes())),
         };
-        let claims = serde_json::to_vec(&claims).map_err(|error| Failure::Answer(error.to_string()))?;
-        let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(self.header()), URL_SAFE_NO_PAD.encode(claims));
-        let signature: Signature = self.0.sign(text.as_bytes());
-        Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes())))
+        let claims = serde_json::to_value(&claims).map_err(|error| Failure::Answer(error.to_string()))?;
+        Ok(self.sign(&self.header(), &claims))
     }
 
-    fn header(&self) -> String {
+    /// Signs a JWT.
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
+        let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let signature: Signature = self.0.sign(text.as_bytes());
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+    }
+
+    /// The coordinates of the public half, base64url.
+    pub(crate) fn public(&self) -> (String, String) {
         let point = self.0.verifying_key().to_sec1_point(false);
         let (x, y) = point.as_bytes()[1..].split_at(32);
-        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) });
-        json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk }).to_string()
+        (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y))
     }
+
+    fn header(&self) -> Value {
+        let (x, y) = self.public();
+        json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": { "kty": "EC", "crv": "P-256", "x": x, "y": y } })
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(sha256(&[bytes]).as_bytes())
 }
 
 #[cfg(test)]
@@ -109,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_proof_names_what_it_is_for_and_nothing_else() {
-        let bare = Signed { method: "GET", url: "https://a/v1/me".into(), query: None, body: b"", nonce: "", secs: 5 };
+        let bare = Signed { method: "GET", url: "https://a/v1/me".into(), query: None, body: b"", nonce: "", secs: 5, token: None };
         let names: BTreeSet<String> = claims(&bare).as_object().unwrap().keys().cloned().collect();
         assert_eq!(names, ["htm", "htu", "iat", "jti"].map(str::to_owned).into());
         let whole = claims(&Signed { query: Some("q=a%20b"), body: b"{}", nonce: "n", ..bare });

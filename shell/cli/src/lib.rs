@@ -19,6 +19,7 @@ mod say;
 mod screen;
 mod session;
 mod stream;
+mod tool;
 mod tty;
 
 use std::path::PathBuf;
@@ -28,8 +29,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, completion, devices, installers, jobs, login, logout, remote_sessions, requests, run, runs, scripts, terminal, users, viewer,
-    whoami,
+    audit, clients, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs, scripts,
+    terminal, tool as tool_command, users, viewer, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -46,6 +47,11 @@ pub enum Command {
     Logout(logout::Logout),
     /// Show who is signed in, and for how long.
     Whoami(whoami::Whoami),
+    /// Change your password.
+    ///
+    /// Wants the present one, the new one and a fresh code. Your other sessions end, unless you say otherwise. The secrets are asked for;
+    /// without a terminal they come by standard input.
+    Password(password::ChangePassword),
     /// List, show, approve, remove and tag devices.
     ///
     /// Without a command: lists devices, all or those that the options name. Values of one option are alternatives; the options hold
@@ -80,6 +86,14 @@ pub enum Command {
     Requests(requests::Requests),
     /// List, invite, disable and enable users; reset factors; end sessions.
     Users(users::Users),
+    /// Double-check the configuration: which rules hold, and what to mend.
+    ///
+    /// Ends with 1 when something is to be fixed now. With what-if: what would happen if somebody wanted to do something.
+    Posture(posture::Posture),
+    /// List, make, show and stop API clients: tools that work in somebody's name.
+    Clients(clients::Clients),
+    /// Run a tool with an API client.
+    Tool(tool_command::Tool),
     /// Read the audit log, and check that it holds.
     Audit(audit::Audit),
     /// Print a shell's completion script.
@@ -138,6 +152,7 @@ impl Command {
             Self::Login(command) => command.run(),
             Self::Logout(command) => command.run(),
             Self::Whoami(command) => command.run(),
+            Self::Password(command) => command.run(),
             Self::Devices(command) => command.run(),
             Self::Scripts(command) => command.run(),
             Self::Installers(command) => command.run(),
@@ -149,6 +164,9 @@ impl Command {
             Self::RemoteSessions(command) => command.run(),
             Self::Requests(command) => command.run(),
             Self::Users(command) => command.run(),
+            Self::Posture(command) => command.run(),
+            Self::Clients(command) => command.run(),
+            Self::Tool(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
         }
@@ -159,6 +177,7 @@ impl Command {
             Self::Login(command) => &command.common,
             Self::Logout(command) => &command.common,
             Self::Whoami(command) => &command.common,
+            Self::Password(command) => &command.common,
             Self::Devices(command) => &command.common,
             Self::Scripts(command) => &command.common,
             Self::Installers(command) => &command.common,
@@ -170,6 +189,9 @@ impl Command {
             Self::RemoteSessions(command) => &command.common,
             Self::Requests(command) => &command.common,
             Self::Users(command) => &command.common,
+            Self::Posture(command) => &command.common,
+            Self::Clients(command) => &command.common,
+            Self::Tool(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,
         };

@@ -51,25 +51,49 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
         }
         api::ActionDetails::ChangeNetworks(rules) => networks(screen, rules),
         api::ActionDetails::ChangeRemotePolicy(change) => remote_policy::changes(screen, &change.before, &change.after),
+        api::ActionDetails::CreateClient(client) | api::ActionDetails::ChangeClient(client) => api_client(screen, client),
         other => people::action(screen, other),
     }
 }
 
+fn api_client(screen: Screen, details: &api::ApiClientDetails) {
+    let shape = |shape: &api::ApiClientShape| {
+        let scopes = shape.scopes.iter().map(|word| one_line(word)).collect::<Vec<_>>().join(" ");
+        let key = if shape.rotation == api::KeyRotation::Daily { "replaced each day" } else { "kept" };
+        format!("{scopes}; from {}; until {}; key {key}", one_line(&shape.networks.join(" ")), say::relative(shape.expires, clock::now()))
+    };
+    screen.facts(&[
+        ("client", format!("{} ({})", one_line(&details.after.name), details.client)),
+        ("key", details.key.as_ref().map(|key| format!("{} {}", one_line(&key.crv), one_line(&key.x))).unwrap_or_default()),
+        ("before", details.before.as_ref().map(shape).unwrap_or_default()),
+        ("after", shape(&details.after)),
+    ]);
+}
+
 fn networks(screen: Screen, rules: &api::ChangeNetworksDetails) {
+    let before = &rules.before;
+    let [was_trusted, was_required, was_verified] = network_lines(&before.trusted, &before.required, before.address_verification);
+    let [trusted, required, verified] = network_lines(&rules.trusted, &rules.required, rules.address_verification);
+    screen.facts(&[
+        ("trusted so far", was_trusted),
+        ("trusted then", trusted),
+        ("required so far", was_required),
+        ("required then", required),
+        ("new addresses are verified", format!("{was_verified} so far, then {verified}")),
+    ]);
+}
+
+/// Trusted and required networks, and whether new addresses are verified.
+fn network_lines(trusted: &[api::TrustedNetwork], required: &[api::RequiredNetwork], verification: api::Switch) -> [String; 3] {
     let ranges = |ranges: &[String]| ranges.iter().map(|range| one_line(range)).collect::<Vec<_>>().join(", ");
-    let trusted: Vec<String> =
-        rules.trusted.iter().map(|network| format!("{}: {}", one_line(&network.label), ranges(&network.ranges))).collect();
-    let required: Vec<String> =
-        rules.required.iter().map(|network| format!("{:?}: {}", network.capability, ranges(&network.ranges))).collect();
-    let verification = match rules.address_verification {
+    let trusted: Vec<String> = trusted.iter().map(|network| format!("{}: {}", one_line(&network.label), ranges(&network.ranges))).collect();
+    let required: Vec<String> = required.iter().map(|network| format!("{:?}: {}", network.capability, ranges(&network.ranges))).collect();
+    let verification = match verification {
         api::Switch::On => "on",
         api::Switch::Off => "off",
     };
-    screen.facts(&[
-        ("trusted", trusted.join("; ")),
-        ("required", required.join("; ")),
-        ("new addresses are verified", verification.to_owned()),
-    ]);
+    let or_none = |lines: Vec<String>| if lines.is_empty() { "none".to_owned() } else { lines.join("; ") };
+    [or_none(trusted), or_none(required), verification.to_owned()]
 }
 
 /// Shows a script run.

@@ -12,7 +12,7 @@ use sallyport_store::ops::runs::ExpireRuns;
 
 use crate::clock::random;
 use crate::events::Event;
-use crate::{App, people};
+use crate::{App, automation, hub, people};
 
 /// Followers of a log are told at most this often that it grew.
 const PACE: Duration = Duration::from_millis(500);
@@ -56,9 +56,15 @@ async fn once(app: &App, round: u64) -> Result<(), StoreError> {
             app.events.tell(tenant, Event::Job { job: job.to_string() });
         }
     }
+    // Where another process of this installation changed the rules, its links here end now.
+    for tenant in app.hub.tenants() {
+        hub::keep_inside(app, tenant).await?;
+    }
     people::time::pass(app).await?;
+    automation::time::pass(app).await?;
     if round % CLEAN_EVERY == CLEAN_EVERY - 1 {
         people::time::clean(app).await?;
+        automation::time::clean(app).await?;
         let before = at.plus_secs(-limits::TOUCHES_KEPT_SECS);
         app.store.commit(ForgetOldTouches { before }).await?;
         app.store.commit(ForgetChallenges { at }).await?;

@@ -85,6 +85,16 @@ impl From<StoreError> for Refusal {
     }
 }
 
+/// What RFC 9449, section 7.1, tells a caller with an access token.
+fn challenge(code: Code) -> Option<&'static str> {
+    match code {
+        Code::TokenRefused => Some("DPoP error=\"invalid_token\", algs=\"ES256\""),
+        Code::ScopeRefused => Some("DPoP error=\"insufficient_scope\", algs=\"ES256\""),
+        Code::UseDpopNonce => Some("DPoP error=\"use_dpop_nonce\", algs=\"ES256\""),
+        _ => None,
+    }
+}
+
 /// Marks a response that still needs the request's id.
 #[derive(Clone)]
 pub(crate) struct Unfinished(Problem);
@@ -111,6 +121,9 @@ impl IntoResponse for Refusal {
         };
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")]).into_response();
+        if let Some(challenge) = challenge(code) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         if let Some(secs) = self.retry_after_secs {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }

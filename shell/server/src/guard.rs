@@ -14,7 +14,7 @@ use sallyport_decide::networks::Guarding;
 use sallyport_decide::policy::{Actor, Capability, Permit, PolicyError, Stage, decide, permit};
 
 use crate::routes::Access;
-use crate::{App, Refusal, accounts};
+use crate::{App, Refusal, accounts, automation};
 
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -39,10 +39,16 @@ pub(crate) async fn guard(
     }
     let body = read(body, access.body_limit()).await?;
     if let Access::Session(row) = access {
-        let actor = accounts::authenticate(&app, &parts, &body).await?;
+        let actor = match automation::shows_token(&parts) {
+            true => automation::authenticate(&app, &parts, &body).await?,
+            false => accounts::authenticate(&app, &parts, &body).await?,
+        };
         decide(&row, &actor).map_err(|error| refused(error, &actor))?;
         let guarding = if class == "-" { Guarding::Free } else { Guarding::Guarded };
-        accounts::check_address(&app, &parts, &actor, row.name, guarding).await?;
+        match actor.client() {
+            Some(_) => automation::check_rules(&app, &parts, &actor, (row.name, guarding)).await?,
+            None => accounts::check_address(&app, &parts, &actor, row.name, guarding).await?,
+        }
         parts.extensions.insert(actor);
     }
     parts.extensions.insert(ReadBody(body.clone()));
@@ -53,6 +59,7 @@ pub(crate) async fn guard(
 async fn may_send(app: &App, access: Access, parts: &Parts) -> Result<(), Refusal> {
     same_origin(app, parts)?;
     match access {
+        Access::Session(_) if automation::shows_token(parts) => automation::known(app, parts).await,
         Access::Session(_) => accounts::known(app, parts).await,
         Access::Public(_) => Ok(()),
     }
@@ -100,10 +107,13 @@ fn same_origin(app: &App, parts: &Parts) -> Result<(), Refusal> {
     }
 }
 
-/// A session without a factor is told what it lacks.
+/// A session without a factor is told what it lacks; a tool, whether it is the scope or the kind of caller.
 fn refused(error: PolicyError, actor: &Actor) -> Refusal {
     match (error, actor.stage) {
         (PolicyError::Stage, Stage::Factorless) => Code::FactorRequired.into(),
+        (PolicyError::Stage, Stage::NewPassword) => Code::PasswordBreached.into(),
+        (PolicyError::Stage, Stage::Client) => Code::ClientRefused.into(),
+        (PolicyError::Role, Stage::Client) => Code::ScopeRefused.into(),
         (error, _) => error.into(),
     }
 }

@@ -12,6 +12,8 @@ use crate::keys::{KeyError, Keys};
 
 const DATABASE: &str = "sallyport.db";
 const MASTER_KEY: &str = "master.key";
+/// In the data folder: its age is the age of the last backup, and posture reads it.
+pub(crate) const LAST_BACKUP: &str = "last-backup";
 
 /// Why a copy was not made or not put back.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +56,9 @@ pub async fn back_up(config: &Config, to: &Path) -> Result<(), KeepError> {
     private_folder(to)?;
     store.back_up(&to.join(DATABASE)).await?;
     store.close().await;
-    copy(&config.master_key, &to.join(MASTER_KEY))
+    copy(&config.master_key, &to.join(MASTER_KEY))?;
+    let mark = config.data_dir.join(LAST_BACKUP);
+    std::fs::write(&mark, "").map_err(|error| KeepError::File(mark.display().to_string(), error))
 }
 
 /// Checks a copy, and puts it where no installation is yet.

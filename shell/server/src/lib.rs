@@ -3,6 +3,7 @@
 pub mod accounts;
 mod app;
 mod audit;
+mod automation;
 mod background;
 mod client;
 pub mod clock;
@@ -26,12 +27,14 @@ mod open;
 mod paging;
 mod people;
 mod places;
+mod posture;
 mod remote;
 pub mod routes;
 mod serve;
 mod trust;
 mod work;
 
+pub use accounts::{ImportError, Imported, ListFormat, import_passwords};
 pub use app::{App, Parts};
 pub use docs::{print_errors, print_openapi, print_roles, print_unsigned_messages};
 pub use error::Refusal;

@@ -13,7 +13,8 @@ use crate::report::{Attack, Outcome, code_of};
 /// Sign-ins at the same moment with the same code.
 const RACERS: u8 = 50;
 
-pub(crate) async fn attack() -> Vec<Attack> {
+/// The attacks, and how many users a password alone lets read by the tenant's policy.
+pub(crate) async fn attack() -> (Vec<Attack>, u64) {
     let mut installation = Installation::plain();
     let token = installation.setup_token();
     let mut operator = Operator::set_up(&installation).await;
@@ -22,8 +23,17 @@ pub(crate) async fn attack() -> Vec<Attack> {
     let (factor, hint) = (no_factor(&installation).await, no_hint(&installation).await);
     let (opened, replay) = replay(&installation, &mut operator).await;
     let race = race(&installation, &mut operator).await;
+    let outside = outside(&mut operator).await;
     // The twin of every half is both halves together.
-    vec![setup, session, factor.control(opened), hint.control(opened), replay, race]
+    (vec![setup, session, factor.control(opened), hint.control(opened), replay, race], outside)
+}
+
+/// Those whom posture names: the policy of this tenant opens a session that reads for them.
+async fn outside(operator: &mut Operator) -> u64 {
+    let posture = operator.owner.client.get("/v1/posture").await.json();
+    let rule = posture["rules"].as_array().into_iter().flatten().find(|rule| rule["id"] == "P-02");
+    let findings = rule.expect("the rule about sign-in without a factor")["findings"].as_array().cloned().unwrap_or_default();
+    findings.iter().filter_map(|finding| finding["subjects"].as_array()).map(|subjects| subjects.len() as u64).sum()
 }
 
 /// Every route that wants a session, as (method, path).

@@ -22,6 +22,9 @@ pub(crate) struct Claim {
     id: &'static str,
     state: State,
     attacks: Vec<Attack>,
+    /// Users outside of it by the tenant's own policy, as posture counts them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    except_users: Option<u64>,
     #[serde(skip)]
     words: &'static str,
 }
@@ -114,13 +117,30 @@ impl Claim {
     /// Holds where all of its attacks were refused.
     pub(crate) fn built(id: &'static str, words: &'static str, attacks: Vec<Attack>) -> Self {
         let held = !attacks.is_empty() && attacks.iter().all(Attack::held);
-        Self { id, state: if held { State::Held } else { State::Broken }, attacks, words }
+        Self { id, state: if held { State::Held } else { State::Broken }, attacks, except_users: None, words }
     }
 
     /// Attacks on what there is of it may break it; they cannot show that it holds.
     pub(crate) fn not_built(id: &'static str, words: &'static str, attacks: Vec<Attack>) -> Self {
         let state = if attacks.iter().all(Attack::held) { State::NotBuilt } else { State::Broken };
-        Self { id, state, attacks, words }
+        Self { id, state, attacks, except_users: None, words }
+    }
+
+    /// Says how many users are outside of it by the tenant's own policy.
+    pub(crate) fn except(mut self, users: u64) -> Self {
+        self.except_users = (users > 0).then_some(users);
+        self
+    }
+
+    /// `held`, `held except 3 users (policy)`, `BROKEN`, `not built`.
+    fn standing(&self) -> String {
+        match (self.state, self.except_users) {
+            (State::Held, Some(1)) => "held except 1 user (policy)".to_owned(),
+            (State::Held, Some(users)) => format!("held except {users} users (policy)"),
+            (State::Held, None) => "held".to_owned(),
+            (State::Broken, _) => "BROKEN".to_owned(),
+            (State::NotBuilt, _) => "not built".to_owned(),
+        }
     }
 }
 
@@ -145,12 +165,7 @@ impl Report {
 
     pub(crate) fn print(&self, took: Duration) {
         for claim in &self.claims {
-            let state = match claim.state {
-                State::Held => "held",
-                State::Broken => "BROKEN",
-                State::NotBuilt => "not built",
-            };
-            println!("{} {state}: {}", claim.id, claim.words);
+            println!("{} {}: {}", claim.id, claim.standing(), claim.words);
             claim.attacks.iter().for_each(print_attack);
         }
         println!("profile {}, database {}, {:.0} s", self.profile, self.database, took.as_secs_f64());
@@ -202,6 +217,17 @@ mod tests {
             ] }],
         });
         assert_eq!(json, wanted);
+    }
+
+    #[test]
+    fn c1_users_outside_of_a_claim_are_counted_beside_it() {
+        let claim = |users| Claim::built("C1", "words", vec![attack(3, true)]).except(users);
+        assert_eq!(
+            [claim(0), claim(1), claim(4)].map(|claim| claim.standing()),
+            ["held", "held except 1 user (policy)", "held except 4 users (policy)"]
+        );
+        assert_eq!(Claim::built("C1", "words", vec![attack(2, true)]).except(4).standing(), "BROKEN");
+        assert_eq!(serde_json::to_value(claim(4)).unwrap()["except_users"], serde_json::json!(4));
     }
 
     #[test]

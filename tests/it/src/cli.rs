@@ -25,6 +25,7 @@ async fn from_login_to_logout() {
     desk.shows_what_a_hostile_device_says();
     desk.leaves_and_cancels();
     desk.reads_and_checks_the_log();
+    desk.judges_the_configuration();
     drop(machines);
     desk.signs_out();
 }
@@ -168,6 +169,20 @@ impl Desk {
         machines
     }
 
+    /// What is to be fixed now ends with 1, so that a monitor sees it; a question changes nothing.
+    fn judges_the_configuration(&self) {
+        let said = self.says(1, &["posture"]);
+        assert!(said.contains("fix now   P-03  One owner") && !said.contains("P-23"), "{said}");
+        assert!(self.says(1, &["posture", "--all"]).contains("holds     P-23"), "what holds is told when it is asked for");
+        let before = self.json(&["audit", "--limit", "1"], "")[0]["index"].clone();
+        let question = ["posture", "what-if", EMAIL, "run-script", "--from", "203.0.113.40", "--devices", "2"];
+        let said = self.says(0, &question);
+        assert!(said.contains("wants    A-05") && said.contains("<- decides"), "{said}");
+        let refused = self.json(&[&question[..], &["--with", "password"]].concat(), "");
+        assert_eq!((&refused["outcome"], &refused["code"]), (&"refused".into(), &"sign_in_refused".into()));
+        assert_eq!(self.json(&["audit", "--limit", "1"], "")[0]["index"], before);
+    }
+
     /// Both machines have the name of this one.
     fn finds_devices(&self) {
         let all = self.json(&["devices"], "");
@@ -296,4 +311,47 @@ fn fed(mut command: Command, input: &str) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn step_06_a_server_that_is_never_content_is_asked_twice_and_no_more() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counter = asked.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let _ = answer_with_a_nonce(stream);
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(program("sallyport"));
+    command.args(["login", &url, "--email", EMAIL, "--password-stdin", "--code-stdin", "--json", "--session"]);
+    command.arg(folder.path().join("s.json"));
+    let done = fed(command, "secret\n123456\n");
+    let document: Value = serde_json::from_slice(&done.stdout).expect("one document");
+    assert_eq!(document["error"]["code"], "use_dpop_nonce", "{document}");
+    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 2, "once more with the nonce, and then it ends");
+}
+
+/// Reads a request to its end, and asks for another nonce.
+fn answer_with_a_nonce(mut stream: std::net::TcpStream) -> std::io::Result<()> {
+    use std::io::Read as _;
+    let mut request = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&request).to_lowercase();
+        let length = text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse::<usize>().ok());
+        if text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.len() >= length.unwrap_or(0)) {
+            break;
+        }
+        match stream.read(&mut piece)? {
+            0 => return Ok(()),
+            read => request.extend_from_slice(&piece[..read]),
+        }
+    }
+    let body = r#"{"type":"x","title":"The proof needs a nonce","status":401,"detail":"d","code":"use_dpop_nonce","request_id":"r"}"#;
+    let head = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/problem+json\r\nconnection: close\r\ndpop-nonce: another";
+    write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }

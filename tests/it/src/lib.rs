@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod automation;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod fanout;
@@ -12,6 +14,8 @@ mod fleet;
 mod keeping;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod posture;
 #[cfg(test)]
 mod remote;
 #[cfg(test)]

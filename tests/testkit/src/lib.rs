@@ -17,3 +17,4 @@ pub mod remote;
 pub mod rogue;
 pub mod server;
 pub mod simulated;
+pub mod tool;

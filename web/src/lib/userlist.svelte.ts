@@ -7,7 +7,7 @@ import type { User, UserCounts } from '$lib/api/types';
 
 const PAGE = 200;
 
-/** The filter that joins two of the server's states: whoever has no factor, required or not. */
+/** The server's filter that joins two states: whoever has no factor, required or not. */
 export const WITHOUT = 'without';
 
 export class UserList {
@@ -33,18 +33,16 @@ export class UserList {
   async #fetch(wanted: number): Promise<void> {
     const turn = ++this.#turn;
     try {
-      const without = this.#query['mfa'] === WITHOUT;
-      const query = { ...this.#query, ...(without && { mfa: undefined }) };
       const items: User[] = [];
       let cursor: string | undefined;
       let [total, counts] = [0, this.counts];
       do {
-        const page = await people.users({ ...query, limit: PAGE, cursor });
+        const page = await people.users({ ...this.#query, limit: PAGE, cursor });
         if (turn !== this.#turn) return;
-        items.push(...(without ? page.items.filter((user) => user.mfa !== 'active') : page.items));
+        items.push(...page.items);
         [cursor, total, counts] = [page.next ?? undefined, page.total, page.counts];
-      } while (cursor && (without || items.length < wanted));
-      [this.items, this.counts, this.total] = [items, counts, without ? items.length : total];
+      } while (cursor && items.length < wanted);
+      [this.items, this.counts, this.total] = [items, counts, total];
       this.#next = cursor;
       this.more = cursor !== undefined;
       this.problem = undefined;

@@ -4,6 +4,7 @@ import type { Component } from 'svelte';
 import { matched, type Params } from '$lib/router.svelte';
 import Approvals from './Approvals.svelte';
 import Audit from './audit/Audit.svelte';
+import Clients from './automation/Clients.svelte';
 import Device from './device/Device.svelte';
 import Devices from './devices/Devices.svelte';
 import Installers from './installers/Installers.svelte';
@@ -20,8 +21,10 @@ import Search from './search/Search.svelte';
 import Editor from './scripts/Editor.svelte';
 import Run from './run/Run.svelte';
 import Scripts from './scripts/Scripts.svelte';
+import Mails from './security/Mails.svelte';
 import MfaPolicy from './security/MfaPolicy.svelte';
 import Networks from './security/Networks.svelte';
+import Posture from './security/posture/Posture.svelte';
 import RemoteRules from './security/RemoteRules.svelte';
 import SessionLimits from './security/SessionLimits.svelte';
 
@@ -48,14 +51,17 @@ const ROUTES: Route[] = [
   { pattern: '/installers', title: 'Installers', page: Installers },
   { pattern: '/approvals', title: 'Approvals', page: Approvals },
   { pattern: '/audit', title: 'Audit', page: Audit },
+  { pattern: '/automation/clients', title: 'API clients', page: Clients },
   { pattern: '/profile', title: 'Profile', page: Profile },
   { pattern: '/users', title: 'Users', page: Users },
   { pattern: '/users/:id', title: 'Person', page: Person },
   { pattern: '/roles', title: 'Roles', page: Roles },
+  { pattern: '/security/posture', title: 'Posture', page: Posture },
   { pattern: '/security/mfa', title: 'MFA policy', page: MfaPolicy },
   { pattern: '/security/networks', title: 'Networks', page: Networks },
   { pattern: '/security/remote', title: 'Rules for remote sessions', page: RemoteRules },
   { pattern: '/security/sessions', title: 'Limits of sessions', page: SessionLimits },
+  { pattern: '/security/mails', title: 'Mails', page: Mails },
 ];
 
 export interface Found {

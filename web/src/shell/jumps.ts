@@ -23,7 +23,8 @@ export const JUMPS: Jump[] = [
   { key: 'a', path: '/approvals', word: 'Approvals', icon: 'approve' },
   { key: 'i', path: '/installers', word: 'Installers', icon: 'installer', wide: true },
   { key: 'u', path: '/audit', word: 'Audit', icon: 'audit' },
-  { key: 'y', path: '/security/mfa', word: 'Security', icon: 'shield', wide: true, may: 'policy.read', also: ['/security'] },
+  { key: 'y', path: '/security/posture', word: 'Security', icon: 'shield', wide: true, may: 'posture.read', also: ['/security'] },
+  { key: 'c', path: '/automation/clients', word: 'Automation', icon: 'key', wide: true, may: 'clients.read', also: ['/automation'] },
   { key: 'e', path: '/users', word: 'People', icon: 'people', wide: true, may: 'people.read', also: ['/roles'] },
   { key: 'p', path: '/profile', word: 'Profile', icon: 'user', wide: true },
 ];

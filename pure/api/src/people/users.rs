@@ -196,6 +196,10 @@ pub struct UserDetails {
     pub policy: MfaPolicy,
     /// What one administrator alone can do about a lost factor: `one_admin`, `two_people` or `hold`.
     pub reset_takes: ResetTakes,
+    /// Until when the verification of their addresses is paused; absent where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub verification_paused_until: Option<Timestamp>,
     /// Their live sessions.
     pub sessions: Vec<Session>,
     /// Their last guarded actions, the newest first.

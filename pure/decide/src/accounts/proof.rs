@@ -1,7 +1,8 @@
-//! The key behind a request: RFC 9449 (DPoP) proofs, for sessions of browsers and, later, for access tokens.
+//! The key behind a request: RFC 9449 (DPoP) proofs, for sessions of browsers and for access tokens.
 //!
 //! A proof is a JWT in the header `DPoP`, signed by a P-256 key that does not leave its browser. It names method, URL and a nonce of ours;
-//! two claims of our own bind the query (`htq`) and the body (`bh`), which RFC 9449 leaves open.
+//! two claims of our own bind the query (`htq`) and the body (`bh`), which RFC 9449 leaves open. Programs that were not written for us
+//! speak plain RFC 9449: see [`Dialect`].
 
 mod jwt;
 mod nonce;
@@ -94,9 +95,20 @@ impl Thumbprint {
     }
 }
 
+/// How much of our own a proof must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Of a session: `htq` and `bh` bind query and body, and nothing unknown is in it.
+    Session,
+    /// Of an access token: RFC 9449 as it stands. `htq` and `bh` are checked where they are there; other claims mean nothing.
+    Token,
+}
+
 /// The request that the proof must be for.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
+    /// What the proof must have.
+    pub dialect: Dialect,
     /// `GET`, `POST`, ...
     pub method: &'a str,
     /// Origin and path as sent, without query: `https://rmm.example/v1/jobs`.
@@ -152,11 +164,12 @@ pub fn verify(headers: &[&[u8]], request: &Request<'_>, nonces: &Nonces, now: Ti
         [one] => std::str::from_utf8(one).map_err(|_| ProofError::Malformed)?,
         _ => return Err(ProofError::Several),
     };
-    let (claims, key) = jwt::open(header)?;
+    let (claims, key) = jwt::open(header, request.dialect)?;
     same(claims.htm.as_str() == request.method, ProofError::Method)?;
     same(claims.htu.as_str() == request.url, ProofError::Url)?;
-    same(claims.htq.as_deref() == request.query, ProofError::Query)?;
-    same(claims.bh == hash_of(request.body), ProofError::Body)?;
+    let may_lack = request.dialect == Dialect::Token;
+    same((may_lack && claims.htq.is_none()) || claims.htq.as_deref() == request.query, ProofError::Query)?;
+    same((may_lack && claims.bh.is_none()) || claims.bh == hash_of(request.body), ProofError::Body)?;
     same(claims.ath == request.access_token.and_then(|token| hash_of(token.as_bytes())), ProofError::Token)?;
     same(claims.nonce.as_deref().is_some_and(|nonce| nonces.accepts(nonce, now)), ProofError::Nonce)?;
     same(now.secs().abs_diff(claims.iat) <= limits::PROOF_SKEW_SECS.unsigned_abs(), ProofError::Time)?;

@@ -35,6 +35,8 @@ pub enum Purpose {
     ActivationDraft,
     /// "Not me" of a mail.
     NotMe,
+    /// The access token of an API client.
+    Access,
 }
 
 /// Why a text is not a token.
@@ -74,6 +76,7 @@ impl Token {
             Purpose::Link => b"sallyport.link/1\n",
             Purpose::ActivationDraft => b"sallyport.activation-draft/1\n",
             Purpose::NotMe => b"sallyport.not-me/1\n",
+            Purpose::Access => b"sallyport.access-token/1\n",
         };
         Digest::from_bytes(Sha256::new().chain_update(label).chain_update(*self.0).finalize().into())
     }

@@ -6,6 +6,7 @@ use sallyport_model::{DeviceId, Digest, FactorId, SiteId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{OpenRemoteSession, RunScript};
+use crate::automation::ChangeClient;
 use crate::networks::Rules;
 use crate::people::{
     self, ChangeMfaPolicy, ChangeRole, ChangeSessionLimits, ChangedRole, InviteUser, Person, RequireMfa, ResetFactor, ResetTakes,
@@ -84,6 +85,10 @@ pub enum Action {
     ChangeNetworks(ChangeNetworks),
     /// The rules for remote sessions change.
     ChangeRemotePolicy(ChangeRemotePolicy),
+    /// An API client is made.
+    CreateClient(ChangeClient),
+    /// An API client gets another shape.
+    ChangeClient(ChangeClient),
 }
 
 /// A factor that its owner wants to be without.
@@ -102,6 +107,9 @@ pub struct GoneFactor {
 pub struct ChangeNetworks {
     /// The version that they replace.
     pub version: u64,
+    /// What held when this was asked for, for comparing.
+    #[serde(default)]
+    pub before: Rules,
     /// The rules.
     pub rules: Rules,
 }
@@ -147,11 +155,15 @@ pub enum ActionKind {
     ChangeNetworks,
     /// See [`Action::ChangeRemotePolicy`].
     ChangeRemotePolicy,
+    /// See [`Action::CreateClient`].
+    CreateClient,
+    /// See [`Action::ChangeClient`].
+    ChangeClient,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 19] = [
+    pub const ALL: [ActionKind; 21] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -171,6 +183,8 @@ impl ActionKind {
         Self::RemoveFactor,
         Self::ChangeNetworks,
         Self::ChangeRemotePolicy,
+        Self::CreateClient,
+        Self::ChangeClient,
     ];
 
     /// The stable word.
@@ -195,6 +209,8 @@ impl ActionKind {
             Self::RemoveFactor => "remove_factor",
             Self::ChangeNetworks => "change_networks",
             Self::ChangeRemotePolicy => "change_remote_policy",
+            Self::CreateClient => "create_client",
+            Self::ChangeClient => "change_client",
         }
     }
 
@@ -215,7 +231,9 @@ impl ActionKind {
             | Self::DeleteRole
             | Self::RemoveFactor
             | Self::ChangeNetworks
-            | Self::ChangeRemotePolicy => Class::Fleet,
+            | Self::ChangeRemotePolicy
+            | Self::CreateClient
+            | Self::ChangeClient => Class::Fleet,
         }
     }
 
@@ -235,6 +253,7 @@ impl ActionKind {
             Self::SaveRole | Self::DeleteRole => const { &policy::ManageRoles::ROW },
             Self::RemoveFactor => const { &policy::RemoveOwnFactor::ROW },
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
+            Self::CreateClient | Self::ChangeClient => const { &policy::ManageClients::ROW },
         }
     }
 
@@ -263,7 +282,9 @@ impl ActionKind {
             | Self::DeleteRole
             | Self::RemoveFactor
             | Self::ChangeNetworks
-            | Self::ChangeRemotePolicy => false,
+            | Self::ChangeRemotePolicy
+            | Self::CreateClient
+            | Self::ChangeClient => false,
         }
     }
 }
@@ -291,6 +312,8 @@ impl Action {
             Self::RemoveFactor(_) => ActionKind::RemoveFactor,
             Self::ChangeNetworks(_) => ActionKind::ChangeNetworks,
             Self::ChangeRemotePolicy(_) => ActionKind::ChangeRemotePolicy,
+            Self::CreateClient(_) => ActionKind::CreateClient,
+            Self::ChangeClient(_) => ActionKind::ChangeClient,
         }
     }
 
@@ -329,7 +352,9 @@ impl Action {
             | Self::DeleteRole(_)
             | Self::RemoveFactor(_)
             | Self::ChangeNetworks(_)
-            | Self::ChangeRemotePolicy(_) => &[],
+            | Self::ChangeRemotePolicy(_)
+            | Self::CreateClient(_)
+            | Self::ChangeClient(_) => &[],
         }
     }
 
@@ -368,6 +393,8 @@ impl Action {
             Self::RemoveFactor(gone) => format!("Remove your factor {}", gone.name),
             Self::ChangeNetworks(_) => "Change the networks that are trusted and required".to_owned(),
             Self::ChangeRemotePolicy(_) => "Change what is recorded and asked in remote sessions".to_owned(),
+            Self::CreateClient(client) => format!("Create API client {} with {}", client.after.name, scopes(client)),
+            Self::ChangeClient(client) => format!("Change API client {} to {}", client.after.name, scopes(client)),
         }
     }
 
@@ -382,6 +409,10 @@ impl Action {
             }
         }
     }
+}
+
+fn scopes(client: &ChangeClient) -> String {
+    client.after.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn devices(count: usize) -> String {

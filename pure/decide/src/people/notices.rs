@@ -82,6 +82,11 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
         "recovery_codes.regenerated" => {
             of("Your recovery codes were replaced", "All recovery codes of your account were replaced by new ones.".into(), LOOK)
         }
+        "password.breached" => of(
+            "Your password is known from a data breach",
+            "Somebody signed in to your account with its password, which is on a list of passwords that were stolen elsewhere.".into(),
+            "Sign in and choose another password: until then nothing else works. Do not use the old one anywhere any more.",
+        ),
         "password.changed" => of("Your password was changed", "The password of your account was changed.".into(), LOOK),
         "user.role_changed" => of(
             "Your roles changed",
@@ -108,6 +113,29 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
             "The reset of your factor, which an administrator asked for, will not happen.".into(),
             "If you did not stop it, tell an administrator at a number that you know.",
         ),
+        "client.created" => of(
+            "An API client was made in your name",
+            format!("The API client {} was made. It may do, within its scopes, what you may do.", text("name")),
+            "If you did not ask for it, stop it under Automation, and choose another password.",
+        ),
+        "client.key_due" => of(
+            "An API client did not replace its key",
+            format!("The key of your API client {} is older than a day.", text("name")),
+            "Look whether its tool still runs: half a day later the client is stopped.",
+        ),
+        "client.stopped" => match text("reason") {
+            "rotation_missed" => of(
+                "An API client was stopped",
+                format!("Your API client {} did not replace its key in time, and was stopped.", text("name")),
+                "Make another one, if its tool is still needed.",
+            ),
+            "key_reused" => of(
+                "An API client was stopped: its key was copied",
+                format!("A key that your API client {} had replaced was used again: somebody has a copy of it.", text("name")),
+                "Find out who had access to the machine where its tool runs before you make another one.",
+            ),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -159,6 +187,7 @@ mod tests {
             "recovery_code.used",
             "recovery_codes.regenerated",
             "password.changed",
+            "password.breached",
             "user.role_changed",
             "users.disabled",
             "user.expired",

@@ -159,15 +159,27 @@ impl Rights {
         }
     }
 
+    /// The same places with these capabilities at most: what an API client may do in somebody's name.
+    pub fn narrowed(&self, scopes: &BTreeSet<String>) -> Self {
+        let narrow = |one: &Assignment| {
+            let kept = TABLE.iter().filter(|row| row.is_for_clients() && one.role.has(row) && scopes.contains(row.name));
+            let capabilities = kept.map(|row| row.name.to_owned()).collect();
+            let role = CustomRole { id: RoleId::from_bytes([0; 16]), name: "api client".to_owned(), capabilities };
+            Assignment { role: AssignedRole::Custom(Arc::new(role)), scope: one.scope }
+        };
+        Self { assignments: self.assignments.iter().map(narrow).collect() }
+    }
+
     /// Whether they hold a built-in role for the whole tenant.
     pub fn is(&self, role: Role) -> bool {
         self.assignments.iter().any(|one| one.role == AssignedRole::BuiltIn(role) && one.scope == Scope::Tenant)
     }
 
-    /// Whether they manage others: owners, administrators, and whoever has a custom role that manages people or policy.
+    /// Whether they manage others: owners, administrators, and whoever has a custom role that manages people, policy or networks.
     /// A second factor is required of all of them.
     pub fn administers(&self) -> bool {
-        let manages = |row: &Row| ["people.write", "policy.write", "roles.write"].contains(&row.name) && self.reach(row).is_some();
+        let manages =
+            |row: &Row| ["people.write", "policy.write", "roles.write", "networks.write"].contains(&row.name) && self.reach(row).is_some();
         self.assignments.iter().any(|one| matches!(one.role, AssignedRole::BuiltIn(Role::Owner | Role::Admin))) || TABLE.iter().any(manages)
     }
 }

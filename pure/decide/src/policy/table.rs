@@ -1,7 +1,7 @@
 //! The table itself: what there is to allow, which built-in roles have it, in which sessions, and where.
 
 use super::Role::{self, Admin, Auditor, Owner, Support, Technician};
-use super::Stage::{Codes, Factorless, Full, Restricted};
+use super::Stage::{Client, Codes, Factorless, Full, NewPassword, Restricted};
 use super::{Capability, Holds, Row};
 
 macro_rules! table {
@@ -32,15 +32,15 @@ macro_rules! roles {
 
 table! {
     /// See oneself and one's session.
-    ReadSelf = "self.read": everybody in [Codes, Full, Restricted, Factorless], Oneself;
+    ReadSelf = "self.read": everybody in [Codes, Full, Restricted, Factorless, NewPassword], Oneself;
     /// Sign out.
-    SignOut = "self.sign_out": everybody in [Codes, Full, Restricted, Factorless], Oneself;
+    SignOut = "self.sign_out": everybody in [Codes, Full, Restricted, Factorless, NewPassword], Oneself;
     /// Confirm that the recovery codes are saved.
     ConfirmRecoveryCodes = "self.confirm_recovery_codes": everybody in [Codes], Oneself;
     /// See and end one's own sessions.
     ManageOwnSessions = "self.sessions": everybody in [Full], Oneself;
     /// See one's own factors.
-    ReadOwnFactors = "self.factors": everybody in [Full, Restricted], Oneself;
+    ReadOwnFactors = "self.factors": everybody in [Full, Restricted, NewPassword], Oneself;
     /// Ask for new recovery codes of one's own.
     RegenerateRecoveryCodes = "self.recovery_codes": everybody in [Full], Oneself;
     /// Enrol factors of one's own, and name them.
@@ -48,9 +48,9 @@ table! {
     /// Ask for the removal of a factor of one's own.
     RemoveOwnFactor = "self.remove_factor": everybody in [Full], Oneself;
     /// Change one's own password.
-    ChangeOwnPassword = "self.password": everybody in [Full], Oneself;
+    ChangeOwnPassword = "self.password": everybody in [Full, NewPassword], Oneself;
     /// Prove a factor: lift the session, or open its step-up window.
-    Elevate = "self.elevate": everybody in [Full, Factorless], Oneself;
+    Elevate = "self.elevate": everybody in [Full, Factorless, NewPassword], Oneself;
     /// Show that one's own factor still works.
     CheckUp = "self.check_up": everybody in [Full], Oneself;
     /// See and remove addresses that one approved.
@@ -60,45 +60,45 @@ table! {
     /// Ask for other rules about addresses.
     ChangeNetworks = "networks.write": [Owner, Admin] in [Full], Tenant;
     /// See customers, sites, devices and their inventory.
-    ReadDevices = "devices.read": [Owner, Admin, Technician, Auditor, Support] in [Full, Factorless], Places;
+    ReadDevices = "devices.read": [Owner, Admin, Technician, Auditor, Support] in [Full, Factorless, Client], Places;
     /// Label devices.
-    TagDevices = "devices.tag": [Owner, Admin, Technician, Support] in [Full], Places;
+    TagDevices = "devices.tag": [Owner, Admin, Technician, Support] in [Full, Client], Places;
     /// Ask for the approval of pending devices.
-    ApproveDevices = "devices.approve": [Owner, Admin] in [Full], Places;
+    ApproveDevices = "devices.approve": [Owner, Admin] in [Full, Client], Places;
     /// Ask for the removal of devices.
-    RemoveDevices = "devices.remove": [Owner, Admin] in [Full], Places;
+    RemoveDevices = "devices.remove": [Owner, Admin] in [Full, Client], Places;
     /// Add customers and sites.
-    ManageCustomers = "customers.write": [Owner, Admin] in [Full], Places;
+    ManageCustomers = "customers.write": [Owner, Admin] in [Full, Client], Places;
     /// See installers.
-    ReadInstallers = "installers.read": [Owner, Admin, Technician, Auditor] in [Full, Factorless], Places;
+    ReadInstallers = "installers.read": [Owner, Admin, Technician, Auditor] in [Full, Factorless, Client], Places;
     /// Ask for installers, and revoke them.
     ManageInstallers = "installers.write": [Owner, Admin] in [Full], Places;
     /// See the script library.
-    ReadScripts = "scripts.read": [Owner, Admin, Technician, Auditor, Support] in [Full, Factorless], Anywhere;
+    ReadScripts = "scripts.read": [Owner, Admin, Technician, Auditor, Support] in [Full, Factorless, Client], Anywhere;
     /// Change the script library.
-    WriteScripts = "scripts.write": [Owner, Admin, Technician] in [Full], Tenant;
+    WriteScripts = "scripts.write": [Owner, Admin, Technician] in [Full, Client], Tenant;
     /// See jobs, runs and output.
-    ReadJobs = "jobs.read": [Owner, Admin, Technician, Auditor, Support] in [Full, Factorless], Places;
+    ReadJobs = "jobs.read": [Owner, Admin, Technician, Auditor, Support] in [Full, Factorless, Client], Places;
     /// Ask to run scripts.
-    RunScripts = "jobs.run": [Owner, Admin, Technician, Support] in [Full], Places;
+    RunScripts = "jobs.run": [Owner, Admin, Technician, Support] in [Full, Client], Places;
     /// Ask to open remote sessions, and to come back to one's own.
     OpenRemoteSessions = "remote.open": [Owner, Admin, Technician, Support] in [Full], Places;
     /// See which remote sessions there are, and play recordings.
-    ReadRemoteSessions = "remote.read": [Owner, Admin, Technician, Auditor, Support] in [Full], Places;
+    ReadRemoteSessions = "remote.read": [Owner, Admin, Technician, Auditor, Support] in [Full, Client], Places;
     /// End one's own remote sessions.
     EndRemoteSessions = "remote.end": [Owner, Admin, Technician, Support] in [Full], Places;
     /// Ask to join other people's remote sessions, and end them.
     WatchRemoteSessions = "remote.watch": [Owner, Admin] in [Full], Places;
     /// Cancel runs.
-    CancelRuns = "jobs.cancel": [Owner, Admin, Technician, Support] in [Full], Places;
+    CancelRuns = "jobs.cancel": [Owner, Admin, Technician, Support] in [Full, Client], Places;
     /// See authorization requests.
-    ReadRequests = "requests.read": [Owner, Admin, Technician, Support] in [Full], Places;
+    ReadRequests = "requests.read": [Owner, Admin, Technician, Support] in [Full, Client], Places;
     /// Prove or deny authorization requests.
     ProveRequests = "requests.prove": [Owner, Admin, Technician, Support] in [Full], Places;
     /// Be the second person of a request that takes two.
     SecondRequests = "requests.second": [Owner, Admin, Technician] in [Full], Places;
     /// Read the audit log.
-    ReadAudit = "audit.read": [Owner, Admin, Auditor] in [Full], Tenant;
+    ReadAudit = "audit.read": [Owner, Admin, Auditor] in [Full, Client], Tenant;
     /// Follow live changes.
     FollowEvents = "events.read": [Owner, Admin, Technician, Auditor, Support] in [Full, Factorless], Places;
     /// See users, their roles and whether they have a second factor.
@@ -111,10 +111,16 @@ table! {
     ReadPolicy = "policy.read": [Owner, Admin, Auditor] in [Full], Tenant;
     /// Ask for changes of the policy of factors, sessions and remote sessions.
     ChangePolicy = "policy.write": [Owner, Admin] in [Full], Tenant;
+    /// See how the configuration is judged, and ask what would happen if.
+    ReadPosture = "posture.read": [Owner, Admin, Auditor] in [Full], Tenant;
     /// Make, change and take away custom roles.
     ManageRoles = "roles.write": [Owner, Admin] in [Full], Tenant;
+    /// See API clients.
+    ReadClients = "clients.read": [Owner, Admin, Auditor] in [Full], Tenant;
+    /// Ask for API clients in one's own name, for changes of them, and stop them.
+    ManageClients = "clients.write": [Owner, Admin] in [Full], Tenant;
     /// Say "not me": end all of one's sessions, requests and undelivered jobs.
-    SayNotMe = "self.not_me": everybody in [Codes, Full, Restricted, Factorless], Oneself;
+    SayNotMe = "self.not_me": everybody in [Codes, Full, Restricted, Factorless, NewPassword], Oneself;
     /// Ask for the link that begins the activation of one's own factor.
     ActivateOwnFactor = "self.activate": everybody in [Factorless], Oneself;
     /// Stop the reset of one's own factor.

@@ -1,6 +1,7 @@
 //! The commands.
 
 pub(crate) mod audit;
+pub(crate) mod clients;
 pub(crate) mod completion;
 pub(crate) mod devices;
 mod follow;
@@ -10,6 +11,8 @@ pub(crate) mod jobs;
 pub(crate) mod login;
 pub(crate) mod logout;
 mod opening;
+pub(crate) mod password;
+pub(crate) mod posture;
 pub(crate) mod remote_policy;
 pub(crate) mod remote_sessions;
 pub(crate) mod requests;
@@ -19,6 +22,7 @@ pub(crate) mod runs;
 pub(crate) mod scripts;
 mod secrets;
 pub(crate) mod terminal;
+pub(crate) mod tool;
 pub(crate) mod users;
 mod verify;
 pub(crate) mod viewer;

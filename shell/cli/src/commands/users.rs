@@ -52,7 +52,7 @@ struct List {
     /// Words that must all be found in name, address, roles or scopes.
     #[arg(long, short)]
     query: Option<String>,
-    /// Only users whose second factor is active, required or off.
+    /// Only users whose second factor is active, required or off; without: required or off.
     #[arg(long)]
     mfa: Option<String>,
     /// Only users that are invited, active, disabled or locked.
@@ -170,7 +170,7 @@ fn mfa(mfa: api::Mfa) -> (&'static str, Tone) {
 }
 
 /// A user by address or id.
-fn find(client: &mut Client, wanted: &str) -> Result<api::User, Failure> {
+pub(crate) fn find(client: &mut Client, wanted: &str) -> Result<api::User, Failure> {
     if wanted.contains('@') {
         let users: Vec<api::User> = client.read_all(LIST, &Query::default().with("q", wanted))?;
         let found = users.into_iter().find(|user| user.email.eq_ignore_ascii_case(wanted));

@@ -6,7 +6,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
 use sallyport_api::Code;
-use sallyport_decide::accounts::proof::{self, ProvenKey, Thumbprint};
+use sallyport_decide::accounts::proof::{self, Dialect, ProofError, ProvenKey, Thumbprint};
 use sallyport_decide::accounts::session::Token;
 use sallyport_model::{AgentText, limits};
 
@@ -29,12 +29,22 @@ impl FromRequestParts<App> for Proven {
     }
 }
 
-/// Verifies the proof of a request; whoever asked must use it up.
+/// Verifies the proof of a session's request; whoever asked must use it up.
 pub(super) fn prove(app: &App, parts: &Parts, body: &[u8]) -> Result<ProvenKey, Refusal> {
+    verify(app, parts, body, (Dialect::Session, None)).map_err(refused)
+}
+
+/// Verifies the proof of a request that has an access token, or wants one; whoever asked must use it up.
+pub(crate) fn prove_for_token(app: &App, parts: &Parts, body: &[u8], token: Option<&str>) -> Result<ProvenKey, ProofError> {
+    verify(app, parts, body, (Dialect::Token, token))
+}
+
+fn verify(app: &App, parts: &Parts, body: &[u8], what: (Dialect, Option<&str>)) -> Result<ProvenKey, ProofError> {
     let headers: Vec<&[u8]> = parts.headers.get_all("dpop").iter().map(header::HeaderValue::as_bytes).collect();
     let url = format!("{}{}", app.config.origin(), parts.uri.path());
-    let request = proof::Request { method: parts.method.as_str(), url: &url, query: parts.uri.query(), body, access_token: None };
-    proof::verify(&headers, &request, &app.accounts.nonces, app.clock.now()).map_err(refused)
+    let (dialect, access_token) = what;
+    let request = proof::Request { dialect, method: parts.method.as_str(), url: &url, query: parts.uri.query(), body, access_token };
+    proof::verify(&headers, &request, &app.accounts.nonces, app.clock.now())
 }
 
 /// Where a request comes from, as far as the server can see.
@@ -47,6 +57,17 @@ pub struct Source {
     pub address: String,
     /// What it calls itself; made harmless.
     pub user_agent: String,
+    /// What sends it.
+    pub sender: Sender,
+}
+
+/// What sends a request, as far as it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// A browser: pages cannot leave out or forge `Sec-Fetch-Site`.
+    Browser,
+    /// Something else.
+    Program,
 }
 
 impl<S: Sync> FromRequestParts<S> for Source {
@@ -60,6 +81,7 @@ impl<S: Sync> FromRequestParts<S> for Source {
             ip: peer.ip().to_canonical(),
             address: peer.ip().to_canonical().to_string(),
             user_agent: AgentText::tame(&user_agent, limits::AGENT_NAME_CHARS).into_string(),
+            sender: if parts.headers.contains_key("sec-fetch-site") { Sender::Browser } else { Sender::Program },
         })
     }
 }

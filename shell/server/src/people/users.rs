@@ -7,6 +7,7 @@ use sallyport_api::Code;
 use sallyport_decide::policy::{self, Role, Row, TABLE};
 use sallyport_model::{MailId, UserId};
 use sallyport_store::ops::accounts::sessions;
+use sallyport_store::ops::networks::paused_until;
 use sallyport_store::ops::people::{self as store, EndSessionsOf, LinkBy, LinkPurpose, RenewLink, UserRow};
 use serde::Deserialize;
 
@@ -25,12 +26,33 @@ pub(super) const RECENT: u32 = 20;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListUsers {
     q: Option<String>,
-    mfa: Option<api::Mfa>,
+    mfa: Option<WantedMfa>,
     state: Option<api::AccountState>,
     role: Option<String>,
     sort: Option<String>,
     cursor: Option<String>,
     limit: Option<u32>,
+}
+
+/// Which of the three states, or the two that have no factor.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WantedMfa {
+    Active,
+    Required,
+    Off,
+    Without,
+}
+
+impl WantedMfa {
+    fn takes(self, mfa: api::Mfa) -> bool {
+        match self {
+            Self::Active => mfa == api::Mfa::Active,
+            Self::Required => mfa == api::Mfa::Required,
+            Self::Off => mfa == api::Mfa::Off,
+            Self::Without => mfa != api::Mfa::Active,
+        }
+    }
 }
 
 /// A user's place in an order.
@@ -77,7 +99,7 @@ fn matches(user: &api::User, query: &ListUsers) -> bool {
         let roles = user.assignments.iter().map(|one| format!("{} {}", one.role_name, one.scope.name)).collect::<Vec<_>>().join("\n");
         format!("{}\n{}\n{roles}", user.name, user.email).to_lowercase()
     };
-    query.mfa.is_none_or(|mfa| user.mfa == mfa)
+    query.mfa.is_none_or(|mfa| mfa.takes(user.mfa))
         && query.state.is_none_or(|state| user.state == state)
         && query.role.as_ref().is_none_or(|role| user.assignments.iter().any(|one| one.role == *role))
         && query.q.as_ref().is_none_or(|q| q.to_lowercase().split_whitespace().all(|word| text().contains(word)))
@@ -149,11 +171,13 @@ pub(crate) async fn show(
     let mut reader = app.store.read().await?;
     let sessions = sessions(&mut reader, id).await?;
     let recent = store::recent_actions(&mut reader, id, RECENT).await?;
+    let paused = paused_until(&mut reader, id).await?.filter(|until| facts.now < *until);
     let live = sessions.into_iter().filter(|row| row.session.lives(facts.now).is_ok());
     Ok(Json(api::UserDetails {
         user: shown::user(user, &facts.policy, &facts.names(), actor.user, facts.now),
         policy: shown::mfa_policy(&facts.policy.mfa),
         reset_takes,
+        verification_paused_until: paused,
         sessions: live.map(|row| accounts::sessions::shown(row, actor.session)).collect(),
         recent: shown::recent(recent),
     }))

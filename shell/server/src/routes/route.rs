@@ -126,6 +126,12 @@ impl Route {
         self
     }
 
+    /// The form that it takes.
+    pub fn takes_form<T: ToSchema>(mut self) -> Self {
+        self.body = Some(body::<T>("application/x-www-form-urlencoded"));
+        self
+    }
+
     /// The JSON that it answers with.
     pub fn answers<T: ToSchema>(mut self, status: u16) -> Self {
         self.answers.push((status, Some(body::<T>("application/json"))));

@@ -1,5 +1,6 @@
 //! The rows.
 
+mod automation;
 mod factors;
 mod fleet;
 mod people;
@@ -21,8 +22,18 @@ const LIMIT: Query = query("limit", "Most items of the page, 1 to 1000; 100 wher
 
 /// Every route of the API.
 pub fn table() -> Vec<Route> {
-    let parts =
-        [about(), signing_in(), oneself(), guarded(), factors::rows(), fleet::rows(), people::rows(), reading::rows(), remote::rows()];
+    let parts = [
+        about(),
+        signing_in(),
+        oneself(),
+        guarded(),
+        automation::rows(),
+        factors::rows(),
+        fleet::rows(),
+        people::rows(),
+        reading::rows(),
+        remote::rows(),
+    ];
     parts.into_iter().flatten().collect()
 }
 

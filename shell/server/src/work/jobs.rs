@@ -98,8 +98,8 @@ pub(crate) async fn cancel_run(
 async fn cancel(app: &App, permit: &Permit<policy::CancelRuns>, what: CancelWhat) -> Result<StatusCode, Refusal> {
     let actor = permit.actor();
     let devices = devices_within(&mut app.store.read().await?, actor.tenant, permit.reach()).await?;
-    let change =
-        Cancel { tenant: actor.tenant, devices, what, by: actor.user, by_name: actor.name.clone(), at: app.clock.now(), salt: random() };
+    let (tenant, by, by_name) = (actor.tenant, sallyport_store::Actor::of(actor), actor.name.clone());
+    let change = Cancel { tenant, devices, what, by, by_name, at: app.clock.now(), salt: random() };
     let told = app.store.commit(change).await?;
     for cancelled in &told {
         app.hub.cancel(cancelled.device, cancelled.grant);

@@ -51,6 +51,10 @@ pub(crate) async fn list(
 /// One's own, and those that reach nothing but what one reaches. What concerns the tenant is for those who may ask for it themselves.
 async fn may_see<C: Capability>(reader: &mut Reader, permit: &Permit<C>, stored: &StoredRequest) -> Result<bool, Refusal> {
     let (actor, capability) = (permit.actor(), stored.frozen.action.kind().capability());
+    // A tool sees what it asked for, and nothing of its owner's.
+    if actor.client().is_some() {
+        return Ok(stored.frozen.asker.client() == actor.client());
+    }
     if stored.frozen.asker.user == actor.user {
         return Ok(true);
     }

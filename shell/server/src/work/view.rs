@@ -10,7 +10,7 @@ use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
 
 use crate::accounts::addresses::shown_rules;
-use crate::{App, Refusal, people, remote};
+use crate::{App, Refusal, automation, people, remote};
 
 /// One request in full.
 pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -> Result<api::AuthorizationRequest, Refusal> {
@@ -115,9 +115,13 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         }),
         Action::ChangeNetworks(change) => {
             let (trusted, required, address_verification) = shown_rules(&change.rules);
-            api::ActionDetails::ChangeNetworks(api::ChangeNetworksDetails { trusted, required, address_verification })
+            let before = shown_rules(&change.before);
+            let before = api::NetworkRules { trusted: before.0, required: before.1, address_verification: before.2 };
+            api::ActionDetails::ChangeNetworks(api::ChangeNetworksDetails { trusted, required, address_verification, before })
         }
         Action::ChangeRemotePolicy(change) => api::ActionDetails::ChangeRemotePolicy(remote::policy_details(change)),
+        Action::CreateClient(client) => api::ActionDetails::CreateClient(automation::details(client)),
+        Action::ChangeClient(client) => api::ActionDetails::ChangeClient(automation::details(client)),
         other => people::shown::details(other).ok_or(Code::Internal)?,
     })
 }

@@ -2,24 +2,35 @@
 
 use std::fmt;
 
+use sallyport_decide::policy;
 use sallyport_grant::log::entry_leaf_data;
 use sallyport_grant::sha256;
-use sallyport_model::{DeviceId, TenantId, Timestamp, UserId};
+use sallyport_model::{ApiClientId, DeviceId, TenantId, Timestamp, UserId};
 use serde_json::{Value as Json, json};
 
 /// Who did it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
     User(UserId),
+    /// An API client, in its owner's name.
+    Client(ApiClientId),
     Device(DeviceId),
     /// The server by itself: expiry, clean-up, set-up.
     System,
+}
+
+impl Actor {
+    /// Whoever makes a request: a person, or a tool of theirs.
+    pub fn of(actor: &policy::Actor) -> Self {
+        actor.client().map_or(Self::User(actor.user), Self::Client)
+    }
 }
 
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(user) => user.fmt(f),
+            Self::Client(client) => client.fmt(f),
             Self::Device(device) => device.fmt(f),
             Self::System => f.write_str("system"),
         }

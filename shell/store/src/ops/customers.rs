@@ -86,7 +86,7 @@ impl Change for AddCustomer {
         let sql = "INSERT INTO customers (id, tenant, name, created) VALUES ($1, $2, $3, $4)";
         tx.execute(sql, values![self.id, actor.tenant, self.name, self.at]).await?;
         let payload = json!({ "customer": self.id, "name": self.name });
-        tx.append(actor.tenant, Entry::new("customer.created", Actor::User(actor.user), self.at, self.salt, payload)).await?;
+        tx.append(actor.tenant, Entry::new("customer.created", Actor::of(actor), self.at, self.salt, payload)).await?;
         Ok(())
     }
 }
@@ -114,7 +114,7 @@ impl Change for AddSite {
         let sql = "INSERT INTO sites (id, tenant, customer, name, created) VALUES ($1, $2, $3, $4, $5)";
         tx.execute(sql, values![self.id, actor.tenant, self.customer, self.name, self.at]).await?;
         let payload = json!({ "site": self.id, "customer": self.customer, "name": self.name });
-        tx.append(actor.tenant, Entry::new("site.created", Actor::User(actor.user), self.at, self.salt, payload)).await?;
+        tx.append(actor.tenant, Entry::new("site.created", Actor::of(actor), self.at, self.salt, payload)).await?;
         Ok(())
     }
 }

@@ -181,7 +181,7 @@ impl Change for TagDevice {
         let sql = "UPDATE devices SET tags = $3, version = version + 1 WHERE tenant = $1 AND id = $2 AND state <> 'removed' RETURNING name";
         let name = tx.fetch_one(sql, values![actor.tenant, self.device, tags]).await?.text("name")?;
         let payload = json!({ "device": self.device, "name": name, "tags": self.tags });
-        tx.append(actor.tenant, Entry::new("device.tagged", Actor::User(actor.user), self.at, self.salt, payload)).await?;
+        tx.append(actor.tenant, Entry::new("device.tagged", Actor::of(actor), self.at, self.salt, payload)).await?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Executing a released action: the one place where a guarded operation happens, in one transaction with its entry.
 
 use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Target};
+use sallyport_decide::automation::ChangeClient;
 use sallyport_decide::remote_policy::ChangeRemotePolicy;
 use sallyport_grant::Envelope;
 use sallyport_grant::body::{Body, GrantAction, GrantBody};
@@ -10,6 +11,7 @@ use sallyport_model::{DeviceId, Digest, GrantId, InstallerId, JobId, RequestId, 
 use serde_json::json;
 
 use super::accounts::{RecoveryHashes, UsedFactor};
+use super::automation;
 use super::people::{self, PeopleDone, PeoplePart, may_be_second, may_still_ask};
 use super::remote::{self, NewAttachment};
 use super::requests::{insert_proof, still_suffices};
@@ -36,6 +38,7 @@ pub enum Part {
     RemoveFactor,
     ChangeNetworks,
     ChangeRemotePolicy,
+    Client,
 }
 
 /// A run's id for each device.
@@ -70,7 +73,7 @@ impl Execute {
     }
 
     fn actor(&self) -> Actor {
-        Actor::User(self.released.frozen().asker.user)
+        Actor::of(&self.released.frozen().asker)
     }
 
     fn entry(&self, kind: &'static str, mut payload: serde_json::Value) -> Entry {
@@ -113,6 +116,8 @@ impl Change for Execute {
             (Action::RemoveFactor(gone), Part::RemoveFactor) => (self.remove_factor(tx, gone).await?, None),
             (Action::ChangeNetworks(change), Part::ChangeNetworks) => (self.networks(tx, change).await?, None),
             (Action::ChangeRemotePolicy(change), Part::ChangeRemotePolicy) => (self.remote_policy(tx, change).await?, None),
+            (Action::CreateClient(client), Part::Client) => (self.create_client(tx, client).await?, None),
+            (Action::ChangeClient(client), Part::Client) => (self.change_client(tx, client).await?, None),
             (_, Part::People(part)) => {
                 let ground = people::Ground { released: &self.released, salt: self.salt };
                 let (done, people::Told(kind, payload)) = people::apply(tx, &ground, part).await?;
@@ -152,6 +157,10 @@ impl Execute {
     /// A user who was disabled or lost the role or its scope after asking, or whose session was ended, no longer asks (A29).
     async fn asker_still_stands(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let asker = &self.released.frozen().asker;
+        if let Some(client) = asker.client() {
+            let action = &self.released.frozen().action;
+            return automation::still_stands(tx, client, action, self.at()).await;
+        }
         let sql = "SELECT 1 AS stands FROM users u JOIN sessions s ON s.user_id = u.id JOIN tenants t ON t.id = u.tenant \
                    WHERE u.id = $1 AND u.state = 'active' AND (u.expires IS NULL OR u.expires > $3) AND s.id = $2 AND s.ended_at IS NULL \
                    AND s.stage = 'full' AND s.created + t.session_lifetime_secs * 1000000 > $3";
@@ -293,6 +302,18 @@ impl Execute {
         remote::replace_policy(tx, self.tenant(), change).await?;
         let payload = json!({ "before": change.before, "after": change.after });
         tx.append(self.tenant(), self.entry("policy.remote_changed", payload)).await
+    }
+
+    async fn create_client(&self, tx: &mut Tx, client: &ChangeClient) -> Result<u64, StoreError> {
+        automation::create(tx, &self.released.frozen().asker, client, self.at()).await?;
+        let payload = json!({ "client": client.client, "name": client.after.name, "after": client.after, "key": client.key });
+        tx.append(self.tenant(), self.entry("client.created", payload)).await
+    }
+
+    async fn change_client(&self, tx: &mut Tx, client: &ChangeClient) -> Result<u64, StoreError> {
+        automation::change(tx, &self.released.frozen().asker, client).await?;
+        let payload = json!({ "client": client.client, "name": client.after.name, "before": client.before, "after": client.after });
+        tx.append(self.tenant(), self.entry("client.changed", payload)).await
     }
 
     /// What reaches devices counts into the asker's hour.

@@ -1,6 +1,7 @@
 //! The operations: one file per area, each the only place that knows the SQL of its tables.
 
 pub mod accounts;
+pub mod automation;
 pub mod customers;
 pub mod devices;
 pub mod enrolment;
@@ -12,6 +13,7 @@ pub mod jobs;
 pub mod names;
 pub mod networks;
 pub mod people;
+pub mod posture;
 pub mod remote;
 pub mod requests;
 pub mod runs;

@@ -85,8 +85,13 @@ pub async fn address_facts(reader: &mut Reader, tenant: TenantId, user: UserId, 
     let rules = rules(reader, tenant).await?.rules;
     let approved = "SELECT address FROM approved_addresses WHERE user_id = $1 AND address = $2";
     let approved = reader.fetch_optional(approved, values![user, address]).await?.is_some();
+    Ok(AddressFacts { rules, approved, paused_until: paused_until(reader, user).await? })
+}
+
+/// Until when the verification of a user's addresses is, or was, paused.
+pub async fn paused_until(reader: &mut Reader, user: UserId) -> Result<Option<Timestamp>, StoreError> {
     let paused = reader.fetch_optional("SELECT until FROM address_pauses WHERE user_id = $1", values![user]).await?;
-    Ok(AddressFacts { rules, approved, paused_until: paused.map(|row| row.time("until")).transpose()? })
+    paused.map(|row| row.time("until")).transpose()
 }
 
 /// A sign-in whose address is to be approved by a mailed link.

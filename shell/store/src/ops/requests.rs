@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sallyport_decide::actions::{Action, Eligible, Frozen, Hour, Method, Proof, RequestState, Requirement};
 use sallyport_decide::policy::{self, Rights, Stage};
 use sallyport_grant::body::Class;
-use sallyport_model::{DeviceId, Digest, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits};
+use sallyport_model::{ApiClientId, DeviceId, Digest, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
 use super::accounts::UsedFactor;
@@ -83,7 +83,7 @@ impl Change for Freeze {
         let open = tx.fetch_one(sql, values![asker.session, frozen.created]).await?.uint("open")?;
         if open >= limits::OPEN_REQUESTS_PER_SESSION as u64 {
             let payload = json!({ "kind": frozen.action.kind().as_str(), "reason": "too_many_open_requests" });
-            tx.append(asker.tenant, Entry::new("request.refused", Actor::User(asker.user), frozen.created, self.salt, payload)).await?;
+            tx.append(asker.tenant, Entry::new("request.refused", Actor::of(asker), frozen.created, self.salt, payload)).await?;
             return Ok(Frost::TooMany);
         }
         insert(tx, frozen, self.grant).await?;
@@ -95,14 +95,14 @@ impl Change for Freeze {
         }
         let payload = json!({ "request": frozen.id, "kind": frozen.action.kind().as_str(), "summary": frozen.action.sentence(),
             "class": u8::from(frozen.class), "digest": frozen.digest, "targets": frozen.action.targets().len() });
-        tx.append(asker.tenant, Entry::new("request.created", Actor::User(asker.user), frozen.created, self.salt, payload)).await?;
+        tx.append(asker.tenant, Entry::new("request.created", Actor::of(asker), frozen.created, self.salt, payload)).await?;
         Ok(Frost::Kept)
     }
 }
 
 async fn insert(tx: &mut Tx, frozen: &Frozen, grant: Option<GrantId>) -> Result<(), StoreError> {
     let sql = "INSERT INTO requests (id, tenant, session, asker, asker_email, asker_name, kind, state, class, class_reason, hour_devices, requirement, \
-               digest, action, created, expires, grant_id) VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+               digest, action, created, expires, grant_id, client) VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     let asker = &frozen.asker;
     let action = serde_json::to_string(&frozen.action).map_err(|_| StoreError::Corrupt("action"))?;
     let args = values![
@@ -122,6 +122,7 @@ async fn insert(tx: &mut Tx, frozen: &Frozen, grant: Option<GrantId>) -> Result<
         frozen.created,
         frozen.expires,
         grant,
+        asker.client(),
     ];
     tx.execute(sql, args).await?;
     Ok(())
@@ -217,7 +218,7 @@ fn asker(row: &Row, rights: Rights) -> Result<policy::Actor, StoreError> {
         name: row.text("asker_name")?,
         rights,
         session: row.get::<SessionId>("session")?,
-        stage: Stage::Full,
+        stage: if row.get_opt::<ApiClientId>("client")?.is_some() { Stage::Client } else { Stage::Full },
         step_up_until: None,
         step_up_kind: None,
     })

@@ -1,6 +1,6 @@
 //! Runs as their devices report them. What a device says is kept once, in order, and never undone by a repetition.
 
-use sallyport_model::{DeviceId, Digest, GrantId, JobId, RunId, TenantId, Timestamp, UserId, limits};
+use sallyport_model::{DeviceId, Digest, GrantId, JobId, RunId, TenantId, Timestamp, limits};
 use serde_json::json;
 
 use super::people::Within;
@@ -241,7 +241,7 @@ pub struct Cancel {
     /// Only runs of these devices.
     pub devices: Within<DeviceId>,
     pub what: CancelWhat,
-    pub by: UserId,
+    pub by: Actor,
     pub by_name: String,
     pub at: Timestamp,
     pub salt: [u8; 32],
@@ -289,7 +289,7 @@ impl Change for Cancel {
             CancelWhat::Run(run) => (told.first().map(|first| first.job), Some(run)),
         };
         let payload = json!({ "job": job, "run": run, "runs": told.len() });
-        tx.append(self.tenant, Entry::new("run.cancelled", Actor::User(self.by), self.at, self.salt, payload)).await?;
+        tx.append(self.tenant, Entry::new("run.cancelled", self.by, self.at, self.salt, payload)).await?;
         Ok(told)
     }
 }

@@ -122,7 +122,7 @@ impl Change for CreateScript {
         let sql = "INSERT INTO scripts (id, tenant, name, description, version) VALUES ($1, $2, $3, $4, 1)";
         tx.execute(sql, values![self.id, actor.tenant, self.script.name(), self.script.description()]).await?;
         insert_version(tx, self.id, 1, &self.script, &actor.name, self.at).await?;
-        let entry = Entry::new("script.created", Actor::User(actor.user), self.at, self.salt, payload(self.id, 1, &self.script));
+        let entry = Entry::new("script.created", Actor::of(actor), self.at, self.salt, payload(self.id, 1, &self.script));
         tx.append(actor.tenant, entry).await?;
         Ok(())
     }
@@ -149,7 +149,7 @@ impl Change for SaveScript {
         let args = values![actor.tenant, self.id, self.based_on, self.script.name(), self.script.description(), version];
         tx.execute_versioned(sql, args).await?;
         insert_version(tx, self.id, version, &self.script, &actor.name, self.at).await?;
-        let entry = Entry::new("script.saved", Actor::User(actor.user), self.at, self.salt, payload(self.id, version, &self.script));
+        let entry = Entry::new("script.saved", Actor::of(actor), self.at, self.salt, payload(self.id, version, &self.script));
         tx.append(actor.tenant, entry).await?;
         Ok(version)
     }
@@ -197,7 +197,7 @@ impl Change for DeleteScript {
         let sql = "UPDATE scripts SET deleted = $3 WHERE tenant = $1 AND id = $2 AND deleted IS NULL RETURNING name, version";
         let row = tx.fetch_one(sql, values![actor.tenant, self.id, self.at]).await?;
         let payload = json!({ "script": self.id, "name": row.text("name")?, "version": row.int("version")? });
-        tx.append(actor.tenant, Entry::new("script.deleted", Actor::User(actor.user), self.at, self.salt, payload)).await?;
+        tx.append(actor.tenant, Entry::new("script.deleted", Actor::of(actor), self.at, self.salt, payload)).await?;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Rows;
 
-pub(super) fn device(n: u32) -> DeviceId {
+pub(crate) fn device(n: u32) -> DeviceId {
     let mut bytes = [1; 16];
     bytes[12..].copy_from_slice(&n.to_be_bytes());
     DeviceId::from_bytes(bytes)
@@ -36,7 +36,7 @@ const COLUMNS: &[&str] = &[
 ];
 
 /// So many approved devices at a new site.
-pub(super) async fn with_devices(server: &TestServer, owner: &mut Owner, count: u32) {
+pub(crate) async fn with_devices(server: &TestServer, owner: &mut Owner, count: u32) {
     let tenant: TenantId = owner.client.get("/v1/me").await.json()["tenant"].as_str().expect("an id").parse().expect("an id");
     let customer = owner.client.post("/v1/customers", json!({ "name": "Hafen & Söhne" })).await.json();
     let path = format!("/v1/customers/{}/sites", customer["id"].as_str().expect("an id"));

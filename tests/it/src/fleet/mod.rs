@@ -1,6 +1,6 @@
 //! What is managed and what is read, over HTTP, against a running server.
 
-mod devices;
+pub(crate) mod devices;
 mod library;
 mod live;
 mod log;

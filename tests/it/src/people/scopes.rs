@@ -139,7 +139,7 @@ fn routes(document: &Value) -> Vec<(String, String, String)> {
 fn printed() -> BTreeMap<String, Vec<String>> {
     let text = sallyport_server::print_roles();
     let mut lines = text.lines().take_while(|line| !line.is_empty());
-    let head: Vec<String> = lines.next().expect("a head").split_whitespace().skip(3).map(str::to_owned).collect();
+    let head: Vec<String> = lines.next().expect("a head").split_whitespace().skip(3).take(5).map(str::to_owned).collect();
     let mut table: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in lines {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod crash;
+mod friction;
 mod policy;
 mod records;
 mod relay;

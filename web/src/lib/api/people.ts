@@ -15,6 +15,8 @@ export const resetFactor = (id: string, confirmed: T.Confirmed) => guarded(`user
 export const endSessions = (id: string) => post<void>(`users/${id}/end-sessions`);
 export const resendInvitation = (id: string) => post<T.CreatedInvitation>(`users/${id}/resend-invitation`);
 
+export const pauseVerification = (user: string, hours: number) => post<T.PausedAddressVerification>('policy/networks/pause', { user, hours });
+
 export const roles = () => get<T.Roles>('roles');
 export const addRole = (body: T.SaveRole) => guarded('roles', body);
 export const saveRole = (id: string, body: T.SaveRole) => guarded(`roles/${id}`, body, 'PUT');

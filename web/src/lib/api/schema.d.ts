@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/.well-known/oauth-authorization-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How tools get access tokens (RFC 8414)
+         * @description Public: says where and how, and has no secrets.
+         */
+        get: operations["get___well_known_oauth_authorization_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/addresses/approve": {
         parameters: {
             query?: never;
@@ -198,6 +218,74 @@ export interface paths {
          * @description Needs `requests.prove`. Class: -. Audit: request.proved factor.locked and what the action leaves.
          */
         post: operations["post_authorization_requests_id_proofs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * API clients, and what they can have
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_clients"];
+        put?: never;
+        /**
+         * Make an API client
+         * @description Needs `clients.write`. Class: 2. Audit: request.created client.created.
+         */
+        post: operations["post_clients"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One API client
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_clients_id"];
+        /**
+         * Change an API client
+         * @description Needs `clients.write`. Class: 2. Audit: request.created client.changed.
+         */
+        put: operations["put_clients_id"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop an API client for good
+         * @description Needs `clients.write`. Class: -. Audit: client.stopped.
+         */
+        post: operations["post_clients_id_stop"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1044,6 +1132,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/oauth/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a client's key
+         * @description Public: asks for an assertion that a client signed.
+         */
+        post: operations["post_oauth_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End an access token before its time (RFC 7009)
+         * @description Public: asks for an assertion that a client signed.
+         */
+        post: operations["post_oauth_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get an access token
+         * @description Public: asks for an assertion that a client signed.
+         */
+        post: operations["post_oauth_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -1148,30 +1296,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/policy/remote": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The rules for remote sessions
-         * @description Needs `remote.read`. Class: -. Audit: -.
-         */
-        get: operations["get_policy_remote"];
-        /**
-         * Ask for other rules for remote sessions
-         * @description Needs `policy.write`. Class: 2. Audit: request.created policy.remote_changed.
-         */
-        put: operations["put_policy_remote"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/policy/sessions": {
         parameters: {
             query?: never;
@@ -1186,6 +1310,46 @@ export interface paths {
          */
         put: operations["put_policy_sessions"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/posture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the configuration is judged
+         * @description Needs `posture.read`. Class: -. Audit: -.
+         */
+        get: operations["get_posture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/posture/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What would happen if: changes nothing
+         * @description Needs `posture.read`. Class: -. Audit: -.
+         */
+        post: operations["post_posture_what_if"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1908,9 +2072,12 @@ export interface components {
         }) | (components["schemas"]["ChangeNetworksDetails"] & {
             /** @enum {string} */
             kind: "change_networks";
-        }) | (components["schemas"]["ChangeRemotePolicyDetails"] & {
+        }) | (components["schemas"]["ApiClientDetails"] & {
             /** @enum {string} */
-            kind: "change_remote_policy";
+            kind: "create_client";
+        }) | (components["schemas"]["ApiClientDetails"] & {
+            /** @enum {string} */
+            kind: "change_client";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -1971,6 +2138,72 @@ export interface components {
         AddressToken: {
             /** @description The token. */
             token: string;
+        };
+        /** @description An API client. */
+        ApiClient: components["schemas"]["ApiClientShape"] & {
+            /** @description When it was made. */
+            created: string;
+            /** @description Its id: `client_id`, and `iss` and `sub` of its assertions. */
+            id: string;
+            /** @description Its present public key. */
+            key: components["schemas"]["PublicJwk"];
+            /** @description When that key was registered. */
+            key_created: string;
+            /** @description From which address. */
+            last_address?: string | null;
+            /** @description When it last got an access token. */
+            last_used?: string | null;
+            /** @description In whose name it works. */
+            owner: string;
+            /** @description Their name. */
+            owner_name: string;
+            /** @description Where it stands. */
+            state: components["schemas"]["ApiClientState"];
+            /** @description When it was stopped. */
+            stopped?: string | null;
+            /** @description Why: `by_person`, `rotation_missed` or `key_reused`. */
+            stopped_why?: string | null;
+        };
+        /** @description An API client that is made or changed, exactly. */
+        ApiClientDetails: {
+            /** @description The shape that it gets. */
+            after: components["schemas"]["ApiClientShape"];
+            before?: components["schemas"]["ApiClientShape"] | null;
+            /** @description Which. */
+            client: string;
+            key?: components["schemas"]["PublicJwk"] | null;
+        };
+        /** @description API clients, and what they can have. */
+        ApiClients: {
+            /** @description The newest first. */
+            items: components["schemas"]["ApiClient"][];
+            /** @description What the reader could give to a client of their own. */
+            scopes: components["schemas"]["ApiScope"][];
+        };
+        /** @description What an API client may do, from where, until when. */
+        ApiClientShape: {
+            /** @description When it ends by itself. */
+            expires: string;
+            /** @description What people call it. */
+            name: string;
+            /** @description Ranges of addresses that it works from. */
+            networks: string[];
+            /** @description Whether it must replace its key each day. */
+            rotation: components["schemas"]["KeyRotation"];
+            /** @description Capabilities. */
+            scopes: string[];
+        };
+        /**
+         * @description Where an API client stands.
+         * @enum {string}
+         */
+        ApiClientState: "active" | "key_due" | "stopped" | "expired" | "owner_over";
+        /** @description A capability that an API client can have. */
+        ApiScope: {
+            /** @description What it allows. */
+            about: string;
+            /** @description The word. */
+            name: string;
         };
         /** @description An address that its user approved. */
         ApprovedAddress: {
@@ -2142,6 +2375,19 @@ export interface components {
          * @enum {string}
          */
         ChallengePurpose: "factors" | "password" | "elevate" | "check_up";
+        /** @description Another shape for an API client. */
+        ChangeApiClient: {
+            /** @description When it ends by itself. */
+            expires: string;
+            /** @description What people call it. */
+            name: string;
+            /** @description Ranges of addresses that it works from. */
+            networks: string[];
+            /** @description Whether it must replace its key each day. */
+            rotation?: components["schemas"]["KeyRotation"];
+            /** @description Capabilities. */
+            scopes: string[];
+        };
         /** @description Replaces a user's roles. */
         ChangeAssignments: {
             /** @description Their roles from now on; at least one. */
@@ -2200,23 +2446,6 @@ export interface components {
             /** @description A fresh factor (purpose `password`). */
             proof: components["schemas"]["FactorAnswer"];
         };
-        /** @description Asks for other rules. */
-        ChangeRemotePolicy: {
-            /** @description All rules, as they shall be. */
-            rules: components["schemas"]["RemotePolicy"];
-            /**
-             * Format: int64
-             * @description The version that was read.
-             */
-            version: number;
-        };
-        /** @description A change of the rules for remote sessions, exactly. */
-        ChangeRemotePolicyDetails: {
-            /** @description From now on. */
-            after: components["schemas"]["RemotePolicy"];
-            /** @description Until now. */
-            before: components["schemas"]["RemotePolicy"];
-        };
         /** @description A change of roles, exactly. */
         ChangeRoleDetails: {
             /** @description Their roles from now on. */
@@ -2260,17 +2489,19 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "UseDpopNonce" | "ProofRefused" | "SessionRestricted" | "RoleRefused" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
+        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "UseDpopNonce" | "ProofRefused" | "TokenRefused" | "ClientRefused" | "ScopeRefused" | "SessionRestricted" | "RoleRefused" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
          */
         Confirmed: "in_person" | "by_call";
-        /**
-         * @description What the person at the machine is told or asked.
-         * @enum {string}
-         */
-        ConsentRule: "none" | "banner" | "ask";
+        /** @description A place in the console. */
+        ConsoleLink: {
+            /** @description Its path: `/users?mfa=without`. */
+            path: string;
+            /** @description What it is called. */
+            word: string;
+        };
         /** @description A new installer, with the file that is shown once. */
         CreatedInstaller: {
             /** @description The signed enrolment file. The server keeps only a hash of its secret. */
@@ -2936,6 +3167,22 @@ export interface components {
             /** @description Their name. */
             name: string;
         };
+        /** @description An access token. */
+        IssuedToken: {
+            /** @description The token: opaque, and worth nothing without the key of the proof. */
+            access_token: string;
+            /**
+             * Format: int64
+             * @description Seconds; a token that is not used for 60 of them ends earlier.
+             */
+            expires_in: number;
+            /** @description The client's key is older than a day: register the next one. */
+            key_due: boolean;
+            /** @description What it is good for at most. */
+            scope: string;
+            /** @description `DPoP`. */
+            token_type: string;
+        };
         /** @description A script on devices. */
         Job: {
             /** @description Arguments. */
@@ -2989,6 +3236,11 @@ export interface components {
              */
             total?: number | null;
         };
+        /**
+         * @description Whether a client must replace its key each day.
+         * @enum {string}
+         */
+        KeyRotation: "daily" | "by_hand";
         /** @description A token out of a link's fragment. */
         LinkToken: {
             /** @description The token. */
@@ -3155,6 +3407,21 @@ export interface components {
             /** @description The address that this request came from, to choose ranges by. */
             your_address: string;
         };
+        /** @description An API client that is asked for, in the name of whoever asks. */
+        NewApiClient: {
+            /** @description When it ends by itself, within 400 days. */
+            expires: string;
+            /** @description Its public key. */
+            key: components["schemas"]["PublicJwk"];
+            /** @description What people call it. */
+            name: string;
+            /** @description Ranges of addresses that it works from. */
+            networks: string[];
+            /** @description Whether it must replace its key each day. */
+            rotation?: components["schemas"]["KeyRotation"];
+            /** @description Capabilities, at most those that the owner has; what holds is asked anew at each request. */
+            scopes: string[];
+        };
         /** @description A role to be given, and where. */
         NewAssignment: {
             /** @description The customer's or the site's id; absent for the tenant. */
@@ -3257,7 +3524,6 @@ export interface components {
             joins?: string | null;
             /** @description `terminal`, `background`, `files` or `viewer`. */
             kind: string;
-            record?: components["schemas"]["YesNo"] | null;
             /**
              * Format: int32
              * @description Height of a terminal that is opened, in cells.
@@ -3291,6 +3557,40 @@ export interface components {
             runs: number;
             /** @description Sessions that ended. */
             sessions: string[];
+        };
+        /** @description A refusal in the words of OAuth (RFC 6749, section 5.2). */
+        OauthError: {
+            /** @description `invalid_request`, `invalid_client`, `invalid_scope`, `unsupported_grant_type`, `invalid_dpop_proof`, `use_dpop_nonce`, ... */
+            error: string;
+            /** @description What is wrong. */
+            error_description: string;
+        };
+        /** @description The authorization server's own description (RFC 8414). */
+        OauthMetadata: {
+            /** @description `ES256`. */
+            dpop_signing_alg_values_supported: string[];
+            /** @description `client_credentials`. */
+            grant_types_supported: string[];
+            /** @description `aud` of assertions. */
+            issuer: string;
+            /** @description None: nobody is redirected here. */
+            response_types_supported: string[];
+            /** @description Where they end. */
+            revocation_endpoint: string;
+            /** @description `private_key_jwt`. */
+            revocation_endpoint_auth_methods_supported: string[];
+            /** @description `ES256` and `EdDSA`. */
+            revocation_endpoint_auth_signing_alg_values_supported: string[];
+            /** @description Where keys are replaced. */
+            sallyport_key_endpoint: string;
+            /** @description What a client can have. */
+            scopes_supported: string[];
+            /** @description Where tokens are issued. */
+            token_endpoint: string;
+            /** @description `private_key_jwt`. */
+            token_endpoint_auth_methods_supported: string[];
+            /** @description `ES256` and `EdDSA`. */
+            token_endpoint_auth_signing_alg_values_supported: string[];
         };
         /** @description What a client dials a remote session by. */
         OpenedRemoteSession: {
@@ -3430,6 +3730,73 @@ export interface components {
              */
             without_factor: number;
         };
+        /** @description A tenant's configuration, judged rule by rule. */
+        Posture: {
+            /** @description How many rules came to what. */
+            counts: components["schemas"]["PostureCounts"];
+            /** @description When. */
+            judged: string;
+            /** @description The rules, in the order of their ids. */
+            rules: components["schemas"]["PostureRule"][];
+        };
+        /** @description How many rules came to what. */
+        PostureCounts: {
+            /**
+             * Format: int64
+             * @description To be mended now.
+             */
+            critical: number;
+            /**
+             * Format: int64
+             * @description About what the reader may not see: left out.
+             */
+            hidden: number;
+            /**
+             * Format: int64
+             * @description They hold.
+             */
+            holds: number;
+            /**
+             * Format: int64
+             * @description The server cannot know.
+             */
+            unseen: number;
+            /**
+             * Format: int64
+             * @description To be looked at.
+             */
+            warning: number;
+        };
+        /** @description Something that a rule found. */
+        PostureFinding: {
+            fix?: components["schemas"]["ConsoleLink"] | null;
+            /** @description `critical` or `warning`. */
+            state: components["schemas"]["PostureState"];
+            /** @description Whom or what it is about. */
+            subjects: components["schemas"]["ConsoleLink"][];
+            /** @description What it is. */
+            title: string;
+            /** @description Why it matters. */
+            why: string;
+        };
+        /** @description One rule. */
+        PostureRule: {
+            /** @description What was checked, or why it cannot be seen from here. */
+            checked?: string | null;
+            /** @description What it found, the worst first. */
+            findings: components["schemas"]["PostureFinding"][];
+            /** @description Its stable id: `P-03`. */
+            id: string;
+            /** @description What it came to. */
+            state: components["schemas"]["PostureState"];
+            /** @description What it wants, as a sentence. */
+            wants: string;
+        };
+        /**
+         * @description What a rule came to.
+         * @enum {string}
+         */
+        PostureState: "critical" | "warning" | "holds" | "unseen";
         /** @description The text that was run before. */
         PreviousScript: {
             /** @description Its text. */
@@ -3489,6 +3856,17 @@ export interface components {
             /** @description Account. */
             user: string;
         };
+        /** @description A public key as a JSON Web Key (RFC 7517): P-256 for ES256, or Ed25519 for EdDSA. The private part never leaves the tool's machine. */
+        PublicJwk: {
+            /** @description `P-256` or `Ed25519`. */
+            crv: string;
+            /** @description `EC` or `OKP`. */
+            kty: string;
+            /** @description Base64url. */
+            x: string;
+            /** @description Base64url; of P-256 alone. */
+            y?: string | null;
+        };
         /** @description What a device signed about a run. */
         Receipt: {
             /** @description The signed envelope (DSSE), verbatim. */
@@ -3506,11 +3884,6 @@ export interface components {
             /** @description SHA-256 of its bytes, as in the audit log. */
             sha256: string;
         };
-        /**
-         * @description Whether sessions of a kind are recorded.
-         * @enum {string}
-         */
-        RecordRule: "always" | "never" | "optional";
         /** @description Recovery codes, shown once. */
         RecoveryCodes: {
             /** @description Ten codes, each good for one sign-in. */
@@ -3553,35 +3926,6 @@ export interface components {
             /** @description SHA-256 of its key: what grants name. */
             thumbprint: string;
         };
-        /** @description The rules for one kind of remote session. */
-        RemoteKindRules: {
-            /**
-             * Format: int32
-             * @description How long they have to answer, 10 to 120 seconds, where they are asked.
-             */
-            ask_secs: number;
-            /** @description What the person at the machine is told or asked. */
-            consent: components["schemas"]["ConsentRule"];
-            /** @description Whether it is recorded, by the device. */
-            record: components["schemas"]["RecordRule"];
-            /** @description What it means where nobody answers, or nobody is there to be asked. */
-            unanswered: components["schemas"]["SilenceRule"];
-        };
-        /** @description The tenant's rules for remote sessions. They are part of each grant, and the device keeps to them. */
-        RemotePolicy: {
-            /** @description For background management. */
-            background: components["schemas"]["RemoteKindRules"];
-            /** @description Whether copied text goes between viewers and machines. */
-            clipboard: components["schemas"]["Switch"];
-            /** @description For files. */
-            files: components["schemas"]["RemoteKindRules"];
-            /** @description For terminals. */
-            terminal: components["schemas"]["RemoteKindRules"];
-            /** @description For screens. */
-            viewer: components["schemas"]["RemoteKindRules"];
-            /** @description Whether a display is made on machines that show none. */
-            virtual_display: components["schemas"]["Switch"];
-        };
         /** @description A remote session. */
         RemoteSession: {
             /** @description Who is or was attached. */
@@ -3616,11 +3960,6 @@ export interface components {
         RemoteSessionDetails: {
             /** @description `control` or `view`. */
             access: string;
-            /**
-             * Format: int32
-             * @description How long the person at the machine has to answer, where they are asked; otherwise 0.
-             */
-            ask_secs: number;
             /** @description What the person at the machine sees: `none`, `banner` or `ask`. */
             consent: string;
             /**
@@ -3645,8 +3984,6 @@ export interface components {
             session_kind: string;
             /** @description The device. */
             targets: components["schemas"]["TargetDetails"];
-            /** @description What it means where they do not: `refuse` or `allow`. */
-            unanswered: components["schemas"]["SilenceRule"];
         };
         /** @description One page of a list. */
         RemoteSessionPage: {
@@ -3757,6 +4094,19 @@ export interface components {
          * @enum {string}
          */
         ResetTakes: "one_admin" | "two_people" | "hold";
+        /** @description A token that ends before its time (RFC 7009), as a form. */
+        RevokeForm: {
+            /** @description As at the token endpoint. */
+            client_assertion?: string | null;
+            /** @description As at the token endpoint. */
+            client_assertion_type?: string | null;
+            /** @description As at the token endpoint. */
+            client_id?: string | null;
+            /** @description The token. */
+            token: string;
+            /** @description Not needed. */
+            token_type_hint?: string | null;
+        };
         /** @description A role: built in, or a named list of capabilities. */
         Role: {
             /** @description What it is for. */
@@ -3815,6 +4165,26 @@ export interface components {
             capabilities: components["schemas"]["RoleCapability"][];
             /** @description The built-in ones, the most powerful first, then the custom ones by name. */
             roles: components["schemas"]["Role"][];
+        };
+        /** @description A key that took the place of another one. */
+        RotatedKey: {
+            /** @description When the new key is to be replaced. */
+            due: string;
+            /** @description Until when the former key works. */
+            former_until: string;
+        };
+        /** @description The next key of a client, as a form. */
+        RotateForm: {
+            /** @description As at the token endpoint, signed by the present key. */
+            client_assertion?: string | null;
+            /** @description As at the token endpoint, signed by the present key. */
+            client_assertion_type?: string | null;
+            /** @description As at the token endpoint. */
+            client_id?: string | null;
+            /** @description Another assertion, signed by the next key: it shows that the client has it. */
+            next_assertion: string;
+            /** @description The next public key: a JSON Web Key, as text. */
+            next_key: string;
         };
         /** @description A job on one device. */
         Run: {
@@ -4185,11 +4555,6 @@ export interface components {
             /** @description The password. */
             password: string;
         };
-        /**
-         * @description What it means where nobody answers.
-         * @enum {string}
-         */
-        SilenceRule: "refuse" | "allow";
         /** @description A place of a customer. */
         Site: {
             /** @description Its id. */
@@ -4248,16 +4613,6 @@ export interface components {
         StartTotp: {
             proof?: components["schemas"]["FactorAnswer"] | null;
         };
-        /** @description The rules that hold. */
-        StoredRemotePolicy: {
-            /** @description The rules. */
-            rules: components["schemas"]["RemotePolicy"];
-            /**
-             * Format: int64
-             * @description Which version; 0 where nobody ever changed them.
-             */
-            version: number;
-        };
         /** @description A ticket. */
         StreamTicket: {
             /** @description Opens `/v1/remote-sessions/stream`, once and within half a minute. */
@@ -4298,6 +4653,19 @@ export interface components {
             online: boolean;
             /** @description Customer and site. */
             place: string;
+        };
+        /** @description A request of an access token (RFC 6749, section 4.4), as a form. The header `DPoP` names the key that the token will be bound to. */
+        TokenForm: {
+            /** @description A JWT that the client signed (RFC 7523): `typ` `client-authentication+jwt`, `aud` the issuer as one string. */
+            client_assertion?: string | null;
+            /** @description `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`. */
+            client_assertion_type?: string | null;
+            /** @description The client's id, if it says so beside the assertion. */
+            client_id?: string | null;
+            /** @description `client_credentials`. */
+            grant_type: string;
+            /** @description Fewer scopes than the client has, with spaces between them. */
+            scope?: string | null;
         };
         /** @description An authenticator app that is not enrolled yet. */
         TotpDraft: {
@@ -4420,6 +4788,8 @@ export interface components {
             sessions: components["schemas"]["Session"][];
             /** @description The user. */
             user: components["schemas"]["User"];
+            /** @description Until when the verification of their addresses is paused; absent where it is not. */
+            verification_paused_until?: string | null;
         };
         /** @description Users with the counts for the tabs. */
         UserPage: {
@@ -4447,6 +4817,69 @@ export interface components {
             /** @description Its value. */
             value: string;
         };
+        /** @description This user, from this address, with these factors, wants to do this: what happens? Nothing is changed, and nothing is logged. */
+        WhatIf: {
+            /** @description From which address. */
+            address: string;
+            /**
+             * Format: int32
+             * @description On how many devices, where it is about devices; 1 where nothing is said.
+             */
+            devices?: number | null;
+            /** @description Of which site; where nothing is said, devices that they reach. */
+            site?: string | null;
+            /** @description Who. */
+            user: string;
+            /** @description What they want. */
+            wants: components["schemas"]["WhatIfWish"];
+            /** @description What they sign in with; all of it is right. */
+            with: components["schemas"]["WhatIfWith"];
+        };
+        /** @description The answer, by the rules that decide for real. */
+        WhatIfAnswer: {
+            /** @description The stable code of the refusal that they would get, where they get one. */
+            code?: string | null;
+            /** @description What happens. */
+            outcome: components["schemas"]["WhatIfOutcome"];
+            /**
+             * Format: int32
+             * @description How many people have to prove it, where it waits for proofs.
+             */
+            people?: number | null;
+            /** @description The same as a sentence. */
+            sentence: string;
+            /** @description What was judged, in order; the last one decides. */
+            steps: components["schemas"]["WhatIfStep"][];
+        };
+        /**
+         * @description What happens.
+         * @enum {string}
+         */
+        WhatIfOutcome: "done" | "asks" | "link" | "refused";
+        /**
+         * @description How a step came out.
+         * @enum {string}
+         */
+        WhatIfState: "met" | "wants" | "refuses";
+        /** @description One rule on the way. */
+        WhatIfStep: {
+            /** @description Its stable id: `N-02`. */
+            id: string;
+            /** @description Whether it goes on. */
+            state: components["schemas"]["WhatIfState"];
+            /** @description What it came to, as a sentence. */
+            what: string;
+        };
+        /**
+         * @description What somebody wants to do.
+         * @enum {string}
+         */
+        WhatIfWish: "read_devices" | "read_audit" | "run_script" | "open_terminal" | "create_installer" | "remove_devices" | "invite_user" | "change_mfa_policy" | "change_networks";
+        /**
+         * @description What somebody signs in with.
+         * @enum {string}
+         */
+        WhatIfWith: "password" | "password_and_code" | "passkey" | "recovery_code";
         /**
          * @description Whether something is required.
          * @enum {string}
@@ -4461,6 +4894,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get___well_known_oauth_authorization_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthMetadata"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_addresses_approve: {
         parameters: {
             query?: never;
@@ -4768,6 +5230,172 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiClients"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiClient"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clients_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiClient"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_clients_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeApiClient"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clients_id_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6277,6 +6905,157 @@ export interface operations {
             };
         };
     };
+    post_oauth_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["RotateForm"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            /** @description Done */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Done */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_oauth_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["RevokeForm"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Done */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Done */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_oauth_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["TokenForm"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedToken"];
+                };
+            };
+            /** @description Done */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Done */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_openapi_json: {
         parameters: {
             query?: never;
@@ -6463,77 +7242,6 @@ export interface operations {
             };
         };
     };
-    get_policy_remote: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["StoredRemotePolicy"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    put_policy_remote: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangeRemotePolicy"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ActionResult"];
-                };
-            };
-            /** @description Done */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AuthorizationRequest"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     put_policy_sessions: {
         parameters: {
             query?: never;
@@ -6563,6 +7271,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_posture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Posture"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_posture_what_if: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatIf"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfAnswer"];
                 };
             };
             /** @description Refused */
@@ -7544,7 +8314,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
-                /** @description active, required or off */
+                /** @description active, required, off, or without for the last two */
                 mfa?: string;
                 /** @description Words that must all be found in name, address, roles or scopes */
                 q?: string;

@@ -40,6 +40,8 @@ const KINDS: Record<string, Kind> = {
   invitation: { icon: 'mail', tag: 'Invitation' },
   not_me: { icon: 'notme', tag: 'Not me', bad: true },
   mail: { icon: 'mail', tag: 'Mail' },
+  'client.stopped': { icon: 'ban', tag: 'API client', bad: true },
+  client: { icon: 'key', tag: 'API client' },
   customer: { icon: 'customer', tag: 'Customer' },
   site: { icon: 'place', tag: 'Site' },
   log: { icon: 'audit', tag: 'Log' },

@@ -8,6 +8,7 @@ export function linkTo(id: string): string {
   if (kind === 'cus') return `/devices?customer=${id}`;
   if (kind === 'sit') return `/devices?site=${id}`;
   if (kind === 'ins') return '/installers';
+  if (kind === 'cli') return '/automation/clients';
   if (kind === 'req') return '/approvals';
   if (kind === 'rol') return `/roles?role=${id}`;
   return `/audit?q=${encodeURIComponent(id)}`;

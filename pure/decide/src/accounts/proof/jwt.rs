@@ -7,7 +7,7 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{JTI_BYTES, JTI_TEXT_BYTES, ProofError, Thumbprint};
+use super::{Dialect, JTI_BYTES, JTI_TEXT_BYTES, ProofError, Thumbprint};
 
 const COORDINATE_BYTES: usize = 32;
 
@@ -47,8 +47,28 @@ pub(super) struct Claims {
     pub(super) ath: Option<String>,
 }
 
+/// The same claims of a program that was not written for us, which may have others beside them.
+#[derive(Deserialize)]
+struct ForeignClaims {
+    jti: String,
+    htm: String,
+    htu: String,
+    htq: Option<String>,
+    iat: i64,
+    nonce: Option<String>,
+    bh: Option<String>,
+    ath: Option<String>,
+}
+
+impl From<ForeignClaims> for Claims {
+    fn from(claims: ForeignClaims) -> Self {
+        let ForeignClaims { jti, htm, htu, htq, iat, nonce, bh, ath } = claims;
+        Self { jti, htm, htu, htq, iat, nonce, bh, ath }
+    }
+}
+
 /// Reads the JWT and verifies its signature by the key that it carries.
-pub(super) fn open(jwt: &str) -> Result<(Claims, Thumbprint), ProofError> {
+pub(super) fn open(jwt: &str, dialect: Dialect) -> Result<(Claims, Thumbprint), ProofError> {
     let (signed, signature) = jwt.rsplit_once('.').ok_or(ProofError::Malformed)?;
     let (header, claims) = signed.split_once('.').filter(|(_, claims)| !claims.contains('.')).ok_or(ProofError::Malformed)?;
     let header: Header = part(header)?;
@@ -61,11 +81,22 @@ pub(super) fn open(jwt: &str) -> Result<(Claims, Thumbprint), ProofError> {
     let (key, thumbprint) = key_of(&header.jwk)?;
     let signature = Signature::from_slice(&decode(signature)?).map_err(|_| ProofError::Signature)?;
     key.verify(signed.as_bytes(), &signature).map_err(|_| ProofError::Signature)?;
-    let claims: Claims = part(claims)?;
-    if claims.jti.len() > JTI_TEXT_BYTES || decode(&claims.jti)?.len() < JTI_BYTES {
+    let claims: Claims = match dialect {
+        Dialect::Session => part(claims)?,
+        Dialect::Token => part::<ForeignClaims>(claims)?.into(),
+    };
+    if claims.jti.len() > JTI_TEXT_BYTES || !is_long_enough(&claims.jti, dialect) {
         return Err(ProofError::Malformed);
     }
     Ok((claims, thumbprint))
+}
+
+/// RFC 9449 leaves the form of `jti` open; ours is 128 bits in base64url.
+fn is_long_enough(jti: &str, dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::Session => decode(jti).is_ok_and(|bytes| bytes.len() >= JTI_BYTES),
+        Dialect::Token => jti.len() >= JTI_BYTES && jti.bytes().all(|byte| byte.is_ascii_graphic()),
+    }
 }
 
 fn part<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ProofError> {

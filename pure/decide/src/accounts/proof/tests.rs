@@ -75,7 +75,7 @@ impl Draft {
 }
 
 fn request() -> Request<'static> {
-    Request { method: "POST", url: URL, query: Some("a=1&b=%20"), body: b"{}", access_token: None }
+    Request { dialect: Dialect::Session, method: "POST", url: URL, query: Some("a=1&b=%20"), body: b"{}", access_token: None }
 }
 
 fn verify_text(jwt: &str) -> Result<ProvenKey, ProofError> {

@@ -9,7 +9,7 @@ use crate::routes::route::{Access, Query, Route, needs, query};
 
 const USERS: &[Query] = &[
     query("q", "Words that must all be found in name, address, roles or scopes"),
-    query("mfa", "active, required or off"),
+    query("mfa", "active, required, off, or without for the last two"),
     query("state", "invited, active, disabled or locked"),
     query("role", "Only users with this role: a built-in one's word or a custom one's id"),
     query("sort", "name, email, mfa, state, role, last_sign_in or created, with - in front for the other direction"),

@@ -6,7 +6,7 @@ use sallyport_decide::policy;
 use super::{CURSOR, LIMIT};
 use crate::events::Event;
 use crate::routes::route::{Query, Route, needs, query};
-use crate::{audit, jobs, live, trust};
+use crate::{audit, jobs, live, posture, trust};
 
 const JOBS: &[Query] = &[
     query("script", "Only jobs that ran this script"),
@@ -25,7 +25,7 @@ const ENTRIES: &[Query] = &[
 ];
 
 pub(super) fn rows() -> Vec<Route> {
-    [work(), record()].into_iter().flatten().collect()
+    [work(), record(), judged()].into_iter().flatten().collect()
 }
 
 fn work() -> Vec<Route> {
@@ -55,5 +55,15 @@ fn record() -> Vec<Route> {
             .answers::<api::InclusionProof>(200),
         Route::get("/v1/trust", "Which keys command the devices", needs::<policy::ReadDevices>(), trust::show).answers::<api::Trust>(200),
         Route::get("/v1/events", "Live changes, until the session ends", needs::<policy::FollowEvents>(), live::follow).streams::<Event>(),
+    ]
+}
+
+fn judged() -> Vec<Route> {
+    vec![
+        Route::get("/v1/posture", "How the configuration is judged", needs::<policy::ReadPosture>(), posture::show)
+            .answers::<api::Posture>(200),
+        Route::post("/v1/posture/what-if", "What would happen if: changes nothing", needs::<policy::ReadPosture>(), posture::what_if)
+            .takes::<api::WhatIf>()
+            .answers::<api::WhatIfAnswer>(200),
     ]
 }

@@ -45,7 +45,7 @@ fn assignment(row: &Row) -> Result<Assignment, StoreError> {
 }
 
 /// Words that are stored with spaces between them.
-pub(super) fn words(text: &str) -> BTreeSet<String> {
+pub(crate) fn words(text: &str) -> BTreeSet<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 

@@ -109,6 +109,14 @@ pub async fn touched(reader: &mut Reader, tenant: TenantId, action: &Action) -> 
     sites.into_iter().map(place).collect::<Option<_>>().map(Touched::Places).ok_or(StoreError::NotFound)
 }
 
+/// The places that an action reaches; `None` where it is about the tenant, or about what all share.
+pub(crate) async fn touched_places(reader: &mut Reader, tenant: TenantId, action: &Action) -> Result<Option<BTreeSet<Place>>, StoreError> {
+    Ok(match touched(reader, tenant, action).await? {
+        Touched::Tenant => None,
+        Touched::Places(places) => Some(places),
+    })
+}
+
 /// Above this many, the whole table is read once instead of row by row.
 const ONE_BY_ONE: usize = 200;
 

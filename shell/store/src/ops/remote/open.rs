@@ -110,7 +110,7 @@ async fn append(
     let payload = json!({ "remote_session": action.session, "grant": action.grant, "device": action.target.device, "name": action.target.name,
         "session_kind": action.kind.as_str(), "access": action.access.as_str(), "class": u8::from(frozen.class), "request": frozen.id,
         "digest": new.envelope.digest(), "proofs": released.proofs() });
-    let entry = Entry::grant(kind, Actor::User(frozen.asker.user), released.at(), grant_leaf_data(&new.envelope, body), payload);
+    let entry = Entry::grant(kind, Actor::of(&frozen.asker), released.at(), grant_leaf_data(&new.envelope, body), payload);
     tx.append(frozen.asker.tenant, entry).await
 }
 

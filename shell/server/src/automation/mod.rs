@@ -1,0 +1,12 @@
+//! Automation over HTTP: API clients for people, and OAuth for the clients themselves.
+
+mod authenticate;
+pub(crate) mod clients;
+pub(crate) mod keys;
+pub(crate) mod metadata;
+mod oauth;
+pub(crate) mod time;
+pub(crate) mod token;
+
+pub(crate) use authenticate::{authenticate, check_rules, known, shows_token};
+pub(crate) use clients::details;

@@ -1,0 +1,77 @@
+//! `/v1/oauth/token` and `/v1/oauth/revoke`: access tokens, from the first second to the last.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use sallyport_api as api;
+use sallyport_decide::accounts::session::{Purpose, Token};
+use sallyport_decide::automation::KeyStanding;
+use sallyport_model::limits;
+use sallyport_store::StoreError;
+use sallyport_store::ops::automation::{IssueToken, NewToken, RevokeToken};
+
+use super::authenticate::address;
+use super::oauth::{Authenticated, Credentials, OauthRefusal, authenticated, form};
+use crate::clock::random;
+use crate::{App, Json, accounts};
+
+/// Issues a token to a client that signed an assertion, bound to the key that signed this request.
+pub(crate) async fn issue(State(app): State<App>, request: Request) -> Result<Json<api::IssuedToken>, OauthRefusal> {
+    let (parts, _) = request.into_parts();
+    let (form, body) = form::<api::TokenForm>(&parts)?;
+    if form.grant_type != "client_credentials" {
+        return Err(OauthRefusal::GrantType);
+    }
+    let proof = accounts::prove_for_token(&app, &parts, &body, None)?;
+    app.accounts.use_up_strange(&proof, app.clock.now())?;
+    let credentials = credentials(&form.client_assertion_type, &form.client_assertion, &form.client_id);
+    let client = authenticated(&app, &parts, credentials).await?;
+    let scopes = scopes(&client, form.scope.as_deref())?;
+    let token = Token::from_bytes(random());
+    let change = IssueToken {
+        tenant: client.row.tenant,
+        client: client.row.id,
+        assertion: client.used(),
+        token: NewToken { token: token.stored(Purpose::Access), key: *proof.key(), scopes: scopes.clone() },
+        address: address(&parts)?.to_string(),
+        at: app.clock.now(),
+        salt: random(),
+    };
+    app.store.commit(change).await.map_err(|error| match error {
+        StoreError::Conflict => OauthRefusal::Client("the client was stopped, or has as many live tokens as it may have".to_owned()),
+        error => error.into(),
+    })?;
+    Ok(Json(api::IssuedToken {
+        access_token: token.to_text().to_string(),
+        token_type: "DPoP".to_owned(),
+        expires_in: limits::ACCESS_TOKEN_SECS,
+        scope: scopes,
+        key_due: client.standing == KeyStanding::Due,
+    }))
+}
+
+/// All of the client's scopes, or those that it asks for.
+fn scopes(client: &Authenticated, wanted: Option<&str>) -> Result<String, OauthRefusal> {
+    let own = &client.row.state.shape.scopes;
+    let Some(wanted) = wanted.filter(|wanted| !wanted.trim().is_empty()) else {
+        return Ok(own.iter().map(String::as_str).collect::<Vec<_>>().join(" "));
+    };
+    let mut words: Vec<&str> = wanted.split_whitespace().collect();
+    words.sort_unstable();
+    words.dedup();
+    if words.iter().all(|word| own.contains(*word)) { Ok(words.join(" ")) } else { Err(OauthRefusal::Scope) }
+}
+
+/// Ends a token of the asking client. What is no token of theirs is not there, and that is no error (RFC 7009, section 2.2).
+pub(crate) async fn revoke(State(app): State<App>, request: Request) -> Result<StatusCode, OauthRefusal> {
+    let (parts, _) = request.into_parts();
+    let (form, _) = form::<api::RevokeForm>(&parts)?;
+    let credentials = credentials(&form.client_assertion_type, &form.client_assertion, &form.client_id);
+    let client = authenticated(&app, &parts, credentials).await?;
+    let token = Token::parse(&form.token).ok().map(|token| token.stored(Purpose::Access));
+    app.store.reserve(RevokeToken { client: client.row.id, assertion: client.used(), token, at: app.clock.now() }).await?;
+    Ok(StatusCode::OK)
+}
+
+pub(super) fn credentials<'a>(kind: &'a Option<String>, assertion: &'a Option<String>, id: &'a Option<String>) -> Credentials<'a> {
+    Credentials { kind: kind.as_deref(), assertion: assertion.as_deref(), id: id.as_deref() }
+}

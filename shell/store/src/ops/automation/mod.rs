@@ -1,0 +1,10 @@
+//! API clients and their access tokens.
+
+mod clients;
+mod keys;
+mod tokens;
+
+pub use clients::{ClientRow, StopClient, StoppedBy, client, clients, owner_rights};
+pub(crate) use clients::{change, create, still_stands};
+pub use keys::{RegisteredKey, RotateKey, StopStale, WarnOfKey, keys_of, stale_keys};
+pub use tokens::{ForgetTokens, IssueToken, LiveToken, NewToken, RevokeToken, UseToken, live_token};
