@@ -250,7 +250,9 @@ async fn any_vnc_client_sees_the_screen_through_a_port_of_this_computer() {
     let picture = desk.folder.path().join("screen.jpg");
     let mut vnc = Command::new("vncsnapshot");
     // The screen is empty, and all of it is seen.
-    vnc.args(["-quiet", "-allowblank", "-nocursor", "-encodings", "raw", &format!("127.0.0.1::{}", viewer.port)]).arg(&picture).stdin(Stdio::null());
+    vnc.args(["-quiet", "-allowblank", "-nocursor", "-encodings", "raw", &format!("127.0.0.1::{}", viewer.port)])
+        .arg(&picture)
+        .stdin(Stdio::null());
     let done = tokio::task::spawn_blocking(move || vnc.output().expect("vncsnapshot must be installed: apt-get install vncsnapshot"));
     let done = done.await.expect("it ends");
     assert!(done.status.success(), "{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
