@@ -3769,8 +3769,7 @@ export interface components {
         };
         /** @description Something that a rule found. */
         PostureFinding: {
-            /** @description Where it is mended. */
-            fix: components["schemas"]["ConsoleLink"];
+            fix?: components["schemas"]["ConsoleLink"] | null;
             /** @description `critical` or `warning`. */
             state: components["schemas"]["PostureState"];
             /** @description Whom or what it is about. */
