@@ -10,7 +10,7 @@ sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
 when = datetime.datetime.fromisoformat
 signed_by = lambda key, sig, text: Ed25519PublicKey.from_public_bytes(key).verify(sig, text)
 KEYS = "type id tenant class action targets not_before expires nonce requested_by".split()
-REMOTE = "session kind access joins client_key run_as columns rows consent record idle_secs max_secs".split()
+REMOTE = "session kind access joins client_key run_as columns rows consent record ask_secs unanswered clipboard virtual_display idle_secs max_secs".split()
 PROOF = "user email method at".split()
 GRANT, ATTESTATION, ROOT = (f"application/vnd.sallyport.{name}.v1+json" for name in ("grant", "attestation", "root"))
 
@@ -67,7 +67,9 @@ def remote_session(it):
     sized = all((1 <= it[n] <= 1000) if opens and terminal else it[n] == 0 for n in ("columns", "rows"))
     times = 1 <= it["idle_secs"] <= 3600 and it["idle_secs"] <= it["max_secs"] <= 43200
     account = it["run_as"] is None or opens and it["kind"] in ("terminal", "files")
-    return list(it) == REMOTE and sized and times and account and not (opens and terminal and it["access"] == "view") and any(bytes.fromhex(it["client_key"]))
+    asked = 10 <= it["ask_secs"] <= 120 if it["consent"] == "ask" else (it["ask_secs"], it["unanswered"]) == (0, "refuse")
+    screen = it["kind"] == "viewer" or (it["clipboard"], it["virtual_display"]) == ("off", "never")
+    return list(it) == REMOTE and sized and asked and screen and times and account and not (opens and terminal and it["access"] == "view") and any(bytes.fromhex(it["client_key"]))
 
 def decide(root, case):
     payload, signatures = opened(case["envelope"], GRANT)

@@ -154,3 +154,19 @@ test('REC-11: new recovery codes go through the panel, and the old ones are dead
   await expect(page.getByRole('heading', { name: 'You are in, restricted' })).toBeVisible();
   expect(faults).toEqual([]);
 });
+
+test('PWD-04: a password that is known from a breach signs in with a code, and is changed before anything else', async () => {
+  expect(place.importBreached([OWNER.password, 'another one of them'])).toContain('Imported 2 passwords');
+  await page.getByRole('button', { name: /Sign out/ }).first().click();
+  await signIn(page, { code: await owner.authenticator.soon() });
+  await expect(page.getByRole('heading', { name: 'Choose another password' })).toBeVisible();
+  await accessible(page, 'breached');
+  await look(page, 'breached');
+  await page.goto(`${place.url}/scripts`);
+  await expect(page.getByRole('heading', { name: 'Choose another password' })).toBeVisible();
+  await page.locator('#breached-current').fill(OWNER.password);
+  await page.locator('#breached-fresh').fill('four herons guard the old mill');
+  await page.locator('.proof input').first().fill(await owner.authenticator.soon());
+  await expect(page.getByRole('heading', { name: 'Scripts' })).toBeVisible();
+  expect(faults).toEqual([]);
+});

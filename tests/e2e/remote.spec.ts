@@ -327,6 +327,31 @@ test('a screen is opened again to watch only', async () => {
   await expect(page.locator('.screen__bar')).toContainText('Watching');
 });
 
+test('the rules of the tenant hold for the next session: nobody is at this machine, and silence is no', async () => {
+  const said = page.getByText('Rules for remote sessions changed');
+  const change = async () => {
+    await page.getByRole('button', { name: 'Change rules' }).click();
+    expect(await proveIfAsked(said)).toBe('by a code');
+  };
+  await page.goto(`${place.url}/security/remote`);
+  await page.getByLabel('Terminal: the person at the machine').selectOption({ label: 'Asked first' });
+  await page.getByLabel('Terminal: time to answer').selectOption({ label: '10 s' });
+  await page.getByLabel('Copied text goes both ways').uncheck();
+  await accessible(page, 'remote-rules');
+  await both('remote-rules');
+  await change();
+  await openTab('terminal');
+  await page.getByRole('button', { name: 'Open a terminal' }).click();
+  await proveIfAsked(page.locator('.term__end'));
+  await expect(page.locator('.term__end')).toContainText('did not agree');
+  await page.goto(`${place.url}/audit`);
+  await expect(page.getByText('changed what is recorded and asked in remote sessions').first()).toBeVisible();
+  await page.goto(`${place.url}/security/remote`);
+  await expect(page.getByLabel('Copied text goes both ways')).not.toBeChecked();
+  await page.getByLabel('Terminal: the person at the machine').selectOption({ label: 'Told nothing' });
+  await change();
+});
+
 test('what runs anywhere is found, and a script goes to exactly those devices', async () => {
   await writeScript(page, place, { name: 'look', text: 'uptime\n' });
   await page.goto(`${place.url}/search`);

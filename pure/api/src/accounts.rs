@@ -116,6 +116,8 @@ pub enum SessionStage {
     Restricted,
     /// Signed in without a factor, where the tenant's policy allows it: reads, and never acts.
     Factorless,
+    /// Signed in with a password that is known from a data breach, and a factor: may choose another password, nothing else.
+    NewPassword,
 }
 
 /// Who is signed in.
@@ -146,6 +148,13 @@ pub struct Me {
     pub tenant_name: String,
     /// This session.
     pub session: Session,
+    /// When they last proved who they are in this session (RFC 9470's `auth_time`); using the session does not change it.
+    #[schema(value_type = String)]
+    pub auth_time: Timestamp,
+    /// How strongly (RFC 9470's `acr`): `urn:sallyport:acr:pwd`, `:mfa`, `:phr` or `:phr-hw`, each stronger than the one before.
+    pub acr: String,
+    /// By what (RFC 8176's `amr`).
+    pub amr: Vec<String>,
     /// Recovery codes that are left.
     pub recovery_codes_left: u32,
     /// When the step-up window closes; absent when it is not open.

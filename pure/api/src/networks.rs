@@ -65,6 +65,17 @@ pub struct NetworkPolicy {
     pub your_address: String,
 }
 
+/// Rules about addresses, by themselves.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NetworkRules {
+    /// Trusted networks.
+    pub trusted: Vec<TrustedNetwork>,
+    /// Required networks.
+    pub required: Vec<RequiredNetwork>,
+    /// Whether a sign-in from a new address wants a mailed link or a passkey.
+    pub address_verification: Switch,
+}
+
 /// Asks for other rules about addresses. Refused where it would lock the asking person out.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

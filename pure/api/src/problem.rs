@@ -68,6 +68,7 @@ codes! {
     MethodNotAllowed = 405, "method_not_allowed", "This method does not exist here", "See the API's description for the methods of this address.";
     SignInRefused = 401, "sign_in_refused", "That did not sign you in", "Check the address, the password and the current code. Each code works once: wait for the next one.";
     NotSignedIn = 401, "not_signed_in", "There is no live session", "Sign in.";
+    DeviceNotShown = 401, "device_not_shown", "The session belongs to another device", "Reload the page; if it stays, sign in again in this browser.";
     UseDpopNonce = 401, "use_dpop_nonce", "The proof of possession needs the server's nonce", "Repeat the request with the nonce of the DPoP-Nonce header.";
     ProofRefused = 401, "proof_refused", "The request is not signed by the session's key", "Sign in again in this browser or on this computer.";
     TokenRefused = 401, "token_refused", "The access token is not accepted", "Get a new one; it ends after five minutes, or one without use, and works as `Authorization: DPoP` with its own key alone.";
@@ -75,6 +76,7 @@ codes! {
     ScopeRefused = 403, "scope_refused", "This is not among what the API client may do", "Its scopes, or its owner's roles of this moment, do not allow it; see the client in the console.";
     SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";
     RoleRefused = 403, "role_refused", "Your role does not allow this", "Ask an owner or an admin of the tenant.";
+    PasswordBreached = 403, "password_breached", "Your password is known from a data breach", "Choose another password first; the session then goes on.";
     FactorRequired = 403, "factor_required", "This needs an active factor", "Enrol an authenticator on your profile page first.";
     OriginRefused = 403, "origin_refused", "The request comes from another site", "Use the console at its own address.";
     CodeRefused = 422, "code_refused", "The code was not accepted", "Enter the code that your authenticator shows now; each code works once.";

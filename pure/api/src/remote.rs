@@ -31,6 +31,9 @@ pub struct NewRemoteSession {
     /// The open remote session that is joined; absent: a new one begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joins: Option<String>,
+    /// Whether a session that is opened shall be recorded, where the tenant's rules leave that open; absent: it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<crate::YesNo>,
 }
 
 /// What a client dials a remote session by.
@@ -83,6 +86,10 @@ pub struct RemoteSessionDetails {
     pub run_as: Option<String>,
     /// What the person at the machine sees: `none`, `banner` or `ask`.
     pub consent: String,
+    /// How long the person at the machine has to answer, where they are asked; otherwise 0.
+    pub ask_secs: u32,
+    /// What it means where they do not: `refuse` or `allow`.
+    pub unanswered: crate::SilenceRule,
     /// Whether it is recorded.
     pub recorded: bool,
     /// It ends after this time without input.

@@ -125,6 +125,8 @@ pub enum ActionDetails {
     RemoveFactor(RemoveFactorDetails),
     /// The rules about addresses are replaced.
     ChangeNetworks(ChangeNetworksDetails),
+    /// The rules for remote sessions change.
+    ChangeRemotePolicy(crate::ChangeRemotePolicyDetails),
     /// An API client is made.
     CreateClient(crate::ApiClientDetails),
     /// An API client gets another shape.
@@ -143,7 +145,7 @@ pub struct RemoveFactorDetails {
     pub name: String,
 }
 
-/// Rules about addresses, as they will be.
+/// Rules about addresses, as they will be and as they were when this was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ChangeNetworksDetails {
     /// Trusted networks.
@@ -152,6 +154,8 @@ pub struct ChangeNetworksDetails {
     pub required: Vec<crate::RequiredNetwork>,
     /// Whether a sign-in from a new address wants a mailed link or a passkey.
     pub address_verification: crate::Switch,
+    /// What held before.
+    pub before: crate::NetworkRules,
 }
 
 /// A script run, exactly.

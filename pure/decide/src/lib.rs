@@ -12,5 +12,6 @@ pub mod people;
 pub mod policy;
 pub mod posture;
 pub mod rate;
+pub mod remote_policy;
 pub mod scripts;
 pub mod search;

@@ -92,13 +92,15 @@ pub enum Stage {
     Restricted,
     /// Signed in without a factor, where the tenant's policy or a trusted network allows it: reads, and never acts (class 0).
     Factorless,
+    /// Signed in with a password that is known from a data breach, and a factor: chooses another password first.
+    NewPassword,
     /// No session at all: an API client with an access token, in the name of its owner. It proves nothing that only people can.
     Client,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Stage; 5] = [Stage::Codes, Stage::Full, Stage::Restricted, Stage::Factorless, Stage::Client];
+    pub const ALL: [Stage; 6] = [Stage::Codes, Stage::Full, Stage::Restricted, Stage::Factorless, Stage::NewPassword, Stage::Client];
 }
 
 /// Who asks, as the session says: facts about a signed-in user.

@@ -65,6 +65,8 @@ pub const SESSION_IDLE_SECS: i64 = 60 * 60;
 pub const SESSION_LIFETIME_SECS: i64 = 12 * 60 * 60;
 /// Live sessions of one user; the oldest ends when another begins.
 pub const SESSIONS_PER_USER: usize = 20;
+/// The cookie that only a browser's own hardware renews is good for this long.
+pub const DEVICE_COOKIE_SECS: i64 = 5 * 60;
 /// A passkey's ceremony must end within this.
 pub const CEREMONY_SECS: i64 = 5 * 60;
 /// Longest id of a credential (WebAuthn Level 3, section 4).
@@ -263,8 +265,12 @@ pub const REMOTE_IDLE_SECS: u32 = 60 * 60;
 pub const REMOTE_IDLE_DEFAULT_SECS: u32 = 30 * 60;
 /// Longest life of a remote session: that of a user's session.
 pub const REMOTE_LIFETIME_SECS: u32 = 12 * 60 * 60;
-/// A person at the machine who is asked has this long to consent.
-pub const CONSENT_SECS: u32 = 60;
+/// A person at the machine who is asked has at most this long to consent,
+pub const CONSENT_SECS: u32 = 120;
+/// and at least this long;
+pub const CONSENT_LEAST_SECS: u32 = 10;
+/// where nothing is said, this long.
+pub const CONSENT_DEFAULT_SECS: u32 = 60;
 /// Most columns or rows of a terminal.
 pub const TERMINAL_CELLS: u16 = 1_000;
 /// Output of a terminal that is shown to whoever attaches later, in bytes.

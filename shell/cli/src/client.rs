@@ -129,14 +129,19 @@ impl Client {
         read(&answer)
     }
 
+    /// Sends a body that is answered by nothing.
+    pub(crate) fn tell(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<(), Failure> {
+        self.send(method, target, written(body)?).map(drop)
+    }
+
     /// Does what has neither body nor answer.
     pub(crate) fn act(&mut self, method: Method, target: &str) -> Result<(), Failure> {
         self.send(method, target, Vec::new()).map(drop)
     }
 
     /// Asks for a guarded operation.
-    pub(crate) fn ask(&mut self, target: &str, body: &impl Serialize) -> Result<Asked, Failure> {
-        let answer = self.send(Method::POST, target, written(body)?)?;
+    pub(crate) fn ask(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<Asked, Failure> {
+        let answer = self.send(method, target, written(body)?)?;
         match answer.status {
             201 => read(&answer).map(|result| Asked::Done(Box::new(result))),
             _ => read(&answer).map(|request| Asked::Waits(Box::new(request))),

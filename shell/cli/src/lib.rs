@@ -29,8 +29,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, clients, completion, devices, installers, jobs, login, logout, posture, remote_sessions, requests, run, runs, scripts, terminal,
-    tool as tool_command, users, whoami,
+    audit, clients, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs, scripts,
+    terminal, tool as tool_command, users, viewer, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -47,6 +47,11 @@ pub enum Command {
     Logout(logout::Logout),
     /// Show who is signed in, and for how long.
     Whoami(whoami::Whoami),
+    /// Change your password.
+    ///
+    /// Wants the present one, the new one and a fresh code. Your other sessions end, unless you say otherwise. The secrets are asked for;
+    /// without a terminal they come by standard input.
+    Password(password::ChangePassword),
     /// List, show, approve, remove and tag devices.
     ///
     /// Without a command: lists devices, all or those that the options name. Values of one option are alternatives; the options hold
@@ -70,7 +75,12 @@ pub enum Command {
     /// Everything is encrypted between this program and the device. Ends with the shell's own exit code; Enter, then ~. leaves before that
     /// and ends the shell. A lost connection is dialled again, and neither shell nor output is lost.
     Terminal(terminal::Terminal),
-    /// List and end remote sessions.
+    /// Show a device's screen to a VNC client of this computer.
+    ///
+    /// Opens a port on 127.0.0.1 that takes one connection, of your own account, and passes it on. Everything is encrypted between this
+    /// program and the device. The session ends when the VNC client leaves; a lost connection is dialled again.
+    Viewer(viewer::Viewer),
+    /// List and end remote sessions; show and change their rules.
     RemoteSessions(remote_sessions::RemoteSessions),
     /// List, approve and deny authorization requests.
     Requests(requests::Requests),
@@ -142,6 +152,7 @@ impl Command {
             Self::Login(command) => command.run(),
             Self::Logout(command) => command.run(),
             Self::Whoami(command) => command.run(),
+            Self::Password(command) => command.run(),
             Self::Devices(command) => command.run(),
             Self::Scripts(command) => command.run(),
             Self::Installers(command) => command.run(),
@@ -149,6 +160,7 @@ impl Command {
             Self::Jobs(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Terminal(command) => command.run(),
+            Self::Viewer(command) => command.run(),
             Self::RemoteSessions(command) => command.run(),
             Self::Requests(command) => command.run(),
             Self::Users(command) => command.run(),
@@ -165,6 +177,7 @@ impl Command {
             Self::Login(command) => &command.common,
             Self::Logout(command) => &command.common,
             Self::Whoami(command) => &command.common,
+            Self::Password(command) => &command.common,
             Self::Devices(command) => &command.common,
             Self::Scripts(command) => &command.common,
             Self::Installers(command) => &command.common,
@@ -172,6 +185,7 @@ impl Command {
             Self::Jobs(command) => &command.common,
             Self::Runs(command) => &command.common,
             Self::Terminal(command) => &command.common,
+            Self::Viewer(command) => &command.common,
             Self::RemoteSessions(command) => &command.common,
             Self::Requests(command) => &command.common,
             Self::Users(command) => &command.common,

@@ -47,8 +47,17 @@ pub(crate) struct Guarded<'a> {
 impl Guarded<'_> {
     /// Asks for it, and stays until it is done or refused.
     pub(crate) fn carry_out(&self, client: &mut Client, body: &impl serde::Serialize) -> Result<api::ActionResult, Failure> {
+        self.carry_out_by(Method::POST, client, body)
+    }
+
+    /// The same for something that takes the place of what is there.
+    pub(crate) fn replace(&self, client: &mut Client, body: &impl serde::Serialize) -> Result<api::ActionResult, Failure> {
+        self.carry_out_by(Method::PUT, client, body)
+    }
+
+    fn carry_out_by(&self, method: Method, client: &mut Client, body: &impl serde::Serialize) -> Result<api::ActionResult, Failure> {
         self.agree_beforehand(client)?;
-        match client.ask(self.path, body)? {
+        match client.ask(method, self.path, body)? {
             Asked::Done(result) => {
                 self.screen.say_in(Tone::Quiet, "Your open step-up window was enough; no code was needed.");
                 Ok(*result)

@@ -4,6 +4,7 @@ use sallyport_api as api;
 use sallyport_grant::sha256;
 
 use crate::clock;
+use crate::commands::remote_policy;
 use crate::people;
 use crate::safe::{lines, one_line};
 use crate::say;
@@ -49,6 +50,7 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
             screen.facts(&[("factor", format!("{} ({})", one_line(&gone.name), one_line(&gone.factor_kind)))]);
         }
         api::ActionDetails::ChangeNetworks(rules) => networks(screen, rules),
+        api::ActionDetails::ChangeRemotePolicy(change) => remote_policy::changes(screen, &change.before, &change.after),
         api::ActionDetails::CreateClient(client) | api::ActionDetails::ChangeClient(client) => api_client(screen, client),
         other => people::action(screen, other),
     }
@@ -69,20 +71,29 @@ fn api_client(screen: Screen, details: &api::ApiClientDetails) {
 }
 
 fn networks(screen: Screen, rules: &api::ChangeNetworksDetails) {
+    let before = &rules.before;
+    let [was_trusted, was_required, was_verified] = network_lines(&before.trusted, &before.required, before.address_verification);
+    let [trusted, required, verified] = network_lines(&rules.trusted, &rules.required, rules.address_verification);
+    screen.facts(&[
+        ("trusted so far", was_trusted),
+        ("trusted then", trusted),
+        ("required so far", was_required),
+        ("required then", required),
+        ("new addresses are verified", format!("{was_verified} so far, then {verified}")),
+    ]);
+}
+
+/// Trusted and required networks, and whether new addresses are verified.
+fn network_lines(trusted: &[api::TrustedNetwork], required: &[api::RequiredNetwork], verification: api::Switch) -> [String; 3] {
     let ranges = |ranges: &[String]| ranges.iter().map(|range| one_line(range)).collect::<Vec<_>>().join(", ");
-    let trusted: Vec<String> =
-        rules.trusted.iter().map(|network| format!("{}: {}", one_line(&network.label), ranges(&network.ranges))).collect();
-    let required: Vec<String> =
-        rules.required.iter().map(|network| format!("{:?}: {}", network.capability, ranges(&network.ranges))).collect();
-    let verification = match rules.address_verification {
+    let trusted: Vec<String> = trusted.iter().map(|network| format!("{}: {}", one_line(&network.label), ranges(&network.ranges))).collect();
+    let required: Vec<String> = required.iter().map(|network| format!("{:?}: {}", network.capability, ranges(&network.ranges))).collect();
+    let verification = match verification {
         api::Switch::On => "on",
         api::Switch::Off => "off",
     };
-    screen.facts(&[
-        ("trusted", trusted.join("; ")),
-        ("required", required.join("; ")),
-        ("new addresses are verified", verification.to_owned()),
-    ]);
+    let or_none = |lines: Vec<String>| if lines.is_empty() { "none".to_owned() } else { lines.join("; ") };
+    [or_none(trusted), or_none(required), verification.to_owned()]
 }
 
 /// Shows a script run.
@@ -108,11 +119,20 @@ fn remote_session(screen: Screen, open: &api::RemoteSessionDetails) {
     screen.facts(&[
         ("opens", format!("{}, {}{joins}", one_line(&open.session_kind), one_line(&open.access))),
         ("run as", open.run_as.as_deref().map_or_else(|| "root".to_owned(), one_line)),
-        ("at the machine", one_line(&open.consent)),
+        ("at the machine", at_the_machine(open)),
         ("recorded", if open.recorded { "yes" } else { "no" }.to_owned()),
         ("ends", format!("after {} without input, or {}", say::length(i64::from(open.idle_secs)), say::length(i64::from(open.max_secs)))),
     ]);
     devices(screen, &open.targets);
+}
+
+fn at_the_machine(open: &api::RemoteSessionDetails) -> String {
+    match (open.consent.as_str(), open.unanswered) {
+        ("ask", api::SilenceRule::Refuse) => format!("the person there is asked, and silence for {} s is no", open.ask_secs),
+        ("ask", api::SilenceRule::Allow) => format!("the person there is asked, and silence for {} s is yes", open.ask_secs),
+        ("banner", _) => "the person there is told your name".to_owned(),
+        (other, _) => one_line(other),
+    }
 }
 
 fn changed(run: &api::RunScriptDetails) -> String {

@@ -12,7 +12,7 @@ use sallyport_store::ops::runs::ExpireRuns;
 
 use crate::clock::random;
 use crate::events::Event;
-use crate::{App, automation, people};
+use crate::{App, automation, hub, people};
 
 /// Followers of a log are told at most this often that it grew.
 const PACE: Duration = Duration::from_millis(500);
@@ -55,6 +55,10 @@ async fn once(app: &App, round: u64) -> Result<(), StoreError> {
         for (tenant, job) in app.store.commit(ExpireRuns { at, salt: random() }).await? {
             app.events.tell(tenant, Event::Job { job: job.to_string() });
         }
+    }
+    // Where another process of this installation changed the rules, its links here end now.
+    for tenant in app.hub.tenants() {
+        hub::keep_inside(app, tenant).await?;
     }
     people::time::pass(app).await?;
     automation::time::pass(app).await?;

@@ -38,6 +38,10 @@ pub struct Raw {
     pub console_dir: Option<PathBuf>,
     /// A list of breached passwords beside the built-in one: SHA-1 hashes, sorted, as haveibeenpwned.com offers them.
     pub breached_passwords: Option<PathBuf>,
+    /// Where lists of breached passwords answer, by the first five digits of a hash: `https://api.pwnedpasswords.com/range/`.
+    pub breached_range_url: Option<String>,
+    /// `offered` (the default) or `off`: sessions that browsers bind to a key in their hardware.
+    pub device_bound_sessions: Option<String>,
     /// A database of places in MaxMind's format (`GeoLite2-City.mmdb`), to show where addresses are.
     pub place_database: Option<PathBuf>,
     /// Networks of proxies in front of the server: from these alone is it believed whom a request was passed on for.
@@ -84,6 +88,15 @@ pub struct ConfigError {
     fix: &'static str,
 }
 
+/// Whether browsers are offered Device Bound Session Credentials. Sessions that are bound stay so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceBound {
+    /// They are.
+    Offered,
+    /// They are not.
+    Off,
+}
+
 /// Where TLS comes from.
 #[derive(Debug, Clone)]
 pub struct Tls {
@@ -116,6 +129,10 @@ pub struct Config {
     pub console_dir: Option<PathBuf>,
     /// The operator's list of breached passwords.
     pub breached_passwords: Option<PathBuf>,
+    /// Where ranges of breached passwords are asked for; ends with a slash.
+    pub breached_range_url: Option<String>,
+    /// Whether browsers are offered to bind sessions to a key in their hardware.
+    pub device_bound_sessions: DeviceBound,
     /// The database of places.
     pub place_database: Option<PathBuf>,
     /// Whose word on a client's address counts.
@@ -153,6 +170,8 @@ impl Raw {
         self.log = text("LOG").or(self.log);
         self.console_dir = path("CONSOLE_DIR").or(self.console_dir);
         self.breached_passwords = path("BREACHED_PASSWORDS").or(self.breached_passwords);
+        self.device_bound_sessions = text("DEVICE_BOUND_SESSIONS").or(self.device_bound_sessions);
+        self.breached_range_url = text("BREACHED_RANGE_URL").or(self.breached_range_url);
         self.place_database = path("PLACE_DATABASE").or(self.place_database);
         let list = |key: &str| text(key).map(|value| value.split(',').map(|part| part.trim().to_owned()).collect());
         self.trusted_proxies = list("TRUSTED_PROXIES").or(self.trusted_proxies);
@@ -192,6 +211,8 @@ impl Raw {
             metrics_listen: self.metrics_listen.as_deref().map(|text| address("metrics_listen", text)).transpose()?,
             console_dir: self.console_dir,
             breached_passwords: self.breached_passwords,
+            device_bound_sessions: device_bound(self.device_bound_sessions.as_deref())?,
+            breached_range_url: self.breached_range_url.map(range_url).transpose()?,
             place_database: self.place_database,
             proxies: proxies(self.trusted_proxies, self.forwarded_header, self.proxy_protocol)?,
             mail: self.mail.map(mail).transpose()?,
@@ -272,6 +293,30 @@ fn mail(raw: RawMail) -> Result<Mail, ConfigError> {
     let from =
         from.ok_or_else(|| ConfigError { key: "mail.from", why: "missing".into(), fix: "Write it like Sallyport <rmm@example.test>" })?;
     Ok(Mail { smtp, from })
+}
+
+fn device_bound(text: Option<&str>) -> Result<DeviceBound, ConfigError> {
+    match text {
+        None | Some("offered") => Ok(DeviceBound::Offered),
+        Some("off") => Ok(DeviceBound::Off),
+        Some(other) => Err(ConfigError { key: "device_bound_sessions", why: format!("{other:?} is unknown"), fix: "Write offered or off" }),
+    }
+}
+
+/// Who sees the questions learns something, so they travel by TLS, but for a mirror on this very machine.
+fn range_url(url: String) -> Result<String, ConfigError> {
+    let fix = "Write it like https://api.pwnedpasswords.com/range/";
+    let wrong = |why: &str| ConfigError { key: "breached_range_url", why: format!("{url:?} {why}"), fix };
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).ok_or_else(|| wrong("is not an address"))?;
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    if host.is_empty() || rest.contains(['?', '#', '@', ' ']) {
+        return Err(wrong("is not just an address with a path"));
+    }
+    if url.starts_with("http://") && !matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+        return Err(wrong("is plain HTTP to another machine"));
+    }
+    Ok(format!("{}/", url.trim_end_matches('/')))
 }
 
 fn private_ca(path: &Path) -> Result<String, ConfigError> {

@@ -93,7 +93,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
 /// A file of the console; every other path is the console's page, which has routes of its own.
 pub(crate) async fn file(State(app): State<App>, request: Request) -> Response {
     let path = request.uri().path();
-    if path.starts_with("/v1/") || path == "/v1" || path.starts_with("/agent/") {
+    if path.starts_with("/v1/") || path == "/v1" || path.starts_with("/agent/") || path.starts_with("/.well-known/") {
         return Refusal::from(Code::NotFound).into_response();
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {

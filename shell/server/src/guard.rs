@@ -111,6 +111,7 @@ fn same_origin(app: &App, parts: &Parts) -> Result<(), Refusal> {
 fn refused(error: PolicyError, actor: &Actor) -> Refusal {
     match (error, actor.stage) {
         (PolicyError::Stage, Stage::Factorless) => Code::FactorRequired.into(),
+        (PolicyError::Stage, Stage::NewPassword) => Code::PasswordBreached.into(),
         (PolicyError::Stage, Stage::Client) => Code::ClientRefused.into(),
         (PolicyError::Role, Stage::Client) => Code::ScopeRefused.into(),
         (error, _) => error.into(),

@@ -34,6 +34,7 @@ mod serve;
 mod trust;
 mod work;
 
+pub use accounts::{ImportError, Imported, ListFormat, import_passwords};
 pub use app::{App, Parts};
 pub use docs::{print_errors, print_openapi, print_roles, print_unsigned_messages};
 pub use error::Refusal;

@@ -8,7 +8,7 @@ use sallyport_grant::merkle::TreeHead;
 use sallyport_model::TenantId;
 use sallyport_store::{CheckpointSigner, Store};
 
-use crate::accounts::{self, BreachedList};
+use crate::accounts::{self, BreachedLists};
 use crate::client::Rate;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -52,7 +52,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
     let keys = Arc::new(Keys::open(&config.master_key)?);
     let store = Store::open(&config.database, Arc::new(Signer(keys.clone()))).await?;
     accounts::open_keys(&store, &keys).await?;
-    let breached = config.breached_passwords.as_deref().map(BreachedList::open).transpose().map_err(ServeError::Breached)?;
+    let breached = BreachedLists::open(&config)?;
     let places = config.place_database.as_deref().map(Places::open).transpose().map_err(ServeError::Places)?.unwrap_or_default();
     let accounts = accounts::Live::new(&keys, breached);
     Ok(App::new(Parts {

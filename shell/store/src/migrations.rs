@@ -28,8 +28,10 @@ migrations! {
     3 "0003_fleet",
     10 "0010_people",
     11 "0011_passkeys_networks",
+    12 "0012_device_bindings",
     20 "0020_remote",
     21 "0021_search",
+    22 "0022_remote_policy",
     30 "0030_automation",
 }
 

@@ -135,6 +135,12 @@ export class Installation {
     execFileSync(join(PROGRAMS, 'sallyport-agent'), ['enrol', file, '--state', state]);
   }
 
+  /** Imports a list of breached passwords on the server's own machine, one in each line; the server goes on running. */
+  importBreached(passwords: string[]): string {
+    const args = ['admin', 'passwords', 'import', '--data-dir', join(this.folder, 'data'), '-'];
+    return execFileSync(join(PROGRAMS, 'sallyport'), args, { encoding: 'utf8', input: passwords.join('\n') });
+  }
+
   status(state: string): string {
     return execFileSync(join(PROGRAMS, 'sallyport-agent'), ['status', '--state', state], { encoding: 'utf8' });
   }

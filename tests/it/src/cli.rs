@@ -297,3 +297,46 @@ fn fed(mut command: Command, input: &str) -> Output {
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+#[test]
+fn step_06_a_server_that_is_never_content_is_asked_twice_and_no_more() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counter = asked.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let _ = answer_with_a_nonce(stream);
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(program("sallyport"));
+    command.args(["login", &url, "--email", EMAIL, "--password-stdin", "--code-stdin", "--json", "--session"]);
+    command.arg(folder.path().join("s.json"));
+    let done = fed(command, "secret\n123456\n");
+    let document: Value = serde_json::from_slice(&done.stdout).expect("one document");
+    assert_eq!(document["error"]["code"], "use_dpop_nonce", "{document}");
+    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 2, "once more with the nonce, and then it ends");
+}
+
+/// Reads a request to its end, and asks for another nonce.
+fn answer_with_a_nonce(mut stream: std::net::TcpStream) -> std::io::Result<()> {
+    use std::io::Read as _;
+    let mut request = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&request).to_lowercase();
+        let length = text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse::<usize>().ok());
+        if text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.len() >= length.unwrap_or(0)) {
+            break;
+        }
+        match stream.read(&mut piece)? {
+            0 => return Ok(()),
+            read => request.extend_from_slice(&piece[..read]),
+        }
+    }
+    let body = r#"{"type":"x","title":"The proof needs a nonce","status":401,"detail":"d","code":"use_dpop_nonce","request_id":"r"}"#;
+    let head = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/problem+json\r\nconnection: close\r\ndpop-nonce: another";
+    write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}

@@ -21,6 +21,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::host::Host;
 use crate::owner::Owner;
+use crate::relay::Relay;
 use crate::rogue::{Rogue, RogueLink};
 
 /// How long anything may take that a test waits for.
@@ -218,6 +219,25 @@ impl RemoteEnd {
         }
     }
 
+    /// Reads until frames go both ways, and loses nothing of what comes before.
+    ///
+    /// # Panics
+    /// Where the connection is gone before, or something else comes.
+    pub async fn up(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.end.is_up() {
+            let received = timeout_at(deadline, self.socket.next()).await.expect("the other end comes");
+            let message = received.expect("connected").expect("connected");
+            let now = self.now_ms();
+            match message {
+                Message::Binary(message) => assert_eq!(self.end.receive(&message, now), Ok(None)),
+                Message::Close(frame) => panic!("no answer but {frame:?}"),
+                _ => {}
+            }
+            self.flush().await;
+        }
+    }
+
     /// Drops the connection; the end can go on over another.
     pub fn cut(self) -> StreamEnd {
         let mut end = self.end;
@@ -256,15 +276,29 @@ impl RemoteClient {
         self.opened["ticket"].as_str().expect("a ticket")
     }
 
+    /// The grant's envelope, verbatim.
+    pub fn envelope(&self) -> &[u8] {
+        self.opened["envelope"].as_str().expect("an envelope").as_bytes()
+    }
+
+    /// The key that signs the device's answer.
+    ///
+    /// # Panics
+    /// Where the server named none.
+    pub fn device_key(&self) -> VerifyKey {
+        let key = hex::decode(self.opened["device"]["device_key"].as_str().expect("a key")).expect("hex");
+        VerifyKey::from_bytes(&key.try_into().expect("32 bytes")).expect("a key")
+    }
+
+    /// What both ends know before there are keys.
+    pub fn terms(&self) -> Terms {
+        Terms::of_client(self.envelope(), &self.device_key(), self.secret.public()).expect("the grant is for this client and device")
+    }
+
     /// The state machine of this end.
     pub fn end(&self) -> StreamEnd {
-        let key: [u8; 32] = hex::decode(self.opened["device"]["device_key"].as_str().expect("a key"))
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .expect("32 bytes");
-        let device = VerifyKey::from_bytes(&key).expect("a key");
-        let envelope = self.opened["envelope"].as_str().expect("an envelope");
-        StreamEnd::client(envelope.as_bytes(), &device, self.secret.clone()).expect("the grant is for this client and device")
+        let device = self.device_key();
+        StreamEnd::client(self.envelope(), &device, self.secret.clone()).expect("the grant is for this client and device")
     }
 
     /// Dials with the first ticket.
@@ -273,13 +307,35 @@ impl RemoteClient {
         Ok(RemoteEnd::over(socket, self.end()).await)
     }
 
-    /// Dials again with a new ticket, and goes on where the connection broke.
-    pub async fn dial_again(&self, owner: &mut Owner, server: &impl Host, end: StreamEnd) -> RemoteEnd {
+    /// Dials with the first ticket, through somebody who stands in between.
+    pub async fn dial_through(&self, relay: &Relay, server: &impl Host) -> Result<RemoteEnd, NotLetIn> {
+        let socket = relay.between(server, self.ticket()).await?;
+        Ok(RemoteEnd::over(socket, self.end()).await)
+    }
+
+    /// Another ticket for this client's grant.
+    ///
+    /// # Panics
+    /// Where the server refuses.
+    pub async fn another_ticket(&self, owner: &mut Owner) -> String {
         let path = format!("/v1/remote-sessions/{}/tickets", self.session());
         let reply = owner.client.post(&path, json!({ "grant": self.grant().to_string() })).await;
         assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
-        let ticket = reply.json()["ticket"].as_str().expect("a ticket").to_owned();
-        let socket = dial(server, "/v1/remote-sessions/stream", &ticket, PROGRAM).await.expect("a new ticket is good");
+        reply.json()["ticket"].as_str().expect("a ticket").to_owned()
+    }
+
+    /// Dials again with a new ticket, and goes on where the connection broke.
+    pub async fn dial_again(&self, owner: &mut Owner, server: &impl Host, end: StreamEnd) -> RemoteEnd {
+        let ticket = self.another_ticket(owner).await;
+        self.dial_with(&ticket, server, end).await
+    }
+
+    /// Dials with this ticket, and goes on where the connection broke.
+    ///
+    /// # Panics
+    /// Where it is not good.
+    pub async fn dial_with(&self, ticket: &str, server: &impl Host, end: StreamEnd) -> RemoteEnd {
+        let socket = dial(server, "/v1/remote-sessions/stream", ticket, PROGRAM).await.expect("a new ticket is good");
         RemoteEnd::over(socket, end).await
     }
 }

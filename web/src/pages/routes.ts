@@ -25,6 +25,7 @@ import Mails from './security/Mails.svelte';
 import MfaPolicy from './security/MfaPolicy.svelte';
 import Networks from './security/Networks.svelte';
 import Posture from './security/posture/Posture.svelte';
+import RemoteRules from './security/RemoteRules.svelte';
 import SessionLimits from './security/SessionLimits.svelte';
 
 /** A page takes the path's parameters, or nothing. */
@@ -58,6 +59,7 @@ const ROUTES: Route[] = [
   { pattern: '/security/posture', title: 'Posture', page: Posture },
   { pattern: '/security/mfa', title: 'MFA policy', page: MfaPolicy },
   { pattern: '/security/networks', title: 'Networks', page: Networks },
+  { pattern: '/security/remote', title: 'Rules for remote sessions', page: RemoteRules },
   { pattern: '/security/sessions', title: 'Limits of sessions', page: SessionLimits },
   { pattern: '/security/mails', title: 'Mails', page: Mails },
 ];

@@ -1,10 +1,11 @@
-//! Documents: every relative link leads to a file, and every word of the glossary names a type that exists where it says.
+//! Documents: every relative link leads to a file, every word of the glossary names a type that exists where it says, and every test that
+//! the tables of a standard name is there.
 
 use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Findings, markdown};
+use super::{Findings, markdown, standards};
 use crate::root::Root;
 
 const GLOSSARY: &str = "GLOSSARY.md";
@@ -15,6 +16,7 @@ pub(crate) fn run(root: &Root) -> Result<Findings> {
         links(root, page, &root.read(page)?, &mut findings);
     }
     glossary(root, &mut findings)?;
+    standards::run(root, &mut findings)?;
     Ok(findings)
 }
 

@@ -9,6 +9,7 @@ mod markdown;
 mod routes;
 mod sizes;
 mod snapshots;
+mod standards;
 mod web;
 mod words;
 

@@ -1,6 +1,8 @@
 //! Signing in: passwords, codes, recovery codes, sessions and the keys that they are bound to.
 
 pub mod alone;
+pub mod assurance;
+pub mod device_bound;
 pub mod password;
 pub mod proof;
 pub mod recovery;

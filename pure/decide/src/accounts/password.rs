@@ -4,6 +4,7 @@
 
 mod common;
 mod guess;
+pub mod range;
 
 use sallyport_model::{Email, Name, limits};
 use unicode_normalization::UnicodeNormalization;
@@ -27,7 +28,7 @@ pub enum PasswordError {
     /// On the list of common passwords.
     #[error("is a common password")]
     Common,
-    /// On the operator's list of breached passwords.
+    /// On a list of breached passwords.
     #[error("has appeared in a data breach")]
     Breached,
     /// Something shorter, again and again.
@@ -41,7 +42,7 @@ pub enum PasswordError {
     Guessable,
 }
 
-/// What the shell found on the operator's list, if there is one.
+/// What was found on the operator's lists, if there are any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breached {
     /// On the list.
@@ -89,6 +90,12 @@ impl Context {
         words.dedup();
         Self(words)
     }
+}
+
+/// Whether a password that signs in is known to guessers: on one of the operator's lists, or on the built-in one.
+pub fn known_to_guessers(password: &Password, breached: Breached) -> Breached {
+    let text = Zeroizing::new(guess::fold(password.as_str()));
+    if is_common(&text) { Breached::Listed } else { breached }
 }
 
 /// Judges a password that somebody wants to set.

@@ -6,6 +6,7 @@
 
 use sallyport_model::{Timestamp, UserId};
 
+use super::password::Breached;
 use super::recovery::RecoveryCode;
 use super::session::{Method, StepUpWindow};
 use super::throttle::Charged;
@@ -215,6 +216,20 @@ impl Counts {
     }
 }
 
+/// What becomes of a sign-in that holds, where its password is on a list of breached ones: with a factor it opens a session that changes
+/// the password and nothing else; a restricted session stays what it is.
+///
+/// # Errors
+/// [`Refused`] where the password came alone: everybody may have it.
+pub fn judge_breached(signed_in: SignedIn, breached: Breached) -> Result<SignedIn, Refused> {
+    match (breached, signed_in.stage) {
+        (Breached::NotListed, _) | (Breached::Listed, Stage::Restricted | Stage::NewPassword) => Ok(signed_in),
+        // Nobody signs in as a tool.
+        (Breached::Listed, Stage::Factorless | Stage::Client) => Err(Refused),
+        (Breached::Listed, Stage::Full | Stage::Codes) => Ok(SignedIn { stage: Stage::NewPassword, step_up: None, ..signed_in }),
+    }
+}
+
 /// Whether the store holds the code's keyed hash for this user, unused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecoveryVerdict {
@@ -309,6 +324,18 @@ mod tests {
         assert_eq!((signed_in.stage, signed_in.method, signed_in.step_up), (Stage::Restricted, Method::RecoveryCode, None));
         assert_eq!(judge_recovery(passed(account()), Charged::Open, RecoveryVerdict::NotHeld), Err(Refused));
         assert_eq!(judge_recovery(passed(account()), Charged::Locked, RecoveryVerdict::Held), Err(Refused));
+    }
+
+    #[test]
+    fn pwd_04_a_breached_password_opens_with_a_factor_what_changes_it_and_alone_nothing() {
+        let full = judge(Charged::Open, None).expect("both are right");
+        assert_eq!(judge_breached(full, Breached::NotListed), Ok(full));
+        let judged = judge_breached(full, Breached::Listed).expect("a factor was proved");
+        assert_eq!((judged.stage, judged.step_up, judged.used_step), (Stage::NewPassword, None, full.used_step));
+        let alone = SignedIn { stage: Stage::Factorless, ..full };
+        assert_eq!(judge_breached(alone, Breached::Listed), Err(Refused));
+        let restricted = SignedIn { stage: Stage::Restricted, ..full };
+        assert_eq!(judge_breached(restricted, Breached::Listed), Ok(restricted));
     }
 
     #[test]

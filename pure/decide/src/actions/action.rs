@@ -12,6 +12,7 @@ use crate::people::{
     self, ChangeMfaPolicy, ChangeRole, ChangeSessionLimits, ChangedRole, InviteUser, Person, RequireMfa, ResetFactor, ResetTakes,
 };
 use crate::policy::{self, Capability, Row};
+use crate::remote_policy::ChangeRemotePolicy;
 
 /// A device that an action names, as it was when the action was frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,8 @@ pub enum Action {
     RemoveFactor(GoneFactor),
     /// The rules about addresses are replaced.
     ChangeNetworks(ChangeNetworks),
+    /// The rules for remote sessions change.
+    ChangeRemotePolicy(ChangeRemotePolicy),
     /// An API client is made.
     CreateClient(ChangeClient),
     /// An API client gets another shape.
@@ -104,6 +107,9 @@ pub struct GoneFactor {
 pub struct ChangeNetworks {
     /// The version that they replace.
     pub version: u64,
+    /// What held when this was asked for, for comparing.
+    #[serde(default)]
+    pub before: Rules,
     /// The rules.
     pub rules: Rules,
 }
@@ -147,6 +153,8 @@ pub enum ActionKind {
     RemoveFactor,
     /// See [`Action::ChangeNetworks`].
     ChangeNetworks,
+    /// See [`Action::ChangeRemotePolicy`].
+    ChangeRemotePolicy,
     /// See [`Action::CreateClient`].
     CreateClient,
     /// See [`Action::ChangeClient`].
@@ -155,7 +163,7 @@ pub enum ActionKind {
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 20] = [
+    pub const ALL: [ActionKind; 21] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -174,6 +182,7 @@ impl ActionKind {
         Self::DeleteRole,
         Self::RemoveFactor,
         Self::ChangeNetworks,
+        Self::ChangeRemotePolicy,
         Self::CreateClient,
         Self::ChangeClient,
     ];
@@ -199,6 +208,7 @@ impl ActionKind {
             Self::DeleteRole => "delete_role",
             Self::RemoveFactor => "remove_factor",
             Self::ChangeNetworks => "change_networks",
+            Self::ChangeRemotePolicy => "change_remote_policy",
             Self::CreateClient => "create_client",
             Self::ChangeClient => "change_client",
         }
@@ -221,6 +231,7 @@ impl ActionKind {
             | Self::DeleteRole
             | Self::RemoveFactor
             | Self::ChangeNetworks
+            | Self::ChangeRemotePolicy
             | Self::CreateClient
             | Self::ChangeClient => Class::Fleet,
         }
@@ -238,7 +249,7 @@ impl ActionKind {
             Self::InviteUser | Self::DisableUsers | Self::EnableUsers | Self::ChangeRole | Self::RequireMfa | Self::ResetFactor => {
                 const { &policy::ManagePeople::ROW }
             }
-            Self::ChangeMfaPolicy | Self::ChangeSessionLimits => const { &policy::ChangePolicy::ROW },
+            Self::ChangeMfaPolicy | Self::ChangeSessionLimits | Self::ChangeRemotePolicy => const { &policy::ChangePolicy::ROW },
             Self::SaveRole | Self::DeleteRole => const { &policy::ManageRoles::ROW },
             Self::RemoveFactor => const { &policy::RemoveOwnFactor::ROW },
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
@@ -271,6 +282,7 @@ impl ActionKind {
             | Self::DeleteRole
             | Self::RemoveFactor
             | Self::ChangeNetworks
+            | Self::ChangeRemotePolicy
             | Self::CreateClient
             | Self::ChangeClient => false,
         }
@@ -299,6 +311,7 @@ impl Action {
             Self::DeleteRole(_) => ActionKind::DeleteRole,
             Self::RemoveFactor(_) => ActionKind::RemoveFactor,
             Self::ChangeNetworks(_) => ActionKind::ChangeNetworks,
+            Self::ChangeRemotePolicy(_) => ActionKind::ChangeRemotePolicy,
             Self::CreateClient(_) => ActionKind::CreateClient,
             Self::ChangeClient(_) => ActionKind::ChangeClient,
         }
@@ -339,6 +352,7 @@ impl Action {
             | Self::DeleteRole(_)
             | Self::RemoveFactor(_)
             | Self::ChangeNetworks(_)
+            | Self::ChangeRemotePolicy(_)
             | Self::CreateClient(_)
             | Self::ChangeClient(_) => &[],
         }
@@ -378,6 +392,7 @@ impl Action {
             Self::DeleteRole(role) => format!("Take away the role {}", role.name),
             Self::RemoveFactor(gone) => format!("Remove your factor {}", gone.name),
             Self::ChangeNetworks(_) => "Change the networks that are trusted and required".to_owned(),
+            Self::ChangeRemotePolicy(_) => "Change what is recorded and asked in remote sessions".to_owned(),
             Self::CreateClient(client) => format!("Create API client {} with {}", client.after.name, scopes(client)),
             Self::ChangeClient(client) => format!("Change API client {} to {}", client.after.name, scopes(client)),
         }

@@ -13,6 +13,6 @@ mod run_script;
 pub use action::{Action, ActionKind, ChangeNetworks, CreateInstaller, GoneFactor, Target};
 pub use class::{Classified, Hour, classify};
 pub use release::{Eligible, Method, Missing, Proof, Released, Requirement, release};
-pub use remote::{OpenRemoteSession, WantedSession, WantedSessionError, custom, open_remote_session};
+pub use remote::{OpenRemoteSession, WantedSession, WantedSessionError, open_remote_session};
 pub use request::{Frozen, RequestState, freeze};
 pub use run_script::{CLOCK_BEHIND_SECS, RunScript, WantedRun, WantedRunError, run_script};

@@ -248,6 +248,7 @@ mod tests {
             joins: Entry::Opens,
             body: String::new(),
             target,
+            policy: 0,
         };
         let released = |kind: Option<RemoteKind>| {
             let mut frozen = frozen(Class::OneDevice, 0, Some(at(60)));

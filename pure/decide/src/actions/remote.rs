@@ -1,8 +1,8 @@
 //! Opening and joining remote sessions: from what was asked to the exact body that the device verifies.
 
 use sallyport_grant::body::{
-    Access, Body, BodyError, Class, Consent, Entry, FieldError, GrantAction, GrantBody, GrantType, OpenRemoteSession as GrantOpen, Person,
-    Record, RemoteKind, RunAs,
+    Access, Body, BodyError, Class, Entry, FieldError, GrantAction, GrantBody, GrantType, OpenRemoteSession as GrantOpen, Person,
+    RemoteKind, RunAs,
 };
 use sallyport_grant::targets::{TargetTree, TargetsError};
 use sallyport_grant::{Hex, PayloadType, pae, sha256};
@@ -10,6 +10,7 @@ use sallyport_model::{Digest, Email, GrantId, RemoteSessionId, TenantId, Timesta
 use serde::{Deserialize, Serialize};
 
 use super::{Action, CLOCK_BEHIND_SECS, Classified, Hour, Target, classify};
+use crate::remote_policy::SessionRules;
 
 /// An attachment to a remote session as it was frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub struct OpenRemoteSession {
     pub body: String,
     /// The device.
     pub target: Target,
+    /// The version of the tenant's rules that it was asked for under.
+    pub policy: u64,
 }
 
 /// What somebody wants.
@@ -61,6 +64,10 @@ pub struct WantedSession {
     pub rows: u16,
     /// The device.
     pub target: Target,
+    /// What the tenant's rules come to for it.
+    pub rules: SessionRules,
+    /// The version of those rules.
+    pub policy: u64,
 }
 
 /// Why a remote session cannot be asked for.
@@ -80,17 +87,6 @@ pub enum WantedSessionError {
     Body(#[from] BodyError),
 }
 
-/// What the machine's person sees and what is kept, for a kind of session.
-///
-/// A screen is shown to whoever sits before it; background work is to disturb nobody. What is typed and seen is kept.
-pub fn custom(kind: RemoteKind) -> (Consent, Record) {
-    match kind {
-        RemoteKind::Viewer => (Consent::Banner, Record::Session),
-        RemoteKind::Terminal => (Consent::None, Record::Session),
-        RemoteKind::Background | RemoteKind::Files => (Consent::None, Record::None),
-    }
-}
-
 /// Builds the action and the body that the device will verify.
 ///
 /// # Errors
@@ -104,6 +100,7 @@ pub fn open_remote_session(wanted: WantedSession, hour: &Hour, now: Timestamp) -
         joins: wanted.joins,
         body: String::new(),
         target: wanted.target.clone(),
+        policy: wanted.policy,
     };
     let classified = classify(&Action::OpenRemoteSession(action.clone()), hour);
     let bytes = body(&wanted, classified.class, now)?.into_bytes()?;
@@ -128,7 +125,7 @@ fn body(wanted: &WantedSession, class: Class, now: Timestamp) -> Result<GrantBod
 }
 
 fn open(wanted: &WantedSession) -> Result<GrantOpen, WantedSessionError> {
-    let (consent, record) = custom(wanted.kind);
+    let rules = wanted.rules;
     Ok(GrantOpen {
         session: wanted.session,
         kind: wanted.kind,
@@ -138,8 +135,12 @@ fn open(wanted: &WantedSession) -> Result<GrantOpen, WantedSessionError> {
         run_as: wanted.run_as.as_deref().map(RunAs::parse).transpose().map_err(WantedSessionError::RunAs)?,
         columns: wanted.columns,
         rows: wanted.rows,
-        consent,
-        record,
+        consent: rules.consent,
+        record: rules.record,
+        ask_secs: rules.ask_secs,
+        unanswered: rules.unanswered,
+        clipboard: rules.clipboard,
+        virtual_display: rules.virtual_display,
         idle_secs: limits::REMOTE_IDLE_DEFAULT_SECS,
         max_secs: limits::REMOTE_LIFETIME_SECS,
     })
@@ -182,9 +183,11 @@ impl OpenRemoteSession {
 #[cfg(test)]
 mod tests {
     use sallyport_grant::KeyId;
+    use sallyport_grant::body::{Clipboard, Consent, Record, Unanswered};
     use sallyport_model::DeviceId;
 
     use super::*;
+    use crate::remote_policy::{KindRules, RemotePolicy, Wish};
 
     const NOW: i64 = 1_790_000_000;
 
@@ -205,6 +208,8 @@ mod tests {
             columns,
             rows,
             target: Target { device: DeviceId::from_bytes([7; 16]), name: "web-1".into(), thumbprint: KeyId(sha256(&[b"web-1"])) },
+            rules: RemotePolicy::default().apply(kind, Wish::None).unwrap(),
+            policy: 0,
         }
     }
 
@@ -221,6 +226,19 @@ mod tests {
         assert_eq!((classified.class, body.class, body.targets.count), (Class::OneDevice, Class::OneDevice, 1));
         assert_eq!(action.digest(b"anything"), body.into_envelope().unwrap().digest());
         assert_eq!(action.sentence(), "Open a terminal as deploy on web-1");
+    }
+
+    #[test]
+    fn the_tenants_rules_are_in_the_grant() {
+        let rules = KindRules { consent: Consent::Ask, ask_secs: 20, unanswered: Unanswered::Allow, ..RemotePolicy::default().viewer };
+        let policy = RemotePolicy { viewer: rules, clipboard: Clipboard::Off, ..RemotePolicy::default() };
+        let rules = policy.apply(RemoteKind::Viewer, Wish::None).unwrap();
+        let (action, _) = asked(WantedSession { rules, policy: 7, ..wanted(RemoteKind::Viewer) }, 0).unwrap();
+        let Action::OpenRemoteSession(open) = &action else { panic!("a remote session") };
+        let body = open.grant_body().unwrap();
+        let granted = body.action.remote_session().unwrap();
+        assert_eq!((granted.consent, granted.ask_secs, granted.unanswered), (Consent::Ask, 20, Unanswered::Allow));
+        assert_eq!((granted.clipboard, granted.record, open.policy), (Clipboard::Off, Record::Session, 7));
     }
 
     #[test]

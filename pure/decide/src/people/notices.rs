@@ -82,6 +82,11 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
         "recovery_codes.regenerated" => {
             of("Your recovery codes were replaced", "All recovery codes of your account were replaced by new ones.".into(), LOOK)
         }
+        "password.breached" => of(
+            "Your password is known from a data breach",
+            "Somebody signed in to your account with its password, which is on a list of passwords that were stolen elsewhere.".into(),
+            "Sign in and choose another password: until then nothing else works. Do not use the old one anywhere any more.",
+        ),
         "password.changed" => of("Your password was changed", "The password of your account was changed.".into(), LOOK),
         "user.role_changed" => of(
             "Your roles changed",
@@ -182,6 +187,7 @@ mod tests {
             "recovery_code.used",
             "recovery_codes.regenerated",
             "password.changed",
+            "password.breached",
             "user.role_changed",
             "users.disabled",
             "user.expired",

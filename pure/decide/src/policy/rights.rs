@@ -175,10 +175,11 @@ impl Rights {
         self.assignments.iter().any(|one| one.role == AssignedRole::BuiltIn(role) && one.scope == Scope::Tenant)
     }
 
-    /// Whether they manage others: owners, administrators, and whoever has a custom role that manages people or policy.
+    /// Whether they manage others: owners, administrators, and whoever has a custom role that manages people, policy or networks.
     /// A second factor is required of all of them.
     pub fn administers(&self) -> bool {
-        let manages = |row: &Row| ["people.write", "policy.write", "roles.write"].contains(&row.name) && self.reach(row).is_some();
+        let manages =
+            |row: &Row| ["people.write", "policy.write", "roles.write", "networks.write"].contains(&row.name) && self.reach(row).is_some();
         self.assignments.iter().any(|one| matches!(one.role, AssignedRole::BuiltIn(Role::Owner | Role::Admin))) || TABLE.iter().any(manages)
     }
 }

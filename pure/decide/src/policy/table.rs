@@ -1,7 +1,7 @@
 //! The table itself: what there is to allow, which built-in roles have it, in which sessions, and where.
 
 use super::Role::{self, Admin, Auditor, Owner, Support, Technician};
-use super::Stage::{Client, Codes, Factorless, Full, Restricted};
+use super::Stage::{Client, Codes, Factorless, Full, NewPassword, Restricted};
 use super::{Capability, Holds, Row};
 
 macro_rules! table {
@@ -32,15 +32,15 @@ macro_rules! roles {
 
 table! {
     /// See oneself and one's session.
-    ReadSelf = "self.read": everybody in [Codes, Full, Restricted, Factorless], Oneself;
+    ReadSelf = "self.read": everybody in [Codes, Full, Restricted, Factorless, NewPassword], Oneself;
     /// Sign out.
-    SignOut = "self.sign_out": everybody in [Codes, Full, Restricted, Factorless], Oneself;
+    SignOut = "self.sign_out": everybody in [Codes, Full, Restricted, Factorless, NewPassword], Oneself;
     /// Confirm that the recovery codes are saved.
     ConfirmRecoveryCodes = "self.confirm_recovery_codes": everybody in [Codes], Oneself;
     /// See and end one's own sessions.
     ManageOwnSessions = "self.sessions": everybody in [Full], Oneself;
     /// See one's own factors.
-    ReadOwnFactors = "self.factors": everybody in [Full, Restricted], Oneself;
+    ReadOwnFactors = "self.factors": everybody in [Full, Restricted, NewPassword], Oneself;
     /// Ask for new recovery codes of one's own.
     RegenerateRecoveryCodes = "self.recovery_codes": everybody in [Full], Oneself;
     /// Enrol factors of one's own, and name them.
@@ -48,9 +48,9 @@ table! {
     /// Ask for the removal of a factor of one's own.
     RemoveOwnFactor = "self.remove_factor": everybody in [Full], Oneself;
     /// Change one's own password.
-    ChangeOwnPassword = "self.password": everybody in [Full], Oneself;
+    ChangeOwnPassword = "self.password": everybody in [Full, NewPassword], Oneself;
     /// Prove a factor: lift the session, or open its step-up window.
-    Elevate = "self.elevate": everybody in [Full, Factorless], Oneself;
+    Elevate = "self.elevate": everybody in [Full, Factorless, NewPassword], Oneself;
     /// Show that one's own factor still works.
     CheckUp = "self.check_up": everybody in [Full], Oneself;
     /// See and remove addresses that one approved.
@@ -107,9 +107,9 @@ table! {
     ManagePeople = "people.write": [Owner, Admin] in [Full], Tenant;
     /// The same for owners.
     ManageOwners = "people.owners": [Owner] in [Full], Tenant;
-    /// See the policy of factors and sessions, and what became of mails.
+    /// See the policy of factors, sessions and remote sessions, and what became of mails.
     ReadPolicy = "policy.read": [Owner, Admin, Auditor] in [Full], Tenant;
-    /// Ask for changes of the policy of factors and sessions.
+    /// Ask for changes of the policy of factors, sessions and remote sessions.
     ChangePolicy = "policy.write": [Owner, Admin] in [Full], Tenant;
     /// See how the configuration is judged, and ask what would happen if.
     ReadPosture = "posture.read": [Owner, Admin, Auditor] in [Full], Tenant;
@@ -120,7 +120,7 @@ table! {
     /// Ask for API clients in one's own name, for changes of them, and stop them.
     ManageClients = "clients.write": [Owner, Admin] in [Full], Tenant;
     /// Say "not me": end all of one's sessions, requests and undelivered jobs.
-    SayNotMe = "self.not_me": everybody in [Codes, Full, Restricted, Factorless], Oneself;
+    SayNotMe = "self.not_me": everybody in [Codes, Full, Restricted, Factorless, NewPassword], Oneself;
     /// Ask for the link that begins the activation of one's own factor.
     ActivateOwnFactor = "self.activate": everybody in [Factorless], Oneself;
     /// Stop the reset of one's own factor.

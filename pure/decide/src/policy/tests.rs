@@ -4,7 +4,7 @@ use std::sync::Arc;
 use sallyport_model::{CustomerId, RoleId, SiteId};
 
 use super::Role::{Admin, Auditor, Owner, Support, Technician};
-use super::Stage::{Codes, Factorless, Full};
+use super::Stage::{Codes, Factorless, Full, NewPassword};
 use super::*;
 
 fn actor(rights: Rights, stage: Stage) -> Actor {
@@ -56,6 +56,12 @@ fn a_session_without_a_factor_reads_and_never_acts() {
         assert!(row.name.ends_with(".read"), "{}", row.name);
     }
     assert_eq!(permit::<RunScripts>(&actor(Rights::of(Technician), Factorless)).unwrap_err(), PolicyError::Stage);
+}
+
+#[test]
+fn pwd_04_a_session_with_a_breached_password_changes_it_and_nothing_else() {
+    let allowed: BTreeSet<_> = TABLE.iter().filter(|row| row.stages.contains(&NewPassword)).map(|row| row.name).collect();
+    assert_eq!(allowed, BTreeSet::from(["self.elevate", "self.factors", "self.not_me", "self.password", "self.read", "self.sign_out"]));
 }
 
 #[test]
@@ -129,7 +135,8 @@ fn a_custom_role_never_makes_an_owner() {
 fn who_manages_others_administers() {
     assert!(Rights::of(Owner).administers() && Rights::of(Admin).administers());
     assert!(!Rights::of(Technician).administers() && !Rights::of(Support).administers());
-    let desk = Rights::new(vec![Assignment { role: custom(&["people.write"]), scope: Scope::Tenant }]);
-    assert!(desk.administers());
+    for word in ["people.write", "policy.write", "roles.write", "networks.write"] {
+        assert!(Rights::new(vec![Assignment { role: custom(&[word]), scope: Scope::Tenant }]).administers(), "{word}");
+    }
     assert!(Rights::new(vec![scoped(Admin, Scope::Customer(customer(1)))]).administers());
 }

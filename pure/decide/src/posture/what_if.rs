@@ -345,6 +345,7 @@ fn stage_says(stage: Stage) -> &'static str {
         Stage::Factorless => "A session without a factor reads, and never acts",
         Stage::Restricted => "A session of a recovery code is for one's own factors alone",
         Stage::Codes => "The recovery codes have to be confirmed as saved first",
+        Stage::NewPassword => "A password that is known from a data breach has to be changed first",
         Stage::Full => "The session is not good for it",
         Stage::Client => "Identities, factors, policy, trust and proofs are for people, and never for tools",
     }

@@ -18,7 +18,7 @@ pub use enrolment::{EnrolmentBody, EnrolmentType, Platform, ServerUrl, TokenSecr
 pub use fields::{EnvName, FieldError, RunAs};
 pub use grant::{Class, GrantAction, GrantBody, GrantType, Interpreter, Person, RunScript, SecretParameter};
 pub use receipt::{Outcome, ReasonCode, ReceiptBody, ReceiptType};
-pub use remote::{Access, Consent, Entry, OpenRemoteSession, Record, RemoteKind};
+pub use remote::{Access, Clipboard, Consent, Entry, OpenRemoteSession, Record, RemoteKind, Unanswered, VirtualDisplay};
 pub use root::{LogKey, RootBody, RootType};
 pub use statement::{FactorProof, ProofMethod, Statement, StatementType};
 

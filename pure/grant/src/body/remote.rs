@@ -34,6 +34,14 @@ pub struct OpenRemoteSession {
     pub consent: Consent,
     /// Whether the agent records it.
     pub record: Record,
+    /// How long the person there has to answer, where they are asked; otherwise 0.
+    pub ask_secs: u32,
+    /// What it means where nobody answers. Only where somebody is asked can it be anything but a refusal.
+    pub unanswered: Unanswered,
+    /// Of a viewer: whether copied text goes between client and machine.
+    pub clipboard: Clipboard,
+    /// Of a viewer: whether a display may be made where there is none.
+    pub virtual_display: VirtualDisplay,
     /// The session ends after this time without input.
     pub idle_secs: u32,
     /// The session ends at this age.
@@ -117,8 +125,38 @@ pub enum Consent {
     None,
     /// The person there is told who is connected.
     Banner,
-    /// The person there is asked, for [`limits::CONSENT_SECS`].
+    /// The person there is asked.
     Ask,
+}
+
+/// What it means where the person at the machine does not answer, or nobody is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unanswered {
+    /// No.
+    Refuse,
+    /// Yes.
+    Allow,
+}
+
+/// Whether copied text goes between client and machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clipboard {
+    /// It does not.
+    Off,
+    /// Both ways.
+    Both,
+}
+
+/// Whether a display may be made on a machine that shows none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VirtualDisplay {
+    /// There is nothing to see then.
+    Never,
+    /// One is started for the session, and ends with it.
+    Allowed,
 }
 
 /// Whether a session is recorded.
@@ -138,6 +176,8 @@ impl OpenRemoteSession {
         in_range(self.client_key.0.iter().filter(|byte| **byte != 0).count(), 1..=32)?;
         self.check_size()?;
         self.check_run_as()?;
+        self.check_asking()?;
+        self.check_screen()?;
         // A shell that nobody may type into has nothing to show.
         let blind = (self.kind, self.access, self.joins) == (RemoteKind::Terminal, Access::View, Entry::Opens);
         if blind { Err(BodyError::Contradiction) } else { Ok(()) }
@@ -152,6 +192,19 @@ impl OpenRemoteSession {
             _ if self.columns != 0 || self.rows != 0 => Err(BodyError::Contradiction),
             _ => Ok(()),
         }
+    }
+
+    fn check_asking(&self) -> Result<(), BodyError> {
+        match self.consent {
+            Consent::Ask => in_range(self.ask_secs, limits::CONSENT_LEAST_SECS..=limits::CONSENT_SECS),
+            Consent::None | Consent::Banner if (self.ask_secs, self.unanswered) == (0, Unanswered::Refuse) => Ok(()),
+            Consent::None | Consent::Banner => Err(BodyError::Contradiction),
+        }
+    }
+
+    fn check_screen(&self) -> Result<(), BodyError> {
+        let nothing = (self.clipboard, self.virtual_display) == (Clipboard::Off, VirtualDisplay::Never);
+        if nothing || self.kind == RemoteKind::Viewer { Ok(()) } else { Err(BodyError::Contradiction) }
     }
 
     fn check_run_as(&self) -> Result<(), BodyError> {

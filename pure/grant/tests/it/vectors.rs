@@ -4,7 +4,10 @@
 
 use std::path::Path;
 
-use sallyport_grant::body::{Access, Body, Entry, GrantAction, GrantBody, OpenRemoteSession, ProofMethod, RemoteKind, RunAs, Statement};
+use sallyport_grant::body::{
+    Access, Body, Clipboard, Consent, Entry, GrantAction, GrantBody, OpenRemoteSession, ProofMethod, RemoteKind, RunAs, Statement,
+    Unanswered, VirtualDisplay,
+};
 use sallyport_grant::targets::TargetProof;
 use sallyport_grant::verify::{Clock, Offer, Profile, Verified, Verifier};
 use sallyport_grant::{AuthorityPin, Envelope, Hex, PayloadType, SignatureKind, TrustRoot, VerifyKey, checkpoint, json, sha256};
@@ -283,6 +286,20 @@ fn remote_sessions() -> Vec<Case> {
         remote("an account for the screen", "malformed", 1, |open| {
             files(open);
             (open.kind, open.run_as) = (RemoteKind::Viewer, Some(RunAs::parse("deploy").unwrap()));
+        }),
+        remote("somebody is asked", "obeyed", 1, |open| {
+            (open.consent, open.ask_secs, open.unanswered) = (Consent::Ask, 30, Unanswered::Allow);
+        }),
+        remote("a screen with a clipboard", "obeyed", 1, |open| {
+            files(open);
+            (open.kind, open.clipboard, open.virtual_display) = (RemoteKind::Viewer, Clipboard::Both, VirtualDisplay::Allowed);
+        }),
+        remote("somebody is asked for no time at all", "malformed", 1, |open| open.consent = Consent::Ask),
+        remote("nobody is asked, and their silence is consent", "malformed", 1, |open| open.unanswered = Unanswered::Allow),
+        remote("a terminal with a clipboard", "malformed", 1, |open| open.clipboard = Clipboard::Both),
+        remote("files with a display", "malformed", 1, |open| {
+            files(open);
+            open.virtual_display = VirtualDisplay::Allowed;
         }),
         remote("a key of zeros", "malformed", 1, |open| open.client_key = Hex([0; 32])),
         Case { script: "id".to_owned(), ..remote("with content", "content_differs", 1, |_| ()) },

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sallyport_grant::body::{
-    Access, Body, Class, Consent, Entry, EnvName, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, LogKey, OpenRemoteSession,
-    Person, ProofMethod, Record, RemoteKind, RootBody, RootType, RunScript, Statement, StatementType,
+    Access, Body, Class, Clipboard, Consent, Entry, EnvName, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, LogKey,
+    OpenRemoteSession, Person, ProofMethod, Record, RemoteKind, RootBody, RootType, RunScript, Statement, StatementType, Unanswered,
+    VirtualDisplay,
 };
 use sallyport_grant::merkle::{self, Frontier, NodeId, TreeHead};
 use sallyport_grant::targets::{TargetProof, TargetTree};
@@ -251,6 +252,10 @@ pub(crate) fn terminal() -> OpenRemoteSession {
         rows: 24,
         consent: Consent::Banner,
         record: Record::Session,
+        ask_secs: 0,
+        unanswered: Unanswered::Refuse,
+        clipboard: Clipboard::Off,
+        virtual_display: VirtualDisplay::Never,
         idle_secs: 1800,
         max_secs: 43_200,
     }

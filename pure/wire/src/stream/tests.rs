@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use sallyport_grant::body::{
-    Access, Body, Class, Consent, Entry, FactorProof, GrantAction, GrantBody, GrantType, OpenRemoteSession, Person, ProofMethod, Record,
-    RemoteKind,
+    Access, Body, Class, Clipboard, Consent, Entry, FactorProof, GrantAction, GrantBody, GrantType, OpenRemoteSession, Person, ProofMethod,
+    Record, RemoteKind, Unanswered, VirtualDisplay,
 };
 use sallyport_grant::keys::{SigningKey, VerifyKey};
 use sallyport_grant::targets::TargetTree;
@@ -43,6 +43,10 @@ pub(super) fn grant_for(client_key: Hex<32>, device: &VerifyKey, id: u8) -> Vec<
         rows: 24,
         consent: Consent::None,
         record: Record::Session,
+        ask_secs: 0,
+        unanswered: Unanswered::Refuse,
+        clipboard: Clipboard::Off,
+        virtual_display: VirtualDisplay::Never,
         idle_secs: 1800,
         max_secs: 43_200,
     };

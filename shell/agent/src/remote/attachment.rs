@@ -31,7 +31,7 @@ pub(super) enum Call {
     /// Dial (again) with this.
     Ticket([u8; 32]),
     /// The session is over, or this attachment of it; what is queued may still be sent.
-    Farewell,
+    Farewell(ByeReason),
 }
 
 /// How an attachment came to its end.
@@ -89,7 +89,7 @@ impl Attachment {
             call = self.calls.recv() => match call {
                 Some(Call::Ticket(ticket)) => Stop::Redial(ticket),
                 // Nobody would hear it.
-                Some(Call::Farewell) | None => Stop::Over(Parting::Left),
+                Some(Call::Farewell(_)) | None => Stop::Over(Parting::Left),
             },
             () = tokio::time::sleep_until(patience) => Stop::Over(Parting::Left),
         }
@@ -171,7 +171,7 @@ impl Attachment {
                 Some(Outgoing::Control(text)) => Payload::Control(text),
                 Some(Outgoing::Data { channel, bytes }) => Payload::Data { channel, bytes },
                 Some(Outgoing::Bye(reason)) => {
-                    self.farewell.get_or_insert(Instant::now() + self.timing.farewell);
+                    self.farewell.get_or_insert(Instant::now() + self.timing.goodbye(reason));
                     Payload::control(&Bye { t: "bye", reason })
                 }
                 None => break,
@@ -191,8 +191,8 @@ impl Attachment {
     fn called(&mut self, call: Option<Call>) -> Result<(), Stop> {
         match call {
             Some(Call::Ticket(ticket)) => Err(Stop::Redial(ticket)),
-            Some(Call::Farewell) => {
-                self.farewell.get_or_insert(Instant::now() + self.timing.farewell);
+            Some(Call::Farewell(reason)) => {
+                self.farewell.get_or_insert(Instant::now() + self.timing.goodbye(reason));
                 Ok(())
             }
             None => Err(Stop::Over(Parting::Left)),

@@ -57,7 +57,7 @@ impl Kinds for MachineKinds {
             RemoteKind::Viewer => {
                 let account = session.run_as.as_ref().map(|name| Account::named(name.as_str())).transpose();
                 let account = account.map_err(|_| CannotOpen::AccountUnknown)?;
-                Ok(Box::new(screen::kind(screen::Rules::default(), account, self.mark(session.session))))
+                Ok(Box::new(screen::kind(screen::Rules::of(session), account, self.mark(session.session))))
             }
         }
     }

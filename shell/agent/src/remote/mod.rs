@@ -6,6 +6,7 @@
 
 mod attachment;
 pub mod background;
+mod consent;
 mod end;
 pub mod files;
 mod host;
@@ -40,6 +41,8 @@ pub struct RemoteTiming {
     pub consent: Duration,
     /// How long an attachment may take to send what is left when it ends.
     pub farewell: Duration,
+    /// The same where nothing was shown yet: a client that is still on its way shall hear why.
+    pub refusal: Duration,
     /// How long a kind may take to tidy up.
     pub tidy: Duration,
     /// A stream on which nothing is heard is asked for a sign of life, and given up after twice this time.
@@ -52,9 +55,17 @@ impl Default for RemoteTiming {
             unattended: Duration::from_secs(u64::from(limits::REMOTE_UNATTENDED_SECS)),
             consent: Duration::from_secs(u64::from(limits::CONSENT_SECS)),
             farewell: Duration::from_millis(700),
+            refusal: Duration::from_secs(10),
             tidy: Duration::from_millis(500),
             silence: Duration::from_secs(20),
         }
+    }
+}
+
+impl RemoteTiming {
+    /// How long what is left may take when the end has this reason.
+    fn goodbye(&self, reason: ByeReason) -> Duration {
+        if reason == ByeReason::ConsentRefused { self.refusal } else { self.farewell }
     }
 }
 

@@ -24,6 +24,8 @@ pub type Asking = Pin<Box<dyn Future<Output = Answer> + Send>>;
 pub enum Answer {
     Allowed,
     Refused,
+    /// There was nobody to ask.
+    Nobody,
 }
 
 /// Nobody is at this machine: tells nobody, and whoever must be asked does not answer.
@@ -34,6 +36,6 @@ impl Notice for Nobody {
     fn tell(&self, _: String) {}
 
     fn ask(&self, _: String) -> Asking {
-        Box::pin(std::future::ready(Answer::Refused))
+        Box::pin(std::future::ready(Answer::Nobody))
     }
 }

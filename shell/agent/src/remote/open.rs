@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::attachment::{Attachment, Call, Parting};
+use super::consent::Asked;
 use super::end::End;
 use super::host::{Account, Shown, World};
 use super::kind::{self, AttachmentId, Budget, Event, Events, Opening, Outlet, Teller, Working};
@@ -67,7 +68,7 @@ struct Coming {
     person: Person,
     joined: kind::Attachment,
     ticket: [u8; 32],
-    consent: Consent,
+    asked: Asked,
 }
 
 /// Why somebody could not be attached, with what must be settled.
@@ -93,7 +94,8 @@ impl OpenSession {
             Err(code) => return Err((account, code)),
         };
         // Whoever opens it is asked for by the session itself.
-        session.admit(world, Coming { consent: Consent::None, ..coming }, None);
+        let asked = coming.asked.nothing();
+        session.admit(world, Coming { asked, ..coming }, None);
         world.list(session.clone());
         tokio::spawn(session.live(world.clone(), events, account));
         Ok(())
@@ -144,17 +146,18 @@ impl OpenSession {
         };
         let person = Person { name: claimed.by().clone(), outlet: outlet.clone(), calls: caller, connected: Connected::NotYet };
         let joined = kind::Attachment { id, name: claimed.by().as_str().to_owned(), access: claimed.action().access, outlet };
-        Ok(Coming { attachment, person, joined, ticket: *claimed.ticket(), consent: claimed.action().consent })
+        let asked = Asked::of(claimed.action(), world.timing.consent);
+        Ok(Coming { attachment, person, joined, ticket: *claimed.ticket(), asked })
     }
 
     /// An account is settled when the attachment ends; that of whoever opened the session, when the session ends.
     fn admit(self: &Arc<Self>, world: &Arc<World>, coming: Coming, account: Option<Account>) {
-        let Coming { attachment, person, joined, ticket, consent } = coming;
+        let Coming { attachment, person, joined, ticket, asked } = coming;
         let (session, world) = (self.clone(), world.clone());
         let mut state = self.state();
         while state.tasks.try_join_next().is_some() {}
         state.people.insert(joined.id.0, person);
-        state.tasks.spawn(async move { session.attached(&world, attachment, joined, ticket, consent, account).await });
+        state.tasks.spawn(async move { session.attached(&world, attachment, joined, ticket, asked, account).await });
     }
 
     /// One attachment from its consent to its receipt.
@@ -164,15 +167,15 @@ impl OpenSession {
         attachment: Attachment,
         joined: kind::Attachment,
         ticket: [u8; 32],
-        consent: Consent,
+        asked: Asked,
         account: Option<Account>,
     ) {
         let (id, outlet) = (joined.id, joined.outlet.clone());
         let asked = async {
-            let answer = self.consent(world, consent, &joined.name).await;
+            let answer = asked.answer(&*world.ports.notice, &joined.name).await;
             match answer {
                 Answer::Allowed => self.teller.tell(Event::Joined(joined)),
-                Answer::Refused => outlet.bye(ByeReason::ConsentRefused),
+                Answer::Refused | Answer::Nobody => outlet.bye(ByeReason::ConsentRefused),
             }
             answer
         };
@@ -187,26 +190,10 @@ impl OpenSession {
 
     fn joiner_end(&self, answer: Answer, parting: Parting) -> RunEnd {
         match (answer, parting, *self.end.borrow()) {
-            (Answer::Refused, _, _) => Why::ConsentRefused.run_end(),
+            (Answer::Refused | Answer::Nobody, _, _) => Why::ConsentRefused.run_end(),
             (_, Parting::Broken(code), _) => RunEnd::without_code(Outcome::Interrupted, Some(code)),
             (_, Parting::Left, Some(why)) => why.run_end(),
             (_, Parting::Left, None) => RunEnd::exited(0),
-        }
-    }
-
-    /// What the grant wants said or asked at the machine.
-    async fn consent(&self, world: &World, consent: Consent, name: &str) -> Answer {
-        let kind = self.action.kind.as_str();
-        match consent {
-            Consent::None => Answer::Allowed,
-            Consent::Banner => {
-                world.ports.notice.tell(format!("{name} is connected to this computer ({kind})"));
-                Answer::Allowed
-            }
-            Consent::Ask => {
-                let asking = world.ports.notice.ask(format!("{name} asks to connect to this computer ({kind}). Allow it?"));
-                tokio::time::timeout(world.timing.consent, asking).await.unwrap_or(Answer::Refused)
-            }
         }
     }
 
@@ -227,11 +214,12 @@ impl OpenSession {
 
     async fn work(self: &Arc<Self>, world: &World, events: Events) -> End {
         let mut ending = self.end.subscribe();
+        let asked = Asked::of(&self.action, world.timing.consent);
         let answer = tokio::select! {
-            answer = self.consent(world, self.action.consent, self.by.as_str()) => answer,
+            answer = asked.answer(&*world.ports.notice, self.by.as_str()) => answer,
             why = told(&mut ending) => return self.told_to_end(why),
         };
-        if answer == Answer::Refused {
+        if answer != Answer::Allowed {
             return self.told_to_end(Why::ConsentRefused);
         }
         let kind = match world.ports.remote.open(&self.action) {
@@ -290,7 +278,7 @@ impl OpenSession {
         self.bye(reason);
         let mut tasks = std::mem::take(&mut self.state().tasks);
         let all = async { while tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(world.timing.farewell * 2, all).await.is_err() {
+        if tokio::time::timeout(world.timing.goodbye(reason) * 2, all).await.is_err() {
             tasks.shutdown().await;
         }
     }
@@ -301,7 +289,7 @@ impl OpenSession {
         for person in state.people.values() {
             person.outlet.bye(reason);
             // An attachment that is already told has heard it.
-            let _ = person.calls.try_send(Call::Farewell);
+            let _ = person.calls.try_send(Call::Farewell(reason));
         }
     }
 
@@ -326,7 +314,7 @@ impl OpenSession {
     pub(super) fn send_away(&self, grant: GrantId) {
         if let Some(person) = self.state().people.get(&grant) {
             person.outlet.bye(ByeReason::Ended);
-            let _ = person.calls.try_send(Call::Farewell);
+            let _ = person.calls.try_send(Call::Farewell(ByeReason::Ended));
         }
     }
 

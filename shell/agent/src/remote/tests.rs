@@ -3,7 +3,9 @@ use std::sync::Mutex;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
-use sallyport_grant::body::{Access, Body, Consent, Entry, GrantBody, OpenRemoteSession, ReceiptBody, Record, RemoteKind, ServerUrl};
+use sallyport_grant::body::{
+    Access, Body, Consent, Entry, GrantBody, OpenRemoteSession, ReceiptBody, Record, RemoteKind, ServerUrl, Unanswered,
+};
 use sallyport_grant::{Envelope, Hex, PayloadType, sha256};
 use sallyport_model::{GrantId, RemoteSessionId};
 use sallyport_wire::GrantOffer;
@@ -509,7 +511,7 @@ async fn the_person_at_the_machine_is_told_who_comes_and_goes() {
 
 #[tokio::test]
 async fn nothing_is_seen_before_somebody_allowed_it() {
-    let ask = |session: &mut OpenRemoteSession| session.consent = Consent::Ask;
+    let ask = |session: &mut OpenRemoteSession| (session.consent, session.ask_secs) = (Consent::Ask, 60);
     let allows = std::sync::Arc::new(Person { answer: Answer::Allowed, told: Mutex::default() });
     let mut scene = Scene::with(World::new(), timing(), allows);
     scene.open(1, ask).await.echo("allowed").await;
@@ -524,6 +526,21 @@ async fn nothing_is_seen_before_somebody_allowed_it() {
         assert_eq!(scene.outcome(1).await, (Outcome::Refused, Some("consent_refused".to_owned())));
         assert_eq!(std::sync::Arc::strong_count(&scene.alive), 2, "nothing was begun");
     }
+}
+
+#[tokio::test]
+async fn silence_means_what_the_grant_says() {
+    let ask = |session: &mut OpenRemoteSession| {
+        (session.consent, session.ask_secs, session.unanswered) = (Consent::Ask, 60, Unanswered::Allow);
+    };
+    let impatient = RemoteTiming { consent: Duration::from_millis(100), ..timing() };
+    for notice in [std::sync::Arc::new(Asleep) as std::sync::Arc<dyn Notice>, std::sync::Arc::new(notice::Nobody)] {
+        let mut scene = Scene::with(World::new(), impatient, notice);
+        scene.open(1, ask).await.echo("nobody answered").await;
+    }
+    let refuses = std::sync::Arc::new(Person { answer: Answer::Refused, told: Mutex::default() });
+    let mut scene = Scene::with(World::new(), impatient, refuses);
+    assert_eq!(scene.open(1, ask).await.last().await, bye("consent_refused"), "no is no");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use sallyport_api as api;
 use serde_json::json;
 use ureq::http::Method;
 
+use super::remote_policy::PolicyChange;
 use crate::client::{Client, Query};
 use crate::failure::{Failure, Outcome};
 use crate::screen::{Screen, Tone, Word};
@@ -33,6 +34,8 @@ enum What {
         /// Its id, or the end of it.
         session: String,
     },
+    /// Show what is recorded and asked in remote sessions, or change it.
+    Policy(PolicyChange),
 }
 
 impl RemoteSessions {
@@ -42,6 +45,7 @@ impl RemoteSessions {
             None => list(&mut client, screen, "open"),
             Some(What::List { all }) => list(&mut client, screen, if all { "any" } else { "open" }),
             Some(What::End { session }) => end(&mut client, screen, &session),
+            Some(What::Policy(change)) => change.run(&mut client, screen),
         }
     }
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use clap::Args;
 use sallyport_api as api;
-use sallyport_grant::{Hex, VerifyKey};
 use sallyport_model::limits;
 use sallyport_wire::stream::message::read_control;
 use sallyport_wire::stream::terminal::{FromClient, FromDevice};
-use sallyport_wire::stream::{ByeReason, CloseCode, Payload, StreamEnd, StreamSecret};
+use sallyport_wire::stream::{CloseCode, Payload, StreamEnd, StreamSecret};
 use ureq::http::Method;
 
+use super::opening::{self, LIST};
 use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::prove::{Agreement, Guarded};
@@ -23,7 +23,6 @@ use crate::stream::{Connection, Over};
 use crate::tty::{self, Interest, Raw, Wait};
 use crate::{Common, lookup};
 
-const LIST: &str = "/v1/remote-sessions";
 /// Between two attempts to get a lost connection back.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Attempts: the device keeps the shell for five minutes.
@@ -38,6 +37,9 @@ pub struct Terminal {
     /// The account on the device; root where none is named.
     #[arg(long, value_name = "ACCOUNT")]
     run_as: Option<String>,
+    /// Do not record this session, where the rules leave that to you.
+    #[arg(long)]
+    unrecorded: bool,
     #[command(flatten)]
     agreement: Agreement,
     #[command(flatten)]
@@ -48,14 +50,14 @@ impl Terminal {
     pub(crate) fn run(self) -> Result<Outcome, Failure> {
         let (mut client, screen) = self.common.desk()?;
         let device = lookup::device(&mut client, &self.device)?;
-        let secret = secret()?;
+        let secret = opening::secret()?;
         let opened = self.open(&mut client, screen, &device, &secret)?;
-        let end = stream(&opened, secret)?;
+        let end = opening::stream(&opened, secret)?;
         eprintln!("Connected to {}. Enter, then ~. leaves; the shell ends with it.", one_line(&device.name));
         let broken = |why| Failure::File { path: "standard input".into(), why };
         let resizes = tty::resizes().map_err(broken)?;
         let raw = Raw::enter().map_err(broken)?;
-        let mut attached = Attached { client: &mut client, opened, end, resizes, typed: Typed::default(), ending: None };
+        let mut attached = Attached { client: &mut client, opened, end, resizes, typed: Typed::default(), ending: None, bye: None };
         let ending = attached.stay();
         drop(raw);
         ending
@@ -78,39 +80,14 @@ impl Terminal {
             columns: Some(columns),
             rows: Some(rows),
             joins: None,
+            record: self.unrecorded.then_some(api::YesNo::No),
         };
-        let expected = |action: &api::ActionDetails| match action {
-            api::ActionDetails::OpenRemoteSession(frozen) if frozen.session_kind != "terminal" || frozen.joins => {
-                Err("the kind of session")
-            }
-            api::ActionDetails::OpenRemoteSession(frozen) if frozen.run_as != self.run_as => Err("the account"),
-            api::ActionDetails::OpenRemoteSession(frozen) if frozen.targets.devices.iter().any(|target| target.id != device.id) => {
-                Err("the device")
-            }
-            api::ActionDetails::OpenRemoteSession(_) => Ok(()),
-            _ => Err("the kind of action"),
-        };
+        let expected = |action: &api::ActionDetails| opening::expected(action, &body, device.id);
         let account = self.run_as.as_deref().unwrap_or("root");
         let preview = || screen.say(format!("Open a terminal as {} on {}", one_line(account), one_line(&device.name)));
         let guarded = Guarded { screen, agreement: self.agreement, path: LIST, preview: &preview, expected: &expected };
-        match guarded.carry_out(client, &body)? {
-            api::ActionResult::RemoteSession(opened) => Ok(opened),
-            _ => Err(Failure::Answer("the request was executed and names no remote session".to_owned())),
-        }
+        opening::opened(guarded.carry_out(client, &body)?)
     }
-}
-
-fn secret() -> Result<StreamSecret, Failure> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|_| Failure::NoRandomness)?;
-    Ok(StreamSecret::from_bytes(bytes))
-}
-
-/// The stream's keys come from the grant itself, which must be for this key and for that device.
-fn stream(opened: &api::OpenedRemoteSession, secret: StreamSecret) -> Result<StreamEnd, Failure> {
-    let key = opened.device.device_key.parse::<Hex<32>>().ok().and_then(|Hex(key)| VerifyKey::from_bytes(&key).ok());
-    let key = key.ok_or_else(|| Failure::Answer("the device's key cannot be read".to_owned()))?;
-    StreamEnd::client(opened.envelope.as_bytes(), &key, secret).map_err(|_| Failure::OtherAction("the grant is not for this terminal"))
 }
 
 struct Attached<'a> {
@@ -120,6 +97,8 @@ struct Attached<'a> {
     resizes: UnixStream,
     typed: Typed,
     ending: Option<Outcome>,
+    /// Why the device said goodbye.
+    bye: Option<&'static str>,
 }
 
 impl Attached<'_> {
@@ -136,6 +115,7 @@ impl Attached<'_> {
             self.end.disconnected();
             match (over, self.ending) {
                 (_, Some(outcome)) => return Ok(outcome),
+                (Over::Closed(_) | Over::Lost, None) if self.bye.is_some() => return Err(ended(self.bye.unwrap_or_default())),
                 (Over::Closed(CloseCode::Revoked), _) => return Err(ended("a right behind this session ended")),
                 (Over::Closed(CloseCode::Limit), _) => return Err(ended("the session reached its limit")),
                 (Over::Closed(_), _) => return Err(ended("the session was ended")),
@@ -155,11 +135,9 @@ impl Attached<'_> {
 
     fn dial_again(&mut self) -> Result<String, Failure> {
         eprint!("\r\n[the connection was lost; trying to get it back, Ctrl-C leaves]\r\n");
-        let body = api::NewTicket { grant: self.opened.grant.to_string() };
-        let path = format!("{LIST}/{}/tickets", self.opened.session);
         for _ in 0..ATTEMPTS {
-            match self.client.change::<api::StreamTicket>(Method::POST, &path, &body) {
-                Ok(answer) => return Ok(answer.ticket),
+            match opening::another_ticket(self.client, &self.opened) {
+                Ok(ticket) => return Ok(ticket),
                 Err(failure @ Failure::Refused(_)) if !failure.is_refusal(api::Code::DeviceOffline) => return Err(failure),
                 Err(_) if self.wants_to_leave() => return Err(Failure::Declined),
                 Err(_) => sleep(AGAIN),
@@ -229,7 +207,10 @@ impl Attached<'_> {
                 out.write_all(&bytes).and_then(|()| out.flush()).map_err(|_| Over::Lost)
             }
             Payload::Control(json) => {
-                self.ending = self.ending.or(ending(&read_control(&json).map_err(|_| Over::Broken)?));
+                let said = read_control(&json).map_err(|_| Over::Broken)?;
+                // After its shell a session ends as all do.
+                self.ending = self.ending.or(ending(&said));
+                self.bye = self.bye.or(if let FromDevice::Bye { reason } = said { Some(opening::goodbye(reason)) } else { None });
                 Ok(())
             }
         }
@@ -241,23 +222,11 @@ fn ending(message: &FromDevice) -> Option<Outcome> {
     match message {
         FromDevice::Exit { code: Some(code), .. } => Some(Outcome::Exit(u8::try_from(*code).unwrap_or(1))),
         FromDevice::Exit { signal, .. } => Some(Outcome::Exit(u8::try_from(128 + signal.unwrap_or(1)).unwrap_or(255))),
-        FromDevice::Bye { reason: ByeReason::Ended } => Some(Outcome::Done),
-        FromDevice::Bye { reason } => {
-            let why = match reason {
-                ByeReason::Ended | ByeReason::Revoked => "a right behind it ended",
-                ByeReason::Idle => "nobody typed for too long",
-                ByeReason::Limit => "it reached its limit",
-                ByeReason::ConsentRefused => "the person at the machine did not agree",
-                ByeReason::Machine => "the machine goes down",
-            };
-            eprint!("\r\n[the session ended: {why}]\r\n");
-            Some(Outcome::SomeFailed)
-        }
         FromDevice::Error { code, detail, .. } => {
             eprint!("\r\n[{}: {}]\r\n", one_line(code), one_line(detail));
             Some(Outcome::SomeFailed)
         }
-        FromDevice::Viewers { .. } | FromDevice::Size { .. } | FromDevice::Skipped { .. } => None,
+        FromDevice::Bye { .. } | FromDevice::Viewers { .. } | FromDevice::Size { .. } | FromDevice::Skipped { .. } => None,
     }
 }
 

@@ -55,6 +55,9 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
         api::SessionStage::Factorless => {
             screen.say_in(Tone::Waiting, "This session reads only: it was opened without a factor. Prove one in the console.");
         }
+        api::SessionStage::NewPassword => {
+            screen.say_in(Tone::Bad, "Your password is known from a data breach. Choose another one first: sallyport password");
+        }
         api::SessionStage::Restricted => {
             screen.say_in(Tone::Waiting, "This session was opened with a recovery code: enrol an authenticator in the console.");
         }

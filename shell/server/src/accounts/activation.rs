@@ -9,17 +9,16 @@ use sallyport_model::{Email, FactorId, Name};
 use sallyport_store::ops::accounts::{ChargePassword, RefundPassword, StoredPassword};
 
 use super::sign_in::bucket;
-use super::{cookie, totp};
+use super::{breached, cookie, totp};
 use crate::keys::Keys;
 use crate::{App, Refusal};
 use sallyport_api::Code;
-use sallyport_decide::accounts::password::Breached;
 
 /// Checks a password that somebody chose, and hashes it.
 pub(crate) async fn choose_password(app: &App, tenant: &Name, name: &Name, email: &Email, text: &str) -> Result<StoredPassword, Refusal> {
     let refused = |why| Refusal::from(Code::PasswordRefused).because(why).at("password");
     let chosen = Password::parse(text).map_err(refused)?;
-    let breached = app.accounts.breached.as_ref().map_or(Breached::NotListed, |list| list.look_up(&chosen));
+    let breached = breached::look_up(app, &chosen).await;
     password::check(&chosen, &Context::new(tenant, name, email), breached).map_err(refused)?;
     app.accounts.hasher.queue()?.hash(&chosen).await
 }

@@ -15,6 +15,7 @@ use sallyport_store::ops::accounts::{LiveSession, TouchSession, live_session, li
 use tokio::sync::broadcast::error::RecvError;
 
 use super::addresses::stands;
+use super::device::shows_device;
 use super::{cookie, proven};
 use crate::{App, Refusal};
 
@@ -38,6 +39,7 @@ pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes) -> Resu
     let live =
         live_session(&mut app.store.read().await?, token.stored(Purpose::Session), app.clock.now()).await?.ok_or(Code::NotSignedIn)?;
     live.session.judge(&proof, now).map_err(ended)?;
+    shows_device(app, &parts.headers, &live)?;
     app.accounts.use_up(&proof, now)?;
     touch(app, parts, &live, now).await;
     Ok(actor(&live, now))

@@ -7,6 +7,9 @@ use sallyport_model::limits;
 /// `__Host-`: browsers take it only with Secure, for this host alone, and for every path (RFC 6265bis, section 4.1.3.2).
 const NAME: &str = "__Host-sallyport";
 
+/// The short-lived cookie of a session that is bound to a key in the browser's hardware.
+pub(super) const DEVICE_NAME: &str = "__Host-sallyport-device";
+
 /// Hands a token to the browser.
 pub(crate) fn set(token: &Token) -> HeaderValue {
     let text = token.to_text();
@@ -23,10 +26,19 @@ pub(super) fn clear() -> HeaderValue {
 
 /// The token that came along. Two are one too many: nobody knows which a proxy or another page planted.
 pub(super) fn read(headers: &HeaderMap) -> Option<Token> {
+    named(headers, NAME).and_then(|text| Token::parse(text).ok())
+}
+
+/// The short-lived cookie of the device.
+pub(super) fn read_device(headers: &HeaderMap) -> Option<&str> {
+    named(headers, DEVICE_NAME)
+}
+
+fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut ours = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().strip_prefix(NAME)?.strip_prefix('='));
+    let mut ours = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
     match (ours.next(), ours.next()) {
-        (Some(text), None) => Token::parse(text).ok(),
+        (Some(text), None) => Some(text),
         _ => None,
     }
 }

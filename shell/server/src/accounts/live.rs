@@ -4,13 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderValue;
 use sallyport_api::Code;
+use sallyport_decide::accounts::device_bound::DeviceCookies;
 use sallyport_decide::accounts::proof::{Nonces, ProofError, ProvenKey, Seen};
 use sallyport_decide::accounts::webauthn::Challenges;
 use sallyport_model::{SessionId, Timestamp};
 use tokio::sync::broadcast;
 use zeroize::Zeroizing;
 
-use super::BreachedList;
+use super::BreachedLists;
 use super::hashing::Hasher;
 use crate::clock::random;
 use crate::keys::Keys;
@@ -23,8 +24,9 @@ const ENDED_BACKLOG: usize = 256;
 pub struct Live {
     pub(super) nonces: Nonces,
     pub(super) challenges: Challenges,
+    pub(super) device_cookies: DeviceCookies,
     pub(super) hasher: Hasher,
-    pub(super) breached: Option<BreachedList>,
+    pub(super) breached: BreachedLists,
     pub(super) recovery_pepper: Zeroizing<[u8; 32]>,
     pub(super) unknown_names: Zeroizing<[u8; 32]>,
     pub(super) ended: broadcast::Sender<SessionId>,
@@ -34,10 +36,11 @@ pub struct Live {
 
 impl Live {
     /// Derives what it needs from the master key. Nonces have a new key at each start, so that proofs from before a restart are dead.
-    pub fn new(keys: &Keys, breached: Option<BreachedList>) -> Self {
+    pub fn new(keys: &Keys, breached: BreachedLists) -> Self {
         Self {
             nonces: Nonces::new(random()),
             challenges: Challenges::new(*keys.derive("passkey-challenges")),
+            device_cookies: DeviceCookies::new(*keys.derive("device-cookies")),
             hasher: Hasher::new(keys.derive("pepper")),
             breached,
             recovery_pepper: keys.derive("recovery-codes"),

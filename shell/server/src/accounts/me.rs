@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use sallyport_api as api;
 use sallyport_api::Code;
+use sallyport_decide::accounts::assurance::{Acr, amr};
 use sallyport_decide::accounts::recovery::{self, RecoveryCode};
 use sallyport_decide::accounts::session::{Purpose, Session, Token};
 use sallyport_decide::accounts::webauthn::{Backup, Eligibility};
@@ -32,7 +33,10 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
     let check_up = check_up(&store::factors(&mut reader, live.user).await?, app.clock.now());
     let step_up_until = live.session.step_up_until(live.step_up_secs, app.clock.now());
     let step_up_kind = live.session.step_up.and_then(|window| window.kind).filter(|_| step_up_until.is_some());
-    let row = SessionRow { session: live.session, address: live.address, user_agent: live.user_agent };
+    let keys = keys_of(&store::passkeys(&mut reader, live.user).await?);
+    let (auth_time, method) = (live.session.auth_time, live.session.method);
+    let device = store::DeviceBound::of(live.device_key.as_deref());
+    let row = SessionRow { session: live.session, address: live.address, user_agent: live.user_agent, device };
     let policy = store_people::policy(&mut reader, live.tenant).await?;
     let user = store_people::user(&mut reader, live.tenant, live.user, app.clock.now()).await?;
     let places = sallyport_store::ops::customers::places(&mut reader, live.tenant).await?;
@@ -49,11 +53,20 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
         tenant: live.tenant,
         tenant_name: live.tenant_name,
         session: sessions::shown(row, session),
+        auth_time,
+        acr: Acr::of(method, keys).as_str().to_owned(),
+        amr: amr(method, keys).iter().map(|&word| word.to_owned()).collect(),
         recovery_codes_left,
         step_up_until,
         check_up,
         step_up_kind: step_up_kind.map(|kind| kind.as_str().to_owned()),
     })
+}
+
+/// What is true of every passkey of a user: the session does not tell which one it was.
+fn keys_of(passkeys: &[PasskeyRow]) -> Eligibility {
+    let synced = passkeys.iter().any(|passkey| passkey.eligibility == Eligibility::Synced);
+    if synced || passkeys.is_empty() { Eligibility::Synced } else { Eligibility::DeviceBound }
 }
 
 /// What a session may do, for showing no more than that.

@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use sallyport_api as api;
 use sallyport_api::{ChallengePurpose, Code};
-use sallyport_decide::accounts::password::{self, Breached, Context, Password};
+use sallyport_decide::accounts::password::{self, Context, Password};
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::accounts::sign_in::{Attempt, Counts, PasswordVerdict};
 use sallyport_decide::policy;
-use sallyport_decide::policy::Actor;
+use sallyport_decide::policy::{Actor, Stage};
 use sallyport_model::{Email, Name};
 use sallyport_store::ops::accounts::{
     ChangePassword, ChargePassword, CheckFactor, ElevateSession, OtherSessions, RefundPassword, StoredPassword, live_session_by_id,
@@ -18,7 +18,7 @@ use super::addresses::may_sign_in;
 use super::enrol::doing;
 use super::prove::prove_factor;
 use super::sign_in::bucket;
-use super::{Source, cookie, me};
+use super::{Source, breached, cookie, me};
 use crate::clock::random;
 use crate::{Allowed, App, Json, Refusal};
 
@@ -73,9 +73,10 @@ pub async fn change_password(
     let used = prove_factor(&app, actor, &body.proof, ChallengePurpose::Password).await?.counting()?;
     let new = place.hash(&new).await?;
     let (by, token) = (doing(&app, actor), Token::from_bytes(random()));
-    let others = match body.other_sessions {
-        api::OtherSessions::End => OtherSessions::End,
-        api::OtherSessions::Keep => OtherSessions::Keep,
+    let others = match (body.other_sessions, actor.stage) {
+        // Whoever else has a password that everybody has may be in one of them.
+        (api::OtherSessions::End, _) | (api::OtherSessions::Keep, Stage::NewPassword) => OtherSessions::End,
+        (api::OtherSessions::Keep, _) => OtherSessions::Keep,
     };
     let change = ChangePassword { by, used, old, new, token: token.stored(Purpose::Session), others };
     for ended in app.store.commit(change).await.map_err(used_up)? {
@@ -92,7 +93,7 @@ async fn acceptable(app: &App, actor: &Actor, typed: &str) -> Result<Password, R
     let internal = |_| Refusal::from(Code::Internal);
     let (tenant, name) = (Name::parse(&tenant_name).map_err(internal)?, Name::parse(&actor.name).map_err(internal)?);
     let email = Email::parse(&actor.email).map_err(internal)?;
-    let breached = app.accounts.breached.as_ref().map_or(Breached::NotListed, |list| list.look_up(&new));
+    let breached = breached::look_up(app, &new).await;
     password::check(&new, &Context::new(&tenant, &name, &email), breached).map_err(|why| wrong(why.to_string()))?;
     Ok(new)
 }

@@ -1,7 +1,7 @@
 //! Passkeys over HTTP: options for browsers, their answers, and `POST /v1/sign-in/passkey/start|finish`.
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sallyport_api as api;
@@ -19,7 +19,7 @@ use sallyport_store::ops::accounts::{
 
 use super::prove::report_copy;
 use super::sign_in::Opening;
-use super::{Proven, Source, cookie, me};
+use super::{Proven, Source, device};
 use crate::clock::random;
 use crate::{App, Json, Refusal};
 
@@ -118,7 +118,7 @@ pub async fn finish(
     Proven(key): Proven,
     source: Source,
     Json(body): Json<api::PasskeyAnswer>,
-) -> Result<([(HeaderName, HeaderValue); 1], Json<api::Me>), Refusal> {
+) -> Result<(HeaderMap, Json<api::Me>), Refusal> {
     let answered = Answered::parse(&body.credential)?;
     let now = app.clock.now();
     let challenge = spend(&app, &Scope::SignIn(key), &body.ceremony).await?;
@@ -133,12 +133,12 @@ pub async fn finish(
         return Err(failed(&app, Some(&facts), now).await);
     };
     super::addresses::may_sign_in(&app, facts.tenant, &source).await?;
-    let token = Token::from_bytes(random());
+    let (token, sender) = (Token::from_bytes(random()), source.sender);
     let session = Opening { key, source, token: token.stored(Purpose::Session), at: now }.of(&signed_in);
     let id = session.id;
-    let change = OpenSession { tenant: facts.tenant, signed_in, used: Used::Passkey(used), subject: None, session };
+    let change = OpenSession { tenant: facts.tenant, signed_in, used: Used::Passkey(used), subject: None, breached: None, session };
     match app.store.commit(change).await {
-        Ok(()) => Ok(([(header::SET_COOKIE, cookie::set(&token))], Json(me::of_session(&app, id).await?))),
+        Ok(()) => device::opened(&app, &token, id, sender).await,
         Err(StoreError::Conflict) => Err(failed(&app, Some(&facts), now).await),
         Err(error) => Err(error.into()),
     }

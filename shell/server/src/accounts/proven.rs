@@ -57,6 +57,17 @@ pub struct Source {
     pub address: String,
     /// What it calls itself; made harmless.
     pub user_agent: String,
+    /// What sends it.
+    pub sender: Sender,
+}
+
+/// What sends a request, as far as it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// A browser: pages cannot leave out or forge `Sec-Fetch-Site`.
+    Browser,
+    /// Something else.
+    Program,
 }
 
 impl<S: Sync> FromRequestParts<S> for Source {
@@ -70,6 +81,7 @@ impl<S: Sync> FromRequestParts<S> for Source {
             ip: peer.ip().to_canonical(),
             address: peer.ip().to_canonical().to_string(),
             user_agent: AgentText::tame(&user_agent, limits::AGENT_NAME_CHARS).into_string(),
+            sender: if parts.headers.contains_key("sec-fetch-site") { Sender::Browser } else { Sender::Program },
         })
     }
 }

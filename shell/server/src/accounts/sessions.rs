@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use sallyport_api as api;
 use sallyport_decide::policy::{ManageOwnSessions, Stage};
 use sallyport_model::SessionId;
-use sallyport_store::ops::accounts::{self as store, EndOtherSessions, EndReason, EndSession, SessionRow};
+use sallyport_store::ops::accounts::{self as store, DeviceBound, EndOtherSessions, EndReason, EndSession, SessionRow};
 
 use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Refusal};
@@ -54,7 +54,7 @@ pub(crate) fn shown(row: SessionRow, current: SessionId) -> api::Session {
         user_agent: row.user_agent,
         method: session.method.as_str().to_owned(),
         place: None,
-        device_bound: false,
+        device_bound: row.device == DeviceBound::Yes,
     }
 }
 
@@ -70,5 +70,6 @@ fn shown_stage(stage: Stage) -> api::SessionStage {
         // No session is of an API client; were there one, it would be good for nothing.
         Stage::Restricted | Stage::Client => api::SessionStage::Restricted,
         Stage::Factorless => api::SessionStage::Factorless,
+        Stage::NewPassword => api::SessionStage::NewPassword,
     }
 }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sallyport_api as api;
 use sallyport_api::Code;
-use sallyport_decide::accounts::password::{self, Breached, Context, Password};
+use sallyport_decide::accounts::password::{self, Context, Password};
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::accounts::setup::{DRAFT_LIFETIME_SECS, ServerKeys, SignedRoot, check_root};
 use sallyport_decide::accounts::sign_in::enrolled;
@@ -22,7 +22,7 @@ use sallyport_wire::LinkSecret;
 use zeroize::Zeroizing;
 
 use super::sign_in::Opening;
-use super::{Proven, Source, cookie, me};
+use super::{Proven, Source, breached, cookie, me};
 use crate::clock::random;
 use crate::keys::{Keys, TenantKeys};
 use crate::{App, Json, Refusal};
@@ -50,13 +50,13 @@ struct Owner {
 }
 
 impl Owner {
-    fn parse(app: &App, body: &api::StartSetup) -> Result<Self, Refusal> {
+    async fn parse(app: &App, body: &api::StartSetup) -> Result<Self, Refusal> {
         let tenant_name = Name::parse(&body.tenant_name).map_err(|why| Refusal::field("tenant_name", why))?;
         let name = Name::parse(&body.name).map_err(|why| Refusal::field("name", why))?;
         let email = Email::parse(&body.email).map_err(|why| Refusal::field("email", why))?;
         let refused = |why| Refusal::from(Code::PasswordRefused).because(why).at("password");
         let password = Password::parse(&body.password).map_err(refused)?;
-        let breached = app.accounts.breached.as_ref().map_or(Breached::NotListed, |list| list.look_up(&password));
+        let breached = breached::look_up(app, &password).await;
         password::check(&password, &Context::new(&tenant_name, &name, &email), breached).map_err(refused)?;
         Ok(Self { tenant_name, name, email, password })
     }
@@ -65,7 +65,7 @@ impl Owner {
 /// Begins: checks the owner's password, makes the tenant's keys and an authenticator.
 pub async fn start(State(app): State<App>, Json(body): Json<api::StartSetup>) -> Result<Json<api::SetupDraft>, Refusal> {
     setup_token(&app, &body.token).await?;
-    let owner = Owner::parse(&app, &body)?;
+    let owner = Owner::parse(&app, &body).await?;
     let stored = app.accounts.hasher.queue()?.hash(&owner.password).await?;
     let now = app.clock.now();
     let (tenant, factor) = (TenantId::new(now, random()), FactorId::new(now, random()));

@@ -1,16 +1,17 @@
 //! `POST /v1/sign-in` and `POST /v1/sign-out`.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::accounts::alone::{Enrolled, Facts, judge_alone};
-use sallyport_decide::accounts::password::Password;
+use sallyport_decide::accounts::password::{Breached, Password};
 use sallyport_decide::accounts::proof::Thumbprint;
 use sallyport_decide::accounts::recovery::RecoveryCode;
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::accounts::sign_in::{
-    Counts, Credential, PasswordPassed, RecoveryVerdict, Refused, SignedIn, TotpFactor, judge_password, judge_recovery, judge_totp,
+    Counts, Credential, PasswordPassed, RecoveryVerdict, Refused, SignedIn, TotpFactor, judge_breached, judge_password, judge_recovery,
+    judge_totp,
 };
 use sallyport_decide::accounts::throttle::Charged;
 use sallyport_decide::accounts::totp::Code as Code6;
@@ -25,7 +26,7 @@ use sallyport_store::ops::networks::rules;
 use sallyport_store::ops::people::{factorless_facts, has_factor, policy};
 
 use super::hashing::{Place, is_outdated};
-use super::{Proven, Source, addresses, cookie, me, totp};
+use super::{Proven, Source, addresses, breached, cookie, device, totp};
 use crate::clock::random;
 use crate::people::activate::remind;
 use crate::{Allowed, App, Json, Refusal};
@@ -60,7 +61,7 @@ pub async fn sign_in(
     Proven(key): Proven,
     source: Source,
     Json(body): Json<api::SignIn>,
-) -> Result<WithCookie<Json<api::Me>>, Refusal> {
+) -> Result<(HeaderMap, Json<api::Me>), Refusal> {
     let typed = Typed::parse(&body)?;
     // The place comes before the charge: who is sent away as the server is busy has not tried.
     let place = app.accounts.hasher.queue()?;
@@ -69,20 +70,29 @@ pub async fn sign_in(
         ChargePassword { email: typed.email.clone(), address: source.address.clone(), bucket: bucket(&app, &typed.email), at: now };
     let charged = app.store.reserve(attempt).await?;
     let judged = judge(&app, &place, &typed, &charged, &source, now).await?;
+    let judged = with_breaches(&app, judged, &typed.password).await;
     if let (Ok(judged), Some(account)) = (&judged, &charged.account) {
         addresses::may_open(&app, account, judged.used_factor(), &source, &typed.email, now).await?;
     }
-    let token = Token::from_bytes(random());
+    let (token, sender) = (Token::from_bytes(random()), source.sender);
     match open(&app, &charged, judged, Opening { key, source, token: token.stored(Purpose::Session), at: now }).await? {
         Ok(session) => {
             rehash(&app, &place, &typed.password, &charged).await;
-            Ok(([(header::SET_COOKIE, cookie::set(&token))], Json(me::of_session(&app, session).await?)))
+            device::opened(&app, &token, session, sender).await
         }
         Err(failure) => {
             record(&app, &charged, failure, now).await?;
             Err(Code::SignInRefused.into())
         }
     }
+}
+
+/// The password is looked up once everything holds: who has not proved all of it does not learn by time whether it was right.
+async fn with_breaches(app: &App, judged: Result<Judged, Failure>, password: &Password) -> Result<Judged, Failure> {
+    let mut judged = judged?;
+    judged.breached = breached::look_up_right(app, password).await;
+    judged.signed_in = judge_breached(judged.signed_in, judged.breached).map_err(|Refused| Failure { locks: Vec::new() })?;
+    Ok(judged)
 }
 
 /// Names that are no account's share 65,536 counters, chosen by a key that strangers do not have.
@@ -97,6 +107,13 @@ pub(super) fn bucket(app: &App, email: &Email) -> [u8; 2] {
 struct Judged {
     signed_in: SignedIn,
     used: Used,
+    breached: Breached,
+}
+
+impl Judged {
+    fn new(signed_in: SignedIn, used: Used) -> Self {
+        Self { signed_in, used, breached: Breached::NotListed }
+    }
 }
 
 impl Judged {
@@ -156,7 +173,7 @@ async fn judge_password_alone(
     let policy = policy(&mut reader, account.tenant).await?.mfa;
     let rules = rules(&mut reader, account.tenant).await?.rules;
     let facts = Facts { enrolled, rights: &rights, required, policy: &policy, rules: &rules, from: source.ip };
-    let judged = judge_alone(passed, &facts, now).map(|signed_in| Judged { signed_in, used: Used::Nothing });
+    let judged = judge_alone(passed, &facts, now).map(|signed_in| Judged::new(signed_in, Used::Nothing));
     Ok(judged.map_err(|Refused| Failure { locks: Vec::new() }))
 }
 
@@ -177,7 +194,7 @@ fn judge_credential(
             let verdict = if held { RecoveryVerdict::Held } else { RecoveryVerdict::NotHeld };
             let used = Used::Recovery { factor, hash: stored(app, code, &passed), salt: random() };
             let last = if charged == Charged::Last { vec![factor] } else { Vec::new() };
-            (last, judge_recovery(passed, charged, verdict).map(|signed_in| Judged { signed_in, used }))
+            (last, judge_recovery(passed, charged, verdict).map(|signed_in| Judged::new(signed_in, used)))
         }
         _ => return Ok(Err(Failure { locks: Vec::new() })),
     };
@@ -197,7 +214,7 @@ fn judge_authenticators(
         let secret = totp::unseal(&app.keys, facts.factor, &facts.sealed)?;
         let counts = Counts::of(facts.counts_from, now);
         let factor = TotpFactor { secret: &secret, last_step: facts.last_step, charged: facts.charged, counts };
-        let one = judge_totp(passed, &factor, code, now).map(|signed_in| Judged { signed_in, used: Used::Totp(facts.factor) });
+        let one = judge_totp(passed, &factor, code, now).map(|signed_in| Judged::new(signed_in, Used::Totp(facts.factor)));
         judged = judged.or(one);
     }
     let last = charged.iter().filter(|facts| facts.charged == Charged::Last).map(|facts| facts.factor).collect();
@@ -245,8 +262,14 @@ async fn open(
     };
     let session = opening.of(&judged.signed_in);
     let id = session.id;
-    let change =
-        OpenSession { tenant: account.tenant, signed_in: judged.signed_in, used: judged.used, subject: Some(charged.subject), session };
+    let change = OpenSession {
+        tenant: account.tenant,
+        signed_in: judged.signed_in,
+        used: judged.used,
+        subject: Some(charged.subject),
+        breached: (judged.breached == Breached::Listed).then(random),
+        session,
+    };
     match app.store.commit(change).await {
         Ok(()) => Ok(Ok(id)),
         Err(StoreError::Conflict) => Ok(Err(Failure { locks: Vec::new() })),

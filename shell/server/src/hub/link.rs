@@ -62,6 +62,7 @@ struct Known {
     device: DeviceId,
     key: sallyport_grant::VerifyKey,
     state: DeviceState,
+    from: IpAddr,
     link: ServerLink,
     socket: WebSocket,
 }
@@ -91,12 +92,12 @@ async fn welcome(app: App, tenant: TenantId, keys: Arc<TenantKeys>, from: IpAddr
         socket.send(Message::Binary(Bytes::from(frame))).await.ok()?;
     }
     let (device, state) = known.filter(|(_, state)| !matches!(state, DeviceState::Removed | DeviceState::Quarantined))?;
-    Some(Known { app, tenant, device, key: *hello.device_key(), state, link, socket })
+    Some(Known { app, tenant, device, key: *hello.device_key(), state, from, link, socket })
 }
 
 async fn stay(known: Known) {
-    let Known { app, tenant, device, key, state, link, socket } = known;
-    let (number, mut orders) = app.hub.enter(tenant, device);
+    let Known { app, tenant, device, key, state, from, link, socket } = known;
+    let (number, mut orders) = app.hub.enter(tenant, device, from);
     let mut linked = Linked { app, tenant, device, number, key, link, socket, probe: None, last_inventory: None };
     tell_presence(&linked.app, tenant, device, true);
     metrics::gauge!("sallyport_links").increment(1.0);
@@ -155,7 +156,7 @@ impl Linked {
             return Err(LinkEnd::Ended);
         }
         if state == DeviceState::Approved {
-            offers::deliver_device(self).await?;
+            Box::pin(offers::deliver_device(self)).await?;
         }
         Ok(())
     }

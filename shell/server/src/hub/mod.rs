@@ -5,7 +5,8 @@ mod link;
 mod offers;
 mod reports;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,8 +17,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use sallyport_api::Code;
-use sallyport_decide::networks::Capability;
+use sallyport_decide::networks::{Capability, Rules};
 use sallyport_model::{DeviceId, GrantId, TenantId, limits};
+use sallyport_store::StoreError;
 use sallyport_store::ops::networks::rules;
 use sallyport_wire::{DeviceState, Heartbeat, ToAgent, UnsignedToAgent};
 use serde::Deserialize;
@@ -49,6 +51,7 @@ pub(crate) enum Order {
 struct Link {
     number: u64,
     tenant: TenantId,
+    from: IpAddr,
     orders: mpsc::Sender<Order>,
     figures: Option<Box<Heartbeat>>,
 }
@@ -80,7 +83,7 @@ impl Hub {
     }
 
     /// The connected devices of a tenant.
-    pub fn online(&self, tenant: TenantId) -> std::collections::BTreeSet<DeviceId> {
+    pub fn online(&self, tenant: TenantId) -> BTreeSet<DeviceId> {
         self.links().iter().filter(|(_, link)| link.tenant == tenant).map(|(device, _)| *device).collect()
     }
 
@@ -134,11 +137,26 @@ impl Hub {
         }
     }
 
+    /// The tenants that have links here.
+    pub(crate) fn tenants(&self) -> BTreeSet<TenantId> {
+        self.links().values().map(|link| link.tenant).collect()
+    }
+
+    /// Ends the links of a tenant from addresses where they may no longer be.
+    fn close_outside(&self, tenant: TenantId, rules: &Rules) {
+        let outside = |link: &Link| link.tenant == tenant && !rules.allows(Capability::AgentLink, link.from);
+        let devices: Vec<DeviceId> = self.links().iter().filter(|(_, link)| outside(link)).map(|(device, _)| *device).collect();
+        for device in devices {
+            tracing::info!(%device, "a link ends: its address is no longer within the ranges for agents");
+            self.close(device);
+        }
+    }
+
     /// Takes the place of a device's link; returns its number and what its orders come from.
-    fn enter(&self, tenant: TenantId, device: DeviceId) -> (u64, mpsc::Receiver<Order>) {
+    fn enter(&self, tenant: TenantId, device: DeviceId, from: IpAddr) -> (u64, mpsc::Receiver<Order>) {
         let (orders, inbox) = mpsc::channel(ORDERS);
         let number = self.0.next_number.fetch_add(1, Ordering::Relaxed);
-        if let Some(old) = self.links().insert(device, Link { number, tenant, orders, figures: None }) {
+        if let Some(old) = self.links().insert(device, Link { number, tenant, from, orders, figures: None }) {
             let _ = old.orders.try_send(Order::Close);
         }
         (number, inbox)
@@ -205,6 +223,13 @@ async fn accept(
     Ok(upgrade.on_upgrade(move |socket| link::serve(app, tenant, keys, peer.ip(), socket)).into_response())
 }
 
+/// Ends a tenant's links from outside of the ranges that are required for agents now.
+pub(crate) async fn keep_inside(app: &App, tenant: TenantId) -> Result<(), StoreError> {
+    let rules = rules(&mut app.store.read().await?, tenant).await?.rules;
+    app.hub.close_outside(tenant, &rules);
+    Ok(())
+}
+
 fn tell_presence(app: &App, tenant: TenantId, device: DeviceId, online: bool) {
     app.events.tell(tenant, Event::Device { device: device.to_string(), online });
 }
@@ -216,7 +241,7 @@ mod tests {
     #[test]
     fn a_link_that_does_not_keep_up_is_ended_too() {
         let (hub, device) = (Hub::default(), DeviceId::from_bytes([1; 16]));
-        let (_, mut orders) = hub.enter(TenantId::from_bytes([2; 16]), device);
+        let (_, mut orders) = hub.enter(TenantId::from_bytes([2; 16]), device, std::net::Ipv4Addr::LOCALHOST.into());
         while hub.send(device, UnsignedToAgent::CancelRun { grant: GrantId::from_bytes([3; 16]) }.into()) {}
         hub.state_changed(&[device], DeviceState::Removed);
         for _ in 0..ORDERS {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sallyport_grant::body::Outcome;
 use sallyport_grant::receipt;
-use sallyport_model::{AgentText, GrantId, TenantId, Timestamp, limits};
+use sallyport_model::{AgentText, DeviceId, GrantId, TenantId, Timestamp, limits};
 use sallyport_store::StoreError;
 use sallyport_store::ops::enrolment::KeepInventory;
 use sallyport_store::ops::remote::is_attachment;
@@ -31,7 +31,7 @@ pub(super) async fn take(linked: &mut Linked, message: ToServer) -> Result<(), L
             let server_time = linked.app.clock.now();
             linked.send(&UnsignedToAgent::HeartbeatAck { server_time }.into()).await
         }
-        ToServer::Inventory(inventory) => Box::pin(keep_inventory(linked, *inventory)).await,
+        ToServer::Inventory(inventory) => Box::pin(keep_inventory(linked, inventory)).await,
         ToServer::RunStarted { grant, started_at } => Box::pin(started(linked, grant, started_at)).await,
         ToServer::Output { grant, seq, stream, chunk } => Box::pin(output(linked, grant, seq, stream, chunk)).await,
         ToServer::RunEnded { grant, receipt } => Box::pin(ended(linked, grant, receipt)).await,
@@ -43,22 +43,31 @@ pub(super) async fn take(linked: &mut Linked, message: ToServer) -> Result<(), L
     }
 }
 
-async fn keep_inventory(linked: &mut Linked, inventory: Inventory) -> Result<(), LinkEnd> {
+async fn keep_inventory(linked: &mut Linked, inventory: Box<Inventory>) -> Result<(), LinkEnd> {
     let now = tokio::time::Instant::now();
     if linked.last_inventory.is_some_and(|last| now.duration_since(last) < INVENTORY_EVERY) {
         return Ok(());
     }
     linked.last_inventory = Some(now);
     let _turn = linked.app.hub.turn().await;
+    let Some(change) = told(linked.device, *inventory, linked.app.clock.now()) else { return Ok(()) };
+    // Memory of its own only from its turn on: thousands may wait.
+    Box::pin(linked.app.store.commit(change)).await?;
+    linked.app.events.tell(linked.tenant, Event::Device { device: linked.device.to_string(), online: true });
+    Ok(())
+}
+
+/// What an inventory says of its device.
+fn told(device: DeviceId, inventory: Inventory, at: Timestamp) -> Option<KeepInventory> {
     let inventory = inventory.fitted();
-    let Ok(content) = inventory.to_bytes() else { return Ok(()) };
+    let content = inventory.to_bytes().ok()?;
     let mut signed_in: Vec<&str> = inventory.signed_in.iter().map(|person| person.name.as_str()).collect();
     signed_in.sort_unstable();
     signed_in.dedup();
     signed_in.truncate(20);
     let system = &inventory.system;
-    let change = KeepInventory {
-        device: linked.device,
+    Some(KeepInventory {
+        device,
         name: enrol::name(&system.hostname),
         os: AgentText::tame(format!("{} {}", system.os_name, system.os_version).trim(), limits::AGENT_NAME_CHARS),
         agent_version: system.agent_version.clone(),
@@ -66,11 +75,8 @@ async fn keep_inventory(linked: &mut Linked, inventory: Inventory) -> Result<(),
         alerts: alerts(&inventory),
         content,
         findable: findable(&inventory),
-        at: linked.app.clock.now(),
-    };
-    linked.app.store.commit(change).await?;
-    linked.app.events.tell(linked.tenant, Event::Device { device: linked.device.to_string(), online: true });
-    Ok(())
+        at,
+    })
 }
 
 /// What is wrong with a device, most urgent first, one per line.

@@ -74,7 +74,7 @@ async fn wish(reader: &mut Reader, tenant: TenantId, body: &api::WhatIf, now: Ti
         }
         api::WhatIfWish::ChangeNetworks => {
             let stored = rules(reader, tenant).await?;
-            Action::ChangeNetworks(ChangeNetworks { version: stored.version, rules: stored.rules })
+            Action::ChangeNetworks(ChangeNetworks { version: stored.version, before: stored.rules.clone(), rules: stored.rules })
         }
     };
     Ok(Wish::Act(Box::new(action)))
@@ -95,6 +95,7 @@ fn terminal(mut targets: Vec<Target>) -> Result<Action, Refusal> {
         access: Access::Control,
         joins: Entry::Opens,
         body: String::new(),
+        policy: 0,
         target,
     }))
 }

@@ -4,6 +4,7 @@
 //! times. What it may do is end: at once for whoever's right is gone.
 
 mod end;
+mod policy;
 mod relay;
 mod report;
 mod sessions;
@@ -23,6 +24,7 @@ use sallyport_store::ops::remote::Attachment;
 use sallyport_wire::{GrantOffer, Inclusion, ToAgent};
 
 pub(crate) use end::end_attachment;
+pub(crate) use policy::{change_policy, details as policy_details, show_policy};
 pub(crate) use report::{keep_piece, keep_receipt, tell_again};
 pub(crate) use sessions::{device, end, list, recording, show, ticket};
 pub(crate) use stream::{agent_route, client};

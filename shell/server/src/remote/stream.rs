@@ -73,7 +73,9 @@ fn offered(parts: &Parts) -> Option<Token> {
 async fn stands(app: &App, attachment: &Attachment) -> Result<bool, Refusal> {
     let mut reader = app.store.read().await?;
     let live = live_session_by_id(&mut reader, attachment.user_session).await?;
-    match live.filter(|live| live.session.lives(app.clock.now()).is_ok() && live.user == attachment.person) {
+    match live
+        .filter(|live| live.session.lives(app.clock.now()).is_ok() && (live.user, live.tenant) == (attachment.person, attachment.tenant))
+    {
         Some(live) => Ok(may_attach(&mut reader, &live.rights, attachment.attaching()).await?),
         None => Ok(false),
     }

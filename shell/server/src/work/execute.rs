@@ -81,6 +81,7 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
         Action::RemoveDevices(_) => (Part::RemoveDevices, Keep::Nothing),
         Action::RemoveFactor(_) => (Part::RemoveFactor, Keep::Nothing),
         Action::ChangeNetworks(_) => (Part::ChangeNetworks, Keep::Nothing),
+        Action::ChangeRemotePolicy(_) => (Part::ChangeRemotePolicy, Keep::Nothing),
         Action::CreateClient(_) | Action::ChangeClient(_) => (Part::Client, Keep::Nothing),
         Action::RegenerateRecoveryCodes => {
             let codes = accounts::me::new_recovery_codes(app, frozen.asker.user);
@@ -135,10 +136,14 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
             Ok(changed(app, tenant, executed))
         }
         Action::OpenRemoteSession(open) => opened(app, tenant, open, executed).await,
+        Action::ChangeNetworks(_) => {
+            hub::keep_inside(app, tenant).await?;
+            Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index }))
+        }
         Action::CreateInstaller(_)
         | Action::RegenerateRecoveryCodes
         | Action::RemoveFactor(_)
-        | Action::ChangeNetworks(_)
+        | Action::ChangeRemotePolicy(_)
         | Action::CreateClient(_)
         | Action::ChangeClient(_) => Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index })),
         // What is about people is finished there.

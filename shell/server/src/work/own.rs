@@ -9,6 +9,7 @@ use sallyport_decide::networks::{RulesError, Verification};
 use sallyport_decide::policy;
 use sallyport_model::FactorId;
 use sallyport_store::ops::accounts::factors;
+use sallyport_store::ops::networks::rules as stored_rules;
 
 use super::ask::{Extra, ask, ground};
 use crate::accounts::Source;
@@ -49,7 +50,8 @@ pub(crate) async fn change_networks(
     if rules.verification == Verification::On && app.config.mail.is_none() {
         return Err(Code::MailUnavailable.into());
     }
-    let action = Action::ChangeNetworks(ChangeNetworks { version: body.version, rules });
+    let before = stored_rules(&mut app.store.read().await?, actor.tenant).await?.rules;
+    let action = Action::ChangeNetworks(ChangeNetworks { version: body.version, before, rules });
     let ground = ground(&app, actor).await?;
     let classified = classify(&action, &ground.hour);
     ask(&app, actor, action, classified, ground, Extra::default()).await

@@ -6,11 +6,12 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::{WantedSession, WantedSessionError, open_remote_session};
 use sallyport_decide::policy::{self, Actor, permit};
+use sallyport_decide::remote_policy::{RemotePolicy, SessionRules, Wish};
 use sallyport_grant::Hex;
-use sallyport_grant::body::{Access, Entry, RemoteKind};
+use sallyport_grant::body::{Access, Entry, Record, RemoteKind};
 use sallyport_model::{DeviceId, GrantId, RemoteSessionId, limits};
 use sallyport_store::ops::people::device_within;
-use sallyport_store::ops::remote::{device_is_full, joinable};
+use sallyport_store::ops::remote::{Joinable, device_is_full, joinable, remote_policy};
 
 use super::ask::{Extra, ask, ground, target, targets};
 use crate::clock::random;
@@ -34,10 +35,14 @@ pub(crate) async fn create(
         return Err(Code::DeviceOffline.into());
     }
     let ground = ground(&app, actor).await?;
-    let (session, joins) = match wanted.joins {
-        Some(session) => (may_join(&app, actor, session, device.device, wanted.kind).await?, Entry::Joins),
+    let stored = remote_policy(&mut app.store.read().await?, actor.tenant).await?;
+    let (session, joins, rules) = match wanted.joins {
+        Some(session) => {
+            let joined = may_join(&app, actor, session, device.device, wanted.kind).await?;
+            (session, Entry::Joins, wanted.rules_of(&stored.policy, &joined)?)
+        }
         None if device_is_full(&mut app.store.read().await?, device.device).await? => return Err(Code::RemoteSessionsFull.into()),
-        None => (RemoteSessionId::new(ground.now, random()), Entry::Opens),
+        None => (RemoteSessionId::new(ground.now, random()), Entry::Opens, wanted.rules(&stored.policy)?),
     };
     let (columns, rows) = wanted.size(joins, &body);
     let grant = GrantId::new(ground.now, random());
@@ -56,6 +61,8 @@ pub(crate) async fn create(
         columns,
         rows,
         target: target(device),
+        rules,
+        policy: stored.version,
     };
     let (action, classified) = open_remote_session(wanted, &ground.hour, ground.now).map_err(refused)?;
     ask(&app, actor, action, classified, ground, Extra { grant: Some(grant), ..Extra::default() }).await
@@ -66,6 +73,7 @@ struct Wanted {
     access: Access,
     client_key: Hex<32>,
     joins: Option<RemoteSessionId>,
+    wish: Wish,
 }
 
 impl Wanted {
@@ -77,7 +85,27 @@ impl Wanted {
             access: Access::parse(&body.access).ok_or_else(|| Refusal::field("access", "must be control or view"))?,
             client_key: body.client_key.parse().map_err(|error| Refusal::field("client_key", error))?,
             joins: joins.map_err(|error| Refusal::field("joins", error))?,
+            wish: match body.record {
+                None => Wish::None,
+                Some(api::YesNo::Yes) => Wish::Record,
+                Some(api::YesNo::No) => Wish::Spare,
+            },
         })
+    }
+
+    /// What holds for a session that is opened.
+    fn rules(&self, policy: &RemotePolicy) -> Result<SessionRules, Refusal> {
+        policy.apply(self.kind, self.wish).map_err(|why| Refusal::field("record", why))
+    }
+
+    /// What holds for somebody who joins: whether it is recorded was settled when it was opened.
+    fn rules_of(&self, policy: &RemotePolicy, joined: &Joinable) -> Result<SessionRules, Refusal> {
+        if self.wish != Wish::None {
+            return Err(Refusal::field("record", "is settled for a session that is open"));
+        }
+        let record = if joined.is_recorded { Record::Session } else { Record::None };
+        let rules = policy.apply(self.kind, Wish::None).map_err(|why| Refusal::field("record", why))?;
+        Ok(SessionRules { record, ..rules })
     }
 
     /// Only a terminal that is opened has a size of its own.
@@ -91,13 +119,7 @@ impl Wanted {
 }
 
 /// One's own sessions can be joined; other people's by who may watch.
-async fn may_join(
-    app: &App,
-    actor: &Actor,
-    session: RemoteSessionId,
-    device: DeviceId,
-    kind: RemoteKind,
-) -> Result<RemoteSessionId, Refusal> {
+async fn may_join(app: &App, actor: &Actor, session: RemoteSessionId, device: DeviceId, kind: RemoteKind) -> Result<Joinable, Refusal> {
     let mut reader = app.store.read().await?;
     let found = joinable(&mut reader, actor.tenant, session).await?.ok_or(Code::RemoteSessionEnded)?;
     if found.opener != actor.user {
@@ -109,7 +131,7 @@ async fn may_join(
     if found.device != device || found.kind != kind {
         return Err(Refusal::field("joins", "is a session of another device or kind"));
     }
-    Ok(session)
+    Ok(found)
 }
 
 fn refused(error: WantedSessionError) -> Refusal {

@@ -4,13 +4,13 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::{Action, OpenRemoteSession, Proof, RequestState, Requirement, RunScript, Target};
 use sallyport_decide::policy::Actor;
-use sallyport_grant::body::{Class, Consent, Entry, GrantAction, GrantBody, Record};
+use sallyport_grant::body::{Class, Consent, Entry, GrantAction, GrantBody, Record, Unanswered};
 use sallyport_model::{DeviceId, TenantId, limits};
 use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
 
 use crate::accounts::addresses::shown_rules;
-use crate::{App, Refusal, automation, people};
+use crate::{App, Refusal, automation, people, remote};
 
 /// One request in full.
 pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -> Result<api::AuthorizationRequest, Refusal> {
@@ -115,8 +115,11 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         }),
         Action::ChangeNetworks(change) => {
             let (trusted, required, address_verification) = shown_rules(&change.rules);
-            api::ActionDetails::ChangeNetworks(api::ChangeNetworksDetails { trusted, required, address_verification })
+            let before = shown_rules(&change.before);
+            let before = api::NetworkRules { trusted: before.0, required: before.1, address_verification: before.2 };
+            api::ActionDetails::ChangeNetworks(api::ChangeNetworksDetails { trusted, required, address_verification, before })
         }
+        Action::ChangeRemotePolicy(change) => api::ActionDetails::ChangeRemotePolicy(remote::policy_details(change)),
         Action::CreateClient(client) => api::ActionDetails::CreateClient(automation::details(client)),
         Action::ChangeClient(client) => api::ActionDetails::ChangeClient(automation::details(client)),
         other => people::shown::details(other).ok_or(Code::Internal)?,
@@ -163,6 +166,11 @@ async fn session_details(app: &App, asker: &Actor, action: &OpenRemoteSession) -
         joins: open.joins == Entry::Joins,
         run_as: open.run_as.as_ref().map(ToString::to_string),
         consent: consent.to_owned(),
+        ask_secs: open.ask_secs,
+        unanswered: match open.unanswered {
+            Unanswered::Refuse => api::SilenceRule::Refuse,
+            Unanswered::Allow => api::SilenceRule::Allow,
+        },
         recorded: open.record == Record::Session,
         idle_secs: open.idle_secs,
         max_secs: open.max_secs,

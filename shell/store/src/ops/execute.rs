@@ -2,6 +2,7 @@
 
 use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Target};
 use sallyport_decide::automation::ChangeClient;
+use sallyport_decide::remote_policy::ChangeRemotePolicy;
 use sallyport_grant::Envelope;
 use sallyport_grant::body::{Body, GrantAction, GrantBody};
 use sallyport_grant::log::grant_leaf_data;
@@ -36,6 +37,7 @@ pub enum Part {
     People(PeoplePart),
     RemoveFactor,
     ChangeNetworks,
+    ChangeRemotePolicy,
     Client,
 }
 
@@ -113,6 +115,7 @@ impl Change for Execute {
             }
             (Action::RemoveFactor(gone), Part::RemoveFactor) => (self.remove_factor(tx, gone).await?, None),
             (Action::ChangeNetworks(change), Part::ChangeNetworks) => (self.networks(tx, change).await?, None),
+            (Action::ChangeRemotePolicy(change), Part::ChangeRemotePolicy) => (self.remote_policy(tx, change).await?, None),
             (Action::CreateClient(client), Part::Client) => (self.create_client(tx, client).await?, None),
             (Action::ChangeClient(client), Part::Client) => (self.change_client(tx, client).await?, None),
             (_, Part::People(part)) => {
@@ -293,6 +296,12 @@ impl Execute {
     async fn networks(&self, tx: &mut Tx, change: &ChangeNetworks) -> Result<u64, StoreError> {
         super::networks::replace_rules(tx, self.tenant(), change.version, &change.rules).await?;
         tx.append(self.tenant(), self.entry("networks.changed", json!({ "rules": change.rules }))).await
+    }
+
+    async fn remote_policy(&self, tx: &mut Tx, change: &ChangeRemotePolicy) -> Result<u64, StoreError> {
+        remote::replace_policy(tx, self.tenant(), change).await?;
+        let payload = json!({ "before": change.before, "after": change.after });
+        tx.append(self.tenant(), self.entry("policy.remote_changed", payload)).await
     }
 
     async fn create_client(&self, tx: &mut Tx, client: &ChangeClient) -> Result<u64, StoreError> {

@@ -1,5 +1,8 @@
 //! Signing in, over HTTP, against a running server. Codes come from `oathtool`, not from our own implementation.
 
+mod attacks;
+mod breaches;
+mod device;
 mod networks;
 mod passkeys;
 mod passwords;
@@ -10,7 +13,26 @@ mod setup;
 mod strangers;
 mod totp;
 
+use std::time::{Duration, Instant};
+
+use sallyport_store::ops::people::{tenants, untold};
 use sallyport_testkit::client::Reply;
+use sallyport_testkit::server::TestServer;
+
+/// People are told of what happens from the server's first look at the log on: waits for that.
+async fn notices_begin(server: &TestServer) {
+    let begun = Instant::now();
+    loop {
+        let mut reader = server.app.store.read().await.expect("a reader");
+        let tenants = tenants(&mut reader).await.expect("tenants");
+        if untold(&mut reader, tenants[0], 1).await.expect("the log").is_some() {
+            return;
+        }
+        drop(reader);
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody reads the log");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
 
 /// Every refused sign-in looks like this.
 fn assert_refused(reply: &Reply) {

@@ -82,6 +82,8 @@ async fn rules_are_changed_by_a_request_and_never_lock_their_asker_out() {
         assert_eq!(change(&server, &mut owner, INSIDE, rules(&[("sign_in", "0.0.0.0/0")])).await.code(), "invalid_field");
         let done = change(&server, &mut owner, INSIDE, rules(&[("sign_in", "192.0.2.0/24")])).await;
         assert_eq!((done.status, &done.json()["state"]), (200, &json!("executed")), "{}", text(&done));
+        let action = &done.json()["action"];
+        assert_eq!((&action["before"]["required"], &action["required"][0]["capability"]), (&json!([]), &json!("sign_in")), "{action}");
         let shown = get(&mut owner.client, INSIDE, "/v1/policy/networks").await.json();
         assert_eq!((&shown["version"], &shown["required"][0]["capability"]), (&json!(1), &json!("sign_in")));
         let stale = json!({ "version": 0, "trusted": [], "required": [], "address_verification": "off" });

@@ -205,7 +205,7 @@ async fn pwd_13_wrong_passwords_do_not_touch_the_factor_nor_wrong_codes_the_pass
 }
 
 #[tokio::test]
-async fn pwd_14_a_right_password_with_a_wrong_code_resets_nothing() {
+async fn a06_pwd_14_a_right_password_with_a_wrong_code_resets_nothing() {
     let server = TestServer::start().await;
     let owner = Owner::set_up(&server).await;
     fail(&server, 9).await;

@@ -1,10 +1,14 @@
-use sallyport_testkit::client::{Call, Client};
-use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, sign_in};
-use sallyport_testkit::server::TestServer;
+use sallyport_model::limits;
+use sallyport_server::config::RawMail;
+use sallyport_testkit::client::{Call, Client, Reply};
+use sallyport_testkit::mail::MailServer;
+use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, oathtool, sign_in};
+use sallyport_testkit::people::{Colleague, THEIR_PASSWORD};
+use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::json;
 
 use super::totp::at_once;
-use super::{assert_refused, assert_signed_in, wrong_code};
+use super::{assert_refused, assert_signed_in, notices_begin, wrong_code};
 
 #[tokio::test]
 async fn rec_01_02_ten_codes_of_120_bits_of_which_the_database_has_none() {
@@ -98,4 +102,115 @@ async fn a07_a_recovery_code_opens_what_a_stolen_password_locked() {
     assert_refused(&owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await);
     assert_signed_in(&owner.sign_in(&mut Client::new(&server, 2), &owner.recovery_codes[0]).await);
     assert_signed_in(&owner.sign_in(&mut Client::new(&server, 2), &owner.code(&server)).await);
+}
+
+const WRONG: &str = "something else entirely, sorry";
+
+#[tokio::test]
+async fn rec_04_recovery_waits_as_the_password_does() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    for code in owner.recovery_codes.iter().cycle().take(10) {
+        assert_refused(&sign_in(&mut Client::new(&server, 9), EMAIL, WRONG, code).await);
+    }
+    assert_refused(&owner.sign_in(&mut Client::new(&server, 9), &owner.recovery_codes[0]).await);
+    server.clock.advance(30);
+    let reply = owner.sign_in(&mut Client::new(&server, 9), &owner.recovery_codes[0]).await;
+    assert_eq!(reply.json()["recovery_codes_left"], 9, "none was spent behind a wrong password or a wait: {}", reply.json());
+}
+
+/// A technician whose recovery is under way: a restricted session with an authenticator that waits for its first code.
+async fn recovering(server: &TestServer, owner: &mut Owner) -> (Colleague, Client, serde_json::Value) {
+    let tara = owner.colleague(server, 7, "tara@nordwind.example", json!([{ "role": "technician", "scope": "tenant" }])).await;
+    let mut client = Client::new(server, 8);
+    assert_signed_in(&sign_in(&mut client, &tara.email, THEIR_PASSWORD, &tara.recovery_codes[0]).await);
+    let draft = client.post("/v1/me/totp/start", json!({})).await;
+    assert_eq!(draft.status, 200, "{}", draft.json());
+    (tara, client, draft.json())
+}
+
+async fn finish(server: &TestServer, client: &mut Client, draft: &serde_json::Value) -> Reply {
+    use sallyport_server::clock::Clock as _;
+    let secret = draft["totp"]["secret"].as_str().unwrap_or_else(|| panic!("a secret: {draft}"));
+    let code = oathtool(secret, server.clock.now());
+    client.post("/v1/me/totp/finish", json!({ "draft": draft["draft"], "name": "New phone", "code": code })).await
+}
+
+#[tokio::test]
+async fn rec_04_a_recovery_that_is_under_way_dies_with_the_account() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let server = TestServer::start_on(engine).await;
+        let mut owner = Owner::set_up(&server).await;
+        let (tara, mut client, draft) = recovering(&server, &mut owner).await;
+        let disable = Call::new("POST", "/v1/users/disable").body(json!({ "users": [tara.id] }));
+        assert_eq!(owner.does(&server, disable).await.status, 200);
+        assert_eq!(finish(&server, &mut client, &draft).await.code(), "not_signed_in");
+        assert_refused(&sign_in(&mut Client::new(&server, 9), &tara.email, THEIR_PASSWORD, &tara.recovery_codes[1]).await);
+        let enable = Call::new("POST", "/v1/users/enable").body(json!({ "users": [tara.id] }));
+        assert_eq!(owner.does(&server, enable).await.status, 200);
+        assert_eq!(finish(&server, &mut client, &draft).await.code(), "not_signed_in", "it does not come back to life either");
+    }
+}
+
+#[tokio::test]
+async fn rec_04_a_recovery_whose_codes_are_guessed_dies_and_the_control_ends_well() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let (_, mut client, draft) = recovering(&server, &mut owner).await;
+    for _ in 0..limits::FACTOR_FAILURES {
+        let body = json!({ "draft": draft["draft"], "name": "New phone", "code": "000000" });
+        assert!(client.post("/v1/me/totp/finish", body).await.status >= 400);
+    }
+    assert!(finish(&server, &mut client, &draft).await.status >= 400, "the draft is dead");
+    let again = client.post("/v1/me/totp/start", json!({})).await.json();
+    assert_eq!(finish(&server, &mut client, &again).await.status, 204, "the control");
+}
+
+#[tokio::test]
+async fn rec_05_a_used_code_is_invalid_told_and_logged_and_new_ones_replace_all() {
+    let mails = MailServer::start();
+    let server = TestServer::configured(Engine::Sqlite, |raw| {
+        raw.mail = Some(RawMail { smtp: Some(mails.url()), from: Some("Sallyport <rmm@nordwind.example>".into()) });
+    })
+    .await;
+    let mut owner = Owner::set_up(&server).await;
+    notices_begin(&server).await;
+    assert_eq!(owner.client.get("/v1/me").await.json()["recovery_codes_left"], 10);
+    let reply = owner.sign_in(&mut Client::new(&server, 2), &owner.recovery_codes[0]).await;
+    assert_eq!(reply.json()["recovery_codes_left"], 9, "{}", reply.json());
+    let notice = mails.wait_for(EMAIL, "recovery code was used").await;
+    assert!(notice.plain.contains("how many recovery codes you have left") && notice.plain.contains("/not-me#"), "{}", notice.plain);
+    let logged = owner.client.get("/v1/audit?kind=recovery_code.used").await.json();
+    assert_eq!(logged["items"].as_array().map(Vec::len), Some(1), "{logged}");
+    assert_refused(&owner.sign_in(&mut Client::new(&server, 3), &owner.recovery_codes[0]).await);
+    let renewed = owner.does(&server, Call::new("POST", "/v1/me/recovery-codes")).await;
+    let new: Vec<String> = serde_json::from_value(renewed.json()["result"]["recovery_codes"].clone()).expect("codes");
+    assert_eq!((new.len(), new.contains(&owner.recovery_codes[0])), (10, false));
+    assert_eq!(owner.client.get("/v1/me").await.json()["recovery_codes_left"], 10);
+    mails.wait_for(EMAIL, "recovery codes were replaced").await;
+}
+
+#[tokio::test]
+async fn rec_12_what_is_issued_for_recovery_is_long_and_does_not_live_long() {
+    assert!([limits::INVITATION_SECS, limits::ACTIVATION_SECS, limits::ADDRESS_LINK_SECS].iter().all(|secs| *secs <= 24 * 3600));
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let tara = owner.colleague(&server, 7, "tara@nordwind.example", json!([{ "role": "technician", "scope": "tenant" }])).await;
+    let reset = Call::new("POST", &format!("/v1/users/{}/reset-factor", tara.id)).body(json!({ "confirmed": "in_person" }));
+    let done = owner.does(&server, reset).await.json();
+    let link = done["result"]["link"].as_str().unwrap_or_else(|| panic!("a link: {done}"));
+    let token = link.split_once('#').expect("behind #, where no server and no proxy logs it").1.to_owned();
+    assert_eq!(token.len(), 43, "256 bits, not six digits");
+    let mut client = Client::new(&server, 8);
+    let look = json!({ "token": token });
+    assert_eq!(client.post("/v1/invitations/look", look.clone()).await.status, 200, "the control");
+    server.clock.advance(limits::ACTIVATION_SECS);
+    assert_eq!(client.post("/v1/invitations/look", look).await.code(), "link_refused");
+    let begun = client.post("/v1/invitations/start", json!({ "token": token, "password": THEIR_PASSWORD })).await;
+    assert_eq!(begun.code(), "link_refused");
+    let description = client.get("/v1/openapi.json").await.json();
+    let words = description.to_string().to_lowercase();
+    for never in ["sms", "voice call", "push notification", "security question", "mailed code"] {
+        assert!(!words.contains(never), "no way in by {never}");
+    }
 }

@@ -34,7 +34,7 @@ async fn ses_01_the_database_has_no_token() {
 }
 
 #[tokio::test]
-async fn ses_02_an_elevation_gives_another_token_and_ends_the_old_one() {
+async fn a16_ses_02_an_elevation_gives_another_token_and_ends_the_old_one() {
     let server = TestServer::start().await;
     let mut client = Client::new(&server, 1);
     client.cookie = Some("A".repeat(43));
@@ -202,7 +202,7 @@ async fn ses_06_sessions_are_listed_and_ended_one_by_one_or_all_others_at_once()
 }
 
 #[tokio::test]
-async fn ses_07_a_copied_cookie_is_worth_nothing_in_another_browser() {
+async fn a09_ses_07_a_copied_cookie_is_worth_nothing_in_another_browser() {
     let server = TestServer::start().await;
     let owner = Owner::set_up(&server).await;
     let mut thief = Client::new(&server, 66);
@@ -256,4 +256,34 @@ async fn ses_08_a_form_of_another_page_is_no_request() {
          content-type: application/x-www-form-urlencoded\r\ncontent-length: 3\r\nconnection: close\r\n\r\na=b"
     );
     assert_eq!(exchange(server.address, form.as_bytes()).await.code(), "proof_refused");
+}
+
+#[tokio::test]
+async fn step_03_using_a_session_does_not_renew_its_authentication_and_proving_a_factor_does() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let mut client = Client::new(&server, 2);
+    assert_signed_in(&owner.sign_in(&mut client, &owner.code(&server)).await);
+    let begun = client.get("/v1/me").await.json();
+    assert_eq!((&begun["acr"], &begun["amr"]), (&json!("urn:sallyport:acr:mfa"), &json!(["pwd", "otp", "mfa"])));
+    server.clock.advance(600);
+    assert_eq!(client.get("/v1/devices").await.status, 200, "used");
+    let used = client.get("/v1/me").await.json();
+    assert_eq!(used["auth_time"], begun["auth_time"]);
+    assert_ne!(used["session"]["last_active"], begun["session"]["last_active"]);
+    assert!(used["step_up_until"].is_null(), "nor does it open the window again");
+    let code = owner.code(&server);
+    assert_eq!(client.post("/v1/me/elevate", json!({ "proof": { "totp": code } })).await.status, 200);
+    let proved = client.get("/v1/me").await.json();
+    assert_ne!(proved["auth_time"], begun["auth_time"]);
+    assert!(proved["step_up_until"].is_string());
+    assert_eq!(owner.client.get("/v1/me").await.json()["step_up_until"], serde_json::Value::Null, "another session's window stays shut");
+}
+
+#[tokio::test]
+async fn wa_14_no_other_origins_are_named_for_passkeys() {
+    let server = TestServer::start().await;
+    let mut client = Client::new(&server, 1);
+    let reply = client.get("/.well-known/webauthn").await;
+    assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"), "neither a list nor the console's page");
 }

@@ -21,7 +21,7 @@ async fn pwd_16_the_set_up_is_open_once_and_then_dead_for_good() {
 }
 
 #[tokio::test]
-async fn pwd_16_odd_paths_and_methods_lead_nowhere() {
+async fn a34_pwd_16_odd_paths_and_methods_lead_nowhere() {
     let server = TestServer::start().await;
     let token = token_of(&server);
     Owner::set_up(&server).await;

@@ -33,7 +33,7 @@ pub(super) async fn at_once(server: &TestServer, count: u8, password: &str, code
 }
 
 #[tokio::test]
-async fn totp_04_05_a_code_counts_once_in_all_sessions_together() {
+async fn a01_totp_04_05_a_code_counts_once_in_all_sessions_together() {
     let server = TestServer::start().await;
     let owner = Owner::set_up(&server).await;
     let code = owner.code(&server);
@@ -75,7 +75,7 @@ async fn totp_06_a_used_code_is_refused_after_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn totp_07_fifty_at_once_one_success() {
+async fn a02_totp_07_fifty_at_once_one_success() {
     // Forty-nine used codes lock the factor as wrong ones do, so each round has an installation of its own.
     for round in 0..4 {
         let server = TestServer::start().await;
@@ -129,7 +129,7 @@ async fn totp_07_two_hundred_rounds_of_fifty_takers_of_one_step() {
 }
 
 #[tokio::test]
-async fn totp_08_the_code_that_confirmed_enrolment_is_refused_at_the_first_sign_in() {
+async fn a03_totp_08_the_code_that_confirmed_enrolment_is_refused_at_the_first_sign_in() {
     let server = TestServer::start().await;
     let mut client = Client::new(&server, 1);
     let begun = begin(&server, &mut client).await;
@@ -215,7 +215,7 @@ async fn counted_failures(server: &TestServer, owner: &mut Owner) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn totp_14_a_burst_of_fifty_wrong_codes_costs_fifty_and_locks() {
+async fn a04_totp_14_a_burst_of_fifty_wrong_codes_costs_fifty_and_locks() {
     let server = TestServer::start().await;
     let mut owner = Owner::set_up(&server).await;
     let asked = owner.client.send(Call::new("POST", "/v1/me/recovery-codes")).await;

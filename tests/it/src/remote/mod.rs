@@ -1,9 +1,14 @@
 //! Remote sessions over a real server: streams, tickets, the step-up window, revocation, recordings.
 
+mod command_line;
+mod crash;
 mod friction;
+mod policy;
 mod records;
+mod relay;
 mod rights;
 mod streams;
+mod tenants;
 mod terminal;
 mod window;
 
@@ -18,6 +23,8 @@ use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Every kind of remote session.
+const KINDS: [&str; 4] = ["terminal", "background", "files", "viewer"];
 
 /// An installation with one device, which a test plays.
 struct World {

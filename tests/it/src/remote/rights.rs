@@ -9,7 +9,7 @@ use sallyport_testkit::remote::{Closed, ends};
 use sallyport_testkit::server::Engine;
 use serde_json::json;
 
-use super::{Stream, World};
+use super::{KINDS, Stream, World};
 
 on_both!(a20_a_stream_ends_with_its_session,);
 
@@ -28,7 +28,7 @@ async fn assert_cut(world: &mut World, mut stream: Stream, code: u16) {
 
 async fn a20_a_stream_ends_with_its_session(engine: Engine) {
     let mut world = World::new(engine).await;
-    for kind in ["terminal", "terminal"] {
+    for kind in KINDS {
         let stream = world.streaming(kind).await;
         let session = world.owner.client.clone();
         assert_eq!(world.owner.client.post("/v1/sign-out", json!({})).await.status, 204);
@@ -44,7 +44,7 @@ async fn a20_a_stream_ends_with_its_session(engine: Engine) {
 
 #[tokio::test]
 async fn a20_a_stream_of_each_kind_ends_when_its_user_is_disabled() {
-    for kind in ["terminal", "background", "files", "viewer"] {
+    for kind in KINDS {
         let mut world = World::new(Engine::Sqlite).await;
         let stream = world.streaming(kind).await;
         world.change("UPDATE users SET state = 'disabled'", values![]).await;
@@ -53,25 +53,35 @@ async fn a20_a_stream_of_each_kind_ends_when_its_user_is_disabled() {
 }
 
 #[tokio::test]
-async fn a20_a_stream_ends_when_its_user_has_another_role() {
-    let mut world = World::new(Engine::Sqlite).await;
-    let stream = world.streaming("terminal").await;
-    world.change("UPDATE assignments SET role = 'auditor'", values![]).await;
-    assert_cut(&mut world, stream, 4001).await;
+async fn a20_a_stream_of_each_kind_ends_when_its_user_has_another_role() {
+    for kind in KINDS {
+        let mut world = World::new(Engine::Sqlite).await;
+        let stream = world.streaming(kind).await;
+        world.change("UPDATE assignments SET role = 'auditor'", values![]).await;
+        assert_cut(&mut world, stream, 4001).await;
+    }
 }
 
 #[tokio::test]
-async fn a20_a_stream_ends_when_its_session_runs_out() {
-    let mut world = World::new(Engine::Sqlite).await;
-    let stream = world.streaming("terminal").await;
-    world.server.clock.advance(12 * 3600);
-    assert_cut(&mut world, stream, 4001).await;
+async fn a20_a_stream_of_each_kind_ends_when_its_session_runs_out() {
+    for kind in KINDS {
+        let mut world = World::new(Engine::Sqlite).await;
+        let stream = world.streaming(kind).await;
+        world.server.clock.advance(12 * 3600);
+        assert_cut(&mut world, stream, 4001).await;
+    }
 }
 
 #[tokio::test]
-async fn a20_a_stream_ends_when_its_device_is_removed() {
+async fn a20_a_stream_of_each_kind_ends_when_its_device_is_removed() {
+    for kind in KINDS {
+        ends_with_its_device(kind).await;
+    }
+}
+
+async fn ends_with_its_device(kind: &str) {
     let mut world = World::new(Engine::Sqlite).await;
-    let mut stream = world.streaming("terminal").await;
+    let mut stream = world.streaming(kind).await;
     let device = world.device.clone();
     world.owner.ask(&world.server, "/v1/devices/remove", json!({ "devices": [device] })).await;
     let (client, device) = tokio::join!(stream.client_end.as_mut().expect("connected").closed(), stream.device_end.closed());

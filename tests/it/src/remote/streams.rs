@@ -7,7 +7,7 @@ use sallyport_testkit::server::{Engine, ORIGIN};
 use sallyport_wire::stream::{StreamError, StreamSecret};
 use serde_json::json;
 
-use super::World;
+use super::{KINDS, World};
 
 on_both!(what_is_typed_arrives_and_is_in_the_log,);
 
@@ -51,12 +51,14 @@ async fn a_broken_connection_loses_and_doubles_nothing() {
 #[tokio::test]
 async fn ses_10_a_ticket_opens_one_connection_once() {
     let mut world = World::new(Engine::Sqlite).await;
-    let stream = world.streaming("terminal").await;
     let path = "/v1/remote-sessions/stream";
-    let again = dial(&world.server, path, stream.client.ticket(), PROGRAM).await.map(|_| ());
-    assert_eq!(again, Err(refused("ticket_refused", 403)));
-    let again = stream.device.dial(&world.server).await.map(|_| ());
-    assert_eq!(again, Err(refused("ticket_refused", 403)));
+    for kind in KINDS {
+        let stream = world.streaming(kind).await;
+        let again = dial(&world.server, path, stream.client.ticket(), PROGRAM).await.map(|_| ());
+        assert_eq!(again, Err(refused("ticket_refused", 403)), "{kind}");
+        let again = stream.device.dial(&world.server).await.map(|_| ());
+        assert_eq!(again, Err(refused("ticket_refused", 403)), "{kind}");
+    }
     let made_up = dial(&world.server, path, &"A".repeat(43), PROGRAM).await.map(|_| ());
     assert_eq!(made_up, Err(refused("ticket_refused", 403)));
 }
@@ -74,7 +76,13 @@ async fn ses_10_a_ticket_is_for_one_side_and_for_half_a_minute() {
 #[tokio::test]
 async fn a21_a_foreign_absent_or_null_origin_is_refused() {
     let mut world = World::new(Engine::Sqlite).await;
-    let (client, device) = world.open("terminal").await;
+    for kind in KINDS {
+        wants_its_own_origin(&mut world, kind).await;
+    }
+}
+
+async fn wants_its_own_origin(world: &mut World, kind: &str) {
+    let (client, device) = world.open(kind).await;
     let path = "/v1/remote-sessions/stream";
     for headers in [
         &[][..],

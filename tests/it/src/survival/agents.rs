@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sallyport_model::{AgentText, GrantId, TenantId, Timestamp, limits};
 use sallyport_server::clock::Clock as _;
+use sallyport_testkit::client::Call;
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
 use sallyport_testkit::rogue::{self, End, Ended, File, Rogue, RogueLink, grant_of};
@@ -22,6 +23,7 @@ on_both!(
     what_a_device_says_about_a_run_is_kept_once_and_in_order,
     names_from_devices_are_plain_text,
     a_clock_that_is_ten_years_off_hurts_nobody,
+    net_05_a_link_from_outside_of_the_agents_ranges_ends_when_they_change,
 );
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -534,4 +536,25 @@ fn inventory(name: &str) -> Inventory {
         ports: Vec::new(),
         omitted: 0,
     }
+}
+
+async fn net_05_a_link_from_outside_of_the_agents_ranges_ends_when_they_change(engine: Engine) {
+    let mut world = World::new(engine).await;
+    let rules = |version: u64, ranges: &[&str]| {
+        let required = match ranges {
+            [] => json!([]),
+            ranges => json!([{ "capability": "agent_link", "ranges": ranges }]),
+        };
+        let body = json!({ "version": version, "trusted": [], "required": required, "address_verification": "off" });
+        Call::new("PUT", "/v1/policy/networks").body(body)
+    };
+    assert_eq!(world.owner.does(&world.server, rules(0, &["127.0.0.0/8"])).await.status, 200);
+    world.is_well().await;
+    assert_eq!(world.owner.does(&world.server, rules(1, &["192.0.2.0/24"])).await.status, 200);
+    assert_ends(&mut world.honest_link).await;
+    let refused = timeout(PATIENCE, world.honest.enrol(&world.server, &world.file)).await.expect("soon");
+    assert!(refused.is_err(), "and it is not let in again");
+    assert_eq!(world.owner.does(&world.server, rules(2, &[])).await.status, 200);
+    world.honest_link = soon(world.honest.enrol(&world.server, &world.file)).await.expect("the control: a link");
+    world.is_well().await;
 }

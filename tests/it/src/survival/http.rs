@@ -399,3 +399,43 @@ async fn every_route_with_a_body_has_a_sample() {
     }
     assert!(sample(&Route::of("POST", "/v1/sign-in")).is_some_and(|body| body["email"] == EMAIL && body["password"] == PASSWORD));
 }
+
+/// Capabilities whose routes change something without asking for a fresh proof, reviewed one by one: what is one's own and proved in the
+/// request itself, labels and places, the library (what runs is frozen with its digest), and what only ever ends something.
+const CHANGES_FREELY: [&str; 21] = [
+    "self.sign_out",
+    "self.confirm_recovery_codes",
+    "self.sessions",
+    "self.enrol",
+    "self.password",
+    "self.elevate",
+    "self.check_up",
+    "self.addresses",
+    "self.not_me",
+    "self.activate",
+    "self.stop_reset",
+    "devices.tag",
+    "customers.write",
+    "installers.write",
+    "scripts.write",
+    "jobs.cancel",
+    "requests.prove",
+    "posture.read",
+    "people.write",
+    "remote.open",
+    "remote.end",
+];
+
+#[test]
+fn step_11_what_changes_without_a_class_is_on_the_reviewed_list() {
+    let table = sallyport_server::routes::print();
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).filter(|words| words[1].starts_with("/v1/"));
+    let changes = rows.filter(|words| words[0] != "GET" && words[2] != "public:");
+    let mut seen = 0;
+    for words in changes {
+        let guarded = words[3].starts_with(|first: char| first.is_ascii_digit());
+        seen += 1;
+        assert!(guarded || CHANGES_FREELY.contains(&words[2]), "{words:?} has no class: give it one, or review why it needs none");
+    }
+    assert!(seen > 40, "the table is read");
+}

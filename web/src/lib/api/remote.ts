@@ -11,6 +11,8 @@ export const remoteSession = (id: string) => get<T.RemoteSession>(`remote-sessio
 export const endRemoteSession = (id: string) => remove<void>(`remote-sessions/${id}`);
 export const newStreamTicket = (id: string, grant: string) =>
   post<{ ticket: string }>(`remote-sessions/${id}/tickets`, { grant }, { background: true }).then(({ ticket }) => ticket);
+export const remotePolicy = () => get<T.StoredRemotePolicy>('policy/remote');
+export const changeRemotePolicy = (body: T.ChangeRemotePolicy): Guarded => ask('PUT', 'policy/remote', { body });
 export const recording = (id: string) => send('GET', `remote-sessions/${id}/recording`);
 
 /** Opens the socket of one attachment; the ticket goes where no log and no history keeps it. */

@@ -4,26 +4,6 @@
  */
 
 export interface paths {
-    "/.well-known/oauth-authorization-server": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * How tools get access tokens (RFC 8414)
-         * @description Public: says where and how, and has no secrets.
-         */
-        get: operations["get___well_known_oauth_authorization_server"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/addresses/approve": {
         parameters: {
             query?: never;
@@ -224,74 +204,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/clients": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * API clients, and what they can have
-         * @description Needs `clients.read`. Class: -. Audit: -.
-         */
-        get: operations["get_clients"];
-        put?: never;
-        /**
-         * Make an API client
-         * @description Needs `clients.write`. Class: 2. Audit: request.created client.created.
-         */
-        post: operations["post_clients"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/clients/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One API client
-         * @description Needs `clients.read`. Class: -. Audit: -.
-         */
-        get: operations["get_clients_id"];
-        /**
-         * Change an API client
-         * @description Needs `clients.write`. Class: 2. Audit: request.created client.changed.
-         */
-        put: operations["put_clients_id"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/clients/{id}/stop": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Stop an API client for good
-         * @description Needs `clients.write`. Class: -. Audit: client.stopped.
-         */
-        post: operations["post_clients_id_stop"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/customers": {
         parameters: {
             query?: never;
@@ -330,6 +242,46 @@ export interface paths {
          * @description Needs `customers.write`. Class: -. Audit: site.created.
          */
         post: operations["post_customers_id_sites"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/device-session/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bind a session to a key in the browser's hardware (Device Bound Session Credentials; for browsers themselves)
+         * @description Public: needs the session's cookie, its sign-in's challenge and a signature.
+         */
+        post: operations["post_device_session_register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/device-session/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew the short-lived cookie of such a session
+         * @description Public: needs the session's cookie and a signature by its key over a challenge.
+         */
+        post: operations["post_device_session_renew"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1126,66 +1078,6 @@ export interface paths {
          * @description Public: needs the one-use token of a mail.
          */
         post: operations["post_not_me"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth/keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Replace a client's key
-         * @description Public: asks for an assertion that a client signed.
-         */
-        post: operations["post_oauth_keys"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth/revoke": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * End an access token before its time (RFC 7009)
-         * @description Public: asks for an assertion that a client signed.
-         */
-        post: operations["post_oauth_revoke"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/oauth/token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Get an access token
-         * @description Public: asks for an assertion that a client signed.
-         */
-        post: operations["post_oauth_token"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2072,12 +1964,6 @@ export interface components {
         }) | (components["schemas"]["ChangeNetworksDetails"] & {
             /** @enum {string} */
             kind: "change_networks";
-        }) | (components["schemas"]["ApiClientDetails"] & {
-            /** @enum {string} */
-            kind: "create_client";
-        }) | (components["schemas"]["ApiClientDetails"] & {
-            /** @enum {string} */
-            kind: "change_client";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2138,72 +2024,6 @@ export interface components {
         AddressToken: {
             /** @description The token. */
             token: string;
-        };
-        /** @description An API client. */
-        ApiClient: components["schemas"]["ApiClientShape"] & {
-            /** @description When it was made. */
-            created: string;
-            /** @description Its id: `client_id`, and `iss` and `sub` of its assertions. */
-            id: string;
-            /** @description Its present public key. */
-            key: components["schemas"]["PublicJwk"];
-            /** @description When that key was registered. */
-            key_created: string;
-            /** @description From which address. */
-            last_address?: string | null;
-            /** @description When it last got an access token. */
-            last_used?: string | null;
-            /** @description In whose name it works. */
-            owner: string;
-            /** @description Their name. */
-            owner_name: string;
-            /** @description Where it stands. */
-            state: components["schemas"]["ApiClientState"];
-            /** @description When it was stopped. */
-            stopped?: string | null;
-            /** @description Why: `by_person`, `rotation_missed` or `key_reused`. */
-            stopped_why?: string | null;
-        };
-        /** @description An API client that is made or changed, exactly. */
-        ApiClientDetails: {
-            /** @description The shape that it gets. */
-            after: components["schemas"]["ApiClientShape"];
-            before?: components["schemas"]["ApiClientShape"] | null;
-            /** @description Which. */
-            client: string;
-            key?: components["schemas"]["PublicJwk"] | null;
-        };
-        /** @description API clients, and what they can have. */
-        ApiClients: {
-            /** @description The newest first. */
-            items: components["schemas"]["ApiClient"][];
-            /** @description What the reader could give to a client of their own. */
-            scopes: components["schemas"]["ApiScope"][];
-        };
-        /** @description What an API client may do, from where, until when. */
-        ApiClientShape: {
-            /** @description When it ends by itself. */
-            expires: string;
-            /** @description What people call it. */
-            name: string;
-            /** @description Ranges of addresses that it works from. */
-            networks: string[];
-            /** @description Whether it must replace its key each day. */
-            rotation: components["schemas"]["KeyRotation"];
-            /** @description Capabilities. */
-            scopes: string[];
-        };
-        /**
-         * @description Where an API client stands.
-         * @enum {string}
-         */
-        ApiClientState: "active" | "key_due" | "stopped" | "expired" | "owner_over";
-        /** @description A capability that an API client can have. */
-        ApiScope: {
-            /** @description What it allows. */
-            about: string;
-            /** @description The word. */
-            name: string;
         };
         /** @description An address that its user approved. */
         ApprovedAddress: {
@@ -2375,19 +2195,6 @@ export interface components {
          * @enum {string}
          */
         ChallengePurpose: "factors" | "password" | "elevate" | "check_up";
-        /** @description Another shape for an API client. */
-        ChangeApiClient: {
-            /** @description When it ends by itself. */
-            expires: string;
-            /** @description What people call it. */
-            name: string;
-            /** @description Ranges of addresses that it works from. */
-            networks: string[];
-            /** @description Whether it must replace its key each day. */
-            rotation?: components["schemas"]["KeyRotation"];
-            /** @description Capabilities. */
-            scopes: string[];
-        };
         /** @description Replaces a user's roles. */
         ChangeAssignments: {
             /** @description Their roles from now on; at least one. */
@@ -2426,10 +2233,12 @@ export interface components {
              */
             version: number;
         };
-        /** @description Rules about addresses, as they will be. */
+        /** @description Rules about addresses, as they will be and as they were when this was asked for. */
         ChangeNetworksDetails: {
             /** @description Whether a sign-in from a new address wants a mailed link or a passkey. */
             address_verification: components["schemas"]["Switch"];
+            /** @description What held before. */
+            before: components["schemas"]["NetworkRules"];
             /** @description Required networks. */
             required: components["schemas"]["RequiredNetwork"][];
             /** @description Trusted networks. */
@@ -2489,7 +2298,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "UseDpopNonce" | "ProofRefused" | "TokenRefused" | "ClientRefused" | "ScopeRefused" | "SessionRestricted" | "RoleRefused" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
+        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "DeviceNotShown" | "UseDpopNonce" | "ProofRefused" | "SessionRestricted" | "RoleRefused" | "PasswordBreached" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -2675,6 +2484,15 @@ export interface components {
              */
             pending: number;
         };
+        /** @description A cookie that the key keeps alive. */
+        DeviceCredential: {
+            /** @description Its attributes, but for how long it lives. */
+            attributes: string;
+            /** @description Its name. */
+            name: string;
+            /** @description `cookie`. */
+            type: string;
+        };
         /** @description A device in full, without its inventory. */
         DeviceDetails: {
             /** @description The agent's version. */
@@ -2713,6 +2531,27 @@ export interface components {
         Devices: {
             /** @description Ids of devices. */
             devices: string[];
+        };
+        /** @description Which requests a device's session is for. */
+        DeviceScope: {
+            /** @description Never other hosts of the site. */
+            include_site: boolean;
+            /** @description The installation's origin. */
+            origin: string;
+            /** @description Exceptions: there are none. */
+            scope_specification: string[];
+        };
+        /** @description Instructions for the browser itself; pages do not see them. */
+        DeviceSession: {
+            /** @description Present where the session is over. */
+            continue?: boolean | null;
+            /** @description The cookies that the key keeps alive. */
+            credentials?: components["schemas"]["DeviceCredential"][];
+            /** @description Where the short-lived cookie is renewed. */
+            refresh_url?: string | null;
+            scope?: components["schemas"]["DeviceScope"] | null;
+            /** @description The session's id. */
+            session_identifier?: string | null;
         };
         /**
          * @description Whether a device may receive anything.
@@ -3167,22 +3006,6 @@ export interface components {
             /** @description Their name. */
             name: string;
         };
-        /** @description An access token. */
-        IssuedToken: {
-            /** @description The token: opaque, and worth nothing without the key of the proof. */
-            access_token: string;
-            /**
-             * Format: int64
-             * @description Seconds; a token that is not used for 60 of them ends earlier.
-             */
-            expires_in: number;
-            /** @description The client's key is older than a day: register the next one. */
-            key_due: boolean;
-            /** @description What it is good for at most. */
-            scope: string;
-            /** @description `DPoP`. */
-            token_type: string;
-        };
         /** @description A script on devices. */
         Job: {
             /** @description Arguments. */
@@ -3236,11 +3059,6 @@ export interface components {
              */
             total?: number | null;
         };
-        /**
-         * @description Whether a client must replace its key each day.
-         * @enum {string}
-         */
-        KeyRotation: "daily" | "by_hand";
         /** @description A token out of a link's fragment. */
         LinkToken: {
             /** @description The token. */
@@ -3327,8 +3145,14 @@ export interface components {
         };
         /** @description Who is signed in. */
         Me: {
+            /** @description How strongly (RFC 9470's `acr`): `urn:sallyport:acr:pwd`, `:mfa`, `:phr` or `:phr-hw`, each stronger than the one before. */
+            acr: string;
+            /** @description By what (RFC 8176's `amr`). */
+            amr: string[];
             /** @description Their roles and where each holds. */
             assignments: components["schemas"]["Assignment"][];
+            /** @description When they last proved who they are in this session (RFC 9470's `auth_time`); using the session does not change it. */
+            auth_time: string;
             /** @description What they may do in this session: words of `roles.txt`. */
             capabilities: string[];
             /** @description Since when a check-up of the authenticator is due: it was not used for 28 days. */
@@ -3407,20 +3231,14 @@ export interface components {
             /** @description The address that this request came from, to choose ranges by. */
             your_address: string;
         };
-        /** @description An API client that is asked for, in the name of whoever asks. */
-        NewApiClient: {
-            /** @description When it ends by itself, within 400 days. */
-            expires: string;
-            /** @description Its public key. */
-            key: components["schemas"]["PublicJwk"];
-            /** @description What people call it. */
-            name: string;
-            /** @description Ranges of addresses that it works from. */
-            networks: string[];
-            /** @description Whether it must replace its key each day. */
-            rotation?: components["schemas"]["KeyRotation"];
-            /** @description Capabilities, at most those that the owner has; what holds is asked anew at each request. */
-            scopes: string[];
+        /** @description Rules about addresses, by themselves. */
+        NetworkRules: {
+            /** @description Whether a sign-in from a new address wants a mailed link or a passkey. */
+            address_verification: components["schemas"]["Switch"];
+            /** @description Required networks. */
+            required: components["schemas"]["RequiredNetwork"][];
+            /** @description Trusted networks. */
+            trusted: components["schemas"]["TrustedNetwork"][];
         };
         /** @description A role to be given, and where. */
         NewAssignment: {
@@ -3557,40 +3375,6 @@ export interface components {
             runs: number;
             /** @description Sessions that ended. */
             sessions: string[];
-        };
-        /** @description A refusal in the words of OAuth (RFC 6749, section 5.2). */
-        OauthError: {
-            /** @description `invalid_request`, `invalid_client`, `invalid_scope`, `unsupported_grant_type`, `invalid_dpop_proof`, `use_dpop_nonce`, ... */
-            error: string;
-            /** @description What is wrong. */
-            error_description: string;
-        };
-        /** @description The authorization server's own description (RFC 8414). */
-        OauthMetadata: {
-            /** @description `ES256`. */
-            dpop_signing_alg_values_supported: string[];
-            /** @description `client_credentials`. */
-            grant_types_supported: string[];
-            /** @description `aud` of assertions. */
-            issuer: string;
-            /** @description None: nobody is redirected here. */
-            response_types_supported: string[];
-            /** @description Where they end. */
-            revocation_endpoint: string;
-            /** @description `private_key_jwt`. */
-            revocation_endpoint_auth_methods_supported: string[];
-            /** @description `ES256` and `EdDSA`. */
-            revocation_endpoint_auth_signing_alg_values_supported: string[];
-            /** @description Where keys are replaced. */
-            sallyport_key_endpoint: string;
-            /** @description What a client can have. */
-            scopes_supported: string[];
-            /** @description Where tokens are issued. */
-            token_endpoint: string;
-            /** @description `private_key_jwt`. */
-            token_endpoint_auth_methods_supported: string[];
-            /** @description `ES256` and `EdDSA`. */
-            token_endpoint_auth_signing_alg_values_supported: string[];
         };
         /** @description What a client dials a remote session by. */
         OpenedRemoteSession: {
@@ -3769,7 +3553,8 @@ export interface components {
         };
         /** @description Something that a rule found. */
         PostureFinding: {
-            fix?: components["schemas"]["ConsoleLink"] | null;
+            /** @description Where it is mended. */
+            fix: components["schemas"]["ConsoleLink"];
             /** @description `critical` or `warning`. */
             state: components["schemas"]["PostureState"];
             /** @description Whom or what it is about. */
@@ -3855,17 +3640,6 @@ export interface components {
             pid: number;
             /** @description Account. */
             user: string;
-        };
-        /** @description A public key as a JSON Web Key (RFC 7517): P-256 for ES256, or Ed25519 for EdDSA. The private part never leaves the tool's machine. */
-        PublicJwk: {
-            /** @description `P-256` or `Ed25519`. */
-            crv: string;
-            /** @description `EC` or `OKP`. */
-            kty: string;
-            /** @description Base64url. */
-            x: string;
-            /** @description Base64url; of P-256 alone. */
-            y?: string | null;
         };
         /** @description What a device signed about a run. */
         Receipt: {
@@ -4094,19 +3868,6 @@ export interface components {
          * @enum {string}
          */
         ResetTakes: "one_admin" | "two_people" | "hold";
-        /** @description A token that ends before its time (RFC 7009), as a form. */
-        RevokeForm: {
-            /** @description As at the token endpoint. */
-            client_assertion?: string | null;
-            /** @description As at the token endpoint. */
-            client_assertion_type?: string | null;
-            /** @description As at the token endpoint. */
-            client_id?: string | null;
-            /** @description The token. */
-            token: string;
-            /** @description Not needed. */
-            token_type_hint?: string | null;
-        };
         /** @description A role: built in, or a named list of capabilities. */
         Role: {
             /** @description What it is for. */
@@ -4165,26 +3926,6 @@ export interface components {
             capabilities: components["schemas"]["RoleCapability"][];
             /** @description The built-in ones, the most powerful first, then the custom ones by name. */
             roles: components["schemas"]["Role"][];
-        };
-        /** @description A key that took the place of another one. */
-        RotatedKey: {
-            /** @description When the new key is to be replaced. */
-            due: string;
-            /** @description Until when the former key works. */
-            former_until: string;
-        };
-        /** @description The next key of a client, as a form. */
-        RotateForm: {
-            /** @description As at the token endpoint, signed by the present key. */
-            client_assertion?: string | null;
-            /** @description As at the token endpoint, signed by the present key. */
-            client_assertion_type?: string | null;
-            /** @description As at the token endpoint. */
-            client_id?: string | null;
-            /** @description Another assertion, signed by the next key: it shows that the client has it. */
-            next_assertion: string;
-            /** @description The next public key: a JSON Web Key, as text. */
-            next_key: string;
         };
         /** @description A job on one device. */
         Run: {
@@ -4513,7 +4254,7 @@ export interface components {
          * @description What a session may do.
          * @enum {string}
          */
-        SessionStage: "codes" | "full" | "restricted" | "factorless";
+        SessionStage: "codes" | "full" | "restricted" | "factorless" | "new_password";
         /** @description Replaces a device's labels. */
         SetTags: {
             /** @description The new labels. */
@@ -4653,19 +4394,6 @@ export interface components {
             online: boolean;
             /** @description Customer and site. */
             place: string;
-        };
-        /** @description A request of an access token (RFC 6749, section 4.4), as a form. The header `DPoP` names the key that the token will be bound to. */
-        TokenForm: {
-            /** @description A JWT that the client signed (RFC 7523): `typ` `client-authentication+jwt`, `aud` the issuer as one string. */
-            client_assertion?: string | null;
-            /** @description `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`. */
-            client_assertion_type?: string | null;
-            /** @description The client's id, if it says so beside the assertion. */
-            client_id?: string | null;
-            /** @description `client_credentials`. */
-            grant_type: string;
-            /** @description Fewer scopes than the client has, with spaces between them. */
-            scope?: string | null;
         };
         /** @description An authenticator app that is not enrolled yet. */
         TotpDraft: {
@@ -4894,35 +4622,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    get___well_known_oauth_authorization_server: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OauthMetadata"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     post_addresses_approve: {
         parameters: {
             query?: never;
@@ -5242,172 +4941,6 @@ export interface operations {
             };
         };
     };
-    get_clients: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiClients"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_clients: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewApiClient"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ActionResult"];
-                };
-            };
-            /** @description Done */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AuthorizationRequest"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_clients_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiClient"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    put_clients_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangeApiClient"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AuthorizationRequest"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_clients_id_stop: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     get_customers: {
         parameters: {
             query?: never;
@@ -5492,6 +5025,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Site"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_device_session_register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSession"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_device_session_renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSession"];
                 };
             };
             /** @description Refused */
@@ -6892,157 +6483,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotMeDone"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_oauth_keys: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": components["schemas"]["RotateForm"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RotatedKey"];
-                };
-            };
-            /** @description Done */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OauthError"];
-                };
-            };
-            /** @description Done */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OauthError"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_oauth_revoke: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": components["schemas"]["RevokeForm"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Done */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OauthError"];
-                };
-            };
-            /** @description Done */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OauthError"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_oauth_token: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/x-www-form-urlencoded": components["schemas"]["TokenForm"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IssuedToken"];
-                };
-            };
-            /** @description Done */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OauthError"];
-                };
-            };
-            /** @description Done */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OauthError"];
                 };
             };
             /** @description Refused */

@@ -27,7 +27,8 @@ export async function grantFor(device: Signer, clientHex: string, changes: Recor
   const leaf = await leafHash(concat(utf8('sallyport.target/1\n'), idBytes(TENANT), fromHex(device.named.thumbprint)));
   const action = {
     session: SESSION, kind: 'terminal', access: 'control', joins: 'opens', client_key: clientHex, run_as: null, columns: 80, rows: 24,
-    consent: 'none', record: 'session', idle_secs: 900, max_secs: 28800, ...changes,
+    consent: 'none', record: 'session', ask_secs: 0, unanswered: 'refuse', clipboard: 'off', virtual_display: 'never',
+    idle_secs: 900, max_secs: 28800, ...changes,
   };
   const body = { type: 'sallyport.grant/1', id: GRANT, tenant: TENANT, class: 1, action: { open_remote_session: action }, targets: { count: 1, root: hex(leaf) } };
   return JSON.stringify({ payloadType: GRANT_TYPE, payload: base64(utf8(JSON.stringify(body))), signatures: [{ keyid: 'server', sig: base64(new Uint8Array(64)) }] });

@@ -32,6 +32,10 @@ pub enum Scope {
     Elevate(SessionId, UserId),
     /// Show that the passkey still works.
     CheckUp(SessionId, UserId),
+    /// Bind a session to a key in the browser's hardware; no passkey answers it.
+    BindDevice(SessionId, UserId),
+    /// Renew the cookie of a session that is bound so.
+    RenewDevice(SessionId, UserId),
 }
 
 impl Scope {
@@ -43,6 +47,8 @@ impl Scope {
             Scope::Password(..) => b"password\n",
             Scope::Elevate(..) => b"elevate\n",
             Scope::CheckUp(..) => b"check-up\n",
+            Scope::BindDevice(..) => b"bind-device\n",
+            Scope::RenewDevice(..) => b"renew-device\n",
         }
     }
 
@@ -54,7 +60,9 @@ impl Scope {
             | Scope::Factors(session, user)
             | Scope::Password(session, user)
             | Scope::Elevate(session, user)
-            | Scope::CheckUp(session, user) => [*session.as_bytes(), *user.as_bytes()].concat(),
+            | Scope::CheckUp(session, user)
+            | Scope::BindDevice(session, user)
+            | Scope::RenewDevice(session, user) => [*session.as_bytes(), *user.as_bytes()].concat(),
         }
     }
 }
@@ -154,6 +162,8 @@ mod tests {
             Scope::CheckUp(session, user),
             Scope::CheckUp(SessionId::from_bytes([5; 16]), user),
             Scope::CheckUp(session, UserId::from_bytes([6; 16])),
+            Scope::BindDevice(session, user),
+            Scope::RenewDevice(session, user),
         ]
     }
 

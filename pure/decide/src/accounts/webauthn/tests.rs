@@ -269,6 +269,16 @@ fn wa_05_presence_verification_and_site_are_required() {
 }
 
 #[test]
+fn wa_12_what_never_verified_its_user_is_not_registered_and_so_never_raised_by_itself() {
+    let mut authenticator = Authenticator::new();
+    let unverified = vector("none-es256");
+    assert_eq!(unverified.register(UserVerification::Required), Err(Refused::NotVerified), "there is nothing to raise");
+    assert!(unverified.register(UserVerification::Discouraged).is_ok(), "the control: only that flag is missing");
+    assert_eq!(authenticator.with_flags(UP | BE), Err(Refused::NotVerified), "and without the flag nothing is proved");
+    assert!(authenticator.with_flags(UP | UV | BE).is_ok());
+}
+
+#[test]
 fn wa_06_backup_flags_agree_with_each_other_and_with_the_registration() {
     let mut authenticator = Authenticator::new();
     assert_eq!(authenticator.with_flags(UP | UV | BE | BS).map(|asserted| asserted.backup), Ok(Backup::Done));

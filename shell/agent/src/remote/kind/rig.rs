@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sallyport_grant::Hex;
-use sallyport_grant::body::{Access, OpenRemoteSession, Record, RemoteKind, RunAs};
+use sallyport_grant::body::{Access, Clipboard, OpenRemoteSession, Record, RemoteKind, RunAs, Unanswered, VirtualDisplay};
 use sallyport_model::{GrantId, RemoteSessionId, Timestamp};
 use sallyport_wire::stream::ByeReason;
 use serde_json::Value;
@@ -57,6 +57,10 @@ pub fn session(kind: RemoteKind) -> OpenRemoteSession {
         rows: if terminal { 24 } else { 0 },
         consent: sallyport_grant::body::Consent::None,
         record: Record::None,
+        ask_secs: 0,
+        unanswered: Unanswered::Refuse,
+        clipboard: Clipboard::Off,
+        virtual_display: VirtualDisplay::Never,
         idle_secs: 1800,
         max_secs: 3600,
     }

@@ -43,8 +43,8 @@ fn tell(text: &str) {
     }
 }
 
-/// Whoever sits in front of the machine is asked, and no other account that claims to have a desktop; nobody to ask is
-/// nobody who allows.
+/// Whoever sits in front of the machine is asked, and no other account that claims to have a desktop; what it
+/// means that nobody is there is the grant's to say.
 async fn ask(question: String) -> Answer {
     let looked = tokio::task::spawn_blocking(|| (desktops(), sessions())).await;
     let (desktops, sessions) = looked.unwrap_or_default();
@@ -59,7 +59,7 @@ async fn ask(question: String) -> Answer {
         }
     }
     tracing::warn!("nobody at this machine can be asked");
-    Answer::Refused
+    Answer::Nobody
 }
 
 /// The terminals that people are signed in at.
@@ -182,11 +182,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_nobody_can_be_asked_nobody_allows() {
+    async fn where_nobody_can_be_asked_nobody_is_said_to_have_allowed() {
         let desktop = Desktop { uid: 1, user: "no-such-account".to_owned(), environment: BTreeMap::new() };
         assert!(desktop.program("no-such-program", &[]).is_none());
         if desktops().is_empty() {
-            assert_eq!(ask("May I?".to_owned()).await, Answer::Refused);
+            assert_eq!(ask("May I?".to_owned()).await, Answer::Nobody);
         }
     }
 }

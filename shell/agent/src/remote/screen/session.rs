@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sallyport_grant::body::Access;
+use sallyport_grant::body::{self, Access, OpenRemoteSession};
 use sallyport_os::Account;
 use sallyport_wire::stream::viewer as said;
 use tokio::sync::mpsc;
@@ -18,7 +18,7 @@ use crate::remote::kind::{Attachment, AttachmentId, Ended, Event, Gone, Kind, Op
 /// The channel that carries the protocol in both directions.
 const CHANNEL: u32 = 0;
 
-/// What the machine's owner lets viewers do.
+/// What the grant that opened the session lets viewers do.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     pub clipboard: Clipboard,
@@ -32,6 +32,22 @@ pub enum VirtualDisplays {
     Never,
 }
 
+impl Rules {
+    /// What a grant says.
+    pub fn of(grant: &OpenRemoteSession) -> Self {
+        let clipboard = match grant.clipboard {
+            body::Clipboard::Both => Clipboard::Both,
+            body::Clipboard::Off => Clipboard::Off,
+        };
+        let virtual_displays = match grant.virtual_display {
+            body::VirtualDisplay::Allowed => VirtualDisplays::Allowed,
+            body::VirtualDisplay::Never => VirtualDisplays::Never,
+        };
+        Self { clipboard, virtual_displays }
+    }
+}
+
+#[cfg(test)]
 impl Default for Rules {
     fn default() -> Self {
         Self { clipboard: Clipboard::Both, virtual_displays: VirtualDisplays::Allowed }

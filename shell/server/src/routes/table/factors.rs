@@ -3,12 +3,12 @@
 use sallyport_api as api;
 use sallyport_decide::policy;
 
-use crate::accounts::{addresses, enrol, own, passkey};
+use crate::accounts::{addresses, device, enrol, own, passkey};
 use crate::routes::route::{Access, Route, needs};
 use crate::work;
 
 pub(super) fn rows() -> Vec<Route> {
-    [signing_in(), enrolling(), oneself(), rules(), approving()].into_iter().flatten().collect()
+    [signing_in(), device_bound(), enrolling(), oneself(), rules(), approving()].into_iter().flatten().collect()
 }
 
 fn signing_in() -> Vec<Route> {
@@ -29,6 +29,26 @@ fn signing_in() -> Vec<Route> {
         .takes::<api::PasskeyAnswer>()
         .answers::<api::Me>(200)
         .audit("session.opened sign_in.failed factor.copied"),
+    ]
+}
+
+fn device_bound() -> Vec<Route> {
+    vec![
+        Route::post(
+            "/v1/device-session/register",
+            "Bind a session to a key in the browser's hardware (Device Bound Session Credentials; for browsers themselves)",
+            Access::Public("needs the session's cookie, its sign-in's challenge and a signature"),
+            device::register,
+        )
+        .answers::<api::DeviceSession>(200)
+        .audit("session.bound"),
+        Route::post(
+            "/v1/device-session/renew",
+            "Renew the short-lived cookie of such a session",
+            Access::Public("needs the session's cookie and a signature by its key over a challenge"),
+            device::renew,
+        )
+        .answers::<api::DeviceSession>(200),
     ]
 }
 

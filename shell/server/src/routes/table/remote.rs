@@ -43,6 +43,14 @@ pub(super) fn rows() -> Vec<Route> {
         )
         .takes::<api::NewTicket>()
         .answers::<api::StreamTicket>(200),
+        Route::get("/v1/policy/remote", "The rules for remote sessions", needs::<policy::ReadRemoteSessions>(), remote::show_policy)
+            .answers::<api::StoredRemotePolicy>(200),
+        Route::put("/v1/policy/remote", "Ask for other rules for remote sessions", needs::<policy::ChangePolicy>(), remote::change_policy)
+            .takes::<api::ChangeRemotePolicy>()
+            .answers::<api::AuthorizationRequest>(202)
+            .answers::<api::ActionResult>(201)
+            .class("2")
+            .audit("request.created policy.remote_changed"),
         Route::get(
             "/v1/remote-sessions/{id}/recording",
             "What was recorded, with its digest in Sallyport-Sha256",

@@ -3,6 +3,7 @@
 //! Whatever is judged is charged first, in a transaction of its own ([`Store::reserve`](crate::Store::reserve));
 //! whatever is accepted is used up in the transaction that acts on it, on condition that it was not used meanwhile.
 
+mod breached;
 mod factors;
 mod own;
 mod passkeys;
@@ -19,6 +20,7 @@ use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId};
 
 use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
 
+pub use breached::{RecordImport, ReportSilentList};
 pub(crate) use factors::replace_recovery_codes;
 pub use factors::{
     ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, factors, recovery_codes_left, use_recovery_code, use_totp_step,
@@ -34,8 +36,8 @@ pub use passkeys::{
 };
 pub(crate) use reports::due as report_due;
 pub use sessions::{
-    ConfirmRecoveryCodes, EndOtherSessions, EndReason, EndSession, LiveSession, SessionRow, TouchSession, live_session, live_session_by_id,
-    open_step_up, sessions,
+    BindDevice, ConfirmRecoveryCodes, DeviceBound, EndOtherSessions, EndReason, EndSession, LiveSession, SessionRow, TouchSession,
+    live_session, live_session_by_id, open_step_up, sessions,
 };
 pub use setup::{ChargeDraft, Draft, FinishSetup, OfferSetup, SaveDraft, SetupState, is_setup_open, is_setup_token};
 pub use sign_in::{
@@ -129,6 +131,7 @@ fn stage_word(stage: Stage) -> &'static str {
         Stage::Full => "full",
         Stage::Restricted => "restricted",
         Stage::Factorless => "factorless",
+        Stage::NewPassword => "new_password",
         Stage::Client => "client",
     }
 }

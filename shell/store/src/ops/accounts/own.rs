@@ -241,8 +241,11 @@ impl Change for ChangePassword {
                    WHERE user_id = $1 AND hash = $2";
         let args = values![by.user, self.old.hash, new.salt, new.hash, new.memory_kib, new.passes, new.lanes, by.at];
         tx.execute_versioned(sql, args).await?;
-        let sql = "UPDATE sessions SET token = $2, auth_time = $3 WHERE id = $1 AND ended_at IS NULL";
-        tx.execute_versioned(sql, values![by.session, self.token, by.at]).await?;
+        // What a breached password kept shut opens now, as far as it would have without the breach.
+        let sql = "UPDATE sessions SET token = $2, auth_time = $3, stage = CASE WHEN stage <> $4 THEN stage \
+                   WHEN (SELECT codes_kept FROM users WHERE id = $5) = 1 THEN $6 ELSE $7 END WHERE id = $1 AND ended_at IS NULL";
+        let [waits, full, codes] = [Stage::NewPassword, Stage::Full, Stage::Codes].map(stage_word);
+        tx.execute_versioned(sql, values![by.session, self.token, by.at, waits, by.user, full, codes]).await?;
         let ended = match self.others {
             OtherSessions::Keep => Vec::new(),
             OtherSessions::End => {

@@ -24,15 +24,17 @@ pub struct LiveSession {
     pub rights: Rights,
     pub address: String,
     pub user_agent: String,
+    /// The key that the browser keeps in hardware for it, if it does.
+    pub device_key: Option<Vec<u8>>,
 }
 
 const LIVE: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
-    s.user_agent, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
+    s.user_agent, (SELECT b.public_key FROM device_bindings b WHERE b.session = s.id) AS device_key, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
     t.session_idle_secs, t.session_lifetime_secs FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
     WHERE s.ended_at IS NULL AND u.state = $2 AND (s.token = $1 OR (s.former_token = $1 AND s.former_until > $3))";
 
 const LIVE_BY_ID: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
-    s.user_agent, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
+    s.user_agent, (SELECT b.public_key FROM device_bindings b WHERE b.session = s.id) AS device_key, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
     t.session_idle_secs, t.session_lifetime_secs FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
     WHERE s.ended_at IS NULL AND u.state = $2 AND s.id = $1";
 
@@ -67,6 +69,7 @@ fn read_live(row: &Row, rights: Rights) -> Result<LiveSession, StoreError> {
         rights,
         address: row.text("address")?,
         user_agent: row.text("user_agent")?,
+        device_key: row.bytes_opt("device_key")?,
     })
 }
 
@@ -75,17 +78,35 @@ pub struct SessionRow {
     pub session: Session,
     pub address: String,
     pub user_agent: String,
+    /// Whether the browser keeps it to this device.
+    pub device: DeviceBound,
+}
+
+/// Whether a session is bound to a key in the browser's hardware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceBound {
+    Yes,
+    No,
+}
+
+impl DeviceBound {
+    /// By the key that is stored for it.
+    pub fn of(key: Option<&[u8]>) -> Self {
+        if key.is_some() { Self::Yes } else { Self::No }
+    }
 }
 
 /// A user's sessions that nobody ended, newest activity first; whether the timers of each run is for `decide` to say.
 pub async fn sessions(reader: &mut Reader, user: UserId) -> Result<Vec<SessionRow>, StoreError> {
     let sql = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
-               s.user_agent, u.expires AS account_ends, t.session_idle_secs, t.session_lifetime_secs FROM sessions s \
+               s.user_agent, (SELECT b.public_key FROM device_bindings b WHERE b.session = s.id) AS device_key, u.expires AS account_ends, t.session_idle_secs, t.session_lifetime_secs FROM sessions s \
                JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant WHERE s.user_id = $1 AND s.ended_at IS NULL \
                ORDER BY s.last_active DESC, s.id LIMIT 200";
     let rows = reader.fetch_all(sql, values![user]).await?;
-    let read =
-        |row: &Row| Ok(SessionRow { session: read_session(row)?, address: row.text("address")?, user_agent: row.text("user_agent")? });
+    let read = |row: &Row| {
+        let device = DeviceBound::of(row.bytes_opt("device_key")?.as_deref());
+        Ok(SessionRow { session: read_session(row)?, address: row.text("address")?, user_agent: row.text("user_agent")?, device })
+    };
     rows.iter().map(read).collect()
 }
 
@@ -217,4 +238,28 @@ pub async fn open_step_up(tx: &mut Tx, session: SessionId, token: Digest, at: Ti
     let sql = "UPDATE sessions SET step_up_at = $2, auth_time = $2, step_up_kind = NULL, former_token = token, former_until = $4, token = $3 \
                WHERE id = $1 AND ended_at IS NULL";
     tx.execute_versioned(sql, values![session, at, token, at.plus_secs(FORMER_SECS)]).await
+}
+
+/// Binds a session to a key that its browser keeps in hardware: once, for the session's whole life. [`StoreError::Conflict`] where it is
+/// bound already or has ended.
+pub struct BindDevice {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub session: SessionId,
+    pub key: [u8; 64],
+    pub at: Timestamp,
+    pub salt: [u8; 32],
+}
+
+impl Change for BindDevice {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let sql = "INSERT INTO device_bindings (session, public_key) SELECT id, $2 FROM sessions WHERE id = $1 AND ended_at IS NULL \
+                   ON CONFLICT (session) DO NOTHING";
+        tx.execute_versioned(sql, values![self.session, self.key]).await?;
+        let payload = json!({ "session": self.session });
+        tx.append(self.tenant, Entry::new("session.bound", Actor::User(self.user), self.at, self.salt, payload)).await?;
+        Ok(())
+    }
 }

@@ -212,6 +212,8 @@ pub struct OpenSession {
     pub used: Used,
     /// The password counter to set to zero: this source's alone. None where no password was asked for.
     pub subject: Option<Digest>,
+    /// Where the password is known from a data breach: the salt of the entry that tells so.
+    pub breached: Option<[u8; 32]>,
     pub session: NewSession,
 }
 
@@ -239,6 +241,10 @@ impl Change for OpenSession {
         }
         if let Some(subject) = self.subject {
             tx.execute("DELETE FROM password_attempts WHERE subject = $1", values![subject]).await?;
+        }
+        if let Some(salt) = self.breached {
+            let payload = json!({ "user": user, "session": self.session.id });
+            tx.append(self.tenant, Entry::new("password.breached", Actor::System, at, salt, payload)).await?;
         }
         self.session.insert(tx, self.tenant).await
     }

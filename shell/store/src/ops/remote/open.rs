@@ -7,6 +7,7 @@ use sallyport_grant::log::grant_leaf_data;
 use sallyport_model::{Digest, SessionId, Timestamp, limits};
 use serde_json::json;
 
+use super::policy;
 use crate::ops::accounts::open_step_up;
 use crate::{Actor, Entry, StoreError, Tx, values};
 
@@ -33,6 +34,7 @@ pub(in crate::ops) async fn open(tx: &mut Tx, released: &Released, new: &NewAtta
     if granted.session != action.session || body.id != action.grant {
         return Err(StoreError::Corrupt("envelope"));
     }
+    policy::still_holds(tx, frozen.asker.tenant, action.policy).await?;
     use_window(tx, released, action, new.window).await?;
     match granted.joins {
         Way::Opens => insert_session(tx, released, action, granted).await?,

@@ -133,13 +133,18 @@ pub struct Joinable {
     pub device: DeviceId,
     pub kind: RemoteKind,
     pub opener: UserId,
+    pub is_recorded: bool,
 }
 
 /// An open remote session of the tenant.
 pub async fn joinable(reader: &mut Reader, tenant: TenantId, id: RemoteSessionId) -> Result<Option<Joinable>, StoreError> {
-    let sql = "SELECT device, kind, opener FROM remote_sessions WHERE tenant = $1 AND id = $2 AND state = 'open'";
+    let sql = "SELECT device, kind, opener, is_recorded FROM remote_sessions WHERE tenant = $1 AND id = $2 AND state = 'open'";
     let row = reader.fetch_optional(sql, values![tenant, id]).await?;
-    row.map(|row| Ok(Joinable { device: row.get("device")?, kind: kind(&row)?, opener: row.get("opener")? })).transpose()
+    let read = |row: Row| {
+        let is_recorded = row.int("is_recorded")? == 1;
+        Ok(Joinable { device: row.get("device")?, kind: kind(&row)?, opener: row.get("opener")?, is_recorded })
+    };
+    row.map(read).transpose()
 }
 
 /// Whether a device has as many open remote sessions as it may have.

@@ -14,17 +14,17 @@ use sha1::{Digest as _, Sha1};
 const LINE_BYTES: u64 = 64;
 
 /// The list, open.
-pub struct BreachedList {
+pub(super) struct SortedList {
     file: Mutex<BufReader<File>>,
     bytes: u64,
 }
 
-impl BreachedList {
+impl SortedList {
     /// Opens a list and checks that it looks like one.
     ///
     /// # Errors
     /// When the file cannot be read, or does not begin with a line of the form `HASH:COUNT`.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let bytes = file.metadata()?.len();
         let mut reader = BufReader::new(file);
@@ -35,7 +35,7 @@ impl BreachedList {
     }
 
     /// Looks a password up. A list that cannot be read any more counts as empty; the built-in one still holds.
-    pub fn look_up(&self, password: &Password) -> Breached {
+    pub(super) fn look_up(&self, password: &Password) -> Breached {
         let wanted: String = Sha1::digest(password.as_bytes()).iter().map(|byte| format!("{byte:02X}")).collect();
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         match search(&mut file, self.bytes, &wanted) {
@@ -90,13 +90,13 @@ mod tests {
 
     use super::*;
 
-    fn list(passwords: &[&str]) -> BreachedList {
+    fn list(passwords: &[&str]) -> SortedList {
         let hex = |text: &str| -> String { Sha1::digest(text).iter().map(|byte| format!("{byte:02X}")).collect() };
         let mut lines: Vec<String> = passwords.iter().zip(1..).map(|(text, n)| format!("{}:{}\r\n", hex(text), n * 7919)).collect();
         lines.sort();
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(lines.concat().as_bytes()).unwrap();
-        BreachedList::open(file.path()).unwrap()
+        SortedList::open(file.path()).unwrap()
     }
 
     #[test]
@@ -115,6 +115,6 @@ mod tests {
     fn pwd_04_a_file_of_another_kind_is_refused() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"password\n123456\n").unwrap();
-        assert!(BreachedList::open(file.path()).is_err());
+        assert!(SortedList::open(file.path()).is_err());
     }
 }

@@ -1,0 +1,241 @@
+//! Device Bound Session Credentials, with the browser's part played here: its own requests have no page's signature, only cookies and the
+//! device's key.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{Signature, SigningKey};
+use sallyport_testkit::client::{Call, Client, Reply};
+use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD};
+use sallyport_testkit::server::{Engine, TestServer};
+use serde_json::{Value, json};
+
+use super::assert_signed_in;
+
+const REGISTER: &str = "/v1/device-session/register";
+const RENEW: &str = "/v1/device-session/renew";
+
+/// A browser that knows the protocol, around a page's client.
+struct Browser {
+    page: Client,
+    key: SigningKey,
+    /// The short-lived cookie, as it would be sent.
+    device: Option<String>,
+    session: String,
+}
+
+/// A value in quotes that follows a name in a header.
+fn quoted<'a>(header: &'a str, name: &str) -> &'a str {
+    let rest = header.split_once(&format!("{name}\"")).unwrap_or_else(|| panic!("{name} in {header}")).1;
+    rest.split('"').next().expect("a value")
+}
+
+fn jwt(key: &SigningKey, with_key: &Value, challenge: &str) -> String {
+    let mut header = json!({ "typ": "dbsc+jwt", "alg": "ES256" });
+    if !with_key.is_null() {
+        header["jwk"] = with_key.clone();
+    }
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(&header), part(&json!({ "jti": challenge })));
+    let signature: Signature = key.sign(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+}
+
+fn jwk(key: &SigningKey) -> Value {
+    let point = key.verifying_key().to_sec1_point(false);
+    let (x, y) = point.as_bytes()[1..].split_at(32);
+    json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) })
+}
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_slice(&[seed; 32]).expect("a scalar")
+}
+
+/// Signs in as a browser does; gives the offer's challenge beside it.
+async fn sign_in(server: &TestServer, owner: &Owner, seed: u8) -> (Browser, String) {
+    let mut page = Client::new(server, seed);
+    let body = json!({ "email": EMAIL, "password": PASSWORD, "code": owner.code(server) });
+    let reply = page.send(Call::new("POST", "/v1/sign-in").body(body).header("sec-fetch-site", "same-origin")).await;
+    assert_signed_in(&reply);
+    let offer = reply.header("secure-session-registration").expect("an offer").to_owned();
+    assert!(offer.starts_with("(ES256);") && quoted(&offer, "path=") == REGISTER, "{offer}");
+    let session = reply.json()["session"]["id"].as_str().expect("an id").to_owned();
+    (Browser { page, key: key(seed + 100), device: None, session }, quoted(&offer, "challenge=").to_owned())
+}
+
+impl Browser {
+    /// A request of the browser itself, without a page's proof.
+    async fn own(&self, path: &str, response: Option<&str>) -> Reply {
+        let mut call = Call::new("POST", path).header("sec-secure-session-id", &format!("\"{}\"", self.session));
+        if let Some(response) = response {
+            call = call.header("secure-session-response", response);
+        }
+        self.page.send_with(&call, None).await
+    }
+
+    fn keep(&mut self, reply: &Reply) {
+        let cookie = reply.header("set-cookie").unwrap_or_else(|| panic!("a cookie: {} {}", reply.status, reply.json()));
+        assert!(cookie.ends_with("; Max-Age=300; Path=/; Secure; HttpOnly; SameSite=Strict"), "{cookie}");
+        self.device = cookie.split(';').next().map(str::to_owned);
+    }
+
+    async fn register(&mut self, challenge: &str) -> Reply {
+        let reply = self.own(REGISTER, Some(&jwt(&self.key, &jwk(&self.key), challenge))).await;
+        if reply.status == 200 {
+            self.keep(&reply);
+        }
+        reply
+    }
+
+    /// What the server asks to be signed.
+    async fn challenge(&self) -> String {
+        let reply = self.own(RENEW, None).await;
+        assert_eq!(reply.status, 403, "{}", reply.json());
+        let header = reply.header("secure-session-challenge").expect("a challenge");
+        assert_eq!(quoted(header, "id="), self.session);
+        quoted(header, "").to_owned()
+    }
+
+    async fn renew(&mut self) -> Reply {
+        let challenge = self.challenge().await;
+        let reply = self.own(RENEW, Some(&jwt(&self.key, &Value::Null, &challenge))).await;
+        self.keep(&reply);
+        reply
+    }
+
+    /// A request of the page, with every cookie that the browser has.
+    async fn page(&mut self, path: &str) -> Reply {
+        let mut call = Call::new("GET", path);
+        if let Some(device) = &self.device {
+            call = call.header("cookie", device);
+        }
+        self.page.send(call).await
+    }
+}
+
+async fn begin(engine: Engine) -> (TestServer, Owner) {
+    let server = TestServer::start_on(engine).await;
+    let owner = Owner::set_up(&server).await;
+    (server, owner)
+}
+
+#[tokio::test]
+async fn ses_12_a_browser_binds_its_session_and_renews_it_with_its_own_key() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let (server, mut owner) = begin(engine).await;
+        let (mut browser, challenge) = sign_in(&server, &owner, 2).await;
+        assert_eq!(browser.page("/v1/me").await.json()["session"]["device_bound"], false);
+        let instructions = browser.register(&challenge).await;
+        assert_eq!(instructions.status, 200, "{}", instructions.json());
+        let told = instructions.json();
+        assert_eq!((&told["session_identifier"], &told["refresh_url"]), (&json!(browser.session), &json!(RENEW)));
+        assert_eq!((&told["scope"]["origin"], &told["scope"]["include_site"]), (&json!("http://localhost:8800"), &json!(false)));
+        assert_eq!(
+            (&told["credentials"][0]["type"], &told["credentials"][0]["name"]),
+            (&json!("cookie"), &json!("__Host-sallyport-device"))
+        );
+        assert_eq!(browser.page("/v1/me").await.json()["session"]["device_bound"], true);
+        for _ in 0..3 {
+            server.clock.advance(299);
+            assert_eq!(browser.page("/v1/me").await.status, 200);
+            server.clock.advance(1);
+            assert_eq!(browser.page("/v1/me").await.code(), "device_not_shown", "the cookie has had its five minutes");
+            assert_eq!(browser.renew().await.status, 200);
+            assert_eq!(browser.page("/v1/me").await.status, 200);
+        }
+        let bound = owner.client.get("/v1/audit?kind=session.bound").await.json();
+        assert_eq!(bound["items"].as_array().map(Vec::len), Some(1), "{bound}");
+    }
+}
+
+#[tokio::test]
+async fn ses_12_a09_a_copied_jar_dies_at_the_renewal_even_with_the_pages_key() {
+    let (server, owner) = begin(Engine::Sqlite).await;
+    let (mut browser, challenge) = sign_in(&server, &owner, 2).await;
+    browser.register(&challenge).await;
+    // Worse than a copied jar: the thief also has the page's key, but not the hardware's.
+    let mut thief = Browser { page: browser.page.clone(), key: key(9), device: browser.device.clone(), session: browser.session.clone() };
+    server.clock.advance(300);
+    assert_eq!(thief.page("/v1/me").await.code(), "device_not_shown");
+    let challenge = thief.challenge().await;
+    for with_key in [Value::Null, jwk(&key(9))] {
+        let refused = thief.own(RENEW, Some(&jwt(&key(9), &with_key, &challenge))).await;
+        assert_eq!((refused.code().as_str(), refused.header("set-cookie")), ("proof_refused", None), "{}", refused.json());
+    }
+    assert_eq!(thief.register(&challenge).await.code(), "proof_refused", "nor is it bound to another key");
+    assert_eq!(browser.renew().await.status, 200, "the control");
+    assert_eq!(browser.page("/v1/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn ses_12_replayed_missing_and_foreign_responses_are_refused() {
+    let (server, owner) = begin(Engine::Sqlite).await;
+    let (mut browser, registration) = sign_in(&server, &owner, 2).await;
+    assert_eq!(browser.own(REGISTER, None).await.code(), "proof_refused", "a missing response");
+    assert_eq!(browser.register("made up").await.code(), "proof_refused");
+    assert_eq!(browser.register(&registration).await.status, 200);
+    assert_eq!(browser.register(&registration).await.code(), "proof_refused", "replayed");
+    let challenge = browser.challenge().await;
+    let response = jwt(&browser.key, &Value::Null, &challenge);
+    assert_eq!(browser.own(RENEW, Some(&response)).await.status, 200);
+    let again = browser.own(RENEW, Some(&response)).await;
+    assert_eq!((again.status, again.header("set-cookie")), (403, None), "replayed");
+    assert!(again.header("secure-session-challenge").is_some(), "and asked anew");
+    let stale = browser.challenge().await;
+    server.clock.advance(300);
+    assert_eq!(browser.own(RENEW, Some(&jwt(&browser.key, &Value::Null, &stale))).await.status, 403, "too old");
+    // A challenge of another session, and one of another purpose.
+    let (other, theirs) = sign_in(&server, &owner, 3).await;
+    assert_eq!(browser.own(RENEW, Some(&jwt(&browser.key, &Value::Null, &theirs))).await.status, 403);
+    let mine = browser.challenge().await;
+    let crossed = other.own(REGISTER, Some(&jwt(&other.key, &jwk(&other.key), &mine))).await;
+    assert_eq!(crossed.code(), "proof_refused");
+    assert_eq!(browser.renew().await.status, 200, "the control");
+}
+
+#[tokio::test]
+async fn ses_12_a_session_that_is_over_is_told_so() {
+    let (server, owner) = begin(Engine::Sqlite).await;
+    let (mut browser, challenge) = sign_in(&server, &owner, 2).await;
+    browser.register(&challenge).await;
+    let device = browser.device.clone().expect("a cookie");
+    let cookie = browser.page.cookie.clone();
+    assert_eq!(browser.page.send(Call::new("POST", "/v1/sign-out").header("cookie", &device)).await.status, 204);
+    browser.page.cookie = cookie;
+    let over = browser.own(RENEW, None).await;
+    assert_eq!((over.status, &over.json()["continue"]), (200, &json!(false)), "{}", over.json());
+    assert_eq!(over.header("set-cookie"), None);
+    browser.page.cookie = None;
+    assert_eq!(browser.own(RENEW, None).await.json()["continue"], false, "nobody's");
+    assert_eq!(browser.own(REGISTER, Some("x")).await.code(), "not_signed_in");
+}
+
+#[tokio::test]
+async fn ses_12_without_it_every_browser_and_program_works_as_before() {
+    let (server, owner) = begin(Engine::Sqlite).await;
+    // A browser that ignores the offer.
+    let (mut plain, _) = sign_in(&server, &owner, 2).await;
+    server.clock.advance(900);
+    assert_eq!(plain.page("/v1/me").await.status, 200);
+    // What is no browser is offered nothing.
+    let mut program = Client::new(&server, 3);
+    let reply = owner.sign_in(&mut program, &owner.code(&server)).await;
+    assert_eq!((reply.status, reply.header("secure-session-registration")), (200, None));
+    // And an operator can leave it off.
+    let off = TestServer::configured(Engine::Sqlite, |raw| raw.device_bound_sessions = Some("off".into())).await;
+    let owner = Owner::set_up(&off).await;
+    let body = json!({ "email": EMAIL, "password": PASSWORD, "code": owner.code(&off) });
+    let reply = Client::new(&off, 2).send(Call::new("POST", "/v1/sign-in").body(body).header("sec-fetch-site", "same-origin")).await;
+    assert_eq!((reply.status, reply.header("secure-session-registration")), (200, None));
+}
+
+#[tokio::test]
+async fn ses_13_a_bound_session_authorizes_nothing_by_itself() {
+    let (server, owner) = begin(Engine::Sqlite).await;
+    let (mut browser, challenge) = sign_in(&server, &owner, 2).await;
+    browser.register(&challenge).await;
+    // Malware on the machine has cookies, both keys, and an open step-up window.
+    let device = browser.device.clone().expect("a cookie");
+    let asked = browser.page.send(Call::new("POST", "/v1/me/recovery-codes").header("cookie", &device)).await;
+    assert_eq!((asked.status, &asked.json()["state"]), (202, &json!("open")), "a factor is asked for: {}", asked.json());
+}
