@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/.well-known/oauth-authorization-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How tools get access tokens (RFC 8414)
+         * @description Public: says where and how, and has no secrets.
+         */
+        get: operations["get___well_known_oauth_authorization_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/addresses/approve": {
         parameters: {
             query?: never;
@@ -198,6 +218,74 @@ export interface paths {
          * @description Needs `requests.prove`. Class: -. Audit: request.proved factor.locked and what the action leaves.
          */
         post: operations["post_authorization_requests_id_proofs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * API clients, and what they can have
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_clients"];
+        put?: never;
+        /**
+         * Make an API client
+         * @description Needs `clients.write`. Class: 2. Audit: request.created client.created.
+         */
+        post: operations["post_clients"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One API client
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_clients_id"];
+        /**
+         * Change an API client
+         * @description Needs `clients.write`. Class: 2. Audit: request.created client.changed.
+         */
+        put: operations["put_clients_id"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/clients/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop an API client for good
+         * @description Needs `clients.write`. Class: -. Audit: client.stopped.
+         */
+        post: operations["post_clients_id_stop"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1084,6 +1172,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/oauth/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a client's key
+         * @description Public: asks for an assertion that a client signed.
+         */
+        post: operations["post_oauth_keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End an access token before its time (RFC 7009)
+         * @description Public: asks for an assertion that a client signed.
+         */
+        post: operations["post_oauth_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get an access token
+         * @description Public: asks for an assertion that a client signed.
+         */
+        post: operations["post_oauth_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -1182,6 +1330,30 @@ export interface paths {
          * @description Needs `people.write`. Class: -. Audit: address.paused address.resumed.
          */
         post: operations["post_policy_networks_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/policy/remote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rules for remote sessions
+         * @description Needs `remote.read`. Class: -. Audit: -.
+         */
+        get: operations["get_policy_remote"];
+        /**
+         * Ask for other rules for remote sessions
+         * @description Needs `policy.write`. Class: 2. Audit: request.created policy.remote_changed.
+         */
+        put: operations["put_policy_remote"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1964,6 +2136,15 @@ export interface components {
         }) | (components["schemas"]["ChangeNetworksDetails"] & {
             /** @enum {string} */
             kind: "change_networks";
+        }) | (components["schemas"]["ChangeRemotePolicyDetails"] & {
+            /** @enum {string} */
+            kind: "change_remote_policy";
+        }) | (components["schemas"]["ApiClientDetails"] & {
+            /** @enum {string} */
+            kind: "create_client";
+        }) | (components["schemas"]["ApiClientDetails"] & {
+            /** @enum {string} */
+            kind: "change_client";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2024,6 +2205,72 @@ export interface components {
         AddressToken: {
             /** @description The token. */
             token: string;
+        };
+        /** @description An API client. */
+        ApiClient: components["schemas"]["ApiClientShape"] & {
+            /** @description When it was made. */
+            created: string;
+            /** @description Its id: `client_id`, and `iss` and `sub` of its assertions. */
+            id: string;
+            /** @description Its present public key. */
+            key: components["schemas"]["PublicJwk"];
+            /** @description When that key was registered. */
+            key_created: string;
+            /** @description From which address. */
+            last_address?: string | null;
+            /** @description When it last got an access token. */
+            last_used?: string | null;
+            /** @description In whose name it works. */
+            owner: string;
+            /** @description Their name. */
+            owner_name: string;
+            /** @description Where it stands. */
+            state: components["schemas"]["ApiClientState"];
+            /** @description When it was stopped. */
+            stopped?: string | null;
+            /** @description Why: `by_person`, `rotation_missed` or `key_reused`. */
+            stopped_why?: string | null;
+        };
+        /** @description An API client that is made or changed, exactly. */
+        ApiClientDetails: {
+            /** @description The shape that it gets. */
+            after: components["schemas"]["ApiClientShape"];
+            before?: components["schemas"]["ApiClientShape"] | null;
+            /** @description Which. */
+            client: string;
+            key?: components["schemas"]["PublicJwk"] | null;
+        };
+        /** @description API clients, and what they can have. */
+        ApiClients: {
+            /** @description The newest first. */
+            items: components["schemas"]["ApiClient"][];
+            /** @description What the reader could give to a client of their own. */
+            scopes: components["schemas"]["ApiScope"][];
+        };
+        /** @description What an API client may do, from where, until when. */
+        ApiClientShape: {
+            /** @description When it ends by itself. */
+            expires: string;
+            /** @description What people call it. */
+            name: string;
+            /** @description Ranges of addresses that it works from. */
+            networks: string[];
+            /** @description Whether it must replace its key each day. */
+            rotation: components["schemas"]["KeyRotation"];
+            /** @description Capabilities. */
+            scopes: string[];
+        };
+        /**
+         * @description Where an API client stands.
+         * @enum {string}
+         */
+        ApiClientState: "active" | "key_due" | "stopped" | "expired" | "owner_over";
+        /** @description A capability that an API client can have. */
+        ApiScope: {
+            /** @description What it allows. */
+            about: string;
+            /** @description The word. */
+            name: string;
         };
         /** @description An address that its user approved. */
         ApprovedAddress: {
@@ -2195,6 +2442,19 @@ export interface components {
          * @enum {string}
          */
         ChallengePurpose: "factors" | "password" | "elevate" | "check_up";
+        /** @description Another shape for an API client. */
+        ChangeApiClient: {
+            /** @description When it ends by itself. */
+            expires: string;
+            /** @description What people call it. */
+            name: string;
+            /** @description Ranges of addresses that it works from. */
+            networks: string[];
+            /** @description Whether it must replace its key each day. */
+            rotation?: components["schemas"]["KeyRotation"];
+            /** @description Capabilities. */
+            scopes: string[];
+        };
         /** @description Replaces a user's roles. */
         ChangeAssignments: {
             /** @description Their roles from now on; at least one. */
@@ -2255,6 +2515,23 @@ export interface components {
             /** @description A fresh factor (purpose `password`). */
             proof: components["schemas"]["FactorAnswer"];
         };
+        /** @description Asks for other rules. */
+        ChangeRemotePolicy: {
+            /** @description All rules, as they shall be. */
+            rules: components["schemas"]["RemotePolicy"];
+            /**
+             * Format: int64
+             * @description The version that was read.
+             */
+            version: number;
+        };
+        /** @description A change of the rules for remote sessions, exactly. */
+        ChangeRemotePolicyDetails: {
+            /** @description From now on. */
+            after: components["schemas"]["RemotePolicy"];
+            /** @description Until now. */
+            before: components["schemas"]["RemotePolicy"];
+        };
         /** @description A change of roles, exactly. */
         ChangeRoleDetails: {
             /** @description Their roles from now on. */
@@ -2298,12 +2575,17 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "DeviceNotShown" | "UseDpopNonce" | "ProofRefused" | "SessionRestricted" | "RoleRefused" | "PasswordBreached" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
+        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "DeviceNotShown" | "UseDpopNonce" | "ProofRefused" | "TokenRefused" | "ClientRefused" | "ScopeRefused" | "SessionRestricted" | "RoleRefused" | "PasswordBreached" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
          */
         Confirmed: "in_person" | "by_call";
+        /**
+         * @description What the person at the machine is told or asked.
+         * @enum {string}
+         */
+        ConsentRule: "none" | "banner" | "ask";
         /** @description A place in the console. */
         ConsoleLink: {
             /** @description Its path: `/users?mfa=without`. */
@@ -3006,6 +3288,22 @@ export interface components {
             /** @description Their name. */
             name: string;
         };
+        /** @description An access token. */
+        IssuedToken: {
+            /** @description The token: opaque, and worth nothing without the key of the proof. */
+            access_token: string;
+            /**
+             * Format: int64
+             * @description Seconds; a token that is not used for 60 of them ends earlier.
+             */
+            expires_in: number;
+            /** @description The client's key is older than a day: register the next one. */
+            key_due: boolean;
+            /** @description What it is good for at most. */
+            scope: string;
+            /** @description `DPoP`. */
+            token_type: string;
+        };
         /** @description A script on devices. */
         Job: {
             /** @description Arguments. */
@@ -3059,6 +3357,11 @@ export interface components {
              */
             total?: number | null;
         };
+        /**
+         * @description Whether a client must replace its key each day.
+         * @enum {string}
+         */
+        KeyRotation: "daily" | "by_hand";
         /** @description A token out of a link's fragment. */
         LinkToken: {
             /** @description The token. */
@@ -3240,6 +3543,21 @@ export interface components {
             /** @description Trusted networks. */
             trusted: components["schemas"]["TrustedNetwork"][];
         };
+        /** @description An API client that is asked for, in the name of whoever asks. */
+        NewApiClient: {
+            /** @description When it ends by itself, within 400 days. */
+            expires: string;
+            /** @description Its public key. */
+            key: components["schemas"]["PublicJwk"];
+            /** @description What people call it. */
+            name: string;
+            /** @description Ranges of addresses that it works from. */
+            networks: string[];
+            /** @description Whether it must replace its key each day. */
+            rotation?: components["schemas"]["KeyRotation"];
+            /** @description Capabilities, at most those that the owner has; what holds is asked anew at each request. */
+            scopes: string[];
+        };
         /** @description A role to be given, and where. */
         NewAssignment: {
             /** @description The customer's or the site's id; absent for the tenant. */
@@ -3342,6 +3660,7 @@ export interface components {
             joins?: string | null;
             /** @description `terminal`, `background`, `files` or `viewer`. */
             kind: string;
+            record?: components["schemas"]["YesNo"] | null;
             /**
              * Format: int32
              * @description Height of a terminal that is opened, in cells.
@@ -3375,6 +3694,40 @@ export interface components {
             runs: number;
             /** @description Sessions that ended. */
             sessions: string[];
+        };
+        /** @description A refusal in the words of OAuth (RFC 6749, section 5.2). */
+        OauthError: {
+            /** @description `invalid_request`, `invalid_client`, `invalid_scope`, `unsupported_grant_type`, `invalid_dpop_proof`, `use_dpop_nonce`, ... */
+            error: string;
+            /** @description What is wrong. */
+            error_description: string;
+        };
+        /** @description The authorization server's own description (RFC 8414). */
+        OauthMetadata: {
+            /** @description `ES256`. */
+            dpop_signing_alg_values_supported: string[];
+            /** @description `client_credentials`. */
+            grant_types_supported: string[];
+            /** @description `aud` of assertions. */
+            issuer: string;
+            /** @description None: nobody is redirected here. */
+            response_types_supported: string[];
+            /** @description Where they end. */
+            revocation_endpoint: string;
+            /** @description `private_key_jwt`. */
+            revocation_endpoint_auth_methods_supported: string[];
+            /** @description `ES256` and `EdDSA`. */
+            revocation_endpoint_auth_signing_alg_values_supported: string[];
+            /** @description Where keys are replaced. */
+            sallyport_key_endpoint: string;
+            /** @description What a client can have. */
+            scopes_supported: string[];
+            /** @description Where tokens are issued. */
+            token_endpoint: string;
+            /** @description `private_key_jwt`. */
+            token_endpoint_auth_methods_supported: string[];
+            /** @description `ES256` and `EdDSA`. */
+            token_endpoint_auth_signing_alg_values_supported: string[];
         };
         /** @description What a client dials a remote session by. */
         OpenedRemoteSession: {
@@ -3553,8 +3906,7 @@ export interface components {
         };
         /** @description Something that a rule found. */
         PostureFinding: {
-            /** @description Where it is mended. */
-            fix: components["schemas"]["ConsoleLink"];
+            fix?: components["schemas"]["ConsoleLink"] | null;
             /** @description `critical` or `warning`. */
             state: components["schemas"]["PostureState"];
             /** @description Whom or what it is about. */
@@ -3641,6 +3993,17 @@ export interface components {
             /** @description Account. */
             user: string;
         };
+        /** @description A public key as a JSON Web Key (RFC 7517): P-256 for ES256, or Ed25519 for EdDSA. The private part never leaves the tool's machine. */
+        PublicJwk: {
+            /** @description `P-256` or `Ed25519`. */
+            crv: string;
+            /** @description `EC` or `OKP`. */
+            kty: string;
+            /** @description Base64url. */
+            x: string;
+            /** @description Base64url; of P-256 alone. */
+            y?: string | null;
+        };
         /** @description What a device signed about a run. */
         Receipt: {
             /** @description The signed envelope (DSSE), verbatim. */
@@ -3658,6 +4021,11 @@ export interface components {
             /** @description SHA-256 of its bytes, as in the audit log. */
             sha256: string;
         };
+        /**
+         * @description Whether sessions of a kind are recorded.
+         * @enum {string}
+         */
+        RecordRule: "always" | "never" | "optional";
         /** @description Recovery codes, shown once. */
         RecoveryCodes: {
             /** @description Ten codes, each good for one sign-in. */
@@ -3700,6 +4068,35 @@ export interface components {
             /** @description SHA-256 of its key: what grants name. */
             thumbprint: string;
         };
+        /** @description The rules for one kind of remote session. */
+        RemoteKindRules: {
+            /**
+             * Format: int32
+             * @description How long they have to answer, 10 to 120 seconds, where they are asked.
+             */
+            ask_secs: number;
+            /** @description What the person at the machine is told or asked. */
+            consent: components["schemas"]["ConsentRule"];
+            /** @description Whether it is recorded, by the device. */
+            record: components["schemas"]["RecordRule"];
+            /** @description What it means where nobody answers, or nobody is there to be asked. */
+            unanswered: components["schemas"]["SilenceRule"];
+        };
+        /** @description The tenant's rules for remote sessions. They are part of each grant, and the device keeps to them. */
+        RemotePolicy: {
+            /** @description For background management. */
+            background: components["schemas"]["RemoteKindRules"];
+            /** @description Whether copied text goes between viewers and machines. */
+            clipboard: components["schemas"]["Switch"];
+            /** @description For files. */
+            files: components["schemas"]["RemoteKindRules"];
+            /** @description For terminals. */
+            terminal: components["schemas"]["RemoteKindRules"];
+            /** @description For screens. */
+            viewer: components["schemas"]["RemoteKindRules"];
+            /** @description Whether a display is made on machines that show none. */
+            virtual_display: components["schemas"]["Switch"];
+        };
         /** @description A remote session. */
         RemoteSession: {
             /** @description Who is or was attached. */
@@ -3734,6 +4131,11 @@ export interface components {
         RemoteSessionDetails: {
             /** @description `control` or `view`. */
             access: string;
+            /**
+             * Format: int32
+             * @description How long the person at the machine has to answer, where they are asked; otherwise 0.
+             */
+            ask_secs: number;
             /** @description What the person at the machine sees: `none`, `banner` or `ask`. */
             consent: string;
             /**
@@ -3758,6 +4160,8 @@ export interface components {
             session_kind: string;
             /** @description The device. */
             targets: components["schemas"]["TargetDetails"];
+            /** @description What it means where they do not: `refuse` or `allow`. */
+            unanswered: components["schemas"]["SilenceRule"];
         };
         /** @description One page of a list. */
         RemoteSessionPage: {
@@ -3868,6 +4272,19 @@ export interface components {
          * @enum {string}
          */
         ResetTakes: "one_admin" | "two_people" | "hold";
+        /** @description A token that ends before its time (RFC 7009), as a form. */
+        RevokeForm: {
+            /** @description As at the token endpoint. */
+            client_assertion?: string | null;
+            /** @description As at the token endpoint. */
+            client_assertion_type?: string | null;
+            /** @description As at the token endpoint. */
+            client_id?: string | null;
+            /** @description The token. */
+            token: string;
+            /** @description Not needed. */
+            token_type_hint?: string | null;
+        };
         /** @description A role: built in, or a named list of capabilities. */
         Role: {
             /** @description What it is for. */
@@ -3926,6 +4343,26 @@ export interface components {
             capabilities: components["schemas"]["RoleCapability"][];
             /** @description The built-in ones, the most powerful first, then the custom ones by name. */
             roles: components["schemas"]["Role"][];
+        };
+        /** @description A key that took the place of another one. */
+        RotatedKey: {
+            /** @description When the new key is to be replaced. */
+            due: string;
+            /** @description Until when the former key works. */
+            former_until: string;
+        };
+        /** @description The next key of a client, as a form. */
+        RotateForm: {
+            /** @description As at the token endpoint, signed by the present key. */
+            client_assertion?: string | null;
+            /** @description As at the token endpoint, signed by the present key. */
+            client_assertion_type?: string | null;
+            /** @description As at the token endpoint. */
+            client_id?: string | null;
+            /** @description Another assertion, signed by the next key: it shows that the client has it. */
+            next_assertion: string;
+            /** @description The next public key: a JSON Web Key, as text. */
+            next_key: string;
         };
         /** @description A job on one device. */
         Run: {
@@ -4296,6 +4733,11 @@ export interface components {
             /** @description The password. */
             password: string;
         };
+        /**
+         * @description What it means where nobody answers.
+         * @enum {string}
+         */
+        SilenceRule: "refuse" | "allow";
         /** @description A place of a customer. */
         Site: {
             /** @description Its id. */
@@ -4354,6 +4796,16 @@ export interface components {
         StartTotp: {
             proof?: components["schemas"]["FactorAnswer"] | null;
         };
+        /** @description The rules that hold. */
+        StoredRemotePolicy: {
+            /** @description The rules. */
+            rules: components["schemas"]["RemotePolicy"];
+            /**
+             * Format: int64
+             * @description Which version; 0 where nobody ever changed them.
+             */
+            version: number;
+        };
         /** @description A ticket. */
         StreamTicket: {
             /** @description Opens `/v1/remote-sessions/stream`, once and within half a minute. */
@@ -4394,6 +4846,19 @@ export interface components {
             online: boolean;
             /** @description Customer and site. */
             place: string;
+        };
+        /** @description A request of an access token (RFC 6749, section 4.4), as a form. The header `DPoP` names the key that the token will be bound to. */
+        TokenForm: {
+            /** @description A JWT that the client signed (RFC 7523): `typ` `client-authentication+jwt`, `aud` the issuer as one string. */
+            client_assertion?: string | null;
+            /** @description `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`. */
+            client_assertion_type?: string | null;
+            /** @description The client's id, if it says so beside the assertion. */
+            client_id?: string | null;
+            /** @description `client_credentials`. */
+            grant_type: string;
+            /** @description Fewer scopes than the client has, with spaces between them. */
+            scope?: string | null;
         };
         /** @description An authenticator app that is not enrolled yet. */
         TotpDraft: {
@@ -4622,6 +5087,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get___well_known_oauth_authorization_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthMetadata"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_addresses_approve: {
         parameters: {
             query?: never;
@@ -4929,6 +5423,172 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiClients"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiClient"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clients_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiClient"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_clients_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeApiClient"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clients_id_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6496,6 +7156,157 @@ export interface operations {
             };
         };
     };
+    post_oauth_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["RotateForm"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            /** @description Done */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Done */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_oauth_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["RevokeForm"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Done */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Done */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_oauth_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["TokenForm"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedToken"];
+                };
+            };
+            /** @description Done */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Done */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_openapi_json: {
         parameters: {
             query?: never;
@@ -6669,6 +7480,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PausedAddressVerification"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_policy_remote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredRemotePolicy"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_policy_remote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRemotePolicy"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
             /** @description Refused */
