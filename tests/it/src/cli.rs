@@ -25,8 +25,21 @@ async fn from_login_to_logout() {
     desk.shows_what_a_hostile_device_says();
     desk.leaves_and_cancels();
     desk.reads_and_checks_the_log();
+    desk.judges_the_configuration();
     drop(machines);
     desk.signs_out();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_is_changed_without_a_terminal_and_without_arguments() {
+    let desk = Desk::new().await;
+    desk.signs_in_without_a_terminal();
+    let refused = desk.run(&["password", "--stdin"], &format!("{PASSWORD}\npasswordpassword\n{}\n", desk.code()));
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("password_refused"), "{}", text(&refused.stderr));
+    let done = desk.json(&["password", "--stdin"], &format!("{PASSWORD}\nnine herons wade through fog\n{}\n", desk.code()));
+    assert_eq!(done["changed"], true);
+    assert!(desk.says(0, &["whoami"]).contains(EMAIL), "the session goes on");
 }
 
 #[test]
@@ -166,6 +179,20 @@ impl Desk {
         let installer = made["installer"]["id"].as_str().expect("an id");
         self.json(&["installers", "revoke", &installer[installer.len() - 8..]], "");
         machines
+    }
+
+    /// What is to be fixed now ends with 1, so that a monitor sees it; a question changes nothing.
+    fn judges_the_configuration(&self) {
+        let said = self.says(1, &["posture"]);
+        assert!(said.contains("fix now   P-03  One owner") && !said.contains("P-23"), "{said}");
+        assert!(self.says(1, &["posture", "--all"]).contains("holds     P-23"), "what holds is told when it is asked for");
+        let before = self.json(&["audit", "--limit", "1"], "")[0]["index"].clone();
+        let question = ["posture", "what-if", EMAIL, "run-script", "--from", "203.0.113.40", "--devices", "2"];
+        let said = self.says(0, &question);
+        assert!(said.contains("wants    A-05") && said.contains("<- decides"), "{said}");
+        let refused = self.json(&[&question[..], &["--with", "password"]].concat(), "");
+        assert_eq!((&refused["outcome"], &refused["code"]), (&"refused".into(), &"sign_in_refused".into()));
+        assert_eq!(self.json(&["audit", "--limit", "1"], "")[0]["index"], before);
     }
 
     /// Both machines have the name of this one.

@@ -47,7 +47,7 @@ pub(super) fn old_agents(facts: &Facts) -> Verdict {
     let versions: Vec<&str> = old().map(|(version, _)| version.as_str()).collect();
     let finding = |versions: &[&str]| Finding {
         severity: Severity::Warning,
-        title: format!("{}", counted_of(count)),
+        title: counted_of(count),
         why: format!("They run {}; this server is {}. What was mended in between is not mended there.", versions.join(", "), facts.version),
         subjects: Vec::new(),
         fix: Some(Link::new("Show devices", "/devices")),

@@ -19,41 +19,37 @@ pub(super) fn authority_kit(_: &Facts) -> Verdict {
 }
 
 pub(super) fn mail(facts: &Facts) -> Verdict {
-    let finding = |severity, title: &str, why: String, fix| {
-        Verdict::Found(vec![Finding { severity, title: title.into(), why, subjects: Vec::new(), fix: Some(fix) }])
-    };
-    let mails = || Link::new("Show mails", "/security/mails");
     match &facts.mail {
-        Mail::Absent => finding(
+        Mail::Absent => found(
             Severity::Warning,
-            "No mail server is configured",
-            "Nobody is told of a sign-in from a new device, of failures or of changes to their factors. Links have to be handed over."
-                .into(),
-            Link::new("How it is configured", "/security/mails"),
+            "No mail server is configured".to_owned(),
+            "Nobody is told of a sign-in from a new device, of failures or of changes to their factors. Links have to be handed over.",
+            Some(Link::new("How it is configured", "/security/mails")),
         ),
-        Mail::Configured(MailFacts { failed, last_error, .. }) if *failed > 0 => finding(
-            Severity::Critical,
-            &format!("{} could not be sent this week", counted(*failed as usize, "mail")),
-            format!(
-                "People are not told what happens to their accounts.{}",
-                last_error.as_ref().map(|said| format!(" The mail server said: {said}")).unwrap_or_default()
-            ),
-            mails(),
-        ),
-        Mail::Configured(MailFacts { waiting, last_error: Some(said), .. }) if *waiting > 0 => finding(
-            Severity::Warning,
-            &format!("{} to be sent", counted_waiting(*waiting)),
-            format!("The mail server said: {said}"),
-            mails(),
-        ),
-        Mail::Configured(MailFacts { last_sent: None, .. }) => finding(
-            Severity::Warning,
-            "No mail was ever sent",
-            "Whether the mail server takes them shows with the first one: send an invitation.".into(),
-            mails(),
-        ),
-        Mail::Configured(_) => Verdict::Holds("The mail server takes them; none was given up this week.".into()),
+        Mail::Configured(mails) => delivered(mails),
     }
+}
+
+fn delivered(mails: &MailFacts) -> Verdict {
+    let fix = || Some(Link::new("Show mails", "/security/mails"));
+    let said = mails.last_error.as_ref().map(|said| format!(" The mail server said: {said}")).unwrap_or_default();
+    if mails.failed > 0 {
+        let title = format!("{} could not be sent this week", counted(mails.failed as usize, "mail"));
+        return found(Severity::Critical, title, &format!("People are not told what happens to their accounts.{said}"), fix());
+    }
+    if mails.waiting > 0 && mails.last_error.is_some() {
+        let title = format!("{} to be sent", counted_waiting(mails.waiting));
+        return found(Severity::Warning, title, &format!("It is tried again.{said}"), fix());
+    }
+    if mails.last_sent.is_none() {
+        let why = "Whether the mail server takes them shows with the first one: send an invitation.";
+        return found(Severity::Warning, "No mail was ever sent".to_owned(), why, fix());
+    }
+    Verdict::Holds("The mail server takes them; none was given up this week.".into())
+}
+
+fn found(severity: Severity, title: String, why: &str, fix: Option<Link>) -> Verdict {
+    Verdict::Found(vec![Finding { severity, title, why: why.to_owned(), subjects: Vec::new(), fix }])
 }
 
 fn counted_waiting(waiting: u64) -> String {
@@ -62,18 +58,15 @@ fn counted_waiting(waiting: u64) -> String {
 
 /// No clock says that it is wrong. Two things show it: records from the future, and authenticators that are ahead together.
 pub(super) fn clock(facts: &Facts) -> Verdict {
-    let finding = |severity, title: String, why: &str| {
-        Verdict::Found(vec![Finding { severity, title, why: why.into(), subjects: Vec::new(), fix: None }])
-    };
     let ahead = facts.newest_record.map_or(0, |newest| newest.micros_since(facts.now) / 1_000_000);
     let (used, early) = facts.codes;
     if ahead > AHEAD_SECS {
         let why = "The clock went back since: codes, sessions and grants are judged by a wrong time. Run a time service (chrony, systemd-timesyncd).";
-        return finding(Severity::Critical, format!("The newest record is {ahead} s in the future"), why);
+        return found(Severity::Critical, format!("The newest record is {ahead} s in the future"), why, None);
     }
     if used >= ENOUGH_CODES && early * 2 > used {
         let why = "Phones keep good time, so this server is late. Half a minute more, and no code is right any more. Run a time service (chrony, systemd-timesyncd).";
-        return finding(Severity::Warning, format!("{early} of {used} authenticators were ahead of this server today"), why);
+        return found(Severity::Warning, format!("{early} of {used} authenticators were ahead of this server today"), why, None);
     }
     match used >= ENOUGH_CODES {
         true => Verdict::Holds(format!("{used} authenticators agreed with it within the last day.")),
@@ -82,27 +75,14 @@ pub(super) fn clock(facts: &Facts) -> Verdict {
 }
 
 pub(super) fn backup(facts: &Facts) -> Verdict {
-    let finding = |severity, title: String, why: &str| {
-        Verdict::Found(vec![Finding { severity, title, why: why.into(), subjects: Vec::new(), fix: None }])
-    };
     match facts.backup {
-        Backup::Never => finding(
+        Backup::Made(at) => aged(facts.now.micros_since(at) / 1_000_000),
+        Backup::Never => found(
             Severity::Critical,
-            "There is no backup".into(),
+            "There is no backup".to_owned(),
             "The command sallyport backup never ran here. Without a copy of the database and the master key, every device has to be enrolled again.",
+            None,
         ),
-        Backup::Made(at) => {
-            let age = facts.now.micros_since(at) / 1_000_000;
-            let hours = age / 3600;
-            match age {
-                ..=BACKUP_SECS => Verdict::Holds(format!("The last one is {hours} h old. Whether it can be restored shows only by trying.")),
-                old => finding(
-                    if old > OLD_BACKUP_SECS { Severity::Critical } else { Severity::Warning },
-                    format!("The last backup is {} old", if hours < 72 { format!("{hours} h") } else { format!("{} days", hours / 24) }),
-                    "The rule allows 26 hours: a copy each day.",
-                ),
-            }
-        }
         Backup::Elsewhere => Verdict::Unseen(
             "PostgreSQL is backed up by its own tools, which tell nobody here. Let the script that runs pg_dump touch the file last-backup in data_dir, and this rule judges it."
                 .into(),
@@ -110,16 +90,22 @@ pub(super) fn backup(facts: &Facts) -> Verdict {
     }
 }
 
+fn aged(secs: i64) -> Verdict {
+    let hours = secs / 3600;
+    if secs <= BACKUP_SECS {
+        return Verdict::Holds(format!("The last one is {hours} h old. Whether it can be restored shows only by trying."));
+    }
+    let severity = if secs > OLD_BACKUP_SECS { Severity::Critical } else { Severity::Warning };
+    let age = if hours < 72 { format!("{hours} h") } else { format!("{} days", hours / 24) };
+    found(severity, format!("The last backup is {age} old"), "The rule allows 26 hours: a copy each day.", None)
+}
+
 pub(super) fn unbound_sessions(facts: &Facts) -> Verdict {
     let (live, unbound) = facts.sessions;
     if unbound == 0 {
         return Verdict::Holds(format!("{} checked: a copied cookie opens none of them.", counted(live as usize, "live session")));
     }
-    Verdict::Found(vec![Finding {
-        severity: Severity::Critical,
-        title: format!("{} bound to no key", if unbound == 1 { "1 session is".to_owned() } else { format!("{unbound} sessions are") }),
-        why: "The server makes no such session: somebody wrote into the database. End all sessions, and look at who can reach it.".into(),
-        subjects: Vec::new(),
-        fix: Some(Link::new("Show users", "/users")),
-    }])
+    let title = format!("{} bound to no key", if unbound == 1 { "1 session is".to_owned() } else { format!("{unbound} sessions are") });
+    let why = "The server makes no such session: somebody wrote into the database. End all sessions, and look at who can reach it.";
+    found(Severity::Critical, title, why, Some(Link::new("Show users", "/users")))
 }

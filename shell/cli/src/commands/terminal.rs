@@ -157,6 +157,12 @@ impl Attached<'_> {
     fn pass(&mut self, connection: &mut Connection) -> Result<Outcome, Over> {
         let mut keys = Interest::Yes;
         loop {
+            // Before anything is waited for: what came together with the handshake is read already, and no socket tells of it.
+            while let Some(payload) = connection.receive(&mut self.end)? {
+                self.taken(payload)?;
+            }
+            let now = connection.now_ms();
+            self.end.tick(now).map_err(|_| Over::Broken)?;
             connection.flush(&mut self.end)?;
             let has_room = self.end.is_up() && self.end.room() >= KEYS;
             let wait = Wait {
@@ -180,11 +186,6 @@ impl Attached<'_> {
                     Err(_) => {}
                 }
             }
-            while let Some(payload) = connection.receive(&mut self.end)? {
-                self.taken(payload)?;
-            }
-            let now = connection.now_ms();
-            self.end.tick(now).map_err(|_| Over::Broken)?;
         }
     }
 

@@ -186,18 +186,19 @@ impl Shown {
     /// Passes bytes on over one connection, in both directions.
     fn pass(&mut self, connection: &mut Connection) -> Result<std::convert::Infallible, Stop> {
         loop {
+            // Before anything is waited for: what came together with the handshake is read already, and no socket tells of it.
+            while let Some(payload) = connection.receive(&mut self.end)? {
+                self.taken(payload)?;
+            }
+            self.hand_to_client()?;
+            self.end.set_flow(if self.waiting.len() > WAITING_BYTES { Flow::Held } else { Flow::Open });
+            self.end.tick(connection.now_ms()).map_err(|_| Stop::Lost(Over::Broken))?;
             connection.flush(&mut self.end)?;
             self.wait(connection).map_err(|_| Stop::Lost(Over::Lost))?;
             if self.interrupt.is_pressed() {
                 return Err(Stop::Left);
             }
-            self.from_client()?;
-            while let Some(payload) = connection.receive(&mut self.end)? {
-                self.taken(payload)?;
-            }
-            self.to_client()?;
-            self.end.set_flow(if self.waiting.len() > WAITING_BYTES { Flow::Held } else { Flow::Open });
-            self.end.tick(connection.now_ms()).map_err(|_| Stop::Lost(Over::Broken))?;
+            self.take_from_client()?;
         }
     }
 
@@ -222,7 +223,7 @@ impl Shown {
     }
 
     /// Lets the VNC client in, or takes what it says.
-    fn from_client(&mut self) -> Result<(), Stop> {
+    fn take_from_client(&mut self) -> Result<(), Stop> {
         match &mut self.vnc {
             Vnc::Awaited(_, until) if Instant::now() > *until => Err(Stop::Nobody),
             Vnc::Awaited(listener, _) => {
@@ -248,7 +249,7 @@ impl Shown {
         }
     }
 
-    fn to_client(&mut self) -> Result<(), Stop> {
+    fn hand_to_client(&mut self) -> Result<(), Stop> {
         let Vnc::Here(stream) = &mut self.vnc else { return Ok(()) };
         while !self.waiting.is_empty() {
             match stream.write(&self.waiting) {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use sallyport_decide::accounts::sign_in::{Account as SigningIn, CodesKept, Counts, RecoveryVerdict};
 use sallyport_decide::accounts::throttle::{Charged, FactorCounter};
-use sallyport_decide::actions::{Action, Eligible, classify};
+use sallyport_decide::actions::{Action, Eligible, Hour, classify};
 use sallyport_decide::networks::Seen;
 use sallyport_decide::policy::{Place, Reach};
 use sallyport_decide::posture::what_if::{Held, Question, Where, Wish, With, user_state};
@@ -162,40 +162,51 @@ pub async fn question(reader: &mut Reader, who: Who, wish: Wish) -> Result<Quest
     let row = user(reader, tenant, who.user, now).await?;
     let address = address_facts(reader, tenant, who.user, &who.from.to_string()).await?;
     let hour = hour_of(reader, tenant, who.user, now).await?;
-    let (reaches, others) = match &wish {
-        Wish::Read(_) => (Where::Anywhere, Eligible { others: 0 }),
-        Wish::Act(action) => {
-            let class = classify(action, &hour).class;
-            (places_of(reader, tenant, action).await?, eligible(reader, (tenant, who.user), action, class, now).await?)
-        }
-    };
-    let sql = "SELECT u.codes_kept, t.step_up_secs FROM users u JOIN tenants t ON t.id = u.tenant WHERE u.id = $1";
-    let settings = reader.fetch_one(sql, values![who.user]).await?;
-    let codes_kept = if settings.flag("codes_kept")? { CodesKept::Confirmed } else { CodesKept::Unconfirmed };
+    let (reaches, eligible) = ground(reader, who, &wish, &hour).await?;
+    let (codes_kept, window_secs) = settings(reader, who.user).await?;
     let (authenticators, passkeys) = held(reader, who.user, now).await?;
-    let counted = "SELECT id FROM factors WHERE user_id = $1 AND kind = 'recovery'";
-    let counted = reader.fetch_optional(counted, values![who.user]).await?.filter(|_| row.codes_left > 0);
     Ok(Question {
         tenant,
         account: SigningIn { user: row.id, state: user_state(&row.state, row.expires, now), codes_kept },
+        recovery: (Charged::Open, recovery(reader, &row).await?),
         person: (row.email, row.name),
         rights: row.rights,
         required: row.mfa_required,
         authenticators,
         passkeys,
-        recovery: (Charged::Open, counted.map_or(RecoveryVerdict::NotHeld, |_| RecoveryVerdict::Held)),
         mfa: policy(reader, tenant).await?.mfa,
         networks: address.rules,
         seen: Seen { approved: address.approved, paused_until: address.paused_until },
         from: who.from,
         with: who.with,
-        window_secs: settings.int("step_up_secs")?,
+        window_secs,
         wish,
         reaches,
         hour,
-        eligible: others,
+        eligible,
         now,
     })
+}
+
+/// Where it reaches, and who could be its second person.
+async fn ground(reader: &mut Reader, who: Who, wish: &Wish, hour: &Hour) -> Result<(Where, Eligible), StoreError> {
+    let Wish::Act(action) = wish else { return Ok((Where::Anywhere, Eligible { others: 0 })) };
+    let class = classify(action, hour).class;
+    Ok((places_of(reader, who.tenant, action).await?, eligible(reader, (who.tenant, who.user), action, class, who.now).await?))
+}
+
+/// Whether their recovery codes are kept, and how long the tenant's step-up window is open.
+async fn settings(reader: &mut Reader, user: UserId) -> Result<(CodesKept, i64), StoreError> {
+    let sql = "SELECT u.codes_kept, t.step_up_secs FROM users u JOIN tenants t ON t.id = u.tenant WHERE u.id = $1";
+    let row = reader.fetch_one(sql, values![user]).await?;
+    let codes_kept = if row.flag("codes_kept")? { CodesKept::Confirmed } else { CodesKept::Unconfirmed };
+    Ok((codes_kept, row.int("step_up_secs")?))
+}
+
+/// Whether a recovery code is left, and counted by its factor.
+async fn recovery(reader: &mut Reader, row: &UserRow) -> Result<RecoveryVerdict, StoreError> {
+    let factor = reader.fetch_optional("SELECT id FROM factors WHERE user_id = $1 AND kind = 'recovery'", values![row.id]).await?;
+    Ok(if factor.is_some() && row.codes_left > 0 { RecoveryVerdict::Held } else { RecoveryVerdict::NotHeld })
 }
 
 async fn places_of(reader: &mut Reader, tenant: TenantId, action: &Action) -> Result<Where, StoreError> {

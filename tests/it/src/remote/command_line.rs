@@ -23,7 +23,7 @@ struct Desk {
     server: TestServer,
     owner: Owner,
     folder: tempfile::TempDir,
-    _machines: Vec<Machine>,
+    machines: Vec<Machine>,
     device: String,
 }
 
@@ -35,7 +35,7 @@ impl Desk {
         let mut owner = Owner::set_up(&server).await;
         let (machines, mut devices) = owner.machines(&server, 1).await;
         server.clock.advance(30);
-        let desk = Self { server, owner, folder: tempfile::tempdir().expect("a folder"), _machines: machines, device: devices.remove(0) };
+        let desk = Self { server, owner, folder: tempfile::tempdir().expect("a folder"), machines, device: devices.remove(0) };
         let code = desk.owner.code(&desk.server);
         let session = desk.session();
         let url = desk.server.app.config.origin().to_owned();
@@ -64,10 +64,24 @@ impl Desk {
             arguments: &["terminal", &self.device, "--yes", "--session", &session],
             environment: &environment,
             account: &Account::own().expect("an account"),
-            mark: "command-line-test",
+            // Other tests end by other marks.
+            mark: &session,
             size: Size { columns: 80, rows: 24 },
         };
         Terminal { pty: Pty::open(&login).expect("it starts"), shown: String::new() }
+    }
+
+    /// Waits until the device has nothing open: what it started for a session is gone too.
+    async fn quiet(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.machines[0].status();
+            if status["remote_sessions"].as_array().is_some_and(Vec::is_empty) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{status}");
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     async fn ended(&mut self) -> Value {
@@ -235,7 +249,10 @@ async fn any_vnc_client_sees_the_screen_through_a_port_of_this_computer() {
     let mut viewer = Viewer::start(&desk).await;
     let picture = desk.folder.path().join("screen.jpg");
     let mut vnc = Command::new("vncsnapshot");
-    vnc.args(["-quiet", &format!("127.0.0.1::{}", viewer.port)]).arg(&picture).stdin(Stdio::null());
+    // The screen is empty, and all of it is seen.
+    vnc.args(["-quiet", "-allowblank", "-nocursor", "-encodings", "raw", &format!("127.0.0.1::{}", viewer.port)])
+        .arg(&picture)
+        .stdin(Stdio::null());
     let done = tokio::task::spawn_blocking(move || vnc.output().expect("vncsnapshot must be installed: apt-get install vncsnapshot"));
     let done = done.await.expect("it ends");
     assert!(done.status.success(), "{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
@@ -243,6 +260,7 @@ async fn any_vnc_client_sees_the_screen_through_a_port_of_this_computer() {
     assert_eq!(viewer.exit_code().await, Some(0), "it ends with its VNC client");
     let ended = desk.ended().await;
     assert_eq!((&ended["kind"], &ended["end_reason"]), (&json!("viewer"), &json!("ended")));
+    desk.quiet().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,4 +281,5 @@ async fn the_port_of_a_viewer_takes_one_connection() {
     drop(first);
     assert_eq!(viewer.exit_code().await, Some(0));
     assert_eq!(desk.ended().await["end_reason"], json!("ended"));
+    desk.quiet().await;
 }

@@ -189,16 +189,15 @@ async fn friction_of_a_working_day_with_an_app_and_with_a_passkey() {
         devices.push(device);
     }
     let script = world.owner.script("uptime", "uptime").await;
+    let (app, mut key) = (technician(&mut world, 31).await, technician(&mut world, 32).await);
+    let touched = Proves::Passkey(Box::new(passkey(&world.server, &mut key).await));
     let mut days = Vec::new();
-    for (seed, with_passkey) in [(31, false), (32, true)] {
-        let mut person = technician(&mut world, seed).await;
-        let proves = if with_passkey { Proves::Passkey(Box::new(passkey(&world.server, &mut person).await)) } else { Proves::Totp };
+    for (person, proves, with) in [(app, Proves::Totp, "an authenticator app"), (key, touched, "a passkey")] {
         world.server.clock.advance(3600);
-        let client = Client::new(&world.server, seed + 10);
+        let client = Client::new(&world.server, 41);
         let (email, secret) = (person.email, person.secret);
         let mut tech = Technician { client, email, secret, last_step: 0, proves, day: Day::default() };
         let day = a_day(&world, &devices, &script, &mut tech).await;
-        let with = if with_passkey { "a passkey" } else { "an authenticator app" };
         let Day { prompts, codes_typed, touches, waited_secs } = day;
         println!(
             "friction, a working day with {with}: {prompts} prompts, {codes_typed} codes typed, {touches} touches, {waited_secs} s waited for the next code"

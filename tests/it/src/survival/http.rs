@@ -415,6 +415,7 @@ const CHANGES_FREELY: [&str; 22] = [
     "self.activate",
     "self.stop_reset",
     "devices.tag",
+    "clients.write",
     "customers.write",
     "installers.write",
     "clients.write",

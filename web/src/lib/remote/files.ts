@@ -83,12 +83,16 @@ export async function readFile(remote: Remote, path: string, sum: Sha256, sink: 
   if (done.sha256 && done.sha256 !== hex(sum.digest())) throw new StreamError('stream_broken', 'The file that came is not the one that the device read: their checksums differ. It may have changed meanwhile. Download it again.');
 }
 
-/** A folder as a tar. */
-export const readArchive = (remote: Remote, path: string, sink: Sink, { signal, moved }: Transferring): Promise<unknown> =>
-  received(remote, 'archive', { path }, signal, async (bytes) => {
+/** A folder as a tar, which must be the one that the device made. */
+export async function readArchive(remote: Remote, path: string, sink: Sink, { signal, moved }: Transferring): Promise<void> {
+  const sum = new Sha256();
+  const done = await received(remote, 'archive', { path }, signal, async (bytes) => {
+    sum.update(bytes);
     await sink(bytes);
     moved(bytes.length);
   });
+  if (done.sha256 !== hex(sum.digest())) throw new StreamError('stream_broken', 'The folder that came is not the one that the device read: their checksums differ. Download it again.');
+}
 
 async function received(remote: Remote, t: string, fields: Record<string, unknown>, signal: AbortSignal, data: Sink): Promise<Done> {
   const { id, done } = remote.requests.begin<Done>(t, fields, { data });

@@ -270,7 +270,7 @@ fn wa_05_presence_verification_and_site_are_required() {
 
 #[test]
 fn wa_12_what_never_verified_its_user_is_not_registered_and_so_never_raised_by_itself() {
-    let mut authenticator = Authenticator::new();
+    let authenticator = Authenticator::new();
     let unverified = vector("none-es256");
     assert_eq!(unverified.register(UserVerification::Required), Err(Refused::NotVerified), "there is nothing to raise");
     assert!(unverified.register(UserVerification::Discouraged).is_ok(), "the control: only that flag is missing");

@@ -48,22 +48,13 @@ pub(crate) fn place(config: &Config) -> PathBuf {
 /// A password that somebody wants to set, looked up on every list.
 pub(crate) async fn look_up(app: &App, password: &Password) -> Breached {
     let lists = &app.accounts.breached;
-    let here = match lists.imported.look_up(password) {
-        Ok(Breached::Listed) => Breached::Listed,
-        Ok(Breached::NotListed) => lists.sorted.as_ref().map_or(Breached::NotListed, |list| list.look_up(password)),
-        Err(error) => {
-            silent(app, "imported", &error).await;
-            lists.sorted.as_ref().map_or(Breached::NotListed, |list| list.look_up(password))
-        }
+    let imported = answered(app, "imported", lists.imported.look_up(password)).await;
+    let here = match (imported, &lists.sorted) {
+        (Breached::NotListed, Some(sorted)) => sorted.look_up(password),
+        (found, _) => found,
     };
     match (here, &lists.range) {
-        (Breached::NotListed, Some(range)) => match range.look_up(password).await {
-            Ok(found) => found,
-            Err(error) => {
-                silent(app, "range", &error).await;
-                Breached::NotListed
-            }
-        },
+        (Breached::NotListed, Some(range)) => answered(app, "range", range.look_up(password).await).await,
         (found, _) => found,
     }
 }
@@ -74,10 +65,15 @@ pub(crate) async fn look_up_right(app: &App, password: &Password) -> Breached {
 }
 
 /// A list that does not answer keeps nobody out: a password that it has may pass until it answers again, and the audit log tells so.
-async fn silent(app: &App, list: &'static str, error: &impl std::fmt::Display) {
+async fn answered(app: &App, list: &'static str, answer: Result<Breached, impl std::fmt::Display>) -> Breached {
+    let error = match answer {
+        Ok(found) => return found,
+        Err(error) => error.to_string(),
+    };
     tracing::error!(%error, list, "a list of breached passwords does not answer; passwords pass it unseen");
     let change = ReportSilentList { list, at: app.clock.now(), salt: random() };
     if let Err(error) = app.store.reserve(change).await {
         tracing::warn!(%error, "the audit log was not told of a silent list");
     }
+    Breached::NotListed
 }
