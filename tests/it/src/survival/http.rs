@@ -415,7 +415,6 @@ const CHANGES_FREELY: [&str; 22] = [
     "self.activate",
     "self.stop_reset",
     "devices.tag",
-    "clients.write",
     "customers.write",
     "installers.write",
     "clients.write",
