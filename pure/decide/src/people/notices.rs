@@ -192,11 +192,21 @@ mod tests {
             "users.disabled",
             "user.expired",
             "user.not_me",
+            "client.created",
+            "client.key_due",
         ] {
             let notice = notice(kind, &json!({}), Origin::Known).unwrap_or_else(|| panic!("{kind}"));
             assert!(!notice.subject.is_empty() && !notice.next.is_empty());
         }
         assert_eq!(notice("device.tagged", &json!({}), Origin::Known), None);
+    }
+
+    #[test]
+    fn a_stopped_client_is_its_owners_news_unless_a_person_stopped_it() {
+        let told = |reason: &str| notice("client.stopped", &json!({ "name": "nightly", "reason": reason }), Origin::Known);
+        assert!(told("key_reused").unwrap().what.contains("nightly") && told("rotation_missed").is_some());
+        assert_eq!(told("by_person"), None);
+        assert_eq!(about("client.stopped", &json!({ "user": "usr_1" }), Some("system")), ["usr_1"]);
     }
 
     #[test]
