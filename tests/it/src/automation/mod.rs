@@ -1,5 +1,7 @@
 //! Automation: API clients, their tokens and proofs, what they can and cannot do in their owner's name.
 
+mod consumers;
+mod foreign;
 mod people;
 mod proofs;
 mod rotation;

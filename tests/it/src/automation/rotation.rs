@@ -2,7 +2,8 @@
 
 use sallyport_model::limits;
 use sallyport_testkit::on_both;
-use sallyport_testkit::server::Engine;
+use sallyport_testkit::owner::Owner;
+use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::json;
 
 use super::{assert_oauth, assert_refused, at_work, begin};
@@ -12,7 +13,12 @@ on_both!(
     a_replaced_key_that_comes_back_stops_its_client_at_once,
     a_missed_rotation_warns_and_then_stops_the_client,
     a_next_key_must_be_had_and_new,
+    time_alone_tells_the_owner_and_stops_the_client,
 );
+
+/// The server looks every few seconds.
+const LOOKS: u32 = 600;
+const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
 
 async fn the_next_key_is_registered_with_the_present_one(engine: Engine) {
     let (server, _owner, mut tool) = begin(engine).await;
@@ -47,11 +53,8 @@ async fn a_missed_rotation_warns_and_then_stops_the_client(engine: Engine) {
     assert_eq!(tool.gets_token().await.json()["key_due"], json!(true));
     server.clock.advance(1);
     assert_oauth(&tool.gets_token().await, 401, "invalid_client");
-    // Its owner's session ended long ago: signed in again to look.
-    let code = owner.code(&server);
-    let mut browser = owner.client.clone();
-    assert_eq!(owner.sign_in(&mut browser, &code).await.status, 200);
-    owner.client = browser;
+    // Its owner's session ended long ago.
+    signs_in_again(&server, &mut owner).await;
     let shown = owner.client.get(&path).await.json();
     assert_eq!((&shown["state"], &shown["stopped_why"]), (&json!("stopped"), &json!("rotation_missed")), "{shown}");
 }
@@ -68,4 +71,33 @@ async fn a_next_key_must_be_had_and_new(engine: Engine) {
     assert_oauth(&next.rotates(&tool).await, 401, "invalid_client");
     assert_eq!(tool.gets_token().await.status, 200, "none of it did harm");
     drop(server);
+}
+
+async fn time_alone_tells_the_owner_and_stops_the_client(engine: Engine) {
+    let (server, mut owner, tool) = begin(engine).await;
+    let told = async |owner: &mut Owner, kind: &str| {
+        for _ in 0..LOOKS {
+            let page = owner.client.get(&format!("/v1/audit?kind={kind}&limit=5")).await.json();
+            if page["items"].as_array().is_some_and(|items| !items.is_empty()) {
+                return page["items"].as_array().map_or(0, Vec::len);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        panic!("{kind} never came");
+    };
+    server.clock.advance(limits::CLIENT_KEY_SECS + limits::CLIENT_KEY_OVERLAP_SECS);
+    signs_in_again(&server, &mut owner).await;
+    assert_eq!(told(&mut owner, "client.key_due").await, 1, "once");
+    let path = format!("/v1/clients/{}", tool.id);
+    assert_eq!(owner.client.get(&path).await.json()["state"], "key_due");
+    server.clock.advance(limits::CLIENT_KEY_MAX_SECS);
+    signs_in_again(&server, &mut owner).await;
+    assert_eq!(told(&mut owner, "client.stopped").await, 1);
+    assert_eq!(owner.client.get(&path).await.json()["stopped_why"], "rotation_missed");
+}
+
+async fn signs_in_again(server: &TestServer, owner: &mut Owner) {
+    let (code, mut browser) = (owner.code(server), owner.client.clone());
+    assert_eq!(owner.sign_in(&mut browser, &code).await.status, 200);
+    owner.client = browser;
 }

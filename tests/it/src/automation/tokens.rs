@@ -20,6 +20,7 @@ on_both!(
     clients_work_from_their_networks_until_their_end,
     stopping_a_client_ends_its_tokens_and_requests_at_once,
     the_metadata_says_where_and_how,
+    nothing_that_is_sent_to_the_oauth_endpoints_is_the_servers_failure,
     nothing_of_a_token_is_kept_that_could_be_used,
 );
 
@@ -286,4 +287,37 @@ async fn nothing_of_a_token_is_kept_that_could_be_used(engine: Engine) {
     let found = |needle: &[u8]| kept.windows(needle.len()).any(|window| window == needle);
     assert!(!found(tool.token.as_bytes()), "the token");
     assert!(found(tool.jwk()["x"].as_str().expect("a key").as_bytes()), "the control: its public key is there");
+}
+
+async fn nothing_that_is_sent_to_the_oauth_endpoints_is_the_servers_failure(engine: Engine) {
+    let (_server, _owner, mut tool) = begin(engine).await;
+    assert_eq!(tool.gets_token().await.status, 200, "the control");
+    tool.token.clear();
+    let bodies: Vec<Vec<u8>> = vec![
+        Vec::new(),
+        b"{}".to_vec(),
+        b"grant_type".to_vec(),
+        b"grant_type=client_credentials&grant_type=client_credentials".to_vec(),
+        b"grant_type=client_credentials&client_assertion=%zz".to_vec(),
+        b"grant_type=client_credentials&client_assertion=%00".to_vec(),
+        b"\xff\xfe=\x00".to_vec(),
+        vec![b'&'; 60_000],
+        [b"token=".to_vec(), vec![b'a'; 60_000]].concat(),
+        [b"next_key=".to_vec(), b"%5B".repeat(10_000), b"&next_assertion=a".to_vec()].concat(),
+    ];
+    for path in ["/v1/oauth/token", "/v1/oauth/revoke", "/v1/oauth/keys"] {
+        for body in &bodies {
+            for kind in ["application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=x"] {
+                let call = Call::new("POST", path).raw(body.clone()).header("content-type", kind);
+                let reply = tool.attempts(&call, |_, _| {}).await;
+                assert!((400..500).contains(&reply.status), "{path} {}: {}", body.len(), reply.status);
+                assert!(reply.json()["error"].is_string(), "{path}: {}", String::from_utf8_lossy(&reply.body));
+            }
+        }
+        let big = Call::new("POST", path).raw(vec![b'a'; 300 * 1024]).header("content-type", "application/x-www-form-urlencoded");
+        assert_refused(&tool.attempts(&big, |_, _| {}).await, 413, "body_too_large");
+        assert_refused(&tool.attempts(&Call::new("GET", path), |_, _| {}).await, 405, "method_not_allowed");
+        let foreign = posted(path, &[("a", "b")]).header("origin", "https://evil.example");
+        assert_refused(&tool.attempts(&foreign, |_, _| {}).await, 403, "origin_refused");
+    }
 }
