@@ -120,7 +120,8 @@ async fn signed_in_by_code(store: &Store, now: Timestamp) -> (ChargedPassword, S
 }
 
 fn open(charged: &ChargedPassword, signed_in: SignedIn, used: Used, token: u8, now: Timestamp) -> OpenSession {
-    OpenSession { tenant: ours(), signed_in, used, subject: Some(charged.subject), session: session(token, signed_in.stage, now) }
+    let session = session(token, signed_in.stage, now);
+    OpenSession { tenant: ours(), signed_in, used, subject: Some(charged.subject), session, breached: None }
 }
 
 on_both! {
