@@ -195,6 +195,7 @@ test('REC-04: a recovery code sets up a new authenticator, which signs in and wa
   await look(page, 'restricted-enrolled');
   await page.getByRole('button', { name: /Sign out/ }).click();
   await signIn(page, { password: NEW_PASSWORD, code: await fresh.soon() });
+  await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
   await page.goto(`${place.url}/profile`);
   await expect(factor('New phone')).toContainText(/Counts in/);
   await look(page, 'profile-after-recovery');

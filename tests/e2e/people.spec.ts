@@ -255,7 +255,7 @@ test('a role of one\'s own, from the printed list, given in the dialog', async (
   await page.goto(`${place.url}/roles`);
   await accessible(page, 'roles');
   await page.getByRole('button', { name: 'New role' }).click();
-  await page.getByLabel('Name').fill('Night shift');
+  await page.getByLabel('Name', { exact: true }).fill('Night shift');
   await page.getByRole('checkbox', { name: /devices\.read/ }).check();
   await page.getByRole('checkbox', { name: /jobs\.read/ }).check();
   await accessible(page, 'role');

@@ -77,7 +77,7 @@ async fn c1_who_signs_in_without_a_factor_is_named(engine: Engine) {
     let mut owner = Owner::set_up(&server).await;
     let bare = owner.colleague(&server, 7, "bare@nordwind.example", json!([{ "role": "auditor", "scope": "tenant" }])).await;
     let user: UserId = bare.id.parse().expect("an id");
-    run(&server, "DELETE FROM factors WHERE user_id = $1", &values![user]).await;
+    run(&server, "DELETE FROM factors WHERE user_id = $1", values![user]).await;
     let refused = posture(&mut owner).await;
     assert_eq!((state(&refused, "P-01"), state(&refused, "P-02")), ("warning", "holds"), "they cannot sign in");
     run(&server, "UPDATE tenants SET factorless = 1, mfa_who = 'admins'", &[]).await;
@@ -124,15 +124,15 @@ async fn what_lies_in_the_database_is_judged(engine: Engine) {
     let tenant: TenantId = me["tenant"].as_str().expect("an id").parse().expect("an id");
     let user: UserId = me["user"].as_str().expect("an id").parse().expect("an id");
     let (old, waiting): (DeviceId, DeviceId) = (device(1), device(2));
-    run(&server, "UPDATE devices SET agent_version = '0.0.1' WHERE id = $1", &values![old]).await;
-    run(&server, "UPDATE devices SET state = 'pending' WHERE id = $1", &values![waiting]).await;
-    run(&server, "INSERT INTO address_pauses (user_id, until) VALUES ($1, $2)", &values![user, i64::MAX]).await;
-    run(&server, "DELETE FROM recovery_codes WHERE user_id = $1", &values![user]).await;
+    run(&server, "UPDATE devices SET agent_version = '0.0.1' WHERE id = $1", values![old]).await;
+    run(&server, "UPDATE devices SET state = 'pending' WHERE id = $1", values![waiting]).await;
+    run(&server, "INSERT INTO address_pauses (user_id, until) VALUES ($1, $2)", values![user, i64::MAX]).await;
+    run(&server, "DELETE FROM recovery_codes WHERE user_id = $1", values![user]).await;
     let rules =
         json!({ "trusted": [{ "label": "Cloud", "ranges": ["3.5.140.0/22", "10.0.0.0/8"] }], "required": [], "verification": "off" });
-    run(&server, "INSERT INTO network_policies (tenant, policy, version) VALUES ($1, $2, 1)", &values![tenant, rules.to_string()]).await;
+    run(&server, "INSERT INTO network_policies (tenant, policy, version) VALUES ($1, $2, 1)", values![tenant, rules.to_string()]).await;
     installer(&server, tenant).await;
-    run(&server, "UPDATE log_entries SET at = at + 600000000 WHERE tenant = $1 AND idx = 0", &values![tenant]).await;
+    run(&server, "UPDATE log_entries SET at = at + 600000000 WHERE tenant = $1 AND idx = 0", values![tenant]).await;
     let judged = posture(&mut owner).await;
     for (id, wanted) in [
         ("P-06", "warning"),

@@ -139,7 +139,7 @@ async fn people(server: &TestServer, owner: &mut Owner) -> Vec<Person> {
         all.push(Person { id: one.id, email: one.email, password, secret: one.secret, recovery_codes: one.recovery_codes, passkey });
     }
     let bare: UserId = all.last().expect("somebody").id.parse().expect("an id");
-    run(server, "DELETE FROM factors WHERE user_id = $1", &values![bare]).await;
+    run(server, "DELETE FROM factors WHERE user_id = $1", values![bare]).await;
     // Nobody is new: whoever is, is nobody's second person.
     run(server, "UPDATE users SET created = created - 691200000000", &[]).await;
     all
@@ -165,7 +165,7 @@ async fn afresh(server: &TestServer, tenant: TenantId, which: usize) {
     run(server, "UPDATE devices SET state = 'approved'", &[]).await;
     run(server, "DELETE FROM network_policies", &[]).await;
     let sql = "INSERT INTO network_policies (tenant, policy, version) VALUES ($1, $2, 1)";
-    run(server, sql, &values![tenant, rules(which).to_string()]).await;
+    run(server, sql, values![tenant, rules(which).to_string()]).await;
 }
 
 /// What what-if says: its outcome, the code of a refusal, and how many people have to prove it.
