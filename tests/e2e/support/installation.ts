@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
-const PROGRAMS = process.env['SALLYPORT_BIN_DIR'] ?? join(ROOT, 'target/debug');
+export const PROGRAMS = process.env['SALLYPORT_BIN_DIR'] ?? join(ROOT, 'target/debug');
 
 async function freePort(): Promise<number> {
   return new Promise((done) => {

@@ -1,0 +1,85 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { Installation, PROGRAMS } from './support/installation.js';
+import { accessible, authorize, look, type Owner, setUp, watch } from './support/steps.js';
+
+/** An API client from its key to its end, with the tool as people run it. */
+test.describe.configure({ mode: 'serial' });
+
+let place: Installation;
+let context: BrowserContext;
+let page: Page;
+let owner: Owner;
+let faults: string[];
+
+test.beforeAll(async ({ browser }) => {
+  place = await new Installation().start();
+  context = await browser.newContext();
+  page = await context.newPage();
+  faults = watch(page);
+  owner = await setUp(page, place);
+});
+
+test.afterAll(async () => {
+  await context.close();
+  await place.stop();
+});
+
+/** The command line on the computer where the tool runs. */
+function sallyport(args: string[]) {
+  const env = { ...process.env, XDG_STATE_HOME: join(place.folder, 'tool'), SALLYPORT_SESSION: undefined };
+  return spawnSync(join(PROGRAMS, 'sallyport'), args, { encoding: 'utf8', env, timeout: 60_000 });
+}
+
+/** A command as the page shows it, without the program's name. */
+async function shown(label: string): Promise<string[]> {
+  const line = page.locator('.cmd').filter({ has: page.getByRole('button', { name: label }) });
+  return ((await line.locator('code').textContent()) ?? '').split(' ').slice(1);
+}
+
+const COMMAND = ['sh', '-c', 'curl -sS -o /dev/null -w "%{http_code}" -H "Authorization: Bearer $SALLYPORT_TOKEN" "$SALLYPORT_URL/v1/devices"'];
+const run = async () => sallyport([...(await shown('Copy the command that runs a tool')).slice(0, -1), ...COMMAND]);
+const row = () => page.getByRole('row').filter({ hasText: 'Nightly report' });
+
+test('a client is made with the key of a tool, and people prove that they want it', async () => {
+  await page.goto(`${place.url}/automation/clients`);
+  await expect(page.getByText('No API client yet')).toBeVisible();
+  await accessible(page, 'clients-none');
+  await page.getByRole('button', { name: 'Make an API client' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Nightly report');
+  const made = sallyport([...(await shown('Copy the command that makes the key')), '--json']);
+  expect(made.stderr).toBe('');
+  await page.getByRole('checkbox', { name: /devices\.read/ }).check();
+  await page.getByLabel('Works from').fill('127.0.0.1');
+  await page.getByLabel('Public key').fill(made.stdout);
+  await accessible(page, 'client-new');
+  await look(page, 'client-new');
+  await page.getByRole('button', { name: 'Create API client' }).click();
+  await authorize(page, () => owner.authenticator.soon(), 'client');
+  await expect(page.getByRole('heading', { name: 'Nightly report: what is left to do' })).toBeVisible();
+  await expect(row()).toContainText('Works');
+});
+
+test('the tool runs as the page says', async () => {
+  const bound = sallyport(await shown('Copy the command that binds the key'));
+  expect(bound.status, bound.stderr).toBe(0);
+  const ran = await run();
+  expect([ran.stdout, ran.status], ran.stderr).toEqual(['200', 0]);
+  await accessible(page, 'clients');
+  await look(page, 'clients');
+});
+
+test('a client that is stopped gets nothing any more', async () => {
+  await row().getByRole('button', { name: 'Stop' }).click();
+  await row().getByRole('button', { name: 'Stop it' }).click();
+  await expect(row()).toContainText('Stopped');
+  const refused = await run();
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toContain('invalid_client');
+  await page.getByRole('button', { name: 'Done' }).click();
+  await page.reload();
+  await expect(row()).toContainText('Stopped');
+  await expect(row()).toContainText(/ago|now/); // when it was used
+  expect(faults).toEqual([]);
+});
