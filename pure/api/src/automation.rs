@@ -243,6 +243,9 @@ pub struct RotatedKey {
     pub due: Timestamp,
 }
 
+/// The description of `invalid_client` where no key that is registered for the client signed: a tool may forget the key that it used.
+pub const UNREGISTERED_KEY: &str = "the assertion is not signed by a registered key";
+
 /// A refusal in the words of OAuth (RFC 6749, section 5.2).
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OauthError {

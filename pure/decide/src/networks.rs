@@ -122,7 +122,7 @@ impl Capability {
         if word == "installers.write" {
             needed.push(Self::Installers);
         }
-        if ["people.", "roles.", "policy.", "networks.", "posture."].iter().any(|area| word.starts_with(area)) {
+        if ["people.", "roles.", "policy.", "networks.", "posture.", "clients."].iter().any(|area| word.starts_with(area)) {
             needed.push(Self::Administration);
         }
         needed
@@ -411,5 +411,6 @@ mod tests {
         assert_eq!(Capability::of_route("installers.write", Guarding::Guarded), [Guarded, Installers]);
         assert_eq!(Capability::of_route("networks.write", Guarding::Guarded), [Guarded, Administration]);
         assert_eq!(Capability::of_route("people.read", Guarding::Free), [Administration]);
+        assert_eq!(Capability::of_route("clients.write", Guarding::Guarded), [Guarded, Administration]);
     }
 }

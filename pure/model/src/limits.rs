@@ -133,7 +133,9 @@ pub const CLIENT_KEY_SECS: i64 = 24 * 60 * 60;
 /// A client whose key is older than this is stopped.
 pub const CLIENT_KEY_MAX_SECS: i64 = 36 * 60 * 60;
 /// A key that was replaced still works for this long.
-pub const CLIENT_KEY_OVERLAP_SECS: i64 = 5 * 60;
+pub const CLIENT_KEY_OVERLAP_SECS: i64 = 10 * 60;
+/// Replaced keys of a client that are remembered, so that their use is noticed.
+pub const CLIENT_KEYS_REMEMBERED: i64 = 16;
 /// Uses of an API client are told to the audit log at most once in this time, unless its address changes.
 pub const CLIENT_USE_LOGGED_SECS: i64 = 15 * 60;
 

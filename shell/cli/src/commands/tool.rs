@@ -73,6 +73,11 @@ impl Exec {
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).env("SALLYPORT_URL", proxy.url()).env("SALLYPORT_TOKEN", proxy.word());
         command.env("SALLYPORT_SERVER", server);
+        // Through a proxy, what is for the loopback would leave this computer in clear.
+        for name in ["NO_PROXY", "no_proxy"] {
+            let others = std::env::var(name).unwrap_or_default();
+            command.env(name, if others.is_empty() { "127.0.0.1".to_owned() } else { format!("{others},127.0.0.1") });
+        }
         let failed = |why| Failure::File { path: self.command[0].clone().into(), why };
         let mut child = command.spawn().map_err(failed)?;
         loop {

@@ -1,6 +1,6 @@
 //! The key of an API client, on the machine where its tool runs: a file that only its owner reads.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -77,6 +77,22 @@ impl KeyFile {
         let text = fs::read(&path).map_err(failed)?;
         let kept = serde_json::from_slice(&text).map_err(|_| Failure::Content { path: path.clone(), why: "not a key of an API client" })?;
         Ok(Self { path, kept })
+    }
+
+    /// Holds back other runs with this key while it is replaced, until what comes out is dropped; the file is read anew, as others left it.
+    pub(crate) fn alone(&mut self) -> Result<File, Failure> {
+        let path = self.path.with_extension("lock");
+        let failed = |why| Failure::File { path: path.clone(), why };
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        self.reload()?;
+        Ok(lock)
+    }
+
+    /// Reads it anew: another run may have replaced the key.
+    pub(crate) fn reload(&mut self) -> Result<(), Failure> {
+        *self = Self::load(self.path.clone())?;
+        Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -80,15 +80,21 @@ impl Tokens {
 
     /// A run that ended while it replaced the key left two: the server knows one of them as the present one.
     fn settle_next(&mut self) -> Result<(), Failure> {
+        if self.file.next()?.is_none() {
+            return Ok(());
+        }
+        let _alone = self.file.alone()?;
         let Some(next) = self.file.next()? else { return Ok(()) };
         match self.issue(&next) {
             Ok(_) => self.file.promote(),
-            Err(Failure::Refused(problem)) if problem.code == "invalid_client" => self.file.forget_next(),
+            // Refused for any other reason, it may be the registered key: without it the client would be lost.
+            Err(Failure::Refused(problem)) if problem.title == api::UNREGISTERED_KEY => self.file.forget_next(),
             Err(failure) => Err(failure),
         }
     }
 
     fn renew(&mut self) -> Result<api::IssuedToken, Failure> {
+        self.file.reload()?;
         let key = self.file.key()?;
         self.issue(&key)
     }
@@ -112,7 +118,13 @@ impl Tokens {
 
     /// Registers the next key with the present one.
     fn rotate(&mut self) -> Result<(), Failure> {
+        let due = self.file.key()?.to_text();
+        let _alone = self.file.alone()?;
         let (present, next) = (self.file.key()?, Key::generate()?);
+        // Another run was faster, or ended in the middle of it; the next run settles that.
+        if present.to_text() != due || self.file.next()?.is_some() {
+            return Ok(());
+        }
         self.file.prepare(&next)?;
         let (assertion, next_assertion) = (self.assertion(&present)?, self.assertion(&next)?);
         let jwk = serde_json::to_string(&public_jwk(&next)).map_err(|error| Failure::Answer(error.to_string()))?;
@@ -129,6 +141,7 @@ impl Tokens {
     /// Ends the run's token.
     pub(crate) fn revoke(&mut self) -> Result<(), Failure> {
         let Some(token) = self.token.take() else { return Ok(()) };
+        self.file.reload()?;
         let assertion = self.assertion(&self.file.key()?)?;
         let fields = [("token", token.text.as_str()), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str())];
         self.post("/v1/oauth/revoke", &form(&fields)).map(drop)
@@ -167,8 +180,8 @@ impl Tokens {
     /// Passes a request on with the token and a proof; with another token where this one has ended.
     pub(crate) fn pass(&mut self, request: &Passing) -> Result<Passed, Failure> {
         let now = Instant::now();
-        if self.token.as_ref().is_none_or(|token| now >= token.ends || now >= token.used + UNUSED) {
-            self.renew()?;
+        if self.token.as_ref().is_none_or(|token| now >= token.ends || now >= token.used + UNUSED) && self.renew()?.key_due {
+            self.rotate()?;
         }
         let mut answer = self.with_token(request)?;
         if answer.status == 401 && code_of(&answer) == "use_dpop_nonce" {

@@ -66,10 +66,11 @@ pub async fn change_password(
     Json(body): Json<api::ChangePassword>,
 ) -> Result<([(HeaderName, HeaderValue); 1], StatusCode), Refusal> {
     let actor = permit.actor();
-    let new = acceptable(&app, actor, &body.new).await?;
     let current = Password::parse(&body.current).map_err(|why| Refusal::field("current", why))?;
     let place = app.accounts.hasher.queue()?;
     let old = right(&app, &place, actor, &source, &current).await?;
+    // Lists are asked only for who knows the current one: they answer slowly, and are not to be kept busy.
+    let new = acceptable(&app, actor, &body.new).await?;
     let used = prove_factor(&app, actor, &body.proof, ChallengePurpose::Password).await?.counting()?;
     let new = place.hash(&new).await?;
     let (by, token) = (doing(&app, actor), Token::from_bytes(random()));

@@ -53,7 +53,8 @@ pub(crate) async fn create(
     checked(&after, &actor.rights, now)?;
     let jwk = PublicJwk { kty: key.kty, crv: key.crv, x: key.x, y: key.y };
     let key = ClientKey::parse(jwk).map_err(|error| Refusal::field("key", error))?;
-    let count = store::clients(&mut app.store.read().await?, actor.tenant).await?.len();
+    let rows = store::clients(&mut app.store.read().await?, actor.tenant).await?;
+    let count = rows.iter().filter(|row| row.state.stopped.is_none() && now < row.state.shape.expires).count();
     if count >= limits::API_CLIENTS {
         return Err(Refusal::field("name", format!("there are {} API clients already, which is the most", limits::API_CLIENTS)));
     }

@@ -136,7 +136,7 @@ pub(super) async fn authenticated(app: &App, parts: &Parts, credentials: Credent
     let registered = keys_of(&mut reader, row.id).await?;
     drop(reader);
     let keys: Vec<ClientKey> = registered.iter().map(|one| one.key.clone()).collect();
-    let (asserted, signer) = shown.verify(&keys, app.config.origin(), now)?;
+    let (asserted, signer) = shown.verify(&keys, app.config.origin(), now).map_err(hidden)?;
     let standing = age_of(registered[signer].age, row.state.shape.rotation, now);
     match standing {
         KeyStanding::Good | KeyStanding::Due => {}
@@ -150,11 +150,27 @@ pub(super) async fn authenticated(app: &App, parts: &Parts, credentials: Credent
     }
 }
 
+/// Which algorithms a client's keys have would say that there is such a client.
+fn hidden(error: AssertionError) -> AssertionError {
+    if error == AssertionError::Algorithm { AssertionError::Signature } else { error }
+}
+
 async fn stopped(app: &App, row: &ClientRow, why: Stopped) -> Result<OauthRefusal, OauthRefusal> {
     let by = StoppedBy::Itself { tenant: row.tenant, why };
     match app.store.commit(StopClient { by, client: row.id, at: app.clock.now(), salt: random() }).await {
         // Stopped before is stopped.
         Ok(()) | Err(StoreError::NotFound) => Ok(OauthRefusal::Client(format!("the client is stopped: {}", why.as_str()))),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_know_the_words_for_a_key_that_is_not_registered() {
+        assert_eq!(AssertionError::Signature.to_string(), sallyport_api::UNREGISTERED_KEY);
+        assert_eq!(hidden(AssertionError::Algorithm), AssertionError::Signature);
     }
 }

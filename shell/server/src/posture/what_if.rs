@@ -36,9 +36,9 @@ pub(crate) async fn what_if(
     Ok(Json(shown(decided::what_if(&question))))
 }
 
-/// The answer tells about a person, and about networks.
+/// The answer tells about a person, networks, policy and how many devices there are.
 fn may_read_people(actor: &policy::Actor) -> Result<(), Refusal> {
-    for row in [&policy::ReadPeople::ROW, &policy::ReadNetworks::ROW] {
+    for row in [&policy::ReadPeople::ROW, &policy::ReadNetworks::ROW, &policy::ReadPolicy::ROW, &policy::ReadDevices::ROW] {
         policy::decide(row, actor)?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::{WantedSession, WantedSessionError, open_remote_session};
 use sallyport_decide::policy::{self, Actor, permit};
-use sallyport_decide::remote_policy::{RemotePolicy, SessionRules, Wish};
+use sallyport_decide::remote_policy::{Recording, RemotePolicy, SessionRules, Wish};
 use sallyport_grant::Hex;
 use sallyport_grant::body::{Access, Entry, Record, RemoteKind};
 use sallyport_model::{DeviceId, GrantId, RemoteSessionId, limits};
@@ -102,6 +102,9 @@ impl Wanted {
     fn rules_of(&self, policy: &RemotePolicy, joined: &Joinable) -> Result<SessionRules, Refusal> {
         if self.wish != Wish::None {
             return Err(Refusal::field("record", "is settled for a session that is open"));
+        }
+        if policy.of(self.kind).record == Recording::Always && !joined.is_recorded {
+            return Err(Refusal::field("joins", "was opened before sessions of this kind were always recorded: open another one"));
         }
         let record = if joined.is_recorded { Record::Session } else { Record::None };
         let rules = policy.apply(self.kind, Wish::None).map_err(|why| Refusal::field("record", why))?;

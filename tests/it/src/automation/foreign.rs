@@ -173,6 +173,28 @@ async fn a_key_that_is_due_is_replaced_before_the_command_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_long_run_outlives_the_key_that_it_began_with() {
+    let mut bench = Bench::new().await;
+    let (begun, go) = (bench.folder.path().join("begun"), bench.folder.path().join("go"));
+    let wait = format!("touch {}; while [ ! -e {} ]; do sleep 0.05; done", begun.display(), go.display());
+    let mut long = Command::new(program("sallyport"));
+    long.args(["tool", "exec", "--client", "nightly", "--", "sh", "-c", &wait]).env("XDG_STATE_HOME", bench.folder.path());
+    let long = long.env_remove("SALLYPORT_SESSION").stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs");
+    while !begun.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // Meanwhile another run replaces the key, and the overlap goes by.
+    age_key(&bench.server).await;
+    assert!(bench.exec("true").status.success());
+    bench.server.app.store.commit(EndOverlap).await.expect("the store takes it");
+    std::fs::write(&go, "").expect("a file");
+    let ended = long.wait_with_output().expect("it ends");
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{}", text(&ended.stderr));
+    assert_eq!(bench.client().await["state"], "active", "the key that was replaced was not used again");
+    assert_eq!(live_tokens(&bench.server).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_client_runs_nothing() {
     let mut bench = Bench::new().await;
     let path = format!("/v1/clients/{}/stop", bench.id);
@@ -194,6 +216,16 @@ impl sallyport_store::Change for AgeKey {
     const AUDIT: sallyport_store::Audit = sallyport_store::Audit::Exempt("tests");
     async fn apply(&self, tx: &mut sallyport_store::Tx) -> Result<u64, sallyport_store::StoreError> {
         tx.execute("UPDATE client_keys SET created = created - 90000000000", &[]).await
+    }
+}
+
+struct EndOverlap;
+
+impl sallyport_store::Change for EndOverlap {
+    type Out = u64;
+    const AUDIT: sallyport_store::Audit = sallyport_store::Audit::Exempt("tests");
+    async fn apply(&self, tx: &mut sallyport_store::Tx) -> Result<u64, sallyport_store::StoreError> {
+        tx.execute("UPDATE client_keys SET until = until - 3600000000 WHERE until IS NOT NULL", &[]).await
     }
 }
 

@@ -13,6 +13,8 @@ on_both!(
     a_replaced_key_that_comes_back_stops_its_client_at_once,
     a_missed_rotation_warns_and_then_stops_the_client,
     a_next_key_must_be_had_and_new,
+    only_so_many_replaced_keys_are_remembered,
+    not_me_stops_clients_too,
     time_alone_tells_the_owner_and_stops_the_client,
 );
 
@@ -44,6 +46,38 @@ async fn a_replaced_key_that_comes_back_stops_its_client_at_once(engine: Engine)
     assert_oauth(&tool.gets_token().await, 401, "invalid_client");
     assert_refused(&next.get("/v1/devices").await, 401, "token_refused");
     assert_oauth(&next.gets_token().await, 401, "invalid_client");
+}
+
+async fn only_so_many_replaced_keys_are_remembered(engine: Engine) {
+    let (server, mut owner, first) = begin(engine).await;
+    let mut present = first.clone();
+    for seed in 0..limits::CLIENT_KEYS_REMEMBERED as u8 + 3 {
+        server.clock.advance(1);
+        let next = present.with_key(60 + seed);
+        let rotated = present.rotates(&next).await;
+        assert_eq!(rotated.status, 200, "{}", rotated.json());
+        present = next;
+    }
+    let mut reader = server.app.store.read().await.expect("the store answers");
+    let kept = reader.fetch_one("SELECT COUNT(*) AS n FROM client_keys", &[]).await.expect("a row").int("n").expect("a number");
+    drop(reader);
+    assert_eq!(kept, limits::CLIENT_KEYS_REMEMBERED + 1);
+    // The oldest is a stranger's key by now: it is refused, and stops nobody.
+    let mut first = first;
+    assert_oauth(&first.gets_token().await, 401, "invalid_client");
+    assert_eq!(present.gets_token().await.status, 200);
+    assert_eq!(owner.client.get(&format!("/v1/clients/{}", first.id)).await.json()["state"], json!("active"));
+}
+
+async fn not_me_stops_clients_too(engine: Engine) {
+    let (server, mut owner, mut tool) = at_work(engine).await;
+    assert_eq!(tool.get("/v1/devices").await.status, 200);
+    assert_eq!(owner.client.post("/v1/me/not-me", json!({})).await.status, 200);
+    assert_refused(&tool.get("/v1/devices").await, 401, "token_refused");
+    assert_oauth(&tool.gets_token().await, 401, "invalid_client");
+    server.clock.advance(30);
+    signs_in_again(&server, &mut owner).await;
+    assert_eq!(owner.client.get(&format!("/v1/clients/{}", tool.id)).await.json()["state"], json!("stopped"));
 }
 
 async fn a_missed_rotation_warns_and_then_stops_the_client(engine: Engine) {

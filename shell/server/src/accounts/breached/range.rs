@@ -61,10 +61,16 @@ impl RangeList {
     /// # Errors
     /// When there is no answer in time, or none that can be read.
     pub(super) async fn look_up(&self, password: &Password) -> Result<Breached, RangeError> {
-        let _place = self.places.clone().try_acquire_owned().map_err(|_| RangeError::Busy)?;
+        let waited = tokio::time::timeout(TIME, self.places.clone().acquire_owned()).await.map_err(|_| RangeError::Busy)?;
+        let place = waited.map_err(|_| RangeError::GivenUp)?;
         let asked = Asked::about(password);
         let (agent, url) = (self.agent.clone(), format!("{}{}", self.url, asked.prefix()));
-        let answer = tokio::task::spawn_blocking(move || ask(&agent, &url)).await.map_err(|_| RangeError::GivenUp)??;
+        // A caller who hangs up stops nothing: the place is taken until the list has answered.
+        let question = move || {
+            let _place = place;
+            ask(&agent, &url)
+        };
+        let answer = tokio::task::spawn_blocking(question).await.map_err(|_| RangeError::GivenUp)??;
         Ok(asked.judge(&answer)?)
     }
 }

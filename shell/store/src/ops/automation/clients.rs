@@ -119,7 +119,8 @@ pub(crate) async fn still_stands(tx: &mut Tx, id: ApiClientId, action: &Action, 
 pub(crate) async fn create(tx: &mut Tx, asker: &policy::Actor, new: &ChangeClient, at: Timestamp) -> Result<(), StoreError> {
     let rights = rights_of(tx, asker.user).await?;
     new.after.check(&rights, at).map_err(|_| StoreError::Conflict)?;
-    let count = tx.fetch_one("SELECT COUNT(*) AS n FROM api_clients WHERE tenant = $1", values![asker.tenant]).await?.uint("n")?;
+    let living = "SELECT COUNT(*) AS n FROM api_clients WHERE tenant = $1 AND stopped IS NULL AND expires > $2";
+    let count = tx.fetch_one(living, values![asker.tenant, at]).await?.uint("n")?;
     if count >= limits::API_CLIENTS as u64 {
         return Err(StoreError::Conflict);
     }
@@ -176,6 +177,21 @@ impl Change for StopClient {
         };
         stop(tx, (tenant, self.client), why, actor, (self.at, self.salt)).await
     }
+}
+
+/// Stops every client of an owner, and says what they were called.
+pub(crate) async fn stop_all_of(
+    tx: &mut Tx,
+    (tenant, owner): (TenantId, UserId),
+    (at, salt): (Timestamp, [u8; 32]),
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT id, name FROM api_clients WHERE tenant = $1 AND owner = $2 AND stopped IS NULL ORDER BY id";
+    let mut names = Vec::new();
+    for row in &tx.fetch_all(sql, values![tenant, owner]).await? {
+        stop(tx, (tenant, row.get("id")?), Stopped::ByPerson, Actor::User(owner), (at, salt)).await?;
+        names.push(row.text("name")?);
+    }
+    Ok(names)
 }
 
 pub(super) async fn stop(

@@ -57,11 +57,21 @@ impl Change for RotateKey {
         let sql = "UPDATE client_keys SET until = $3 WHERE client = $1 AND jkt = $2 AND until IS NULL";
         tx.execute_versioned(sql, values![self.client, *self.present.thumbprint().as_bytes(), until]).await?;
         insert(tx, self.client, &self.next, self.at).await?;
+        self.forget_oldest(tx).await?;
         let sql = "UPDATE api_clients SET warned = NULL, version = version + 1 WHERE id = $1 AND stopped IS NULL RETURNING name";
         let name = tx.fetch_optional(sql, values![self.client]).await?.ok_or(StoreError::Conflict)?.text("name")?;
         let payload = json!({ "client": self.client, "name": name, "key": self.next.jwk() });
         tx.append(self.tenant, Entry::new("client.key_rotated", Actor::Client(self.client), self.at, self.salt, payload)).await?;
         Ok(())
+    }
+}
+
+impl RotateKey {
+    /// Each key is tried when somebody says to be the client, so there are only so many. Older ones are refused like strangers' keys.
+    async fn forget_oldest(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let sql = "DELETE FROM client_keys WHERE client = $1 AND until IS NOT NULL AND jkt NOT IN \
+                   (SELECT jkt FROM client_keys WHERE client = $1 AND until IS NOT NULL ORDER BY until DESC LIMIT $2)";
+        tx.execute(sql, values![self.client, limits::CLIENT_KEYS_REMEMBERED]).await.map(|_| ())
     }
 }
 
