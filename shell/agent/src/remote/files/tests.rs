@@ -537,8 +537,8 @@ async fn a_download_that_nobody_takes_waits_and_can_be_aborted() {
 async fn whoever_leaves_takes_along_what_was_begun() {
     let mut bench = Bench::new();
     bench.write("big", &noise(5_000_000));
-    bench.client.control(&json!({"t": "read", "id": 1, "path": bench.text("big"), "offset": 0, "length": null}));
     bench.begin_upload(2, "up", b"up", "no", "no").await;
+    bench.client.control(&json!({"t": "read", "id": 1, "path": bench.text("big"), "offset": 0, "length": null}));
     let next = bench.rig.attach("grace@example.com", Access::Control);
     std::mem::replace(&mut bench.client, next).leave();
     let mut answer = bench.begin_upload(3, "up", b"up", "no", "no").await;
