@@ -39,7 +39,8 @@ fn what_scrolls_is_copied_and_stays_right() {
     let folder = tempfile::tempdir().expect("a folder");
     let enough = folder.path().join("enough");
     // Each line scrolls by itself, for as long as it takes: a busy machine sees some of them at once.
-    let lines = format!("i=0; while [ ! -e '{}' ]; do i=$((i+1)); echo line $i $((i*i*7919)); sleep 0.03; done; sleep 60", enough.display());
+    let lines =
+        format!("i=0; while [ ! -e '{}' ]; do i=$((i+1)); echo line $i $((i*i*7919)); sleep 0.03; done; sleep 60", enough.display());
     screen.start("xterm", &["+j", "-geometry", "100x30+0+0", "-e", "sh", "-c", &lines]);
     let mut watcher = Watcher::attach(&screen, Access::View, &[number::TIGHT]);
     watcher.until("something scrolls", |watcher| watcher.picture.copied > 5);
