@@ -72,6 +72,7 @@ codes! {
     UseDpopNonce = 401, "use_dpop_nonce", "The proof of possession needs the server's nonce", "Repeat the request with the nonce of the DPoP-Nonce header.";
     ProofRefused = 401, "proof_refused", "The request is not signed by the session's key", "Sign in again in this browser or on this computer.";
     TokenRefused = 401, "token_refused", "The access token is not accepted", "Get a new one; it ends after five minutes, or one without use, and works as `Authorization: DPoP` with its own key alone.";
+    AuthenticationTooWeak = 401, "insufficient_user_authentication", "This needs a stronger or a fresher proof of who you are", "Prove a factor in this session, with `sallyport step-up` or at `/v1/me/elevate`, and repeat it; WWW-Authenticate says what is enough.";
     ClientRefused = 403, "client_refused", "API clients cannot do this", "Identities, factors, policy, trust and proofs are for people: sign in to the console.";
     ScopeRefused = 403, "scope_refused", "This is not among what the API client may do", "Its scopes, or its owner's roles of this moment, do not allow it; see the client in the console.";
     SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";

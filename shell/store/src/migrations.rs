@@ -33,6 +33,7 @@ migrations! {
     21 "0021_search",
     22 "0022_remote_policy",
     30 "0030_automation",
+    46 "0046_programs",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

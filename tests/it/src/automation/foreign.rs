@@ -16,7 +16,7 @@ use super::SCOPES;
 /// The server's clock begins this far behind: each fresh code moves it on, and signed times may be off by a minute.
 const BEHIND_SECS: i64 = -60;
 
-async fn live() -> (TestServer, Owner) {
+pub(super) async fn live() -> (TestServer, Owner) {
     let clock = TestClock::system();
     clock.advance(BEHIND_SECS);
     let server = TestServer::live_on(Engine::Sqlite, clock).await;
@@ -24,10 +24,10 @@ async fn live() -> (TestServer, Owner) {
     (server, owner)
 }
 
-/// A python3 with Authlib and jwcrypto, beside the build.
-fn python() -> PathBuf {
+/// A python3 with Authlib, jwcrypto and Schemathesis, beside the build.
+pub(super) fn python() -> PathBuf {
     let has_them = |python: &Path| {
-        let status = Command::new(python).args(["-c", "import authlib, jwcrypto, requests"]).stderr(Stdio::null()).status();
+        let status = Command::new(python).args(["-c", "import authlib, jwcrypto, requests, schemathesis"]).stderr(Stdio::null()).status();
         status.is_ok_and(|status| status.success())
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/oauth-python");
@@ -37,7 +37,16 @@ fn python() -> PathBuf {
     lock.lock().expect("the lock");
     if !has_them(&own) {
         run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        run(Command::new(&own).args(["-m", "pip", "install", "--quiet", "authlib==1.9.9", "jwcrypto==1.6.1", "requests==2.34.2"]));
+        run(Command::new(&own).args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "authlib==1.9.9",
+            "jwcrypto==1.6.1",
+            "requests==2.34.2",
+            "schemathesis==4.32.5",
+        ]));
     }
     own
 }
@@ -47,7 +56,7 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
