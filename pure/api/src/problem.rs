@@ -1,7 +1,9 @@
 //! Refusals: RFC 9457 problem details with a stable code.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A refusal (RFC 9457): what happened, what to do, a code to search for.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -27,7 +29,7 @@ pub struct Problem {
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $status:literal, $code:literal, $title:literal, $remedy:literal;)*) => {
         /// Every code that a refusal may carry.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Code {
             $($(#[$doc])* #[doc = $title] #[serde(rename = $code)] $name,)*
         }
@@ -58,6 +60,17 @@ macro_rules! codes {
         }
     };
 }
+
+/// The words that are sent: a derived schema would have the names of the variants.
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        let words = Code::ALL.iter().map(|code| code.as_str());
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+        schema.description(Some("Every code that a refusal may carry.")).build().into()
+    }
+}
+
+impl ToSchema for Code {}
 
 codes! {
     Malformed = 400, "malformed", "The request is malformed", "Compare the body and the query with the API's description.";

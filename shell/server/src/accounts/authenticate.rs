@@ -74,8 +74,8 @@ pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes) -> Resu
     let now = app.clock.now();
     let live =
         live_session(&mut app.store.read().await?, token.stored(Purpose::Session), app.clock.now()).await?.ok_or(Code::NotSignedIn)?;
-    live.session.judge(&proof, now).map_err(ended)?;
     of_browser(&live)?;
+    live.session.judge(&proof, now).map_err(ended)?;
     shows_device(app, &parts.headers, &live)?;
     app.accounts.use_up(&proof, now)?;
     touch(app, parts, &live, now).await;

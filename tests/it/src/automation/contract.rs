@@ -11,11 +11,14 @@ use sallyport_testkit::server::TestServer;
 use sallyport_testkit::tool::Tool;
 use serde_json::{Value, json};
 
-use super::foreign::{live, python, text};
+use super::foreign::{live_behind, python, text};
 use super::{SCOPES, programs};
 
 /// Requests of each caller to each operation; the same ones in each run.
 const EXAMPLES: u32 = 6;
+
+/// What is set up moves the clock on by four codes; then it is right.
+const BEHIND_SECS: i64 = -4 * 30;
 
 struct Caller {
     kind: &'static str,
@@ -36,13 +39,13 @@ impl Caller {
         Self { kind, child }
     }
 
-    /// How many of its requests were answered with what was asked for.
-    fn end(self) -> u64 {
+    /// How many of its requests were answered with what was asked for; what it found is added to the list.
+    fn end(self, found: &mut Vec<String>) -> u64 {
         let output = self.child.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{}: {}", self.kind, text(&output.stderr));
         let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}: {}", self.kind, text(&output.stdout)));
         println!("{}: {} operations, {} calls, {} answered", self.kind, said["operations"], said["calls"], said["answered"]);
-        assert_eq!(said["found"], json!([]), "{}: {said:#}", self.kind);
+        found.extend(said["found"].as_array().expect("a list").iter().map(|one| format!("{}: {one}", self.kind)));
         assert!(
             said["calls"].as_u64() > said["operations"].as_u64().map(|count| count * 2),
             "{}: it tried each of them: {said}",
@@ -58,7 +61,7 @@ async fn capabilities(client: &mut Client) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_is_as_its_description_says_for_everybody() {
-    let (server, mut owner) = live().await;
+    let (server, mut owner) = live_behind(BEHIND_SECS).await;
     let mut tool = Tool::made(&server, &mut owner, 21, SCOPES).await;
     let other = Tool::made(&server, &mut owner, 25, SCOPES).await;
     let ids = things(&mut owner, &other).await;
@@ -72,11 +75,13 @@ async fn the_api_is_as_its_description_says_for_everybody() {
         Caller::begin(&server, &ids, "a tool", json!({ "key": 21, "may": SCOPES, "token": tool.token })),
         Caller::begin(&server, &ids, "an auditor", json!({ "key": 22, "may": reads, "cookie": auditor.client.cookie })),
     ];
-    let answered = first.map(|caller| tokio::task::block_in_place(|| caller.end()));
-    assert!(answered.iter().all(|count| *count > 10), "what is allowed is answered: {answered:?}");
+    let mut found = Vec::new();
+    let answered = first.map(|caller| tokio::task::block_in_place(|| caller.end(&mut found)));
+    assert!(answered.iter().all(|count| *count > 4), "what is allowed is answered: {answered:?}");
     // The owner can end what the others stand on, and tries to.
     let owner = Caller::begin(&server, &ids, "the owner", json!({ "key": 23, "may": all, "token": program.token }));
-    assert!(tokio::task::block_in_place(|| owner.end()) > 100);
+    assert!(tokio::task::block_in_place(|| owner.end(&mut found)) > 60);
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 /// Something of each kind that is made without a device.

@@ -16,9 +16,14 @@ use super::SCOPES;
 /// The server's clock begins this far behind: each fresh code moves it on, and signed times may be off by a minute.
 const BEHIND_SECS: i64 = -60;
 
-pub(super) async fn live() -> (TestServer, Owner) {
+async fn live() -> (TestServer, Owner) {
+    live_behind(BEHIND_SECS).await
+}
+
+/// A server whose clock is off by so many seconds.
+pub(super) async fn live_behind(secs: i64) -> (TestServer, Owner) {
     let clock = TestClock::system();
-    clock.advance(BEHIND_SECS);
+    clock.advance(secs);
     let server = TestServer::live_on(Engine::Sqlite, clock).await;
     let owner = Owner::set_up(&server).await;
     (server, owner)
