@@ -71,7 +71,7 @@ test('the tool runs as the page says', async () => {
 });
 
 test('a client is changed by proof, and the tool feels it', async () => {
-  await row().getByRole('button', { name: 'Change Nightly report' }).click();
+  await row().getByRole('link', { name: 'Nightly report' }).click();
   await expect(page.getByRole('heading', { name: 'Change Nightly report' })).toBeVisible();
   await expect(page.getByLabel('Works from')).toHaveValue('127.0.0.1');
   await page.getByRole('checkbox', { name: /devices\.read/ }).uncheck();
