@@ -131,6 +131,8 @@ pub enum ActionDetails {
     CreateClient(crate::ApiClientDetails),
     /// An API client gets another shape.
     ChangeClient(crate::ApiClientDetails),
+    /// A script runs unattended at its times.
+    PublishSchedule(crate::PublishScheduleDetails),
 }
 
 /// A factor that goes.
