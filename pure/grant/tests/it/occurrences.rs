@@ -78,7 +78,7 @@ fn a27_an_occurrence_runs_once_and_none_runs_after_a_later_one() {
 fn a_moment_that_was_not_published_is_refused() {
     let (mut world, offered) = scene(|_| {});
     let good = due(&world, 3);
-    for wrong in [good.plus_secs(60), good.plus_secs(1), Timestamp::from_micros(good.micros() + 1), due(&world, -3)] {
+    for wrong in [good.plus_secs(60), good.plus_secs(1), Timestamp::from_micros(good.micros() + 1)] {
         assert_eq!(at(&mut world, &offered, wrong, 5), Err(GrantError::NotAnOccurrence), "{wrong}");
     }
     let after_the_end = due(&world, 300 * 24);

@@ -10,7 +10,7 @@ use sallyport_model::{CustomerId, GrantId, ScheduleId, ScriptId, SiteId, Timesta
 use sallyport_store::Reader;
 use sallyport_store::ops::names::names;
 use sallyport_store::ops::people::devices_within;
-use sallyport_store::ops::schedules::{meant_by, schedule, targets_of};
+use sallyport_store::ops::schedules::{living, meant_by, schedule, targets_of};
 use sallyport_store::ops::targets::{DeviceFacts, ScriptText, script_text};
 
 use super::ask::{Extra, Ground, ask, ground, target, targets};
@@ -28,6 +28,9 @@ pub(crate) async fn publish(
     let actor = permit.actor();
     let ground = ground(&app, actor).await?;
     let terms = timing::terms(&body.timing, ground.now)?;
+    if living(&mut app.store.read().await?, actor.tenant, ground.now).await? >= limits::SCHEDULES {
+        return Err(Refusal::field("name", format!("there are {} schedules already, which is the most", limits::SCHEDULES)));
+    }
     let replaces = replaced(&app, &permit, body.replaces.as_deref()).await?;
     let members = members(&app, &permit, &body).await?;
     let script = script(&app, &permit, &body).await?;

@@ -1,6 +1,6 @@
 //! Each occurrence runs once on each device, whatever happens to the server and its clock.
 
-use sallyport_testkit::client::Call;
+use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::host::Host as _;
 use sallyport_testkit::on_both;
 use sallyport_testkit::server::{Engine, TestServer};
@@ -58,7 +58,7 @@ async fn what_came_too_long_ago_is_left_out_and_logged(engine: Engine) {
     let now = sallyport_server::clock::Clock::now(&world.server.clock);
     world.server.clock().advance(next.secs() - now.secs() + 301);
     let code = world.owner.code(&world.server);
-    let mut browser = sallyport_testkit::client::Client::new(&world.server, 77);
+    let mut browser = Client::new(&world.server, 77);
     assert_eq!(world.owner.sign_in(&mut browser, &code).await.status, 200, "the first session is too old by now");
     world.owner.client = browser;
     let deadline = tokio::time::Instant::now() + super::PATIENCE;
@@ -110,7 +110,11 @@ async fn a27_an_occurrence_that_was_claimed_is_not_claimed_again_after_a_crash()
     world.to_the_next_occurrence();
     world.ended(&id, 1).await;
     let after: TestServer = world.server.after_a_crash().await;
-    world.owner.client = world.owner.client.at(&after);
+    world.server.clock().advance(30);
+    let code = world.owner.code(&after);
+    let mut browser = Client::new(&after, 79);
+    assert_eq!(world.owner.sign_in(&mut browser, &code).await.status, 200);
+    world.owner.client = browser;
     // A look at everything that is due has been made by the time that something later was noticed.
     let script = world.script.clone();
     let saved = json!({ "name": "nightly", "interpreter": "sh", "text": "false", "based_on": 1 });

@@ -90,7 +90,7 @@ async fn what_was_void_is_published_anew_in_its_place(engine: Engine) {
 async fn not_me_pauses_what_was_published(engine: Engine) {
     let mut world = World::new(engine, 1).await;
     let id = world.publish(json!({})).await;
-    assert_eq!(world.owner.client.post("/v1/not-me", json!({})).await.status, 200);
+    assert_eq!(world.owner.client.post("/v1/me/not-me", json!({})).await.status, 200);
     let mut browser = Client::new(&world.server, 78);
     world.server.clock().advance(30);
     let code = world.owner.code(&world.server);

@@ -10,6 +10,7 @@ mod void;
 pub(crate) use control::pause_all_of;
 pub use control::{Control, Order, Resume, Resumed};
 pub use occur::{Advance, Advanced};
+pub use publish::living;
 pub(crate) use publish::publish;
 pub use read::{ScheduleFilter, ScheduleRow, active, due_before, list, schedule, targets_of};
 pub use release::{HeldRun, Release, candidates};

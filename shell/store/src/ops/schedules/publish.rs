@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::drop_waiting;
 use super::void::{grown_by, script_void};
-use crate::{Actor, Entry, StoreError, Tx, values};
+use crate::{Actor, Entry, Reader, StoreError, Tx, values};
 
 /// Writes a released publication; [`StoreError::Conflict`] where what was frozen is no longer so.
 pub(crate) async fn publish(
@@ -72,11 +72,16 @@ async fn check_ground(tx: &mut Tx, tenant: TenantId, action: &PublishSchedule, a
         Some(rule) => grown_by(tx, tenant, rule, &devices).await?,
         None => 0,
     };
-    let living = "SELECT COUNT(*) AS n FROM schedules WHERE tenant = $1 AND state IN ('active', 'paused') AND expires > $2";
-    let count = tx.fetch_one(living, values![tenant, at]).await?.uint("n")?;
+    let count = living(tx, tenant, at).await?;
     let void = script_void(tx, tenant, action.run.script, action.run.version).await?;
-    let fits = void.is_none() && grown == 0 && count < limits::SCHEDULES as u64;
+    let fits = void.is_none() && grown == 0 && count < limits::SCHEDULES;
     if fits { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+/// How many schedules of a tenant are active or paused.
+pub async fn living(reader: &mut Reader, tenant: TenantId, now: Timestamp) -> Result<usize, StoreError> {
+    let sql = "SELECT COUNT(*) AS n FROM schedules WHERE tenant = $1 AND state IN ('active', 'paused') AND expires > $2";
+    reader.fetch_one(sql, values![tenant, now]).await?.get("n")
 }
 
 async fn replace(tx: &mut Tx, tenant: TenantId, old: ScheduleId, (by, at, salt): (&str, Timestamp, [u8; 32])) -> Result<(), StoreError> {
