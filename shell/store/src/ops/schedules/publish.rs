@@ -3,7 +3,7 @@
 use sallyport_decide::actions::{PublishSchedule, Released};
 use sallyport_decide::schedules::next;
 use sallyport_grant::Envelope;
-use sallyport_grant::body::{Body, GrantBody};
+use sallyport_grant::body::{Body, GrantBody, RunSchedule};
 use sallyport_grant::log::grant_leaf_data;
 use sallyport_grant::targets::TargetTree;
 use sallyport_model::{ScheduleId, TenantId, Timestamp, limits};
@@ -28,14 +28,38 @@ pub(crate) async fn publish(
     if let Some(old) = action.replaces {
         replace(tx, tenant, old, (&frozen.asker.name, at, salt)).await?;
     }
-    let payload = json!({ "schedule": action.schedule, "name": action.name, "grant": body.id, "script": action.run.script,
+    let payload = payload((released, action), &body, published, envelope);
+    let entry = Entry::grant("schedule.published", Actor::of(&frozen.asker), at, grant_leaf_data(envelope, &body), payload);
+    let log_index = tx.append(tenant, entry).await?;
+    insert(tx, (released, action), envelope, &body, log_index).await?;
+    insert_targets(tx, tenant, action, &body).await?;
+    Ok(log_index)
+}
+
+fn payload(
+    (released, action): (&Released, &PublishSchedule),
+    body: &GrantBody,
+    published: &RunSchedule,
+    envelope: &Envelope,
+) -> serde_json::Value {
+    let frozen = released.frozen();
+    json!({ "schedule": action.schedule, "name": action.name, "grant": body.id, "script": action.run.script,
         "script_name": published.run.name, "version": action.run.version, "sha256": published.run.script_sha256, "cron": published.terms.cron,
         "zone": published.terms.zone, "targets": action.run.targets.len(), "rule": action.rule, "expires": body.expires,
         "replaces": action.replaces, "class": u8::from(frozen.class), "request": frozen.id, "digest": envelope.digest(),
-        "proofs": released.proofs() });
-    let entry = Entry::grant("schedule.published", Actor::of(&frozen.asker), at, grant_leaf_data(envelope, &body), payload);
-    let log_index = tx.append(tenant, entry).await?;
-    let next_due = next(&published.terms, at, body.expires).map_err(|_| StoreError::Corrupt("cron"))?;
+        "proofs": released.proofs() })
+}
+
+async fn insert(
+    tx: &mut Tx,
+    (released, action): (&Released, &PublishSchedule),
+    envelope: &Envelope,
+    body: &GrantBody,
+    log_index: u64,
+) -> Result<(), StoreError> {
+    let (asker, at) = (&released.frozen().asker, released.at());
+    let terms = body.action.schedule().map(|schedule| &schedule.terms).ok_or(StoreError::Corrupt("envelope"))?;
+    let next_due = next(terms, at, body.expires).map_err(|_| StoreError::Corrupt("cron"))?;
     let rule = action.rule.as_ref().map(serde_json::to_string).transpose().map_err(|_| StoreError::Corrupt("rule"))?;
     let text = String::from_utf8(envelope.to_bytes()).map_err(|_| StoreError::Corrupt("envelope"))?;
     let sql = "INSERT INTO schedules (id, tenant, name, script, script_version, state, changed, changed_by, grant_id, envelope, digest, content, \
@@ -43,26 +67,24 @@ pub(crate) async fn publish(
                VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, $6, $7, $14, $15, $16, $6, $17, 0, 1)";
     let args = values![
         action.schedule,
-        tenant,
+        asker.tenant,
         action.name,
         action.run.script,
         action.run.version,
         at,
-        frozen.asker.name,
+        asker.name,
         body.id,
         text,
         envelope.digest(),
         action.run.text,
         rule,
         action.rule_words,
-        frozen.asker.user,
+        asker.user,
         body.expires,
         log_index,
         next_due,
     ];
-    tx.execute(sql, args).await?;
-    insert_targets(tx, tenant, action, &body).await?;
-    Ok(log_index)
+    tx.execute(sql, args).await.map(|_| ())
 }
 
 /// The script is as it was shown, and the group means nobody else.
