@@ -88,6 +88,7 @@ pub struct RequirementStep {
 /// What will happen, exactly.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "one value per request, serialised at once")]
 pub enum ActionDetails {
     /// A script runs on devices.
     RunScript(RunScriptDetails),

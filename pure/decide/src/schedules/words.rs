@@ -43,7 +43,7 @@ fn time(cron: &Cron) -> String {
 fn evenly(values: &[u32], round: u32) -> Option<u32> {
     let [first, second, ..] = values else { return None };
     let step = second - first;
-    let even = *first == 0 && round % step == 0 && values.windows(2).all(|pair| pair[1] - pair[0] == step);
+    let even = *first == 0 && round.is_multiple_of(step) && values.windows(2).all(|pair| pair[1] - pair[0] == step);
     (even && values.len() as u32 * step == round).then_some(step)
 }
 

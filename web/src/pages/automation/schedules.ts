@@ -33,8 +33,10 @@ export const viewerZone = (): string => Intl.DateTimeFormat().resolvedOptions().
 
 /** `Mon 23 Nov, 02:30` by the clock of a zone. */
 export function inZone(moment: string, zone: string): string {
-  const parts = new Intl.DateTimeFormat('en-GB', { timeZone: zone, weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-  return parts.format(new Date(moment));
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone: zone, weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  // Put together here, for the commas between the parts differ from browser to browser.
+  const part = Object.fromEntries(format.formatToParts(new Date(moment)).map((one) => [one.type, one.value]));
+  return `${part.weekday} ${part.day} ${part.month}, ${part.hour}:${part.minute}`;
 }
 
 export const PRESETS: { cron: string; word: string }[] = [
