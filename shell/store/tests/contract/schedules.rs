@@ -1,10 +1,12 @@
 //! Occurrences of schedules: decided once, whoever comes, and let go one by one.
 
 use sallyport_decide::schedules::{ScheduleState, Void};
-use sallyport_grant::body::{Body, Class, GrantAction, GrantBody, GrantType, Interpreter, Person, RunSchedule, RunScript};
+use sallyport_grant::body::{
+    Body, Class, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, Person, ProofMethod, RunSchedule, RunScript,
+};
 use sallyport_grant::schedule::{Offset, ScheduleTerms, occurrence_id};
 use sallyport_grant::targets::TargetTree;
-use sallyport_grant::{Hex, KeyId, sha256};
+use sallyport_grant::{Hex, KeyId, SigningKey, attest, sha256};
 use sallyport_model::{
     CustomerId, DeviceId, Digest, Email, GrantId, InstallerId, JobId, Name, ScheduleId, ScriptId, SiteId, Timestamp, UserId, limits,
 };
@@ -102,7 +104,9 @@ async fn published(store: &Store, devices: u8) {
                    VALUES ($1, $2, $3, $4, $4, $4, 'web', 'Debian', '1', 'approved', $5, 0, '192.0.2.1', '', '', '', 1)";
         insert(store, sql, values![device(n), ours(), site, [n; 32], InstallerId::from_bytes([1; 16])]).await;
     }
-    let envelope = body(devices).into_envelope().unwrap();
+    let email = Email::parse("ada@example.test").unwrap();
+    let proof = FactorProof { user: user(), email, method: ProofMethod::Totp, at: moment(0) };
+    let envelope = attest::sign(body(devices).into_envelope().unwrap(), vec![proof], &SigningKey::from_bytes(&[7; 32])).unwrap();
     let text = String::from_utf8(envelope.to_bytes()).unwrap();
     let sql = "INSERT INTO schedules (id, tenant, name, script, script_version, state, changed, changed_by, grant_id, envelope, digest, content, \
                published, published_by, published_by_id, expires, log_index, decided, next_due, missed, version) \
@@ -165,7 +169,7 @@ on_both! {
     async fn what_came_too_long_ago_is_left_out_with_an_entry(world) {
         published(&world.store, 1).await;
         let late = Timestamp::from_secs(due(1).secs() + 1800);
-        assert_eq!(world.store.commit(advance(&row(&world.store).await, late, 1)).await, Ok(Advanced::Nothing));
+        assert_eq!(world.store.commit(advance(&row(&world.store).await, late, 1)).await.unwrap(), Advanced::Nothing);
         assert_eq!((occurrences(&world.store).await.len(), row(&world.store).await.missed), (0, 2));
         assert_eq!(row(&world.store).await.next_due, Some(due(2)));
     }
@@ -174,7 +178,7 @@ on_both! {
         published(&world.store, 1).await;
         insert(&world.store, "UPDATE devices SET state = 'removed'", &[]).await;
         let answer = world.store.commit(advance(&row(&world.store).await, due(0), 1)).await;
-        assert_eq!(answer, Ok(Advanced::Voided(Void::NoDevices, Vec::new())));
+        assert_eq!(answer.unwrap(), Advanced::Voided(Void::NoDevices, Vec::new()));
         assert_eq!(row(&world.store).await.state, ScheduleState::Voided);
         for (sql, why) in [
             ("UPDATE users SET state = 'disabled'", Void::PublisherGone),
@@ -184,7 +188,7 @@ on_both! {
             insert(&world.store, "UPDATE schedules SET state = 'active'", &[]).await;
             insert(&world.store, sql, &[]).await;
             let answer = world.store.commit(advance(&row(&world.store).await, due(0), 1)).await;
-            assert_eq!(answer, Ok(Advanced::Voided(why, Vec::new())));
+            assert_eq!(answer.unwrap(), Advanced::Voided(why, Vec::new()));
         }
         assert!(occurrences(&world.store).await.is_empty());
     }
