@@ -109,6 +109,7 @@ codes! {
     PasswordRefused = 422, "password_refused", "The password is not acceptable", "Choose a longer or less common one; a sentence works well.";
     SetupClosed = 404, "setup_closed", "There is nothing here", "Set-up is over, or the link is not the one that the server printed.";
     DeviceOffline = 409, "device_offline", "The device is not connected", "Try again once it is online; a remote session needs it now.";
+    ScheduleVoid = 409, "schedule_void", "What was published is no longer so", "Publish the schedule anew: look at the script and the devices as they are now.";
     RemoteSessionEnded = 409, "remote_session_ended", "The remote session is over", "Open a new one.";
     RemoteSessionsFull = 409, "remote_sessions_full", "The device has as many open remote sessions as it may have", "End one of them first.";
     TicketRefused = 403, "ticket_refused", "The ticket of this stream is not good", "Ask for a new one; each ticket works once, and for half a minute.";

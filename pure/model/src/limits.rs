@@ -368,3 +368,24 @@ pub const SERVICE_JOB_SECS: u64 = 100;
 pub const SEARCH_EXPORT_DEVICES: usize = 20_000;
 /// Findings of one device that a search tells.
 pub const SEARCH_ITEMS_PER_DEVICE: usize = 50;
+
+/// Longest cron expression, in bytes.
+pub const CRON_BYTES: usize = 200;
+/// Longest name of a time zone, in bytes.
+pub const ZONE_BYTES: usize = 64;
+/// Most changes of a time zone's offset that one publication can have.
+pub const ZONE_OFFSETS: usize = 64;
+/// A published schedule ends at the latest this long after it was asked for.
+pub const SCHEDULE_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
+/// Least and most time that a device may come late to an occurrence.
+pub const SCHEDULE_LATE_SECS: (u32, u32) = (5 * 60, 7 * 24 * 60 * 60);
+/// Most time over which an occurrence is spread.
+pub const SCHEDULE_JITTER_SECS: u32 = 12 * 60 * 60;
+/// Most time that may have to lie between two runs of a schedule on one device.
+pub const SCHEDULE_GAP_SECS: u32 = 366 * 24 * 60 * 60;
+/// Most schedules of a tenant that are active or paused.
+pub const SCHEDULES: usize = 500;
+/// Occurrences that one look ahead tells.
+pub const SCHEDULE_PREVIEW: usize = 5;
+/// Runs of one schedule that are let go in one step.
+pub const SCHEDULE_RELEASES: usize = 500;

@@ -93,6 +93,10 @@ table! {
     WatchRemoteSessions = "remote.watch": [Owner, Admin] in [Full], Places;
     /// Cancel runs.
     CancelRuns = "jobs.cancel": [Owner, Admin, Technician, Support] in [Full, Client], Places;
+    /// Ask to publish schedules, and let paused ones go on.
+    PublishSchedules = "schedules.publish": [Owner, Admin, Technician] in [Full], Places;
+    /// Pause and stop schedules.
+    StopSchedules = "schedules.stop": [Owner, Admin, Technician, Support] in [Full, Client], Places;
     /// See authorization requests.
     ReadRequests = "requests.read": [Owner, Admin, Technician, Support] in [Full, Client], Places;
     /// Prove or deny authorization requests.
