@@ -1400,6 +1400,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/posture/accepted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept what a rule found, for a while
+         * @description Needs `posture.accept`. Class: -. Audit: posture.accepted.
+         */
+        post: operations["post_posture_accepted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/posture/accepted/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Accept it no longer
+         * @description Needs `posture.accept`. Class: -. Audit: posture.reopened.
+         */
+        delete: operations["delete_posture_accepted_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/posture/what-if": {
         parameters: {
             query?: never;
@@ -2076,6 +2116,26 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Somebody accepted a finding: it is shown, and not counted, until a moment. */
+        AcceptedFinding: {
+            /** @description When. */
+            at: string;
+            /** @description Why. */
+            because: string;
+            /** @description Who. */
+            by: string;
+            /** @description When it comes back. */
+            until: string;
+        };
+        /** @description Accepts what is found now, for a while. */
+        AcceptFinding: {
+            /** @description The id of the finding. */
+            finding: string;
+            /** @description Why: 1 to 300 characters on one line, for whoever asks later. */
+            reason: string;
+            /** @description When it comes back: within a year, or within a month for what is to be fixed now. */
+            until: string;
+        };
         /**
          * @description Where an account stands.
          * @enum {string}
@@ -2575,7 +2635,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "DeviceNotShown" | "UseDpopNonce" | "ProofRefused" | "TokenRefused" | "ClientRefused" | "ScopeRefused" | "SessionRestricted" | "RoleRefused" | "PasswordBreached" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
+        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "DeviceNotShown" | "UseDpopNonce" | "ProofRefused" | "TokenRefused" | "ClientRefused" | "ScopeRefused" | "SessionRestricted" | "RoleRefused" | "PasskeyRequired" | "PasswordBreached" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -3494,6 +3554,7 @@ export interface components {
         Mfa: "active" | "required" | "off";
         /** @description The tenant's policy of second factors. */
         MfaPolicy: {
+            admins_passkey?: components["schemas"]["YesNo"] | null;
             /** @description Until when those who must may still sign in without one, if `factorless` allows it. */
             deadline?: string | null;
             /** @description Whether users who have none may sign in with a password alone: they read, and never act. Never owners and administrators. */
@@ -3880,6 +3941,11 @@ export interface components {
         PostureCounts: {
             /**
              * Format: int64
+             * @description What they found is accepted for now.
+             */
+            accepted: number;
+            /**
+             * Format: int64
              * @description To be mended now.
              */
             critical: number;
@@ -3906,8 +3972,11 @@ export interface components {
         };
         /** @description Something that a rule found. */
         PostureFinding: {
+            accepted?: components["schemas"]["AcceptedFinding"] | null;
             fix?: components["schemas"]["ConsoleLink"] | null;
-            /** @description `critical` or `warning`. */
+            /** @description Names it while it stays what it is: rule, severity, what it is and whom it is about. */
+            id: string;
+            /** @description `critical` or `warning`, whether it is accepted or not. */
             state: components["schemas"]["PostureState"];
             /** @description Whom or what it is about. */
             subjects: components["schemas"]["ConsoleLink"][];
@@ -3933,7 +4002,7 @@ export interface components {
          * @description What a rule came to.
          * @enum {string}
          */
-        PostureState: "critical" | "warning" | "holds" | "unseen";
+        PostureState: "critical" | "warning" | "accepted" | "holds" | "unseen";
         /** @description The text that was run before. */
         PreviousScript: {
             /** @description Its text. */
@@ -4756,6 +4825,8 @@ export interface components {
         };
         /** @description Begins an activation. */
         StartActivation: {
+            /** @description Another one, where the present one is known from a data breach (`password_breached`). */
+            new_password?: string | null;
             /** @description Their own password: a new one where the invitation needs one, the present one where it needs a factor alone. */
             password: string;
             /** @description The token of the link. */
@@ -7623,6 +7694,66 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Posture"];
                 };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_posture_accepted: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptFinding"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_posture_accepted_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
