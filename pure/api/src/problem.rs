@@ -90,6 +90,7 @@ codes! {
     ScopeRefused = 403, "scope_refused", "This is not among what the API client may do", "Its scopes, or its owner's roles of this moment, do not allow it; see the client in the console.";
     SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";
     RoleRefused = 403, "role_refused", "Your role does not allow this", "Ask an owner or an admin of the tenant.";
+    PasskeyRequired = 403, "passkey_required", "A passkey is needed", "The tenant wants passkeys of whoever manages others: prove it with yours, or add one on your profile page.";
     PasswordBreached = 403, "password_breached", "Your password is known from a data breach", "Choose another password first; the session then goes on.";
     FactorRequired = 403, "factor_required", "This needs an active factor", "Enrol an authenticator on your profile page first.";
     OriginRefused = 403, "origin_refused", "The request comes from another site", "Use the console at its own address.";

@@ -15,5 +15,5 @@ pub use id::{
     AnyIdError, ApiClientId, CustomerId, DeviceId, FactorId, GrantId, InstallerId, JobId, MailId, RemoteSessionId, RequestId, RoleId,
     RunId, ScheduleId, ScriptId, SessionId, SiteId, TenantId, UserId,
 };
-pub use text::{AgentText, Email, Name, Tag, TextError};
+pub use text::{AgentText, Email, Name, Note, Tag, TextError};
 pub use time::{Seconds, TimeError, Timestamp};

@@ -2,6 +2,14 @@
 
 /// Longest name that people give, in characters.
 pub const NAME_CHARS: usize = 100;
+/// Longest reason that people give, in characters.
+pub const NOTE_CHARS: usize = 300;
+/// What posture found is accepted for at most this long,
+pub const ACCEPTED_SECS: i64 = 366 * 86_400;
+/// and what is to be fixed now for this long.
+pub const ACCEPTED_CRITICAL_SECS: i64 = 31 * 86_400;
+/// Findings of a tenant that are accepted at a time.
+pub const ACCEPTED_FINDINGS: usize = 500;
 /// Longest e-mail address (RFC 5321, section 4.5.3.1), in bytes.
 pub const EMAIL_BYTES: usize = 254;
 /// Longest device label, in bytes.
@@ -67,6 +75,10 @@ pub const SESSION_LIFETIME_SECS: i64 = 12 * 60 * 60;
 pub const SESSIONS_PER_USER: usize = 20;
 /// The cookie that only a browser's own hardware renews is good for this long.
 pub const DEVICE_COOKIE_SECS: i64 = 5 * 60;
+/// Clocks of an installation's processes may differ by this, and a request may be under way as long, before such a cookie is refused.
+pub const DEVICE_COOKIE_SKEW_SECS: i64 = 10;
+/// Requests without that cookie are taken for this long after the session was bound: they were under way.
+pub const DEVICE_GRACE_SECS: i64 = 30;
 /// A passkey's ceremony must end within this.
 pub const CEREMONY_SECS: i64 = 5 * 60;
 /// Longest id of a credential (WebAuthn Level 3, section 4).

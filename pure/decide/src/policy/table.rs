@@ -119,6 +119,8 @@ table! {
     ChangePolicy = "policy.write": [Owner, Admin] in [Full], Tenant;
     /// See how the configuration is judged, and ask what would happen if.
     ReadPosture = "posture.read": [Owner, Admin, Auditor] in [Full], Tenant;
+    /// Accept what was found for a while, with a reason.
+    AcceptFindings = "posture.accept": [Owner, Admin] in [Full], Tenant;
     /// Make, change and take away custom roles.
     ManageRoles = "roles.write": [Owner, Admin] in [Full], Tenant;
     /// See API clients.

@@ -90,6 +90,8 @@ const SENTENCES: &[(&str, &str)] = &[
     ("policy.mfa_changed", "{actor} changed who must have a second factor"),
     ("policy.sessions_changed", "{actor} changed how long sessions last"),
     ("policy.remote_changed", "{actor} changed what is recorded and asked in remote sessions"),
+    ("posture.accepted", "{actor} accepted {rule} ({title}) until {until}: {because}"),
+    ("posture.reopened", "{actor} accepts {rule} ({title}) no longer"),
     ("role.saved", "{actor} saved the role {name}"),
     ("role.deleted", "{actor} took away the role {name}"),
     ("client.created", "{actor} created the API client {client=name}"),

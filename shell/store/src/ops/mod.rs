@@ -1,5 +1,6 @@
 //! The operations: one file per area, each the only place that knows the SQL of its tables.
 
+pub mod accepted;
 pub mod accounts;
 pub mod automation;
 pub mod customers;

@@ -4,6 +4,7 @@ import type { components } from './schema';
 
 type Schemas = components['schemas'];
 
+export type AcceptFinding = Schemas['AcceptFinding'];
 export type AccountState = Schemas['AccountState'];
 export type ActionDetails = Schemas['ActionDetails'];
 export type ActionResult = Schemas['ActionResult'];
@@ -74,6 +75,7 @@ export type ProgramAnswer = Schemas['ProgramAnswer'];
 export type ProgramRedirect = Schemas['ProgramRedirect'];
 export type PublicJwk = Schemas['PublicJwk'];
 export type Posture = Schemas['Posture'];
+export type PostureFinding = Schemas['PostureFinding'];
 export type PostureRule = Schemas['PostureRule'];
 export type RecoveryCodes = Schemas['RecoveryCodes'];
 export type RemoteKindRules = Schemas['RemoteKindRules'];
