@@ -23,11 +23,18 @@ test('time never goes back, and an interrupted file is played as far as it goes'
 
 test('what is no recording is said to be none', () => {
   expect(() => readFilm(new TextEncoder().encode('{"version": 2}'))).toThrow(TypeError);
-  expect(readFilm(film())).toEqual({ blocks: [], length: 0, cut: false });
+  expect(readFilm(film())).toEqual({ blocks: [], length: 0, opening: 0, cut: false });
 });
 
 test('a moment has the blocks up to it, and pauses can be left out', () => {
   const read = readFilm(film(block('a', 0), block('b', 1000), block('c', 1000), block('d', 61_000)));
   expect([-1, 0, 0.5, 1, 60, 61, 99].map((at) => blocksUntil(read, at))).toEqual([0, 1, 1, 3, 3, 4, 4]);
   expect(withoutStills(read, 2).blocks.map(({ at }) => at)).toEqual([0, 1, 1, 3]);
+});
+
+test('the first picture comes behind what a server says before it', () => {
+  const init = `${'x'.repeat(20)}\0\0\0\u0003all`;
+  const read = readFilm(film(block('RFB 003.008\n', 0), block('\u0001\u0001\0\0\0\0', 10), block(init, 900), block('a picture', 7000), block('another', 9000)));
+  expect(read.opening).toBeCloseTo(7.2);
+  expect(withoutStills(read, 2).opening).toBeCloseTo(3.1);
 });

@@ -11,6 +11,8 @@ export interface FilmBlock {
 export interface Film {
   blocks: FilmBlock[];
   length: number;
+  /** The moment of the first picture: before it there is nothing to show. */
+  opening: number;
   /** The file ends in the middle of a block: the device was interrupted. */
   cut: boolean;
 }
@@ -32,7 +34,24 @@ export function readFilm(whole: Uint8Array): Film {
     blocks.push({ at, bytes: whole.subarray(place + 4, place + 4 + size) as Bytes });
     place = time + 4;
   }
-  return { blocks, length: at, cut: place < whole.length };
+  return { blocks, length: at, opening: openingOf(blocks), cut: place < whole.length };
+}
+
+/** What a server says before its first picture: version, security, result, and its size and name. */
+const BEFORE_NAME = 12 + 2 + 4 + 24;
+/** One picture may be told in several blocks. */
+const ONE_PICTURE_SECS = 0.2;
+
+function openingOf(blocks: FilmBlock[]): number {
+  const head: number[] = [];
+  let said = 0;
+  for (const { at, bytes } of blocks) {
+    const name = head.slice(-4).reduce((sum, byte) => sum * 256 + byte, 0);
+    if (head.length === BEFORE_NAME && said >= BEFORE_NAME + name) return at + ONE_PICTURE_SECS;
+    head.push(...bytes.subarray(0, BEFORE_NAME - head.length));
+    said += bytes.length;
+  }
+  return blocks.at(-1)?.at ?? 0;
 }
 
 /** How many blocks belong to the picture of a moment. */
@@ -54,5 +73,5 @@ export function withoutStills(film: Film, longest: number): Film {
     before = block.at;
     return { ...block, at };
   });
-  return { ...film, blocks, length: at };
+  return { ...film, blocks, length: at, opening: openingOf(blocks) };
 }

@@ -9,8 +9,6 @@ const WAITING_BYTES = 4 * 1024 * 1024;
 /** So many bytes are told at once before the page may draw. */
 const AT_ONCE_BYTES = 1024 * 1024;
 
-/** The first picture is there by then: nobody is shown a black screen for the beginning. */
-const OPENING_SECS = 0.5;
 const LAST_LOOKS = 50;
 
 /** One run of the recording from its beginning. */
@@ -65,10 +63,10 @@ export class Reel {
     this.#film = film;
   }
 
-  /** Shows a moment; true once it is there, false where another one was wanted meanwhile. What came before must be told again to go back. */
+  /** Shows a moment, the first picture for those before it; true once it is there, false where another one was wanted meanwhile. What came before must be told again to go back. */
   async show(at: number): Promise<boolean> {
     const turn = ++this.#turn;
-    const wanted = blocksUntil(this.#film, Math.max(at, OPENING_SECS));
+    const wanted = blocksUntil(this.#film, Math.max(at, this.#film.opening));
     const run = this.#runFor(wanted);
     const there = await this.#tell(run, wanted, () => turn === this.#turn);
     if (there && run !== this.#run) {
