@@ -20,6 +20,7 @@ mod problem;
 mod remote;
 mod remote_policy;
 mod requests;
+mod schedules;
 mod scripts;
 mod search;
 mod webauthn;
@@ -39,12 +40,20 @@ pub use problem::*;
 pub use remote::*;
 pub use remote_policy::*;
 pub use requests::*;
+pub use schedules::*;
 pub use scripts::*;
 pub use search::*;
 pub use webauthn::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// The description of the API itself, an OpenAPI document: its version is the one member that everybody needs to know of.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ApiDescription {
+    /// `3.1.0`.
+    pub openapi: String,
+}
 
 /// One page of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

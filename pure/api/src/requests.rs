@@ -47,6 +47,8 @@ pub struct AuthorizationRequest {
     pub digest: Digest,
     /// The steps that are needed, in order.
     pub requirement: Vec<RequirementStep>,
+    /// Where people approve it: a page of the console. What a tool asks for waits until somebody goes there.
+    pub approve_at: String,
     /// Who asked.
     #[schema(value_type = String)]
     pub requested_by: UserId,
@@ -88,6 +90,7 @@ pub struct RequirementStep {
 /// What will happen, exactly.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "one value per request, serialised at once")]
 pub enum ActionDetails {
     /// A script runs on devices.
     RunScript(RunScriptDetails),
@@ -131,6 +134,8 @@ pub enum ActionDetails {
     CreateClient(crate::ApiClientDetails),
     /// An API client gets another shape.
     ChangeClient(crate::ApiClientDetails),
+    /// A script runs unattended at its times.
+    PublishSchedule(crate::PublishScheduleDetails),
 }
 
 /// A factor that goes.

@@ -110,10 +110,25 @@ pub const TOUCHES_KEPT_SECS: i64 = 90 * 24 * 60 * 60;
 /// The rolling hour of the sums.
 pub const SUM_WINDOW_SECS: i64 = 60 * 60;
 
+/// A code of a program's sign-in is good for so long.
+pub const PROGRAM_CODE_SECS: i64 = 60;
+/// Whoever lets a program in has proved a factor within this time.
+pub const PROGRAM_APPROVAL_AGE_SECS: i64 = 5 * 60;
+/// Codes of a person that are not used yet.
+pub const PROGRAM_CODES_PER_USER: u64 = 10;
+/// For so long a code is remembered, so that its second use is noticed; no session that it gave lives longer.
+pub const PROGRAM_CODE_KEPT_SECS: i64 = 48 * 60 * 60;
+/// Longest name that a program gives itself.
+pub const PROGRAM_NAME_CHARS: usize = 60;
+/// A program asks for guarded operations only in a session whose person proved a factor within this time.
+pub const PROGRAM_AUTH_SECS: i64 = 4 * 60 * 60;
+
 /// API clients of one tenant, stopped ones included.
 pub const API_CLIENTS: usize = 1_000;
 /// Ranges of addresses of one API client.
 pub const CLIENT_RANGES: usize = 64;
+/// An API client's range has at least so many fixed bits: of an IPv4 address, and of an IPv6 address.
+pub const CLIENT_PREFIX_BITS: (u8, u8) = (8, 32);
 /// Longest life of an API client.
 pub const CLIENT_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
 /// An access token ends after this, used or not.
@@ -355,3 +370,24 @@ pub const SEARCH_EXPORT_DEVICES: usize = 20_000;
 pub const SEARCH_REFRESH_DEVICES: usize = 1_000;
 /// Findings of one device that a search tells.
 pub const SEARCH_ITEMS_PER_DEVICE: usize = 50;
+
+/// Longest cron expression, in bytes.
+pub const CRON_BYTES: usize = 200;
+/// Longest name of a time zone, in bytes.
+pub const ZONE_BYTES: usize = 64;
+/// Most changes of a time zone's offset that one publication can have.
+pub const ZONE_OFFSETS: usize = 64;
+/// A published schedule ends at the latest this long after it was asked for.
+pub const SCHEDULE_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
+/// Least and most time that a device may come late to an occurrence.
+pub const SCHEDULE_LATE_SECS: (u32, u32) = (5 * 60, 7 * 24 * 60 * 60);
+/// Most time over which an occurrence is spread.
+pub const SCHEDULE_JITTER_SECS: u32 = 12 * 60 * 60;
+/// Most time that may have to lie between two runs of a schedule on one device.
+pub const SCHEDULE_GAP_SECS: u32 = 366 * 24 * 60 * 60;
+/// Most schedules of a tenant that are active or paused.
+pub const SCHEDULES: usize = 500;
+/// Occurrences that one look ahead tells.
+pub const SCHEDULE_PREVIEW: usize = 5;
+/// Runs of one schedule that are let go in one step.
+pub const SCHEDULE_RELEASES: usize = 500;

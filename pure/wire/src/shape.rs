@@ -262,6 +262,7 @@ pub(crate) const GRANT_OFFER: &[Field] = &[
     bytes(5, "content", limits::SCRIPT_BYTES),
     Field { number: 6, name: "secrets", times: limits::SECRETS, kind: Kind::Message(SEALED_SECRET) },
     bytes(7, "stream_ticket", KEY_BYTES),
+    number(8, "occurrence"),
 ];
 
 pub(crate) const INCLUSION: &[Field] =

@@ -117,6 +117,7 @@ pub(crate) fn offer() -> GrantOffer {
         content: vec![b'x'; 1000],
         secrets: vec![SealedSecret { name: "DB_PASS".to_owned(), sealed: vec![8; 90] }],
         stream_ticket: Some([9; 32]),
+        occurrence: Some(Timestamp::from_secs(60)),
     }
 }
 

@@ -151,6 +151,8 @@ pub struct GrantOffer {
     pub secrets: Vec<SealedSecret>,
     /// What the agent dials the stream of a remote session with; absent for a script.
     pub stream_ticket: Option<[u8; 32]>,
+    /// Of a published schedule: which of its occurrences.
+    pub occurrence: Option<Timestamp>,
 }
 
 /// A leaf's place in a Merkle tree (RFC 6962, section 2.1.1); the tree's size is signed elsewhere.
@@ -287,6 +289,7 @@ impl GrantOffer {
             content: offer.content,
             secrets: offer.secrets.into_iter().map(|secret| SealedSecret { name: secret.name, sealed: secret.sealed }).collect(),
             stream_ticket: parse_ticket(&offer.stream_ticket)?,
+            occurrence: offer.occurrence.map(message::time),
         })
     }
 
@@ -300,6 +303,7 @@ impl GrantOffer {
             content: self.content.clone(),
             secrets: self.secrets.iter().map(secret).collect(),
             stream_ticket: self.stream_ticket.map_or_else(Vec::new, |ticket| ticket.to_vec()),
+            occurrence: self.occurrence.map(Timestamp::micros),
         }
     }
 }

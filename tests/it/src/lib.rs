@@ -5,6 +5,8 @@ mod accounts;
 #[cfg(test)]
 mod automation;
 #[cfg(test)]
+mod browser_login;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod fanout;
@@ -18,6 +20,8 @@ mod people;
 mod posture;
 #[cfg(test)]
 mod remote;
+#[cfg(test)]
+mod schedules;
 #[cfg(test)]
 mod story;
 #[cfg(test)]

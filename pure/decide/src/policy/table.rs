@@ -39,6 +39,8 @@ table! {
     ConfirmRecoveryCodes = "self.confirm_recovery_codes": everybody in [Codes], Oneself;
     /// See and end one's own sessions.
     ManageOwnSessions = "self.sessions": everybody in [Full], Oneself;
+    /// Let a program in as oneself.
+    ApprovePrograms = "self.programs": everybody in [Full], Oneself;
     /// See one's own factors.
     ReadOwnFactors = "self.factors": everybody in [Full, Restricted, NewPassword], Oneself;
     /// Ask for new recovery codes of one's own.
@@ -91,6 +93,10 @@ table! {
     WatchRemoteSessions = "remote.watch": [Owner, Admin] in [Full], Places;
     /// Cancel runs.
     CancelRuns = "jobs.cancel": [Owner, Admin, Technician, Support] in [Full, Client], Places;
+    /// Ask to publish schedules, and let paused ones go on.
+    PublishSchedules = "schedules.publish": [Owner, Admin, Technician] in [Full], Places;
+    /// Pause and stop schedules.
+    StopSchedules = "schedules.stop": [Owner, Admin, Technician, Support] in [Full, Client], Places;
     /// See authorization requests.
     ReadRequests = "requests.read": [Owner, Admin, Technician, Support] in [Full, Client], Places;
     /// Prove or deny authorization requests.

@@ -1,6 +1,7 @@
 //! The commands.
 
 pub(crate) mod audit;
+mod client_shape;
 pub(crate) mod clients;
 pub(crate) mod completion;
 pub(crate) mod devices;
@@ -13,14 +14,17 @@ pub(crate) mod logout;
 mod opening;
 pub(crate) mod password;
 pub(crate) mod posture;
+mod publish;
 pub(crate) mod remote_policy;
 pub(crate) mod remote_sessions;
 pub(crate) mod requests;
 mod results;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod schedules;
 pub(crate) mod scripts;
 mod secrets;
+pub(crate) mod step_up;
 pub(crate) mod terminal;
 pub(crate) mod tool;
 pub(crate) mod users;

@@ -17,6 +17,7 @@ pub mod posture;
 pub mod remote;
 pub mod requests;
 pub mod runs;
+pub mod schedules;
 pub mod scripts;
 pub mod search;
 pub mod targets;

@@ -3,9 +3,13 @@
 use sallyport_api as api;
 use sallyport_decide::policy;
 
-use super::super::route::{Access, Route, needs};
-use super::asks;
-use crate::automation::{clients, keys, metadata, token};
+use super::super::route::{Access, Query, Route, needs, query};
+use super::{CURSOR, LIMIT, asks};
+use crate::automation::{clients, keys, metadata, programs, token};
+use crate::{schedules, work};
+
+const SCHEDULES: &[Query] =
+    &[query("state", "Only schedules in this state"), query("script", "Only schedules of this script"), CURSOR, LIMIT];
 
 pub(super) fn rows() -> Vec<Route> {
     vec![
@@ -23,6 +27,44 @@ pub(super) fn rows() -> Vec<Route> {
         Route::post("/v1/clients/{id}/stop", "Stop an API client for good", needs::<policy::ManageClients>(), clients::stop)
             .empty(204)
             .audit("client.stopped"),
+        Route::post(
+            "/v1/me/programs",
+            "Answer a program that wants to sign in as oneself",
+            needs::<policy::ApprovePrograms>(),
+            programs::answer,
+        )
+        .takes::<api::ProgramAnswer>()
+        .answers::<api::ProgramRedirect>(200)
+        .audit("program.approved"),
+        Route::get("/v1/schedules", "Published schedules, the newest first", needs::<policy::ReadJobs>(), schedules::list)
+            .query(SCHEDULES)
+            .pages::<api::Schedule>(),
+        asks::<api::NewSchedule, _, _>(
+            "/v1/schedules",
+            "Publish a schedule: a script that runs unattended",
+            needs::<policy::PublishSchedules>(),
+            work::publish_schedule,
+        )
+        .class("2-3")
+        .audit("request.created schedule.published"),
+        Route::post("/v1/schedules/preview", "What a timing means: keeps nothing", needs::<policy::ReadJobs>(), schedules::preview)
+            .takes::<api::ScheduleQuestion>()
+            .answers::<api::ScheduleAnswer>(200),
+        Route::get("/v1/schedules/{id}", "One schedule", needs::<policy::ReadJobs>(), schedules::show).answers::<api::Schedule>(200),
+        Route::post("/v1/schedules/{id}/pause", "Pause a schedule", needs::<policy::StopSchedules>(), schedules::pause)
+            .empty(204)
+            .audit("schedule.paused"),
+        Route::post(
+            "/v1/schedules/{id}/resume",
+            "Let a paused schedule go on, where it still is what was published",
+            needs::<policy::PublishSchedules>(),
+            schedules::resume,
+        )
+        .empty(204)
+        .audit("schedule.resumed schedule.voided"),
+        Route::post("/v1/schedules/{id}/stop", "Stop a schedule for good", needs::<policy::StopSchedules>(), schedules::stop)
+            .empty(204)
+            .audit("schedule.stopped"),
         Route::get(
             "/.well-known/oauth-authorization-server",
             "How tools get access tokens (RFC 8414)",
@@ -33,7 +75,7 @@ pub(super) fn rows() -> Vec<Route> {
         oauth("/v1/oauth/token", "Get an access token", token::issue)
             .takes_form::<api::TokenForm>()
             .answers::<api::IssuedToken>(200)
-            .audit("client.used client.stopped"),
+            .audit("client.used client.stopped session.opened program.code_reused"),
         oauth("/v1/oauth/revoke", "End an access token before its time (RFC 7009)", token::revoke)
             .takes_form::<api::RevokeForm>()
             .empty(200),
@@ -45,7 +87,7 @@ pub(super) fn rows() -> Vec<Route> {
 }
 
 fn oauth<H: axum::handler::Handler<T, crate::App>, T: 'static>(path: &'static str, about: &'static str, handler: H) -> Route {
-    Route::post(path, about, Access::Public("asks for an assertion that a client signed"), handler)
+    Route::post(path, about, Access::Public("asks for an assertion that a client signed, or a code that a person gave"), handler)
         .answers::<api::OauthError>(400)
         .answers::<api::OauthError>(401)
 }

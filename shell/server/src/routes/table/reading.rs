@@ -12,6 +12,7 @@ const JOBS: &[Query] = &[
     query("script", "Only jobs that ran this script"),
     query("device", "Only jobs that ran on this device"),
     query("requested_by", "Only jobs that this user asked for"),
+    query("schedule", "Only occurrences of this schedule"),
     CURSOR,
     LIMIT,
 ];
