@@ -378,6 +378,8 @@ pub const SERVICE_JOB_SECS: u64 = 100;
 
 /// Devices that an exported search has at most.
 pub const SEARCH_EXPORT_DEVICES: usize = 20_000;
+/// Devices that are asked at once for a new inventory because somebody searches.
+pub const SEARCH_REFRESH_DEVICES: usize = 1_000;
 /// Findings of one device that a search tells.
 pub const SEARCH_ITEMS_PER_DEVICE: usize = 50;
 

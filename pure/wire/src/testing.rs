@@ -152,7 +152,8 @@ pub(crate) fn all_unsigned() -> Vec<UnsignedToAgent> {
         UnsignedToAgent::HeartbeatAck { .. } => Some(UnsignedToAgent::EndRemoteSession { session: session(), grant: None }),
         UnsignedToAgent::EndRemoteSession { .. } => Some(UnsignedToAgent::StreamTicket { grant, ticket: [7; 32] }),
         UnsignedToAgent::StreamTicket { .. } => Some(UnsignedToAgent::RecordingAck { session: session(), next_seq: 3 }),
-        UnsignedToAgent::RecordingAck { .. } => None,
+        UnsignedToAgent::RecordingAck { .. } => Some(UnsignedToAgent::InventoryWanted),
+        UnsignedToAgent::InventoryWanted => None,
     } {
         all.push(next);
     }

@@ -1768,6 +1768,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/search/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask connected devices what they have now
+         * @description Needs `devices.read`. Class: -. Audit: -.
+         */
+        post: operations["post_search_refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/setup": {
         parameters: {
             query?: never;
@@ -4100,6 +4120,21 @@ export interface components {
             /** @description Ten codes, each good for one sign-in. */
             recovery_codes: string[];
         };
+        /** @description How many devices were asked. They answer within seconds, and each answer is an event `device`. */
+        RefreshedSearch: {
+            /**
+             * Format: int32
+             * @description Connected devices that were asked.
+             */
+            asked: number;
+            /** @description Where more are to be asked: from here on. */
+            next?: string | null;
+        };
+        /** @description Asks devices to say anew what they have. */
+        RefreshSearch: {
+            /** @description `next` of the answer before; absent: from the beginning. */
+            after?: string | null;
+        };
         /** @description The site that a credential is for. */
         RelyingParty: {
             /** @description The host name. */
@@ -4190,6 +4225,8 @@ export interface components {
             opened_by: string;
             /** @description Their name. */
             opened_by_name: string;
+            /** @description Whether the device records it. */
+            recorded: boolean;
             recording?: components["schemas"]["RecordingFacts"] | null;
             /** @description The account on the device; absent means root. */
             run_as?: string | null;
@@ -5838,8 +5875,14 @@ export interface operations {
                 limit?: string;
                 /** @description Only devices whose operating system contains this; may be repeated */
                 os?: string;
+                /** @description Only devices that listen on this port, by number or program; may be repeated */
+                port?: string;
+                /** @description Only devices that run a program of this name; may be repeated */
+                process?: string;
                 /** @description Words that must all be found in name, operating system, signed-in users, labels or place */
                 q?: string;
+                /** @description Only devices with this service; may be repeated */
+                service?: string;
                 /** @description Only devices of this site; may be repeated */
                 site?: string;
                 /** @description Only devices with this package: nginx, nginx<1.25, openssl>=3.0; may be repeated */
@@ -8501,6 +8544,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FoundOnPage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_search_refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshSearch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefreshedSearch"];
                 };
             };
             /** @description Refused */

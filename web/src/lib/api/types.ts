@@ -40,6 +40,7 @@ export type DevicePage = Schemas['DevicePage'];
 export type Factor = Schemas['Factor'];
 export type FactorAnswer = Schemas['FactorAnswer'];
 export type FoundOn = Schemas['FoundOn'];
+export type RefreshedSearch = Schemas['RefreshedSearch'];
 export type GuardedAction = Schemas['GuardedAction'];
 export type HeldReset = Schemas['HeldReset'];
 export type InclusionProof = Schemas['InclusionProof'];
