@@ -5,11 +5,15 @@ mod agent;
 mod api;
 mod crowd;
 mod fanout;
+mod files;
 mod grant;
 mod measure;
+mod place;
 mod report;
 mod signin;
+mod ssh;
 mod startup;
+mod terminal;
 mod viewer;
 
 use std::path::PathBuf;
@@ -36,7 +40,7 @@ struct Wishes {
     /// Real agent processes of `fanout`.
     #[arg(long, default_value_t = 200)]
     real: usize,
-    /// Compare with other products in the same run: `viewer` only.
+    /// Compare with OpenSSH, x11vnc and Xtigervnc in the same run: `terminal`, `files` and `viewer` only. Installs what is missing.
     #[arg(long)]
     peers: bool,
 }
@@ -57,15 +61,32 @@ enum Scenario {
     Agent,
     /// How long a device verifies a grant.
     Grant,
+    /// Open to first output, echo of keys, and a large file's text through a terminal.
+    Terminal,
+    /// A large file down and up.
+    Files,
     /// Updates, processor time and key to pixel of a screen. Needs Xvfb and xterm.
     Viewer,
 }
 
+impl Scenario {
+    fn has_peers(self) -> bool {
+        matches!(self, Self::Terminal | Self::Files | Self::Viewer)
+    }
+}
+
+/// Whether others are measured in the same run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peers {
+    Beside,
+    Absent,
+}
+
 fn main() -> anyhow::Result<ExitCode> {
     let wishes = Wishes::parse();
-    if wishes.peers && wishes.scenario != Some(Scenario::Viewer) {
+    if wishes.peers && !wishes.scenario.is_some_and(Scenario::has_peers) {
         bail!(
-            "--peers is available for `viewer` only: elsewhere no other product is installed or started, and rows that would be compared with one say that their baseline is absent"
+            "--peers is available for `terminal`, `files` and `viewer` only: elsewhere no other product is installed or started, and rows that would be compared with one say that their baseline is absent"
         );
     }
     // Tens of thousands of connections need as many files.
@@ -102,9 +123,15 @@ async fn measure_all(wishes: &Wishes, report: &mut Report) -> anyhow::Result<()>
     if wants(Scenario::Agent) {
         add(Box::pin(agent::measure()).await);
     }
+    let peers = if wishes.peers { Peers::Beside } else { Peers::Absent };
+    if wants(Scenario::Terminal) {
+        add(Box::pin(terminal::measure(peers)).await?);
+    }
+    if wants(Scenario::Files) {
+        add(Box::pin(files::measure(peers)).await?);
+    }
     if wants(Scenario::Viewer) {
-        let peers = if wishes.peers { viewer::Peers::Beside } else { viewer::Peers::Absent };
-        add(tokio::task::spawn_blocking(move || viewer::measure(peers)).await??);
+        add(Box::pin(viewer::measure(peers)).await?);
     }
     if wants(Scenario::Fanout) {
         add(vec![Box::pin(fanout::one_real()).await]);

@@ -1,4 +1,4 @@
-//! What the system says of a process.
+//! What the system says of a process, and what is installed on it.
 
 use std::time::{Duration, Instant};
 
@@ -21,4 +21,37 @@ pub(crate) fn cpu_time(pid: u32) -> Duration {
 /// Milliseconds since.
 pub(crate) fn millis(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1000.0
+}
+
+/// Processor time of a process and of everything that descends from it and still lives.
+pub(crate) fn cpu_time_of_tree(pid: u32) -> Duration {
+    cpu_time(pid) + children(pid).into_iter().map(cpu_time_of_tree).sum::<Duration>()
+}
+
+/// The first process of this name that descends from another one.
+pub(crate) fn descendant(pid: u32, name: &str) -> Option<u32> {
+    let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    if comm.trim() == name { Some(pid) } else { children(pid).into_iter().find_map(|child| descendant(child, name)) }
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+/// Installs Debian's packages of programs that are missing, where that is allowed. No service is started by it.
+pub(crate) fn install(programs: &[(&str, &'static str)]) -> anyhow::Result<()> {
+    let missing: Vec<&str> =
+        programs.iter().filter(|(program, _)| !std::path::Path::new(program).exists()).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut apt = std::process::Command::new("apt-get");
+    apt.args(["install", "-y", "-qq", "--no-install-recommends"]).args(&missing);
+    // Packages start no service in this run level.
+    apt.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1").stdout(std::process::Stdio::null());
+    if apt.status().is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    anyhow::bail!("these packages are needed; as root: apt-get install -y --no-install-recommends {}", missing.join(" "))
 }

@@ -1,13 +1,15 @@
 //! `viewer`: updates a second, processor time, and from a key to its pixel, with the same client for every server.
 
 mod client;
+mod product;
 mod stage;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::measure::{cpu_time, millis};
+use crate::Peers;
+use crate::measure::{cpu_time, install, millis};
 use crate::report::{Op, Row};
 use client::Client;
 use stage::{Server, Stage};
@@ -27,25 +29,25 @@ struct Reached {
     keys: Vec<f64>,
 }
 
-/// Whether others are measured in the same run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Peers {
-    Beside,
-    Absent,
+pub(crate) async fn measure(peers: Peers) -> anyhow::Result<Vec<Row>> {
+    let product = Box::pin(product::reach()).await?;
+    tokio::task::spawn_blocking(move || beside(peers, &product)).await?
 }
 
-pub(crate) fn measure(peers: Peers) -> anyhow::Result<Vec<Row>> {
+fn beside(peers: Peers, (product, server): &(Reached, f64)) -> anyhow::Result<Vec<Row>> {
     if peers == Peers::Beside {
-        stage::install_peers()?;
+        install(&[("/usr/bin/x11vnc", "x11vnc"), ("/usr/bin/Xtigervnc", "tigervnc-standalone-server")])?;
     }
     let peer = |server| (peers == Peers::Beside).then(|| reach(server)).transpose();
     let ours = reach(Server::Ours)?;
     let (x11vnc, tigervnc) = (peer(Server::X11vnc)?, peer(Server::Tigervnc)?);
-    let mut rows = vec![
-        row(&ours, x11vnc.as_ref(), Wanted::Updates).budget(Op::AtLeast, 1.0),
-        row(&ours, x11vnc.as_ref(), Wanted::Processor).budget(Op::AtMost, 0.5),
-        row(&ours, tigervnc.as_ref(), Wanted::Keys).budget(Op::AtMost, 1.0),
-    ];
+    let mut rows = Vec::new();
+    for (name, reached) in [("", &ours), ("product-", product)] {
+        rows.push(row(name, reached, x11vnc.as_ref(), Wanted::Updates).budget(Op::AtLeast, 1.0));
+        rows.push(row(name, reached, x11vnc.as_ref(), Wanted::Processor).budget(Op::AtMost, 0.5));
+        rows.push(row(name, reached, tigervnc.as_ref(), Wanted::Keys).budget(Op::AtMost, 1.0));
+    }
+    rows.push(Row::of("viewer", "product-scrolling-cpu-server", "% of a core", &[*server]));
     for (name, peer) in [("x11vnc", &x11vnc), ("Xtigervnc", &tigervnc)] {
         if let Some(peer) = peer {
             rows.push(Row::of("viewer", format!("{name}-scrolling"), "updates/s", &[peer.updates_per_second]));
@@ -63,7 +65,7 @@ enum Wanted {
     Keys,
 }
 
-fn row(ours: &Reached, peer: Option<&Reached>, wanted: Wanted) -> Row {
+fn row(whose: &str, ours: &Reached, peer: Option<&Reached>, wanted: Wanted) -> Row {
     let of = |reached: &Reached| match wanted {
         Wanted::Updates => vec![reached.updates_per_second],
         Wanted::Processor => vec![reached.processor],
@@ -74,12 +76,15 @@ fn row(ours: &Reached, peer: Option<&Reached>, wanted: Wanted) -> Row {
         Wanted::Processor => ("x11vnc", "scrolling-cpu", "% of a core"),
         Wanted::Keys => ("Xtigervnc", "key-to-pixel", "ms"),
     };
-    let row = Row::of("viewer", variant, unit, &of(ours));
+    let row = Row::of("viewer", format!("{whose}{variant}"), unit, &of(ours));
     match peer {
         Some(peer) => row.against(name, Row::of("viewer", name, unit, &of(peer)).p50),
         None => row.against_absent(name),
     }
 }
+
+/// One more line of a terminal that scrolls.
+const LINE: &str = r#"i=$((i+1)); echo "$i the quick brown fox jumps over the lazy dog $((i*7919))""#;
 
 fn reach(server: Server) -> anyhow::Result<Reached> {
     let (updates_per_second, processor) = scrolling(server)?;
@@ -87,8 +92,7 @@ fn reach(server: Server) -> anyhow::Result<Reached> {
 }
 
 fn scrolling(server: Server) -> anyhow::Result<(f64, f64)> {
-    let stage =
-        Stage::of(server, "i=0; while :; do i=$((i+1)); echo \"$i the quick brown fox jumps over the lazy dog $((i*7919))\"; done")?;
+    let stage = Stage::of(server, &format!("i=0; while :; do {LINE}; done"))?;
     let mut client = Client::connect(stage.port())?;
     client.watch(Duration::from_secs(1))?;
     let (begun, before) = (Instant::now(), cpu_time(stage.server_pid()));
@@ -100,6 +104,10 @@ fn scrolling(server: Server) -> anyhow::Result<(f64, f64)> {
 fn keys(server: Server) -> anyhow::Result<Vec<f64>> {
     let stage = Stage::of(server, "exec cat >/dev/null")?;
     let mut client = Client::connect(stage.port())?;
+    type_keys(&mut client)
+}
+
+fn type_keys(client: &mut Client) -> anyhow::Result<Vec<f64>> {
     client.watch(Duration::from_secs(1))?;
     let mut times = Vec::with_capacity(KEYS);
     for at in 0..KEYS {

@@ -3,7 +3,7 @@ import { Installation } from './support/installation.js';
 import { Mailbox } from './support/mailbox.js';
 import { Passkeys } from './support/passkeys.js';
 import { keep, seen, THOROUGH } from './support/pictures.js';
-import { accessible, look, type Owner, setUp, watch } from './support/steps.js';
+import { accessible, look, OWNER, type Owner, setUp, watch } from './support/steps.js';
 
 /** One installation with a mail server; each test goes on where the one before left it. */
 test.describe.configure({ mode: 'serial' });
@@ -58,6 +58,27 @@ test('what is mended holds', async () => {
   await page.goto(`${place.url}/security/posture`);
   await expect(finding('One owner')).toBeVisible();
   await expect(finding('Nobody who administers has a passkey')).toHaveCount(0);
+});
+
+test('what is found is accepted with a reason until a day, and brought back', async () => {
+  await page.goto(`${place.url}/security/posture`);
+  await rule('P-16').getByRole('button', { name: /^Accept P-16/ }).click();
+  const dialog = page.getByRole('dialog', { name: 'Accept P-16' });
+  await expect(dialog).toContainText('New addresses are not verified');
+  await dialog.getByLabel('Accepted, because').fill('Everybody travels until spring');
+  await dialog.getByRole('button', { name: '90 days' }).click();
+  await accessible(page, 'posture-accept');
+  await look(page, 'posture-accept');
+  await dialog.getByRole('button', { name: 'Accept', exact: true }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(rule('P-16')).toContainText('Everybody travels until spring');
+  await expect(rule('P-16')).toContainText(OWNER.name);
+  await rule('P-16').scrollIntoViewIfNeeded();
+  await accessible(page, 'posture-accepted');
+  await look(page, 'posture-accepted');
+  await page.reload();
+  await rule('P-16').getByRole('button', { name: 'Bring back' }).click();
+  await expect(rule('P-16').getByRole('button', { name: /^Accept P-16/ })).toBeVisible();
 });
 
 test('what if: the rules that decide for real answer, and the one that decides is marked', async () => {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync, spawn } from 'node:child_process';
+import { type AddressInfo, createServer } from 'node:net';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Locator, type Page, test } from '@playwright/test';
@@ -17,6 +18,8 @@ let page: Page;
 let device: string;
 let screen: string;
 let faults: string[];
+/** What the screen showed in the end, as a person saved it. */
+let seen: Buffer;
 
 test.beforeAll(async ({ browser }) => {
   place = await new Installation().start({ cabled: true });
@@ -188,6 +191,8 @@ test('an upload that would replace a file asks first, a folder is removed by its
 
 test('a terminal opens by a code of its own: the window serves one kind', async () => {
   await openTab('terminal');
+  await expect(page.getByText('The device records what the shell writes')).toBeVisible();
+  await look(page, 'remote-before');
   await page.getByRole('button', { name: 'Open a terminal' }).click();
   await expect(page.getByRole('dialog')).toContainText('Open a terminal');
   await look(page, 'authorize-terminal');
@@ -308,6 +313,12 @@ test('its recording is played, searched, and has the digest that the device sign
   await page.getByLabel('Find in the recording').fill('42-answer');
   await page.getByRole('list', { name: 'Where it was written' }).getByRole('button').last().click();
   await expect.poll(async () => (await page.locator('.player .xterm-rows').innerText()).replaceAll('\u00a0', ' ')).toContain('42-answer');
+  const shown = async () => (await page.locator('.player .xterm-rows').innerText()).replaceAll('\u00a0', ' ');
+  await page.getByLabel('Moment').fill('0');
+  await expect.poll(shown).not.toContain('42-answer');
+  await page.getByLabel('Moment').press('End');
+  await expect.poll(shown).toContain('mine-2');
+  await page.getByLabel('Moment').fill('0');
   await page.getByRole('button', { name: 'Play' }).click();
   await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible();
   await both('remote-player');
@@ -356,9 +367,9 @@ test('a screen is seen and worked at: keys reach the program that it shows', asy
   await both('remote-screen');
   const picture = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Save a picture of the screen' }).click();
-  const png = readFileSync(await (await picture).path());
-  expect(png.subarray(1, 4).toString()).toBe('PNG');
-  expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1280, 800]);
+  seen = readFileSync(await (await picture).path());
+  expect(seen.subarray(1, 4).toString()).toBe('PNG');
+  expect([seen.readUInt32BE(16), seen.readUInt32BE(20)]).toEqual([1280, 800]);
   await accessible(page, 'screen');
 });
 
@@ -371,6 +382,50 @@ test('a screen is opened again to watch only', async () => {
   await proveIfAsked(connected());
   await expect(page.locator('.screen__place canvas')).toBeVisible();
   await expect(page.locator('.screen__bar')).toContainText('Watching');
+});
+
+/** How many pixels of two pictures differ visibly. */
+async function differences(one: string, other: string): Promise<number> {
+  const bench = await context.newPage();
+  const count = await bench.evaluate(async (urls) => {
+    const pixels = await Promise.all(urls.map(async (url) => {
+      const image = new Image();
+      image.src = url;
+      await image.decode();
+      const canvas = Object.assign(document.createElement('canvas'), { width: image.width, height: image.height });
+      const paper = canvas.getContext('2d')!;
+      paper.drawImage(image, 0, 0);
+      return paper.getImageData(0, 0, image.width, image.height).data;
+    }));
+    let count = 0;
+    for (let at = 0; at < pixels[0]!.length; at += 4) if ([0, 1, 2].some((part) => Math.abs(pixels[0]![at + part]! - pixels[1]![at + part]!) > 48)) count++;
+    return count;
+  }, [one, other]);
+  await bench.close();
+  return count;
+}
+
+test('the recording of a screen is played and sought through, and ends with what was seen', async () => {
+  await page.goto(`${place.url}/sessions?state=ended`);
+  await page.getByRole('row').filter({ hasText: 'Screen' }).getByRole('link').first().click();
+  await expect(page.getByText('Digest fits')).toBeVisible();
+  const film = page.locator('.player__film');
+  const moment = page.getByLabel('Moment');
+  const picture = () => film.locator('.screen__host:not([style*="hidden"]) canvas').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+  await expect(film).toHaveAttribute('data-shown', '0');
+  const beginning = await picture();
+  await moment.press('End');
+  await expect(film).toHaveAttribute('data-shown', (await moment.getAttribute('max')) ?? '');
+  const live = `data:image/png;base64,${seen.toString('base64')}`;
+  await expect.poll(async () => differences(await picture(), live), { timeout: 20_000 }).toBeLessThan(400); // the cursor of a terminal is hollow without a pointer
+  expect(await differences(beginning, await picture())).toBeGreaterThan(800);
+  await both('remote-film');
+  await accessible(page, 'film');
+  await moment.fill('0');
+  await expect(film).toHaveAttribute('data-shown', '0');
+  await expect.poll(picture).toBe(beginning);
+  await page.getByRole('button', { name: 'Play' }).click();
+  await expect.poll(async () => Number(await moment.inputValue())).toBeGreaterThan(0.5);
 });
 
 test('the rules of the tenant hold for the next session: nobody is at this machine, and silence is no', async () => {
@@ -395,7 +450,25 @@ test('the rules of the tenant hold for the next session: nobody is at this machi
   await page.goto(`${place.url}/security/remote`);
   await expect(page.getByLabel('Copied text goes both ways')).not.toBeChecked();
   await page.getByLabel('Terminal: the person at the machine').selectOption({ label: 'Told nothing' });
+  await page.getByLabel('Files: recorded').selectOption({ label: 'The opener decides' });
   await change();
+});
+
+test('where the rules leave it open, whoever opens a session says that it is not recorded', async () => {
+  await openTab('files');
+  await page.reload();
+  const record = page.getByLabel('Record what is asked and done');
+  await expect(record).toBeChecked();
+  await both('remote-choice');
+  await record.uncheck();
+  await page.getByRole('button', { name: 'Open files' }).click();
+  await proveIfAsked(connected());
+  await expect(page.locator('.sessionbar')).toContainText('Not recorded');
+  await page.getByRole('button', { name: 'End session' }).click();
+  await page.getByRole('button', { name: 'End it?' }).click();
+  await page.goto(`${place.url}/sessions?state=ended`);
+  await page.getByRole('row').filter({ hasText: 'Files' }).getByRole('link').first().click();
+  await expect(page.getByText('none: neither the rules nor whoever opened it wanted one')).toBeVisible();
 });
 
 test('what runs anywhere is found, and a script goes to exactly those devices', async () => {
@@ -411,6 +484,22 @@ test('what runs anywhere is found, and a script goes to exactly those devices', 
   await expect(table).toContainText('screen-01');
   await both('search');
   await accessible(page, 'search');
+
+  // What began after the devices spoke last is found once they are asked.
+  const late = createServer().listen(0, '127.0.0.1');
+  await new Promise((listens) => late.once('listening', listens));
+  const port = String((late.address() as AddressInfo).port);
+  await page.getByRole('button', { name: 'Ports' }).click();
+  await page.getByLabel('Name', { exact: true }).fill(port);
+  await expect(page.getByText('No device has it')).toBeVisible();
+  await page.getByRole('button', { name: 'Ask them now' }).click();
+  await expect(page.getByText('2 devices asked')).toBeVisible();
+  await expect(table).toContainText(port, { timeout: 60_000 });
+  await look(page, 'search-live');
+  late.close();
+  await page.getByLabel('Name', { exact: true }).fill('libc6');
+  await page.getByRole('button', { name: 'Software' }).click();
+  await expect(table).toContainText('screen-01');
   await page.getByRole('button', { name: 'Run a script on them' }).click();
   await expect(page.locator('main')).toContainText('screen-01');
 });

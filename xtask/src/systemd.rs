@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ const PACKAGES: [&str; 2] = ["debootstrap", "systemd-container"];
 const INSIDE: &str = "systemd,systemd-sysv,dbus,procps";
 /// The example that asks a machine what a background session would be asked.
 const ASKER: &str = "background";
+/// The example that plays the owner of an installation, which the container reaches on the loopback.
+const OWNER: &str = "manages_services";
 const BOOT: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
@@ -70,23 +72,54 @@ fn cases(root: &Root) -> Result<Vec<Case>> {
         root.path(),
         &["build", "--quiet", "--package", "sallyport-agent-core", "--features", "rig", "--example", ASKER],
     ))?;
+    process::must(process::cargo(root.path(), &["build", "--quiet", "--package", "sallyport"]))?;
+    process::must(process::cargo(root.path(), &["build", "--quiet", "--package", "sallyport-testkit", "--example", OWNER]))?;
     let template = template(root)?;
     let container = Container::boot(root, &template)?;
     let mut cases = Vec::new();
     for (name, script) in STEPS {
-        let start = Instant::now();
-        let output = container.run(script)?;
-        let outcome = if output.status.success() { Outcome::Passed } else { Outcome::Failed };
-        if outcome == Outcome::Failed {
-            println!("{name}:\n{}", process::said(&output));
-        }
-        cases.push(Case { name: format!("systemd > {name}"), outcome, millis: start.elapsed().as_millis().try_into().unwrap_or(u64::MAX) });
+        cases.push(case(name, || container.run(script))?);
     }
+    cases.push(case("a remote session of a real server starts and restarts a service", || managed(root, &container))?);
+    let (name, script) = LAST;
+    cases.push(case(name, || container.run(script))?);
     Ok(cases)
 }
 
+fn case(name: &str, step: impl FnOnce() -> Result<Output>) -> Result<Case> {
+    let start = Instant::now();
+    let output = step()?;
+    let outcome = if output.status.success() { Outcome::Passed } else { Outcome::Failed };
+    if outcome == Outcome::Failed {
+        println!("{name}:\n{}", process::said(&output));
+    }
+    Ok(Case { name: format!("systemd > {name}"), outcome, millis: start.elapsed().as_millis().try_into().unwrap_or(u64::MAX) })
+}
+
+/// The agent in the container enrols with a server outside of it, and somebody works there as anybody would.
+fn managed(root: &Root, container: &Container) -> Result<Output> {
+    let file = container.folder.join("opt/enrolment-file.json").display().to_string();
+    let mut owner =
+        process::command(root.path(), &root.binary(&format!("examples/{OWNER}")).display().to_string(), &[&file, "lab.service"]);
+    owner.env("SALLYPORT_BIN_DIR", root.binary(""));
+    let owner = owner.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("the owner does not start")?;
+    let enrolled = container.run(ENROL)?;
+    let done = owner.wait_with_output()?;
+    if !enrolled.status.success() {
+        return Ok(enrolled);
+    }
+    if !done.status.success() {
+        return Ok(done);
+    }
+    container.run("systemctl is-active lab && test $(journalctl -u lab | grep -c 'Started lab') -ge 3")
+}
+
+/// Waits for the file of the installation outside.
+const ENROL: &str = "for i in $(seq 240); do test -e /opt/enrolment-file.json && break; sleep 0.25; done
+    sallyport-agent enrol /opt/enrolment-file.json";
+
 /// What is shown, in order; each is a shell script inside the container that fails when it does not hold.
-const STEPS: [(&str, &str); 16] = [
+const STEPS: [(&str, &str); 15] = [
     ("the agent installs itself as a service", "/opt/sallyport-agent install"),
     ("the unit is active and enabled", "systemctl is-active sallyport-agent && systemctl is-enabled sallyport-agent"),
     (
@@ -150,11 +183,13 @@ const STEPS: [(&str, &str); 16] = [
         "no program that was asked outlives its session",
         r#"/opt/background '{"t":"logs","id":1,"unit":null,"priority":null,"since":null,"grep":null,"follow":"yes"}' 1 >/dev/null && sleep 0.5 && ! pgrep journalctl"#,
     ),
-    (
-        "uninstalling leaves no unit and no program behind",
-        "sallyport-agent uninstall && ! systemctl cat sallyport-agent && ! test -e /usr/local/bin/sallyport-agent",
-    ),
 ];
+
+/// What comes after everything else.
+const LAST: (&str, &str) = (
+    "uninstalling leaves no unit and no program behind",
+    "sallyport-agent uninstall && ! systemctl cat sallyport-agent && ! test -e /usr/local/bin/sallyport-agent",
+);
 
 /// The folder of a minimal Debian, made once.
 fn template(root: &Root) -> Result<PathBuf> {
@@ -213,7 +248,7 @@ impl Container {
     }
 
     /// Runs a shell script inside, in all of the container's namespaces.
-    fn run(&self, script: &str) -> Result<std::process::Output> {
+    fn run(&self, script: &str) -> Result<Output> {
         let leader = self.leader()?;
         let mut command = Command::new("nsenter");
         command.args(["--target", &leader, "--mount", "--uts", "--ipc", "--pid", "--root", "--wd", "--", "/bin/sh", "-c", script]);

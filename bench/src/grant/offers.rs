@@ -74,6 +74,7 @@ impl Signer {
             content: SCRIPT.as_bytes().to_vec(),
             secrets: Vec::new(),
             stream_ticket: None,
+            occurrence: None,
         }
     }
 

@@ -9,6 +9,9 @@ use anyhow::{Context as _, bail};
 
 const START: Duration = Duration::from_secs(10);
 
+/// A terminal over the whole display; what it runs comes behind.
+pub(super) const TERMINAL: [&str; 9] = ["-geometry", "212x55+0+0", "-fn", "6x13", "-bg", "black", "-fg", "gray", "-e"];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Server {
     Ours,
@@ -36,8 +39,7 @@ impl Stage {
             Server::X11vnc => stage.x11vnc(display)?,
             Server::Tigervnc => {}
         }
-        let terminal = ["-geometry", "212x55+0+0", "-fn", "6x13", "-bg", "black", "-fg", "gray", "-e", "sh", "-c", script];
-        stage.start(Command::new("xterm").env("DISPLAY", format!(":{display}")).args(terminal))?;
+        stage.start(Command::new("xterm").env("DISPLAY", format!(":{display}")).args(TERMINAL).args(["sh", "-c", script]))?;
         stage.wait_for_port()?;
         Ok(stage)
     }
@@ -117,22 +119,4 @@ impl Drop for Stage {
 
 fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-/// Installs what the comparison needs, where that is allowed.
-pub(crate) fn install_peers() -> anyhow::Result<()> {
-    let missing: Vec<&str> = [("x11vnc", "x11vnc"), ("Xtigervnc", "tigervnc-standalone-server")]
-        .into_iter()
-        .filter(|(program, _)| !std::path::Path::new("/usr/bin").join(program).exists())
-        .map(|(_, package)| package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut apt = Command::new("apt-get");
-    apt.args(["install", "-y", "-qq", "--no-install-recommends"]).args(&missing).env("DEBIAN_FRONTEND", "noninteractive");
-    if !apt.status().is_ok_and(|status| status.success()) {
-        bail!("these packages are needed; as root: apt-get install -y --no-install-recommends {}", missing.join(" "));
-    }
-    Ok(())
 }

@@ -133,6 +133,8 @@ pub struct Job {
     pub log_index: u64,
     /// Where its runs stand.
     pub counts: RunCounts,
+    /// Where a schedule began it.
+    pub occurrence: Option<crate::JobOccurrence>,
 }
 
 /// A job on one device.

@@ -1,6 +1,6 @@
 //! How the configuration is judged, and what would happen if.
 
-use sallyport_model::{Timestamp, UserId};
+use sallyport_model::{Digest, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,6 +23,8 @@ pub struct PostureCounts {
     pub critical: u64,
     /// To be looked at.
     pub warning: u64,
+    /// What they found is accepted for now.
+    pub accepted: u64,
     /// They hold.
     pub holds: u64,
     /// The server cannot know.
@@ -39,6 +41,8 @@ pub enum PostureState {
     Critical,
     /// To be looked at.
     Warning,
+    /// Everything that it found is accepted for now.
+    Accepted,
     /// It holds.
     Holds,
     /// The server cannot know.
@@ -64,7 +68,10 @@ pub struct PostureRule {
 /// Something that a rule found.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct PostureFinding {
-    /// `critical` or `warning`.
+    /// Names it while it stays what it is: rule, severity, what it is and whom it is about.
+    #[schema(value_type = String)]
+    pub id: Digest,
+    /// `critical` or `warning`, whether it is accepted or not.
     pub state: PostureState,
     /// What it is.
     pub title: String,
@@ -75,6 +82,38 @@ pub struct PostureFinding {
     /// Where it is mended; absent where that is not in the console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<ConsoleLink>,
+    /// Who accepted it, why and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<AcceptedFinding>,
+}
+
+/// Somebody accepted a finding: it is shown, and not counted, until a moment.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AcceptedFinding {
+    /// Why.
+    pub because: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    #[schema(value_type = String)]
+    pub at: Timestamp,
+    /// When it comes back.
+    #[schema(value_type = String)]
+    pub until: Timestamp,
+}
+
+/// Accepts what is found now, for a while.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptFinding {
+    /// The id of the finding.
+    #[schema(value_type = String)]
+    pub finding: Digest,
+    /// Why: 1 to 300 characters on one line, for whoever asks later.
+    pub reason: String,
+    /// When it comes back: within a year, or within a month for what is to be fixed now.
+    #[schema(value_type = String)]
+    pub until: Timestamp,
 }
 
 /// A place in the console.

@@ -90,6 +90,7 @@ codes! {
     ScopeRefused = 403, "scope_refused", "This is not among what the API client may do", "Its scopes, or its owner's roles of this moment, do not allow it; see the client in the console.";
     SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";
     RoleRefused = 403, "role_refused", "Your role does not allow this", "Ask an owner or an admin of the tenant.";
+    PasskeyRequired = 403, "passkey_required", "A passkey is needed", "The tenant wants passkeys of whoever manages others: prove it with yours, or add one on your profile page.";
     PasswordBreached = 403, "password_breached", "Your password is known from a data breach", "Choose another password first; the session then goes on.";
     FactorRequired = 403, "factor_required", "This needs an active factor", "Enrol an authenticator on your profile page first.";
     OriginRefused = 403, "origin_refused", "The request comes from another site", "Use the console at its own address.";
@@ -109,6 +110,7 @@ codes! {
     PasswordRefused = 422, "password_refused", "The password is not acceptable", "Choose a longer or less common one; a sentence works well.";
     SetupClosed = 404, "setup_closed", "There is nothing here", "Set-up is over, or the link is not the one that the server printed.";
     DeviceOffline = 409, "device_offline", "The device is not connected", "Try again once it is online; a remote session needs it now.";
+    ScheduleVoid = 409, "schedule_void", "What was published is no longer so", "Publish the schedule anew: look at the script and the devices as they are now.";
     RemoteSessionEnded = 409, "remote_session_ended", "The remote session is over", "Open a new one.";
     RemoteSessionsFull = 409, "remote_sessions_full", "The device has as many open remote sessions as it may have", "End one of them first.";
     TicketRefused = 403, "ticket_refused", "The ticket of this stream is not good", "Ask for a new one; each ticket works once, and for half a minute.";

@@ -133,6 +133,8 @@ pub struct RemoteSession {
     pub ended: Option<Timestamp>,
     /// `ended`, `device`, `revoked`, `limit` or `undelivered`.
     pub end_reason: Option<String>,
+    /// Whether the device records it.
+    pub recorded: bool,
     /// Who is or was attached.
     pub attachments: Vec<RemoteAttachment>,
     /// Its recording, once that is whole.

@@ -90,6 +90,7 @@ pub struct RequirementStep {
 /// What will happen, exactly.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "one value per request, serialised at once")]
 pub enum ActionDetails {
     /// A script runs on devices.
     RunScript(RunScriptDetails),
@@ -133,6 +134,8 @@ pub enum ActionDetails {
     CreateClient(crate::ApiClientDetails),
     /// An API client gets another shape.
     ChangeClient(crate::ApiClientDetails),
+    /// A script runs unattended at its times.
+    PublishSchedule(crate::PublishScheduleDetails),
 }
 
 /// A factor that goes.

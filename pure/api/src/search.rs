@@ -32,3 +32,21 @@ pub struct Found {
     /// The user of a process, the state of a service, the source of a package; of a port protocol, address and program.
     pub detail: String,
 }
+
+/// Asks devices to say anew what they have.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshSearch {
+    /// `next` of the answer before; absent: from the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+/// How many devices were asked. They answer within seconds, and each answer is an event `device`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RefreshedSearch {
+    /// Connected devices that were asked.
+    pub asked: u32,
+    /// Where more are to be asked: from here on.
+    pub next: Option<String>,
+}

@@ -13,5 +13,6 @@ pub mod policy;
 pub mod posture;
 pub mod rate;
 pub mod remote_policy;
+pub mod schedules;
 pub mod scripts;
 pub mod search;

@@ -258,6 +258,20 @@ impl Row {
         self.stages.contains(&Stage::Client)
     }
 
+    /// Whether it changes what a session or its person is known by. Only who has the session's present token may ask for it: a former
+    /// one, which requests under way still have for some seconds, may not.
+    pub fn wants_present_token(&self) -> bool {
+        const CHANGES: [&str; 6] = [
+            Elevate::ROW.name,
+            ChangeOwnPassword::ROW.name,
+            ConfirmRecoveryCodes::ROW.name,
+            RegenerateRecoveryCodes::ROW.name,
+            EnrolFactors::ROW.name,
+            RemoveOwnFactor::ROW.name,
+        ];
+        CHANGES.contains(&self.name)
+    }
+
     /// Whether a custom role may have it. Owners are made by owners: no list of words makes one.
     pub fn is_for_custom_roles(&self) -> bool {
         self.holds != Holds::Oneself && self.name != ManageOwners::ROW.name

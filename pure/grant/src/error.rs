@@ -58,6 +58,15 @@ pub enum GrantError {
     /// The window is longer than a grant may live.
     #[error("the window of the grant is too long")]
     WindowTooLong,
+    /// An occurrence that the published schedule does not have, or none where one is wanted.
+    #[error("the published schedule has no such occurrence")]
+    NotAnOccurrence,
+    /// The maintenance window is shut.
+    #[error("the maintenance window is shut")]
+    OutsideWindow,
+    /// The last run of the schedule began too short a time ago.
+    #[error("the schedule may not run again before {0}")]
+    TooSoon(Timestamp),
     /// This device obeyed the id before.
     #[error("the grant was used before")]
     Used,
@@ -96,6 +105,9 @@ impl GrantError {
             Self::NotYetValid(_) => "not_yet_valid",
             Self::Expired(_) => "expired",
             Self::WindowTooLong => "window_too_long",
+            Self::NotAnOccurrence => "not_an_occurrence",
+            Self::OutsideWindow => "outside_window",
+            Self::TooSoon(_) => "too_soon",
             Self::Used => "used",
             Self::BadCheckpoint(_) => "bad_checkpoint",
             Self::NotInLog => "not_in_log",

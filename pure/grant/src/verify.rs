@@ -14,6 +14,7 @@ use crate::error::GrantError;
 use crate::keys::VerifyKey;
 use crate::log;
 use crate::merkle::{self, TreeHead};
+use crate::occurrence::{self, LastRun, Use};
 use crate::root::TrustRoot;
 use crate::sealed::{self, SealKey, SecretValue};
 use crate::targets::TargetProof;
@@ -37,7 +38,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    fn time(self) -> Timestamp {
+    pub(crate) fn time(self) -> Timestamp {
         self.now.max(self.floor)
     }
 }
@@ -46,6 +47,8 @@ impl Clock {
 pub trait UsedIds {
     /// Whether the id was claimed.
     fn is_used(&self, grant: GrantId) -> bool;
+    /// The last occurrence of a publication that was claimed, as far back as its terms can ask.
+    fn last_run(&self, publication: GrantId) -> Option<LastRun>;
 }
 
 /// A grant as the server offers it, with what it needs to be checked.
@@ -61,6 +64,8 @@ pub struct Offer<'a> {
     pub log_proof: &'a [Digest],
     /// A signed checkpoint of the audit log.
     pub checkpoint: &'a str,
+    /// Of a published schedule: which of its occurrences.
+    pub occurrence: Option<Timestamp>,
 }
 
 /// Everything that a device checks a grant against.
@@ -89,14 +94,31 @@ impl<U: UsedIds> Verifier<'_, U> {
         attest::check_proofs(&attested.proofs, &body)?;
         self.check_targets(&body, offer.target)?;
         self.check_window(&body)?;
-        if self.used.is_used(body.id) {
-            return Err(GrantError::Used);
-        }
+        let used_up = self.check_use(&body, attested.grant, offer.occurrence)?;
         let log_head = self.check_log(&envelope, &body, offer)?;
         Ok(match body.action.clone() {
-            GrantAction::RunScript(action) => Verified::RunScript(VerifiedGrant { action, body, attested, log_head }),
-            GrantAction::OpenRemoteSession(action) => Verified::OpenRemoteSession(VerifiedGrant { action, body, attested, log_head }),
+            GrantAction::RunScript(action) => Verified::RunScript(VerifiedGrant { action, body, attested, log_head, used_up }),
+            GrantAction::RunSchedule(schedule) => {
+                Verified::RunScript(VerifiedGrant { action: schedule.run, body, attested, log_head, used_up })
+            }
+            GrantAction::OpenRemoteSession(action) => {
+                Verified::OpenRemoteSession(VerifiedGrant { action, body, attested, log_head, used_up })
+            }
         })
+    }
+
+    /// What obeying would use up, which was not used before: the grant, or one occurrence of it by its own terms.
+    fn check_use(&self, body: &GrantBody, grant: Digest, due: Option<Timestamp>) -> Result<Use, GrantError> {
+        let used_up = match (body.action.schedule(), due) {
+            (None, None) => occurrence::of_grant(body),
+            (Some(schedule), Some(due)) => {
+                let used_up = occurrence::of_publication((body, schedule), grant, due, self.clock)?;
+                occurrence::check_rate(schedule, due, self.used.last_run(body.id), self.clock)?;
+                used_up
+            }
+            (None, Some(_)) | (Some(_), None) => return Err(GrantError::NotAnOccurrence),
+        };
+        if self.used.is_used(used_up.id) { Err(GrantError::Used) } else { Ok(used_up) }
     }
 
     fn check_trust(&self) -> Result<(), GrantError> {
@@ -121,7 +143,7 @@ impl<U: UsedIds> Verifier<'_, U> {
     }
 
     fn check_window(&self, body: &GrantBody) -> Result<(), GrantError> {
-        if body.expires > body.not_before.plus_secs(limits::GRANT_LIFETIME_SECS + limits::GRANT_SKEW_SECS) {
+        if body.expires > body.not_before.plus_secs(body.action.max_lifetime_secs()) {
             return Err(GrantError::WindowTooLong);
         }
         let time = self.clock.time();
@@ -148,6 +170,9 @@ pub fn derived_class(action: &GrantAction, targets: u32) -> Class {
             2..=limits::CLASS2_DEVICES_PER_HOUR => Class::Fleet,
             _ => Class::Mass,
         },
+        // What runs unattended is never of class 1, on however few devices.
+        GrantAction::RunSchedule(_) if targets as usize > limits::CLASS2_DEVICES_PER_HOUR => Class::Mass,
+        GrantAction::RunSchedule(_) => Class::Fleet,
     }
 }
 
@@ -174,12 +199,18 @@ pub struct VerifiedGrant<A> {
     body: GrantBody,
     attested: Attested,
     log_head: TreeHead,
+    used_up: Use,
 }
 
 impl<A> VerifiedGrant<A> {
-    /// The id to claim before execution.
+    /// The id to claim before execution: the grant's, or that of the occurrence.
     pub fn id(&self) -> GrantId {
-        self.body.id
+        self.used_up.id
+    }
+
+    /// What obeying uses up.
+    pub fn used_up(&self) -> Use {
+        self.used_up
     }
 
     /// The whole signed body.

@@ -151,6 +151,8 @@ ids! {
     ApiClientId = "cli";
     /// A queued mail.
     MailId = "mail";
+    /// A published schedule: a script that runs unattended at its times.
+    ScheduleId = "sch";
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod time;
 pub use digest::{Digest, HexError};
 pub use id::{
     AnyIdError, ApiClientId, CustomerId, DeviceId, FactorId, GrantId, InstallerId, JobId, MailId, RemoteSessionId, RequestId, RoleId,
-    RunId, ScriptId, SessionId, SiteId, TenantId, UserId,
+    RunId, ScheduleId, ScriptId, SessionId, SiteId, TenantId, UserId,
 };
-pub use text::{AgentText, Email, Name, Tag, TextError};
+pub use text::{AgentText, Email, Name, Note, Tag, TextError};
 pub use time::{Seconds, TimeError, Timestamp};

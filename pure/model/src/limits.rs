@@ -2,6 +2,14 @@
 
 /// Longest name that people give, in characters.
 pub const NAME_CHARS: usize = 100;
+/// Longest reason that people give, in characters.
+pub const NOTE_CHARS: usize = 300;
+/// What posture found is accepted for at most this long,
+pub const ACCEPTED_SECS: i64 = 366 * 86_400;
+/// and what is to be fixed now for this long.
+pub const ACCEPTED_CRITICAL_SECS: i64 = 31 * 86_400;
+/// Findings of a tenant that are accepted at a time.
+pub const ACCEPTED_FINDINGS: usize = 500;
 /// Longest e-mail address (RFC 5321, section 4.5.3.1), in bytes.
 pub const EMAIL_BYTES: usize = 254;
 /// Longest device label, in bytes.
@@ -67,6 +75,10 @@ pub const SESSION_LIFETIME_SECS: i64 = 12 * 60 * 60;
 pub const SESSIONS_PER_USER: usize = 20;
 /// The cookie that only a browser's own hardware renews is good for this long.
 pub const DEVICE_COOKIE_SECS: i64 = 5 * 60;
+/// Clocks of an installation's processes may differ by this, and a request may be under way as long, before such a cookie is refused.
+pub const DEVICE_COOKIE_SKEW_SECS: i64 = 10;
+/// Requests without that cookie are taken for this long after the session was bound: they were under way.
+pub const DEVICE_GRACE_SECS: i64 = 30;
 /// A passkey's ceremony must end within this.
 pub const CEREMONY_SECS: i64 = 5 * 60;
 /// Longest id of a credential (WebAuthn Level 3, section 4).
@@ -366,5 +378,28 @@ pub const SERVICE_JOB_SECS: u64 = 100;
 
 /// Devices that an exported search has at most.
 pub const SEARCH_EXPORT_DEVICES: usize = 20_000;
+/// Devices that are asked at once for a new inventory because somebody searches.
+pub const SEARCH_REFRESH_DEVICES: usize = 1_000;
 /// Findings of one device that a search tells.
 pub const SEARCH_ITEMS_PER_DEVICE: usize = 50;
+
+/// Longest cron expression, in bytes.
+pub const CRON_BYTES: usize = 200;
+/// Longest name of a time zone, in bytes.
+pub const ZONE_BYTES: usize = 64;
+/// Most changes of a time zone's offset that one publication can have.
+pub const ZONE_OFFSETS: usize = 64;
+/// A published schedule ends at the latest this long after it was asked for.
+pub const SCHEDULE_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
+/// Least and most time that a device may come late to an occurrence.
+pub const SCHEDULE_LATE_SECS: (u32, u32) = (5 * 60, 7 * 24 * 60 * 60);
+/// Most time over which an occurrence is spread.
+pub const SCHEDULE_JITTER_SECS: u32 = 12 * 60 * 60;
+/// Most time that may have to lie between two runs of a schedule on one device.
+pub const SCHEDULE_GAP_SECS: u32 = 366 * 24 * 60 * 60;
+/// Most schedules of a tenant that are active or paused.
+pub const SCHEDULES: usize = 500;
+/// Occurrences that one look ahead tells.
+pub const SCHEDULE_PREVIEW: usize = 5;
+/// Runs of one schedule that are let go in one step.
+pub const SCHEDULE_RELEASES: usize = 500;

@@ -73,6 +73,8 @@ macro_rules! text {
 text! {
     /// A name that people gave: 1 to 100 printable characters in NFC, trimmed.
     Name;
+    /// Why somebody did something, in their words: 1 to 300 printable characters in NFC on one line, trimmed.
+    Note;
     /// An e-mail address as a sign-in name: lower case, at most 254 characters.
     Email;
     /// A label on a device: 1 to 40 of `a-z 0-9 - _ . :`.
@@ -84,18 +86,29 @@ text! {
 impl Name {
     /// Trims, normalises and checks a name.
     pub fn parse(text: &str) -> Result<Self, TextError> {
-        let name: String = text.trim().nfc().collect();
-        if name.is_empty() {
-            return Err(TextError::Empty);
-        }
-        if name.chars().count() > limits::NAME_CHARS {
-            return Err(TextError::TooLong(limits::NAME_CHARS));
-        }
-        if name.chars().any(is_deceptive) {
-            return Err(TextError::Unprintable);
-        }
-        Ok(Self(name))
+        printable(text, limits::NAME_CHARS).map(Self)
     }
+}
+
+impl Note {
+    /// Trims, normalises and checks a note.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        printable(text, limits::NOTE_CHARS).map(Self)
+    }
+}
+
+fn printable(text: &str, max_chars: usize) -> Result<String, TextError> {
+    let text: String = text.trim().nfc().collect();
+    if text.is_empty() {
+        return Err(TextError::Empty);
+    }
+    if text.chars().count() > max_chars {
+        return Err(TextError::TooLong(max_chars));
+    }
+    if text.chars().any(is_deceptive) {
+        return Err(TextError::Unprintable);
+    }
+    Ok(text)
 }
 
 impl Email {

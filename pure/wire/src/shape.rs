@@ -247,6 +247,7 @@ pub(crate) const SERVER_MESSAGE: &[Field] = &[
     message(8, "end_remote_session", END_REMOTE_SESSION),
     message(9, "stream_ticket", STREAM_TICKET),
     message(10, "recording_ack", RECORDING_ACK),
+    message(11, "inventory_wanted", INVENTORY_WANTED),
 ];
 
 pub(crate) const WELCOME: &[Field] = &[number(1, "state"), number(2, "server_time"), id(3, "device"), id(4, "tenant")];
@@ -261,6 +262,7 @@ pub(crate) const GRANT_OFFER: &[Field] = &[
     bytes(5, "content", limits::SCRIPT_BYTES),
     Field { number: 6, name: "secrets", times: limits::SECRETS, kind: Kind::Message(SEALED_SECRET) },
     bytes(7, "stream_ticket", KEY_BYTES),
+    number(8, "occurrence"),
 ];
 
 pub(crate) const INCLUSION: &[Field] =
@@ -284,6 +286,8 @@ pub(crate) const END_REMOTE_SESSION: &[Field] = &[id(1, "session"), id(2, "grant
 pub(crate) const STREAM_TICKET: &[Field] = &[id(1, "grant"), bytes(2, "ticket", KEY_BYTES)];
 
 pub(crate) const RECORDING_ACK: &[Field] = &[id(1, "session"), number(2, "next_seq")];
+
+pub(crate) const INVENTORY_WANTED: &[Field] = &[];
 
 #[cfg(test)]
 mod tests {

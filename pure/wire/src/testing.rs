@@ -117,6 +117,7 @@ pub(crate) fn offer() -> GrantOffer {
         content: vec![b'x'; 1000],
         secrets: vec![SealedSecret { name: "DB_PASS".to_owned(), sealed: vec![8; 90] }],
         stream_ticket: Some([9; 32]),
+        occurrence: Some(Timestamp::from_secs(60)),
     }
 }
 
@@ -151,7 +152,8 @@ pub(crate) fn all_unsigned() -> Vec<UnsignedToAgent> {
         UnsignedToAgent::HeartbeatAck { .. } => Some(UnsignedToAgent::EndRemoteSession { session: session(), grant: None }),
         UnsignedToAgent::EndRemoteSession { .. } => Some(UnsignedToAgent::StreamTicket { grant, ticket: [7; 32] }),
         UnsignedToAgent::StreamTicket { .. } => Some(UnsignedToAgent::RecordingAck { session: session(), next_seq: 3 }),
-        UnsignedToAgent::RecordingAck { .. } => None,
+        UnsignedToAgent::RecordingAck { .. } => Some(UnsignedToAgent::InventoryWanted),
+        UnsignedToAgent::InventoryWanted => None,
     } {
         all.push(next);
     }

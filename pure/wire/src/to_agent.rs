@@ -77,6 +77,8 @@ pub enum UnsignedToAgent {
         /// Every piece below this is stored.
         next_seq: u64,
     },
+    /// Somebody looks: the device tells its inventory before its time.
+    InventoryWanted,
 }
 
 /// Every message without a grant, and why it needs none. People review this list as a snapshot.
@@ -91,6 +93,10 @@ pub const UNSIGNED_MESSAGES: &[(&str, &str)] = &[
     (
         "stream_ticket",
         "lets the agent dial again for a grant that it has already verified; starts nothing, and the stream's keys stay those of the grant",
+    ),
+    (
+        "inventory_wanted",
+        "moves the next inventory forward; it has what the device tells unasked every quarter of an hour, and comes every ten seconds at most",
     ),
     ("recording_ack", "lets the agent drop a stored piece of a recording; the receipt still holds the digest of it all"),
 ];
@@ -108,6 +114,7 @@ impl UnsignedToAgent {
             Self::EndRemoteSession { .. } => "end_remote_session",
             Self::StreamTicket { .. } => "stream_ticket",
             Self::RecordingAck { .. } => "recording_ack",
+            Self::InventoryWanted => "inventory_wanted",
         }
     }
 }
@@ -144,6 +151,8 @@ pub struct GrantOffer {
     pub secrets: Vec<SealedSecret>,
     /// What the agent dials the stream of a remote session with; absent for a script.
     pub stream_ticket: Option<[u8; 32]>,
+    /// Of a published schedule: which of its occurrences.
+    pub occurrence: Option<Timestamp>,
 }
 
 /// A leaf's place in a Merkle tree (RFC 6962, section 2.1.1); the tree's size is signed elsewhere.
@@ -185,6 +194,7 @@ impl ToAgent {
             Body::RecordingAck(ack) => {
                 UnsignedToAgent::RecordingAck { session: message::id(&ack.session, "session")?, next_seq: ack.next_seq }
             }
+            Body::InventoryWanted(pb::InventoryWanted {}) => UnsignedToAgent::InventoryWanted,
         };
         Ok(Self::Unsigned(unsigned))
     }
@@ -241,6 +251,7 @@ impl UnsignedToAgent {
                 Body::StreamTicket(pb::StreamTicket { grant: grant.to_string(), ticket: ticket.to_vec() })
             }
             Self::RecordingAck { session, next_seq } => Body::RecordingAck(pb::RecordingAck { session: session.to_string(), next_seq }),
+            Self::InventoryWanted => Body::InventoryWanted(pb::InventoryWanted {}),
         }
     }
 }
@@ -278,6 +289,7 @@ impl GrantOffer {
             content: offer.content,
             secrets: offer.secrets.into_iter().map(|secret| SealedSecret { name: secret.name, sealed: secret.sealed }).collect(),
             stream_ticket: parse_ticket(&offer.stream_ticket)?,
+            occurrence: offer.occurrence.map(message::time),
         })
     }
 
@@ -291,6 +303,7 @@ impl GrantOffer {
             content: self.content.clone(),
             secrets: self.secrets.iter().map(secret).collect(),
             stream_ticket: self.stream_ticket.map_or_else(Vec::new, |ticket| ticket.to_vec()),
+            occurrence: self.occurrence.map(Timestamp::micros),
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Timing {
     pub silence: Duration,
     pub handshake: Duration,
     pub inventory: Duration,
+    /// Between two inventories, also where somebody looks.
+    pub inventory_least: Duration,
     /// How often an agent that is not enrolled looks for its file.
     pub watch: Duration,
     /// The shortest wait after the server said that it does not know the device.
@@ -58,6 +60,7 @@ impl Default for Timing {
             silence: Duration::from_secs(sallyport_model::limits::SILENCE_SECS.unsigned_abs()),
             handshake: Duration::from_secs(sallyport_model::limits::HANDSHAKE_SECS),
             inventory: Duration::from_secs(15 * 60),
+            inventory_least: Duration::from_secs(10),
             watch: Duration::from_millis(500),
             not_known: Duration::from_secs(30),
             stop: Duration::from_secs(8),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use sallyport_grant::body::{Body, GrantBody, OpenRemoteSession, RunScript};
 use sallyport_grant::envelope::{Envelope, PayloadType};
+use sallyport_grant::schedule::occurrence_id;
 use sallyport_grant::sealed::SecretValue;
 use sallyport_grant::verify::{self, Offer, Profile, ReadyGrant, SealedSecret, Verified, VerifiedGrant, Verifier};
 use sallyport_grant::{GrantError, TrustRoot, sha256};
@@ -191,6 +192,7 @@ impl Gate {
             log_index: offer.log_entry.index,
             log_proof: &offer.log_entry.hashes,
             checkpoint: &offer.checkpoint,
+            occurrence: offer.occurrence,
         })
     }
 
@@ -214,8 +216,13 @@ fn seal(grant: VerifiedGrant<RunScript>, content: &[u8]) -> Result<(ReadyGrant<R
 /// The id that an offer claims to have, unverified: only good for saying which offer was refused.
 pub fn claimed_id(offer: &GrantOffer) -> Option<GrantId> {
     let envelope = Envelope::parse(&offer.envelope, PayloadType::Grant).ok()?;
-    GrantBody::parse(envelope.payload()).ok().map(|body| body.id)
+    match offer.occurrence {
+        Some(due) => Some(occurrence_id(envelope.digest(), due)),
+        None => GrantBody::parse(envelope.payload()).ok().map(|body| body.id),
+    }
 }
 
+#[cfg(test)]
+mod schedules;
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,7 @@ pub(crate) struct Session<'a> {
     heard: Instant,
     heartbeat_at: Instant,
     inventory_at: Instant,
+    inventory_told: Option<Instant>,
     collecting: Option<JoinHandle<Inventory>>,
 }
 
@@ -47,7 +48,18 @@ impl<'a> Session<'a> {
         let now = Instant::now();
         let heartbeat_at = now + agent.jitter.below(agent.config.timing.heartbeat);
         let inventory_at = now + agent.config.timing.inventory;
-        Self { agent, connection, trust, enrolling, welcome: None, heard: now, heartbeat_at, inventory_at, collecting: None }
+        Self {
+            agent,
+            connection,
+            trust,
+            enrolling,
+            welcome: None,
+            heard: now,
+            heartbeat_at,
+            inventory_at,
+            inventory_told: None,
+            collecting: None,
+        }
     }
 
     /// Lasts as long as the link.
@@ -125,6 +137,10 @@ impl<'a> Session<'a> {
             }
             ToAgent::Unsigned(UnsignedToAgent::StreamTicket { grant, ticket }) => {
                 self.with_sessions(|sessions| sessions.ticket(grant, ticket))
+            }
+            ToAgent::Unsigned(UnsignedToAgent::InventoryWanted) => {
+                self.hurry_inventory();
+                Ok(())
             }
             ToAgent::Unsigned(UnsignedToAgent::RecordingAck { session, next_seq }) => {
                 self.with_sessions(|sessions| recording_stored(sessions, session, next_seq))
@@ -300,12 +316,19 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Before its time, and never too soon after the last one: whoever asks often is answered as often as that.
+    fn hurry_inventory(&mut self) {
+        let soonest = self.inventory_told.map_or_else(Instant::now, |told| told + self.agent.config.timing.inventory_least);
+        self.inventory_at = self.inventory_at.min(soonest);
+    }
+
     fn send_inventory(&mut self, inventory: Option<Box<Inventory>>) -> Result<(), LinkEnd> {
         self.collecting = None;
         let Some(inventory) = inventory else { return Ok(()) };
         if inventory_mark::is_new(&*self.agent.ports.disk, &inventory) {
             self.connection.queue(&ToServer::Inventory(inventory.clone()))?;
             inventory_mark::set(&*self.agent.ports.disk, &inventory);
+            self.inventory_told = Some(Instant::now());
         }
         Ok(())
     }

@@ -216,7 +216,7 @@ impl World {
     }
 
     /// Attests a grant, logs it and offers it, without content.
-    fn offer(&self, body: GrantBody) -> GrantOffer {
+    pub(crate) fn offer(&self, body: GrantBody) -> GrantOffer {
         let target = self.targets().proof(self.identity.thumbprint()).expect("target");
         let Person { user, email } = body.requested_by.clone();
         let proof = FactorProof { user, email, method: ProofMethod::Totp, at: Timestamp::from_secs(NOW) };
@@ -231,6 +231,7 @@ impl World {
             content: Vec::new(),
             secrets: Vec::new(),
             stream_ticket: None,
+            occurrence: None,
         }
     }
 

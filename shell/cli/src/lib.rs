@@ -32,8 +32,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, clients, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs, scripts,
-    step_up, terminal, tool as tool_command, users, viewer, whoami,
+    audit, clients, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs,
+    schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -76,6 +76,8 @@ pub enum Command {
     Run(run::Run),
     /// List, show, follow and cancel jobs.
     Jobs(jobs::Jobs),
+    /// List, publish, pause and stop schedules: scripts that run unattended.
+    Schedules(schedules::Schedules),
     /// Show the output of a run, or cancel it.
     Runs(runs::Runs),
     /// Open a terminal of a device here.
@@ -167,6 +169,7 @@ impl Command {
             Self::Installers(command) => command.run(),
             Self::Run(command) => command.run(),
             Self::Jobs(command) => command.run(),
+            Self::Schedules(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Terminal(command) => command.run(),
             Self::Viewer(command) => command.run(),
@@ -193,6 +196,7 @@ impl Command {
             Self::Installers(command) => &command.common,
             Self::Run(command) => &command.common,
             Self::Jobs(command) => &command.common,
+            Self::Schedules(command) => &command.common,
             Self::Runs(command) => &command.common,
             Self::Terminal(command) => &command.common,
             Self::Viewer(command) => &command.common,

@@ -4,7 +4,7 @@ use sallyport_api as api;
 use sallyport_grant::sha256;
 
 use crate::clock;
-use crate::commands::remote_policy;
+use crate::commands::{remote_policy, schedules};
 use crate::people;
 use crate::safe::{lines, one_line};
 use crate::say;
@@ -35,6 +35,15 @@ pub(crate) fn show(screen: Screen, request: &api::AuthorizationRequest) {
 pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
     match action {
         api::ActionDetails::RunScript(run) => run_script(screen, run),
+        api::ActionDetails::PublishSchedule(publish) => {
+            screen.facts(&[
+                ("schedule", one_line(&publish.schedule_name)),
+                ("group", publish.group_words.as_deref().map_or_else(|| "named one by one".to_owned(), one_line)),
+                ("replaces", publish.replaces.map_or_else(|| "nothing".to_owned(), |id| id.to_string())),
+            ]);
+            schedules::timing(screen, (&publish.timing, &publish.words), &publish.next);
+            run_script(screen, &publish.run);
+        }
         api::ActionDetails::CreateInstaller(wanted) => screen.facts(&[
             ("label", one_line(&wanted.label)),
             ("place", one_line(&wanted.place)),

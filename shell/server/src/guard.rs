@@ -42,7 +42,7 @@ pub(crate) async fn guard(
     if let Access::Session(row) = access {
         let actor = match by_token {
             true => automation::authenticate(&app, &parts, &body).await?,
-            false => accounts::authenticate(&app, &parts, &body).await?,
+            false => accounts::authenticate(&app, &parts, &body, &row).await?,
         };
         decide(&row, &actor).map_err(|error| refused(error, &actor))?;
         let guarding = if class == "-" { Guarding::Free } else { Guarding::Guarded };

@@ -30,6 +30,7 @@ mod places;
 mod posture;
 mod remote;
 pub mod routes;
+mod schedules;
 mod serve;
 mod trust;
 mod work;

@@ -17,7 +17,7 @@ use crate::hub::Hub;
 use crate::keys::Keys;
 use crate::places::Places;
 use crate::remote::{self, Remote};
-use crate::{App, Parts, ServeError, background, mail};
+use crate::{App, Parts, ServeError, background, mail, schedules};
 
 /// Signs the head of each tenant's log with that tenant's key.
 struct Signer(Arc<Keys>);
@@ -38,6 +38,7 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
     tokio::spawn(background::run(app.clone()));
     tokio::spawn(background::tell_growth(app.clone()));
     tokio::spawn(remote::sweep(app.clone()));
+    tokio::spawn(schedules::time::run(app.clone()));
     tokio::spawn(mail::run(app.clone()));
     tokio::spawn(mail::tell(app.clone()));
     Ok(app)

@@ -33,7 +33,11 @@ migrations! {
     21 "0021_search",
     22 "0022_remote_policy",
     30 "0030_automation",
+    40 "0040_device_grace",
+    41 "0041_accepted_findings",
+    42 "0042_admins_passkey",
     46 "0046_programs",
+    49 "0049_schedules",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

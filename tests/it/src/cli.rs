@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use sallyport_server::clock::Clock as _;
 use sallyport_testkit::agent::{Machine, program};
 use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD};
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
@@ -186,6 +187,20 @@ impl Desk {
         let said = self.says(1, &["posture"]);
         assert!(said.contains("fix now   P-03  One owner") && !said.contains("P-23"), "{said}");
         assert!(self.says(1, &["posture", "--all"]).contains("holds     P-23"), "what holds is told when it is asked for");
+        let accept = ["posture", "accept", "P-16", "--because", "everybody travels", "--until"];
+        let day: String = self.server.clock.now().plus_secs(30 * 86_400).to_string().chars().take(10).collect();
+        assert!(self.says(0, &[&accept[..], &[day.as_str()]].concat()).contains(&format!("P-16 is accepted until {day}")));
+        let said = self.says(1, &["posture"]);
+        assert!(
+            said.contains("accepted  P-16")
+                && said.contains(&format!("until {day}"))
+                && said.contains("everybody travels")
+                && said.contains(", 1 accepted,"),
+            "{said}"
+        );
+        assert!(self.says(2, &[&accept[..], &["soon"]].concat()).contains("no day of the form"), "a day is a day");
+        assert!(self.says(2, &["posture", "reopen", "P-99"]).contains("there is no finding P-99"));
+        assert!(self.says(0, &["posture", "reopen", "p-16"]).contains("accepted no longer"));
         let before = self.json(&["audit", "--limit", "1"], "")[0]["index"].clone();
         let question = ["posture", "what-if", EMAIL, "run-script", "--from", "203.0.113.40", "--devices", "2"];
         let said = self.says(0, &question);

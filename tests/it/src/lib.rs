@@ -21,6 +21,8 @@ mod posture;
 #[cfg(test)]
 mod remote;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod survival;

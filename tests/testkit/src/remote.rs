@@ -1,12 +1,13 @@
 //! Both ends of a stream over real WebSockets: a client as the console is one, and a device without an agent's scruples.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
 use sallyport_grant::VerifyKey;
-use sallyport_model::{GrantId, RemoteSessionId};
+use sallyport_model::{GrantId, RemoteSessionId, limits};
 use sallyport_wire::stream::message::read_control;
 use sallyport_wire::stream::{Payload, SUBPROTOCOL, StreamEnd, StreamError, StreamSecret, Terms};
 use sallyport_wire::{GrantOffer, ToAgent, UnsignedToAgent};
@@ -84,6 +85,8 @@ pub struct RemoteEnd {
     /// The state machine.
     pub end: Box<StreamEnd>,
     begun: Instant,
+    /// Came while room was waited for.
+    early: VecDeque<Payload>,
 }
 
 impl RemoteEnd {
@@ -91,7 +94,7 @@ impl RemoteEnd {
     pub async fn over(socket: Socket, end: StreamEnd) -> Self {
         let mut end = Box::new(end);
         end.connected();
-        let mut this = Self { socket, end, begun: Instant::now() };
+        let mut this = Self { socket, end, begun: Instant::now(), early: VecDeque::new() };
         this.flush().await;
         this
     }
@@ -137,30 +140,51 @@ impl RemoteEnd {
     /// # Panics
     /// Where none comes for a long time.
     pub async fn next(&mut self) -> Result<Payload, Closed> {
+        if let Some(payload) = self.early.pop_front() {
+            return Ok(payload);
+        }
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let tick = self.end.deadline_ms().map(|at| self.begun + Duration::from_millis(at));
-            let wait = tick.map_or(deadline, |tick| tick.min(deadline));
-            let Ok(received) = timeout_at(wait, self.socket.next()).await else {
-                assert!(Instant::now() < deadline, "nothing came");
-                let now = self.now_ms();
-                self.end.tick(now).map_err(Closed::Broken)?;
-                self.flush().await;
-                continue;
-            };
-            match received {
-                Some(Ok(Message::Binary(message))) => {
-                    let now = self.now_ms();
-                    let payload = self.end.receive(&message, now).map_err(Closed::Broken)?;
-                    self.flush().await;
-                    if let Some(payload) = payload {
-                        return Ok(payload);
-                    }
-                }
-                Some(Ok(Message::Close(frame))) => return Err(Closed::By(frame.map_or(0, |frame| frame.code.into()))),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(Closed::By(0)),
+            if let Some(payload) = self.step(deadline).await? {
+                return Ok(payload);
             }
+        }
+    }
+
+    /// Waits until a whole payload can be sent; what comes meanwhile is the next that is read.
+    ///
+    /// # Panics
+    /// Where the other end takes nothing for a long time.
+    pub async fn make_room(&mut self) -> Result<(), Closed> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.end.room() < limits::STREAM_PAYLOAD_BYTES {
+            let payload = self.step(deadline).await?;
+            self.early.extend(payload);
+        }
+        Ok(())
+    }
+
+    /// Waits for one message of the connection, or for the moment to acknowledge what came.
+    async fn step(&mut self, deadline: Instant) -> Result<Option<Payload>, Closed> {
+        let tick = self.end.deadline_ms().map(|at| self.begun + Duration::from_millis(at));
+        let wait = tick.map_or(deadline, |tick| tick.min(deadline));
+        let Ok(received) = timeout_at(wait, self.socket.next()).await else {
+            assert!(Instant::now() < deadline, "nothing came");
+            let now = self.now_ms();
+            self.end.tick(now).map_err(Closed::Broken)?;
+            self.flush().await;
+            return Ok(None);
+        };
+        match received {
+            Some(Ok(Message::Binary(message))) => {
+                let now = self.now_ms();
+                let payload = self.end.receive(&message, now).map_err(Closed::Broken)?;
+                self.flush().await;
+                Ok(payload)
+            }
+            Some(Ok(Message::Close(frame))) => Err(Closed::By(frame.map_or(0, |frame| frame.code.into()))),
+            Some(Ok(_)) => Ok(None),
+            Some(Err(_)) | None => Err(Closed::By(0)),
         }
     }
 
@@ -258,6 +282,11 @@ impl RemoteClient {
     pub async fn open(owner: &mut Owner, server: &impl Host, wanted: Value) -> Self {
         let secret = StreamSecret::from_bytes(sallyport_server::clock::random());
         let opened = owner.ask(server, "/v1/remote-sessions", body(&secret, wanted)).await;
+        Self { opened, secret }
+    }
+
+    /// The client whose key the request named, once it was executed.
+    pub fn of(opened: Value, secret: StreamSecret) -> Self {
         Self { opened, secret }
     }
 

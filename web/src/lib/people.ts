@@ -41,6 +41,7 @@ export function whoMust(policy: MfaPolicy, nameOf: (role: string) => string = ro
   return ['owners', 'admins', ...(policy.roles ?? []).map((role) => `the role ${nameOf(role)}`)].join(', ').replace(/, ([^,]*)$/, ' and $1');
 }
 
+export const adminsWord = (policy: MfaPolicy): string => (policy.admins_passkey === 'yes' ? 'a passkey alone' : 'any factor');
 export const factorlessWord = (policy: MfaPolicy): string =>
   policy.factorless === 'yes' ? 'may sign in and read, with a password alone' : 'cannot sign in';
 

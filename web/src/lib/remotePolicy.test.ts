@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RemotePolicy } from '$lib/api/types';
-import { consentWord, policyLines } from './remotePolicy';
+import { consentWord, policyLines, recordWords } from './remotePolicy';
 
 const quiet = { record: 'never', consent: 'none', ask_secs: 60, unanswered: 'refuse' } as const;
 
@@ -20,4 +20,10 @@ test('every rule has a line', () => {
     'Clipboard of screens: on',
     'Display where there is none: not made',
   ]);
+});
+
+test('whoever opens reads what is recorded, and chooses only where the rules leave it to them', () => {
+  expect(recordWords('terminal', 'always')).toEqual({ word: 'The device records what the shell writes', choice: false });
+  expect(recordWords('viewer', 'optional')).toEqual({ word: 'Record what the screen shows', choice: true });
+  expect(recordWords('files', 'never')).toEqual({ word: 'Not recorded', choice: false });
 });

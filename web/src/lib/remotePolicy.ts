@@ -24,6 +24,20 @@ export const CONSENT_WORDS: Record<RemoteKindRules['consent'], string> = {
   ask: 'Asked first',
 };
 
+/** What a recording of a kind has. */
+export const RECORDS: Record<PolicyKind, string> = {
+  terminal: 'what the shell writes',
+  background: 'what is asked and done',
+  files: 'what is asked and done',
+  viewer: 'what the screen shows',
+};
+
+/** What whoever opens a session reads: the words, and whether it is theirs to say. */
+export const recordWords = (kind: PolicyKind, rule: RemoteKindRules['record']): { word: string; choice: boolean } => {
+  if (rule === 'never') return { word: 'Not recorded', choice: false };
+  return rule === 'always' ? { word: `The device records ${RECORDS[kind]}`, choice: false } : { word: `Record ${RECORDS[kind]}`, choice: true };
+};
+
 const RECORDED: Record<RemoteKindRules['record'], string> = { always: 'always recorded', optional: 'recorded as the opener says', never: 'never recorded' };
 
 /** What the person at the machine meets: `asked first; silence for 60 s is no`. */

@@ -5,6 +5,9 @@ import { matched, type Params } from '$lib/router.svelte';
 import Approvals from './Approvals.svelte';
 import Audit from './audit/Audit.svelte';
 import Clients from './automation/Clients.svelte';
+import NewSchedule from './automation/NewSchedule.svelte';
+import Schedule from './automation/Schedule.svelte';
+import Schedules from './automation/Schedules.svelte';
 import Device from './device/Device.svelte';
 import Devices from './devices/Devices.svelte';
 import Installers from './installers/Installers.svelte';
@@ -52,6 +55,9 @@ const ROUTES: Route[] = [
   { pattern: '/approvals', title: 'Approvals', page: Approvals },
   { pattern: '/audit', title: 'Audit', page: Audit },
   { pattern: '/automation/clients', title: 'API clients', page: Clients },
+  { pattern: '/automation/schedules', title: 'Schedules', page: Schedules },
+  { pattern: '/automation/schedules/new', title: 'New schedule', page: NewSchedule },
+  { pattern: '/automation/schedules/:id', title: 'Schedule', page: Schedule },
   { pattern: '/profile', title: 'Profile', page: Profile },
   { pattern: '/users', title: 'Users', page: Users },
   { pattern: '/users/:id', title: 'Person', page: Person },

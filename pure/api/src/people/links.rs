@@ -101,6 +101,9 @@ pub struct StartActivation {
     pub token: String,
     /// Their own password: a new one where the invitation needs one, the present one where it needs a factor alone.
     pub password: String,
+    /// Another one, where the present one is known from a data breach (`password_breached`).
+    #[serde(default)]
+    pub new_password: Option<String>,
 }
 
 /// What a browser needs to finish an activation.

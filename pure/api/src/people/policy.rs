@@ -22,6 +22,9 @@ pub struct MfaPolicy {
     pub deadline: Option<Timestamp>,
     /// Whether users who have none may sign in with a password alone: they read, and never act. Never owners and administrators.
     pub factorless: YesNo,
+    /// Whether owners and administrators prove themselves by passkeys alone. Absent in a change: as it is.
+    #[serde(default)]
+    pub admins_passkey: Option<YesNo>,
 }
 
 /// How long sessions last.

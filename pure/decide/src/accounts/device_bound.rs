@@ -147,6 +147,12 @@ fn decode(text: &str) -> Result<Vec<u8>, Refused> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| Refused::Malformed)
 }
 
+/// Whether a request without the cookie may have been under way when its session was bound. The time counts from the binding and from
+/// nothing else, so that nobody prolongs it.
+pub fn was_under_way(bound_at: Timestamp, now: Timestamp) -> bool {
+    (0..limits::DEVICE_GRACE_SECS).contains(&now.secs().saturating_sub(bound_at.secs()))
+}
+
 /// Makes and recognises the short-lived cookies: each has its own end and a keyed hash over session, key and end, so that nothing is
 /// stored when one is renewed.
 pub struct DeviceCookies([u8; 32]);
@@ -163,13 +169,15 @@ impl DeviceCookies {
         URL_SAFE_NO_PAD.encode([ends.as_slice(), &self.mac(session, key, ends)].concat())
     }
 
-    /// Whether a cookie was made for this session and key, and is young enough.
+    /// Whether a cookie was made for this session and key, and is young enough. Clocks of processes differ, and a request takes its time:
+    /// both ends have [`limits::DEVICE_COOKIE_SKEW_SECS`] to spare.
     pub fn accepts(&self, cookie: &str, session: SessionId, key: &DeviceKey, now: Timestamp) -> bool {
         let bytes: Option<[u8; 8 + MAC_BYTES]> = URL_SAFE_NO_PAD.decode(cookie).ok().and_then(|bytes| bytes.try_into().ok());
         let Some((ends, mac)) = bytes.as_ref().and_then(|bytes| bytes.split_first_chunk::<8>()) else { return false };
         let left = i64::from_be_bytes(*ends).saturating_sub(now.secs());
         let is_ours = bool::from(self.mac(session, key, *ends).as_slice().ct_eq(mac));
-        is_ours && (1..=limits::DEVICE_COOKIE_SECS).contains(&left)
+        let skew = limits::DEVICE_COOKIE_SKEW_SECS;
+        is_ours && (1 - skew..=limits::DEVICE_COOKIE_SECS + skew).contains(&left)
     }
 
     fn mac(&self, session: SessionId, key: &DeviceKey, ends: [u8; 8]) -> [u8; MAC_BYTES] {
@@ -236,15 +244,27 @@ mod tests {
     }
 
     #[test]
+    fn ses_12_the_grace_begins_with_the_binding_and_ends_by_itself() {
+        let bound_at = Timestamp::from_secs(1_790_000_000);
+        let held = |secs| was_under_way(bound_at, bound_at.plus_secs(secs));
+        assert!(held(0) && held(limits::DEVICE_GRACE_SECS - 1));
+        assert!(!held(limits::DEVICE_GRACE_SECS) && !held(-1), "nor does a clock that goes back open it again");
+        assert!(!was_under_way(Timestamp::from_secs(0), bound_at));
+    }
+
+    #[test]
     fn ses_12_a_cookie_is_for_one_session_and_key_and_five_minutes() {
         let cookies = DeviceCookies::new([7; 32]);
         let (session, now) = (SessionId::from_bytes([1; 16]), Timestamp::from_secs(1_790_000_000));
         let key = |seed| open_registration(&registration(&signer(seed))).expect("well-formed").key;
         let cookie = cookies.issue(session, &key(1), now);
         assert!(cookies.accepts(&cookie, session, &key(1), now));
-        assert!(cookies.accepts(&cookie, session, &key(1), now.plus_secs(299)));
-        assert!(!cookies.accepts(&cookie, session, &key(1), now.plus_secs(300)));
-        assert!(!cookies.accepts(&cookie, session, &key(1), now.plus_secs(-1)), "from the future");
+        let ends = limits::DEVICE_COOKIE_SECS + limits::DEVICE_COOKIE_SKEW_SECS;
+        assert!(cookies.accepts(&cookie, session, &key(1), now.plus_secs(ends - 1)));
+        assert!(!cookies.accepts(&cookie, session, &key(1), now.plus_secs(ends)));
+        let behind = -limits::DEVICE_COOKIE_SKEW_SECS;
+        assert!(cookies.accepts(&cookie, session, &key(1), now.plus_secs(behind)), "another process is a little behind");
+        assert!(!cookies.accepts(&cookie, session, &key(1), now.plus_secs(behind - 1)), "from the future");
         assert!(!cookies.accepts(&cookie, SessionId::from_bytes([2; 16]), &key(1), now));
         assert!(!cookies.accepts(&cookie, session, &key(2), now));
         assert!(!DeviceCookies::new([8; 32]).accepts(&cookie, session, &key(1), now));

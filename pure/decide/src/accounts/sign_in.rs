@@ -12,6 +12,7 @@ use super::session::{Method, StepUpWindow};
 use super::throttle::Charged;
 use super::totp::{self, Code, Secret, Step};
 use super::webauthn::{Asserted, Counter};
+use crate::people::AdminsProve;
 use crate::policy::Stage;
 
 /// The second thing that a person typed.
@@ -229,6 +230,29 @@ pub fn judge_breached(signed_in: SignedIn, breached: Breached) -> Result<SignedI
     }
 }
 
+/// Whether somebody has a passkey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HasPasskey {
+    /// They do.
+    Yes,
+    /// They do not.
+    No,
+}
+
+/// What becomes of a sign-in that holds, where administrators prove themselves by passkeys: who has one signs in with it and with nothing
+/// weaker, recovery codes included, for what is offered beside it is what would be phished. Who has none yet signs in, and authorizes
+/// nothing before they have.
+///
+/// # Errors
+/// [`Refused`] for everything but the passkey of somebody who has one.
+pub fn judge_means(signed_in: SignedIn, proves: AdminsProve, has: HasPasskey) -> Result<SignedIn, Refused> {
+    match (proves, signed_in.method, has) {
+        (AdminsProve::ByAnyFactor, _, _) | (AdminsProve::ByPasskey, Method::Passkey, _) => Ok(signed_in),
+        (AdminsProve::ByPasskey, _, HasPasskey::Yes) => Err(Refused),
+        (AdminsProve::ByPasskey, _, HasPasskey::No) => Ok(SignedIn { step_up: None, ..signed_in }),
+    }
+}
+
 /// Whether the store holds the code's keyed hash for this user, unused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecoveryVerdict {
@@ -335,6 +359,23 @@ mod tests {
         assert_eq!(judge_breached(alone, Breached::Listed), Err(Refused));
         let restricted = SignedIn { stage: Stage::Restricted, ..full };
         assert_eq!(judge_breached(restricted, Breached::Listed), Ok(restricted));
+    }
+
+    #[test]
+    fn a08_who_has_a_passkey_and_must_use_it_signs_in_with_nothing_weaker() {
+        let code = judge(Charged::Open, None).expect("both are right");
+        let recovery = judge_recovery(passed(account()), Charged::Open, RecoveryVerdict::Held).expect("held");
+        let passkey = SignedIn { method: Method::Passkey, used_step: None, ..code };
+        for signed_in in [code, recovery, passkey] {
+            for has in [HasPasskey::Yes, HasPasskey::No] {
+                assert_eq!(judge_means(signed_in, AdminsProve::ByAnyFactor, has), Ok(signed_in));
+            }
+        }
+        assert_eq!(judge_means(code, AdminsProve::ByPasskey, HasPasskey::Yes), Err(Refused));
+        assert_eq!(judge_means(recovery, AdminsProve::ByPasskey, HasPasskey::Yes), Err(Refused));
+        assert_eq!(judge_means(passkey, AdminsProve::ByPasskey, HasPasskey::Yes), Ok(passkey));
+        let bare = judge_means(code, AdminsProve::ByPasskey, HasPasskey::No).expect("they must get in to add one");
+        assert_eq!((bare.stage, bare.step_up, bare.used_step), (Stage::Full, None, code.used_step));
     }
 
     #[test]

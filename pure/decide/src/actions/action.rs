@@ -5,7 +5,7 @@ use sallyport_grant::{KeyId, pae, sha256};
 use sallyport_model::{DeviceId, Digest, FactorId, SiteId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{OpenRemoteSession, RunScript};
+use super::{OpenRemoteSession, PublishSchedule, RunScript};
 use crate::automation::ChangeClient;
 use crate::networks::Rules;
 use crate::people::{
@@ -89,6 +89,8 @@ pub enum Action {
     CreateClient(ChangeClient),
     /// An API client gets another shape.
     ChangeClient(ChangeClient),
+    /// A script runs unattended at its times.
+    PublishSchedule(PublishSchedule),
 }
 
 /// A factor that its owner wants to be without.
@@ -159,11 +161,13 @@ pub enum ActionKind {
     CreateClient,
     /// See [`Action::ChangeClient`].
     ChangeClient,
+    /// See [`Action::PublishSchedule`].
+    PublishSchedule,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 21] = [
+    pub const ALL: [ActionKind; 22] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -185,6 +189,7 @@ impl ActionKind {
         Self::ChangeRemotePolicy,
         Self::CreateClient,
         Self::ChangeClient,
+        Self::PublishSchedule,
     ];
 
     /// The stable word.
@@ -211,6 +216,7 @@ impl ActionKind {
             Self::ChangeRemotePolicy => "change_remote_policy",
             Self::CreateClient => "create_client",
             Self::ChangeClient => "change_client",
+            Self::PublishSchedule => "publish_schedule",
         }
     }
 
@@ -233,7 +239,8 @@ impl ActionKind {
             | Self::ChangeNetworks
             | Self::ChangeRemotePolicy
             | Self::CreateClient
-            | Self::ChangeClient => Class::Fleet,
+            | Self::ChangeClient
+            | Self::PublishSchedule => Class::Fleet,
         }
     }
 
@@ -254,6 +261,7 @@ impl ActionKind {
             Self::RemoveFactor => const { &policy::RemoveOwnFactor::ROW },
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
             Self::CreateClient | Self::ChangeClient => const { &policy::ManageClients::ROW },
+            Self::PublishSchedule => const { &policy::PublishSchedules::ROW },
         }
     }
 
@@ -268,7 +276,7 @@ impl ActionKind {
     /// Whether something reaches the devices, so that they count into the sum of the hour.
     pub fn touches_devices(self) -> bool {
         match self {
-            Self::RunScript | Self::RemoveDevices | Self::OpenRemoteSession => true,
+            Self::RunScript | Self::RemoveDevices | Self::OpenRemoteSession | Self::PublishSchedule => true,
             Self::ApproveDevices | Self::CreateInstaller | Self::RegenerateRecoveryCodes => false,
             Self::InviteUser
             | Self::DisableUsers
@@ -314,6 +322,7 @@ impl Action {
             Self::ChangeRemotePolicy(_) => ActionKind::ChangeRemotePolicy,
             Self::CreateClient(_) => ActionKind::CreateClient,
             Self::ChangeClient(_) => ActionKind::ChangeClient,
+            Self::PublishSchedule(_) => ActionKind::PublishSchedule,
         }
     }
 
@@ -337,6 +346,7 @@ impl Action {
     pub fn targets(&self) -> &[Target] {
         match self {
             Self::RunScript(run) => &run.targets,
+            Self::PublishSchedule(publish) => &publish.run.targets,
             Self::OpenRemoteSession(open) => std::slice::from_ref(&open.target),
             Self::ApproveDevices(targets) | Self::RemoveDevices(targets) => targets,
             Self::CreateInstaller(_) | Self::RegenerateRecoveryCodes => &[],
@@ -395,6 +405,7 @@ impl Action {
             Self::ChangeRemotePolicy(_) => "Change what is recorded and asked in remote sessions".to_owned(),
             Self::CreateClient(client) => format!("Create API client {} with {}", client.after.name, scopes(client)),
             Self::ChangeClient(client) => format!("Change API client {} to {}", client.after.name, scopes(client)),
+            Self::PublishSchedule(publish) => publish.sentence(),
         }
     }
 
@@ -402,6 +413,7 @@ impl Action {
     pub fn digest(&self, place: &[u8]) -> Digest {
         match self {
             Self::RunScript(run) => run.digest(),
+            Self::PublishSchedule(publish) => publish.digest(),
             Self::OpenRemoteSession(open) => open.digest(),
             other => {
                 let body = serde_json::to_vec(other).expect("an action is plain data");

@@ -5,6 +5,7 @@
 
 mod action;
 mod class;
+mod publish_schedule;
 mod release;
 mod remote;
 mod request;
@@ -12,6 +13,7 @@ mod run_script;
 
 pub use action::{Action, ActionKind, ChangeNetworks, CreateInstaller, GoneFactor, Target};
 pub use class::{Classified, Hour, classify};
+pub use publish_schedule::{PublishSchedule, WantedSchedule, publish_schedule};
 pub use release::{Eligible, Method, Missing, Proof, Released, Requirement, release};
 pub use remote::{OpenRemoteSession, WantedSession, WantedSessionError, open_remote_session};
 pub use request::{Frozen, RequestState, freeze};

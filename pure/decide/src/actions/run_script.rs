@@ -101,18 +101,23 @@ pub enum WantedRunError {
 /// When a field or the set of devices is not acceptable.
 pub fn run_script(wanted: WantedRun, hour: &Hour, now: Timestamp) -> Result<(Action, Classified), WantedRunError> {
     let tree = TargetTree::build(wanted.tenant, wanted.targets.iter().map(|target| target.thumbprint))?;
-    let mut action = RunScript {
+    let mut action = unwritten(&wanted);
+    let classified = classify(&Action::RunScript(action.clone()), hour);
+    let bytes = body(&wanted, &tree, classified.class, now)?.into_bytes()?;
+    action.body = String::from_utf8(bytes).map_err(|_| WantedRunError::Text("script"))?;
+    Ok((Action::RunScript(action), classified))
+}
+
+/// The action before its body is written.
+pub(super) fn unwritten(wanted: &WantedRun) -> RunScript {
+    RunScript {
         grant: wanted.grant,
         script: wanted.script,
         version: wanted.version,
         text: wanted.text.clone(),
         body: String::new(),
         targets: wanted.targets.clone(),
-    };
-    let classified = classify(&Action::RunScript(action.clone()), hour);
-    let bytes = body(&wanted, &tree, classified.class, now)?.into_bytes()?;
-    action.body = String::from_utf8(bytes).map_err(|_| WantedRunError::Text("script"))?;
-    Ok((Action::RunScript(action), classified))
+    }
 }
 
 fn body(wanted: &WantedRun, tree: &TargetTree, class: Class, now: Timestamp) -> Result<GrantBody, WantedRunError> {
@@ -131,7 +136,7 @@ fn body(wanted: &WantedRun, tree: &TargetTree, class: Class, now: Timestamp) -> 
     })
 }
 
-fn run(wanted: &WantedRun) -> Result<GrantRun, WantedRunError> {
+pub(super) fn run(wanted: &WantedRun) -> Result<GrantRun, WantedRunError> {
     let variable = |field: &'static str, name: &str| EnvName::parse(name).map_err(|why| WantedRunError::Field { field, why });
     Ok(GrantRun {
         name: Name::parse(&wanted.name).map_err(|_| WantedRunError::Text("name"))?,

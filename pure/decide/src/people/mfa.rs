@@ -44,7 +44,29 @@ pub struct MfaPolicy {
     pub deadline: Option<Timestamp>,
     /// Whether a password alone opens a session that reads.
     pub factorless: Factorless,
+    /// What those who manage others prove themselves by.
+    #[serde(default)]
+    pub admins: AdminsProve,
 }
+
+/// What those who manage others prove themselves by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminsProve {
+    /// Whatever factor they have.
+    #[default]
+    ByAnyFactor,
+    /// A passkey: nothing that a page of another origin could pass on.
+    ByPasskey,
+}
+
+/// What a proof of this person has to be.
+pub fn proves(policy: &MfaPolicy, rights: &Rights) -> AdminsProve {
+    if rights.administers() { policy.admins } else { AdminsProve::ByAnyFactor }
+}
+
+/// With fewer passkeys than this, a lost one keeps an administrator out.
+pub const ADMIN_PASSKEYS: usize = 2;
 
 /// Whether a password alone opens a session that reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +80,7 @@ pub enum Factorless {
 
 impl Default for MfaPolicy {
     fn default() -> Self {
-        Self { who: MfaWho::All, roles: Vec::new(), deadline: None, factorless: Factorless::Refused }
+        Self { who: MfaWho::All, roles: Vec::new(), deadline: None, factorless: Factorless::Refused, admins: AdminsProve::ByAnyFactor }
     }
 }
 
@@ -115,7 +137,7 @@ mod tests {
     }
 
     fn policy(who: MfaWho, deadline: Option<Timestamp>, factorless: Factorless) -> MfaPolicy {
-        MfaPolicy { who, roles: vec!["technician".into()], deadline, factorless }
+        MfaPolicy { who, roles: vec!["technician".into()], deadline, factorless, admins: AdminsProve::ByAnyFactor }
     }
 
     #[test]
@@ -136,6 +158,19 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(grace(&MfaPolicy::default(), &Rights::of(role), false, at(0)), Grace::Over);
         }
+    }
+
+    #[test]
+    fn passkeys_are_wanted_of_those_who_manage_others_alone() {
+        let strict = MfaPolicy { admins: AdminsProve::ByPasskey, ..MfaPolicy::default() };
+        for role in Role::ALL {
+            let rights = Rights::of(role);
+            let wanted = if rights.administers() { AdminsProve::ByPasskey } else { AdminsProve::ByAnyFactor };
+            assert_eq!((proves(&strict, &rights), proves(&MfaPolicy::default(), &rights)), (wanted, AdminsProve::ByAnyFactor));
+        }
+        assert!(Rights::of(Role::Owner).administers() && !Rights::of(Role::Technician).administers());
+        let frozen_before = r#"{"who":"all","roles":[],"deadline":null,"factorless":"refused"}"#;
+        assert_eq!(serde_json::from_str::<MfaPolicy>(frozen_before).unwrap(), MfaPolicy::default(), "requests that wait stay readable");
     }
 
     #[test]

@@ -93,6 +93,10 @@ table! {
     WatchRemoteSessions = "remote.watch": [Owner, Admin] in [Full], Places;
     /// Cancel runs.
     CancelRuns = "jobs.cancel": [Owner, Admin, Technician, Support] in [Full, Client], Places;
+    /// Ask to publish schedules, and let paused ones go on.
+    PublishSchedules = "schedules.publish": [Owner, Admin, Technician] in [Full], Places;
+    /// Pause and stop schedules.
+    StopSchedules = "schedules.stop": [Owner, Admin, Technician, Support] in [Full, Client], Places;
     /// See authorization requests.
     ReadRequests = "requests.read": [Owner, Admin, Technician, Support] in [Full, Client], Places;
     /// Prove or deny authorization requests.
@@ -115,6 +119,8 @@ table! {
     ChangePolicy = "policy.write": [Owner, Admin] in [Full], Tenant;
     /// See how the configuration is judged, and ask what would happen if.
     ReadPosture = "posture.read": [Owner, Admin, Auditor] in [Full], Tenant;
+    /// Accept what was found for a while, with a reason.
+    AcceptFindings = "posture.accept": [Owner, Admin] in [Full], Tenant;
     /// Make, change and take away custom roles.
     ManageRoles = "roles.write": [Owner, Admin] in [Full], Tenant;
     /// See API clients.

@@ -1,8 +1,9 @@
 //! What a configuration is judged by, at one moment.
 
-use sallyport_model::{InstallerId, Timestamp, UserId};
+use sallyport_model::{ApiClientId, InstallerId, Timestamp, UserId};
 
-use crate::networks::Rules;
+use crate::automation::{Rotation, Stopped};
+use crate::networks::{Range, Rules};
 use crate::people::MfaPolicy;
 use crate::policy::Rights;
 
@@ -36,6 +37,46 @@ pub struct Facts {
     pub backup: Backup,
     /// Live sessions, and how many of them have no browser key.
     pub sessions: (u64, u64),
+    /// API clients that work, and those that were stopped lately.
+    pub clients: Vec<ApiClient>,
+    /// What passwords are compared with.
+    pub breached: BreachedList,
+}
+
+/// An API client.
+#[derive(Debug, Clone)]
+pub struct ApiClient {
+    /// Which.
+    pub id: ApiClientId,
+    /// What people call it.
+    pub name: String,
+    /// In whose name it works.
+    pub owner: String,
+    /// Where it works from.
+    pub networks: Vec<Range>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was last used.
+    pub last_used: Option<Timestamp>,
+    /// When it ends by itself.
+    pub expires: Timestamp,
+    /// Whether it replaces its key each day.
+    pub rotation: Rotation,
+    /// When its present key was registered.
+    pub key_created: Timestamp,
+    /// Why and when it was stopped.
+    pub stopped: Option<(Stopped, Timestamp)>,
+}
+
+/// What passwords are compared with, beside the built-in list of common ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreachedList {
+    /// Nothing.
+    Absent,
+    /// A list on the server, of this day.
+    Held(Timestamp),
+    /// A list that is asked over the network.
+    Asked,
 }
 
 /// Where an account stands.

@@ -35,7 +35,8 @@ fn installers(facts: &Facts, is_found: impl Fn(&&Installer) -> bool, said: impl 
     let finding = |one: &Installer| {
         let (title, why) = said(one);
         let fix = Some(Link::new("Open installers", "/installers"));
-        Finding { severity: Severity::Warning, title, why: why.to_owned(), subjects: Vec::new(), fix }
+        let subjects = vec![Link::new(one.label.clone(), format!("/installers?open={}", one.id))];
+        Finding { severity: Severity::Warning, title, why: why.to_owned(), subjects, fix }
     };
     let found = facts.installers.iter().filter(is_found).map(finding).collect();
     verdict(found, || format!("{} checked.", counted(facts.installers.len(), "working installer")))

@@ -3,6 +3,8 @@
 //! Each rule is a row of [`RULES`]: a stable id, the right that its content needs, where it is mended, and a function over [`Facts`]. What
 //! the server cannot know is said as such ([`Verdict::Unseen`]) and never counted as good.
 
+mod accepted;
+mod clients;
 mod clouds;
 mod facts;
 mod fleet;
@@ -14,7 +16,8 @@ pub mod what_if;
 #[cfg(test)]
 mod tests;
 
-pub use facts::{Account, AccountState, Backup, Facts, Installer, Mail, MailFacts};
+pub use accepted::{EndError, check_end, fingerprint};
+pub use facts::{Account, AccountState, ApiClient, Backup, BreachedList, Facts, Installer, Mail, MailFacts};
 pub use people::outside_c1;
 
 use crate::policy::{self, Capability, Rights, Row};
@@ -112,6 +115,12 @@ rules! {
     "P-21" ReadDevices fleet::old_agents: "Agents are as new as the server";
     "P-22" ReadDevices fleet::long_pending: "Pending devices are looked at";
     "P-23" ReadPeople server::unbound_sessions: "Every session is bound to a key of its browser";
+    "P-24" ReadClients clients::wide: "API clients work from few addresses";
+    "P-25" ReadClients clients::unused: "API clients are used";
+    "P-26" ReadClients clients::ending: "No API client ends unforeseen";
+    "P-27" ReadClients clients::keys: "Keys of API clients are replaced in time";
+    "P-28" ReadPolicy server::breached_list: "Passwords are compared with a fresh list of breached ones";
+    "P-29" ReadPolicy people::passkey_policy: "Whoever administers signs in by passkey alone";
 }
 
 /// A rule with what it says.

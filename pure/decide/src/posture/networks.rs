@@ -34,14 +34,18 @@ const SHARED: &[(&str, &str)] = &[
 
 pub(super) fn huge(facts: &Facts) -> Verdict {
     ranges(facts, |range| {
-        let free = range.network().free_bits();
-        let most = if range.network().is_ipv4() { LARGE_IPV4_BITS } else { LARGE_IPV6_BITS };
-        (free > most).then(|| Said {
+        is_large(range).then(|| Said {
             severity: Severity::Warning,
             title: format!("Trusted range {range} is very large"),
-            why: format!("{} count as your office. Name the addresses of your lines alone.", addresses(free)),
+            why: format!("{} count as your office. Name the addresses of your lines alone.", addresses(range.network().free_bits())),
         })
     })
+}
+
+/// Whether a range is more than a place.
+pub(super) fn is_large(range: &Range) -> bool {
+    let most = if range.network().is_ipv4() { LARGE_IPV4_BITS } else { LARGE_IPV6_BITS };
+    range.network().free_bits() > most
 }
 
 pub(super) fn private(facts: &Facts) -> Verdict {

@@ -3,7 +3,7 @@
 use sallyport_model::{Timestamp, limits};
 
 use super::{Account, AccountState, Facts, Finding, Link, Severity, Verdict, counted, named, verdict};
-use crate::people::{Factorless, Grace, grace};
+use crate::people::{AdminsProve, Factorless, Grace, grace};
 use crate::policy::{AssignedRole, Role};
 
 const DAY: i64 = 86_400;
@@ -134,6 +134,21 @@ pub(super) fn endless_support(facts: &Facts) -> Verdict {
         "People from outside change jobs without telling you. Give the account an end, and move it when they are still needed.".to_owned();
     let fix = Link::new("Show external support", "/users?role=support");
     one(facts, &some, Template { severity: Severity::Warning, title: &title, why, fix }, "of external support ends in time")
+}
+
+/// What is phished is what is typed: as long as a code will do, a page in between gets one.
+pub(super) fn passkey_policy(facts: &Facts) -> Verdict {
+    match facts.mfa.admins {
+        AdminsProve::ByPasskey => Verdict::Holds("Codes of administrators who have a passkey open nothing, and authorize nothing.".into()),
+        AdminsProve::ByAnyFactor => found(Finding {
+            severity: Severity::Warning,
+            title: "Administrators may sign in with a code".into(),
+            why: "A page that looks like this one can pass a password and a code on while they are fresh. Give each administrator two passkeys, then take nothing else of them."
+                .into(),
+            subjects: Vec::new(),
+            fix: Some(Link::new("Open the MFA policy", "/security/mfa")),
+        }),
+    }
 }
 
 pub(super) fn open_invitations(facts: &Facts) -> Verdict {

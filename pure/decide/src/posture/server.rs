@@ -1,11 +1,13 @@
 //! Rules about the server itself. What it cannot see of itself it says.
 
-use super::{Backup, Facts, Finding, Link, Mail, MailFacts, Severity, Verdict, counted};
+use super::{Backup, BreachedList, Facts, Finding, Link, Mail, MailFacts, Severity, Verdict, counted};
 
 /// The rule allows a day, and two hours for the copying.
 const BACKUP_SECS: i64 = 26 * 60 * 60;
 /// One that is older than this is as good as none.
 const OLD_BACKUP_SECS: i64 = 7 * 86_400;
+/// Within a year, hundreds of millions of passwords become known.
+const OLD_LIST_SECS: i64 = 365 * 86_400;
 /// The database's latest time may be this far ahead: clocks are set by small steps all the time.
 const AHEAD_SECS: i64 = 5;
 /// So many authenticators say something about the server's clock.
@@ -71,6 +73,28 @@ pub(super) fn clock(facts: &Facts) -> Verdict {
     match used >= ENOUGH_CODES {
         true => Verdict::Holds(format!("{used} authenticators agreed with it within the last day.")),
         false => Verdict::Unseen("Too few codes were used within the last day to compare with. No record is from the future.".into()),
+    }
+}
+
+pub(super) fn breached_list(facts: &Facts) -> Verdict {
+    let import = "Download one and run sallyport admin passwords import, or configure breached_range_url.";
+    match facts.breached {
+        BreachedList::Asked => Verdict::Holds("Each password is looked up on a list that is asked over the network.".into()),
+        BreachedList::Held(at) => match facts.now.micros_since(at) / 1_000_000 {
+            age if age > OLD_LIST_SECS => found(
+                Severity::Warning,
+                format!("The list of breached passwords is {} days old", age / 86_400),
+                &format!("What was stolen since is on none of its pages, and guessed first. {import}"),
+                None,
+            ),
+            age => Verdict::Holds(format!("The imported list is {} old.", counted((age / 86_400).max(0) as usize, "day"))),
+        },
+        BreachedList::Absent => found(
+            Severity::Warning,
+            "Only the most common passwords are known".to_owned(),
+            &format!("A password that was stolen elsewhere is refused only where a list has it. {import}"),
+            None,
+        ),
     }
 }
 

@@ -2,7 +2,7 @@ use sallyport_model::{InstallerId, Timestamp, UserId};
 
 use super::*;
 use crate::networks::{Rules, Trusted, Verification};
-use crate::people::{Factorless, MfaPolicy, MfaWho};
+use crate::people::{AdminsProve, Factorless, MfaPolicy, MfaWho};
 use crate::policy::Role;
 
 const DAY: i64 = 86_400;
@@ -28,11 +28,31 @@ fn account(name: &str, role: Role) -> Account {
     }
 }
 
+fn client(name: &str) -> ApiClient {
+    ApiClient {
+        id: sallyport_model::ApiClientId::from_bytes([name.len() as u8; 16]),
+        name: name.into(),
+        owner: "Anna".into(),
+        networks: vec!["203.0.113.7/32".parse().unwrap()],
+        created: now().plus_secs(-100 * DAY),
+        last_used: Some(now().plus_secs(-3600)),
+        expires: now().plus_secs(90 * DAY),
+        rotation: crate::automation::Rotation::Daily,
+        key_created: now().plus_secs(-3600),
+        stopped: None,
+    }
+}
+
+/// The facts with this API client alone.
+fn with_client(one: ApiClient) -> Facts {
+    Facts { clients: vec![one], ..good() }
+}
+
 /// A tenant that every rule is content with, as far as it can see.
 fn good() -> Facts {
     Facts {
         now: now(),
-        mfa: MfaPolicy::default(),
+        mfa: MfaPolicy { admins: AdminsProve::ByPasskey, ..MfaPolicy::default() },
         networks: Rules {
             trusted: vec![Trusted { label: "Office".into(), ranges: vec!["203.0.113.0/28".parse().unwrap()] }],
             verification: Verification::On,
@@ -48,6 +68,8 @@ fn good() -> Facts {
         codes: (5, 0),
         backup: Backup::Made(now().plus_secs(-3600)),
         sessions: (3, 0),
+        clients: vec![client("nightly")],
+        breached: BreachedList::Held(now().plus_secs(-30 * DAY)),
     }
 }
 
@@ -278,4 +300,74 @@ fn p_21_and_22_devices() {
 #[test]
 fn p_23_sessions_without_a_key() {
     assert_eq!(found("P-23", &Facts { sessions: (3, 1), ..good() })[0].0, Severity::Critical);
+}
+
+#[test]
+fn p_24_api_clients_that_work_from_too_many_addresses() {
+    let from = |ranges: &[&str]| {
+        let networks = ranges.iter().map(|range| range.parse().unwrap()).collect();
+        found("P-24", &with_client(ApiClient { networks, ..client("nightly") }))
+    };
+    assert_eq!(from(&[]), [(Severity::Critical, "API client “nightly” works from everywhere".into())]);
+    assert_eq!(
+        from(&["203.0.113.7/32", "128.0.0.0/1"]),
+        [(Severity::Warning, "API client “nightly” works from all of 128.0.0.0/1".into())]
+    );
+    assert!(from(&["198.51.0.0/20", "2001:db8:1::/48"]).is_empty());
+}
+
+#[test]
+fn p_25_api_clients_that_nobody_uses() {
+    let used = |created: i64, last: Option<i64>| {
+        let last_used = last.map(|days| now().plus_secs(-days * DAY));
+        found("P-25", &with_client(ApiClient { created: now().plus_secs(-created * DAY), last_used, ..client("nightly") })).len()
+    };
+    assert_eq!((used(13, None), used(15, None), used(300, Some(59)), used(300, Some(61))), (0, 1, 0, 1));
+    let stopped = Some((crate::automation::Stopped::ByPerson, now()));
+    assert!(found("P-25", &with_client(ApiClient { last_used: None, stopped, ..client("nightly") })).is_empty(), "it does not work");
+}
+
+#[test]
+fn p_26_api_clients_that_end_soon() {
+    let ends = |days: i64| found("P-26", &with_client(ApiClient { expires: now().plus_secs(days * DAY), ..client("nightly") }));
+    assert_eq!(ends(3), [(Severity::Warning, "API client “nightly” ends soon".into())]);
+    assert!(ends(15).is_empty());
+    assert!(ends(-1).is_empty(), "it has ended");
+}
+
+#[test]
+fn p_27_keys_that_were_not_replaced_and_keys_that_came_back() {
+    use crate::automation::{Rotation, Stopped};
+    let aged = |rotation, days: i64| {
+        let one = ApiClient { rotation, key_created: now().plus_secs(-days * DAY), ..client("nightly") };
+        found("P-27", &with_client(one)).len()
+    };
+    assert_eq!((aged(Rotation::Daily, 0), aged(Rotation::Daily, 2)), (0, 1));
+    assert_eq!((aged(Rotation::ByHand, 2), aged(Rotation::ByHand, 89), aged(Rotation::ByHand, 90)), (0, 0, 1));
+    let stopped =
+        |why, days: i64| found("P-27", &with_client(ApiClient { stopped: Some((why, now().plus_secs(-days * DAY))), ..client("nightly") }));
+    assert_eq!(
+        stopped(Stopped::KeyReused, 0),
+        [(Severity::Critical, "API client “nightly” was stopped: a key that it had replaced came back".into())]
+    );
+    assert_eq!(stopped(Stopped::RotationMissed, 2)[0].0, Severity::Warning);
+    assert!(stopped(Stopped::KeyReused, 15).is_empty() && stopped(Stopped::ByPerson, 0).is_empty());
+}
+
+#[test]
+fn p_28_a_list_of_breached_passwords_is_there_and_not_old() {
+    let held = |breached| found("P-28", &Facts { breached, ..good() });
+    assert_eq!(held(BreachedList::Absent), [(Severity::Warning, "Only the most common passwords are known".into())]);
+    assert_eq!(
+        held(BreachedList::Held(now().plus_secs(-366 * DAY))),
+        [(Severity::Warning, "The list of breached passwords is 366 days old".into())]
+    );
+    assert!(held(BreachedList::Held(now().plus_secs(-365 * DAY))).is_empty() && held(BreachedList::Asked).is_empty());
+}
+
+#[test]
+fn p_29_a_code_of_an_administrator_is_too_little() {
+    let facts = Facts { mfa: MfaPolicy::default(), ..good() };
+    assert_eq!(found("P-29", &facts), [(Severity::Warning, "Administrators may sign in with a code".into())]);
+    assert!(found("P-29", &good()).is_empty());
 }

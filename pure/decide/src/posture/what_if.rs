@@ -10,15 +10,15 @@ use sallyport_model::{SessionId, TenantId, Timestamp};
 
 use crate::accounts::alone::{self, Enrolled, judge_alone};
 use crate::accounts::sign_in::{
-    self, Attempt, Counts, PasswordPassed, PasswordVerdict, RecoveryVerdict, Refused, SignedIn, TotpFactor, UserState, judge_passkey,
-    judge_password, judge_recovery, judge_totp,
+    self, Attempt, Counts, HasPasskey, PasswordPassed, PasswordVerdict, RecoveryVerdict, Refused, SignedIn, TotpFactor, UserState,
+    judge_means, judge_passkey, judge_password, judge_recovery, judge_totp,
 };
 use crate::accounts::throttle::Charged;
 use crate::accounts::totp::{Code, Secret, Step as TotpStep};
 use crate::accounts::webauthn::{Asserted, Backup, Counter};
 use crate::actions::{Action, Eligible, Hour, Requirement, classify};
 use crate::networks::{Address, Capability, Guarding, Opened, Rules, Seen, Standing};
-use crate::people::MfaPolicy;
+use crate::people::{MfaPolicy, proves};
 use crate::policy::{self, Actor, Place, PolicyError, Reach, Rights, Row, Stage};
 
 /// What the person signs in with.
@@ -216,7 +216,12 @@ fn enter(question: &Question, steps: &mut Vec<Step>) -> Result<SignedIn, Outcome
         With::Passkey => ("The passkey stands for both factors", "There is no passkey"),
         With::RecoveryCode => ("A recovery code opens a session for one's own factors", "No recovery code is left, or they are locked"),
     };
-    match judged(question, passed) {
+    let means = |signed_in| judge_means(signed_in, proves(&question.mfa, &question.rights), has_passkey(question));
+    let (judged, bad) = match judged(question, passed) {
+        Ok(signed_in) => (means(signed_in), "The policy takes a passkey of whoever manages others, and they have one"),
+        Err(Refused) => (Err(Refused), bad),
+    };
+    match judged {
         Ok(signed_in) => {
             met(steps, "S-02", good);
             Ok(signed_in)
@@ -245,6 +250,10 @@ fn judged(question: &Question, passed: Result<PasswordPassed, Refused>) -> Resul
         }
         With::RecoveryCode => judge_recovery(passed?, question.recovery.0, question.recovery.1),
     }
+}
+
+fn has_passkey(question: &Question) -> HasPasskey {
+    if question.passkeys.is_empty() { HasPasskey::No } else { HasPasskey::Yes }
 }
 
 fn alone_facts(question: &Question) -> alone::Facts<'_> {

@@ -97,6 +97,6 @@ fn settled<T, F: fmt::Display, E: serde::de::Error>(text: &str, parsed: Result<T
 }
 
 /// Reads a value or `null`; unlike serde's default, a missing key is refused.
-pub(super) fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(from)
 }

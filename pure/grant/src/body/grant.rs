@@ -4,7 +4,7 @@ use sallyport_model::{Digest, Email, GrantId, Name, TenantId, Timestamp, UserId,
 use serde::{Deserialize, Serialize};
 
 use super::fields::{self, EnvName, RunAs};
-use super::{Body, BodyError, OpenRemoteSession, at_most, distinct, in_range, passable, type_tag};
+use super::{Body, BodyError, OpenRemoteSession, RunSchedule, at_most, distinct, in_range, passable, type_tag};
 use crate::Hex;
 use crate::envelope::PayloadType;
 use crate::targets::Targets;
@@ -89,6 +89,8 @@ pub enum GrantAction {
     RunScript(RunScript),
     /// Lets one client attach to a remote session, which the first one opens.
     OpenRemoteSession(OpenRemoteSession),
+    /// Runs a script at its times, once for each.
+    RunSchedule(RunSchedule),
 }
 
 impl GrantAction {
@@ -97,13 +99,15 @@ impl GrantAction {
         match self {
             Self::RunScript(_) => "run_script",
             Self::OpenRemoteSession(_) => "open_remote_session",
+            Self::RunSchedule(_) => "run_schedule",
         }
     }
 
-    /// The script, where it is one.
+    /// The script, where it is one, be it run once or by a schedule.
     pub fn script(&self) -> Option<&RunScript> {
         match self {
             Self::RunScript(run) => Some(run),
+            Self::RunSchedule(schedule) => Some(&schedule.run),
             Self::OpenRemoteSession(_) => None,
         }
     }
@@ -112,7 +116,16 @@ impl GrantAction {
     pub fn script_mut(&mut self) -> Option<&mut RunScript> {
         match self {
             Self::RunScript(run) => Some(run),
+            Self::RunSchedule(schedule) => Some(&mut schedule.run),
             Self::OpenRemoteSession(_) => None,
+        }
+    }
+
+    /// The schedule, where it is one.
+    pub fn schedule(&self) -> Option<&RunSchedule> {
+        match self {
+            Self::RunSchedule(schedule) => Some(schedule),
+            Self::RunScript(_) | Self::OpenRemoteSession(_) => None,
         }
     }
 
@@ -120,7 +133,7 @@ impl GrantAction {
     pub fn remote_session(&self) -> Option<&OpenRemoteSession> {
         match self {
             Self::OpenRemoteSession(open) => Some(open),
-            Self::RunScript(_) => None,
+            Self::RunScript(_) | Self::RunSchedule(_) => None,
         }
     }
 
@@ -128,13 +141,22 @@ impl GrantAction {
         match self {
             Self::RunScript(run) => run.check(),
             Self::OpenRemoteSession(open) => open.check(),
+            Self::RunSchedule(schedule) => schedule.check(),
         }
     }
 
     fn most_targets(&self) -> usize {
         match self {
-            Self::RunScript(_) => limits::TARGETS,
+            Self::RunScript(_) | Self::RunSchedule(_) => limits::TARGETS,
             Self::OpenRemoteSession(_) => 1,
+        }
+    }
+
+    /// How long a grant for it may live: a publication stands, everything else is for minutes.
+    pub fn max_lifetime_secs(&self) -> i64 {
+        match self {
+            Self::RunSchedule(_) => limits::SCHEDULE_LIFETIME_SECS + limits::GRANT_SKEW_SECS,
+            Self::RunScript(_) | Self::OpenRemoteSession(_) => limits::GRANT_LIFETIME_SECS + limits::GRANT_SKEW_SECS,
         }
     }
 }
@@ -168,7 +190,7 @@ pub struct RunScript {
 }
 
 impl RunScript {
-    fn check(&self) -> Result<(), BodyError> {
+    pub(super) fn check(&self) -> Result<(), BodyError> {
         in_range(self.script_bytes as usize, 1..=limits::SCRIPT_BYTES)?;
         in_range(self.time_limit_secs, 1..=limits::RUN_TIME_LIMIT_SECS)?;
         in_range(self.output_limit_bytes, 1..=limits::RUN_OUTPUT_BYTES)?;

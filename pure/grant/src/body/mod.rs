@@ -2,11 +2,12 @@
 
 mod answer;
 mod enrolment;
-mod fields;
+pub(crate) mod fields;
 mod grant;
 mod receipt;
 mod remote;
 mod root;
+mod schedule;
 mod statement;
 
 use sallyport_model::limits;
@@ -20,6 +21,7 @@ pub use grant::{Class, GrantAction, GrantBody, GrantType, Interpreter, Person, R
 pub use receipt::{Outcome, ReasonCode, ReceiptBody, ReceiptType};
 pub use remote::{Access, Clipboard, Consent, Entry, OpenRemoteSession, Record, RemoteKind, Unanswered, VirtualDisplay};
 pub use root::{LogKey, RootBody, RootType};
+pub use schedule::RunSchedule;
 pub use statement::{FactorProof, ProofMethod, Statement, StatementType};
 
 use crate::envelope::{Envelope, PayloadType};

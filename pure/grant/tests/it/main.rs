@@ -10,6 +10,7 @@ mod envelopes;
 mod errors;
 mod hostile;
 mod merkles;
+mod occurrences;
 mod roots;
 mod secrets;
 mod strict_json;

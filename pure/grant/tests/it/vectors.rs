@@ -342,7 +342,7 @@ fn decide(vectors: &Vectors, case: &Case) -> &'static str {
         profile: Profile::Starter,
         device: &case.device,
         clock: Clock { now: case.now, floor: Timestamp::default() },
-        used: &Used(case.used.iter().copied().collect()),
+        used: &Used(case.used.iter().copied().collect(), None),
     };
     let offer = Offer {
         envelope: case.envelope.as_bytes(),
@@ -350,6 +350,7 @@ fn decide(vectors: &Vectors, case: &Case) -> &'static str {
         log_index: case.log_index,
         log_proof: &case.log_proof,
         checkpoint: &case.checkpoint,
+        occurrence: None,
     };
     let content = (sha256(&[case.script.as_bytes()]), case.script.len() as u64);
     let ready = verifier.verify(&offer).and_then(|grant| match grant {

@@ -8,6 +8,7 @@ use sallyport_grant::body::{
     VirtualDisplay,
 };
 use sallyport_grant::merkle::{self, Frontier, NodeId, TreeHead};
+use sallyport_grant::occurrence::LastRun;
 use sallyport_grant::targets::{TargetProof, TargetTree};
 use sallyport_grant::verify::{Clock, Offer, Profile, UsedIds, Verified, VerifiedGrant, Verifier, derived_class};
 use sallyport_grant::{
@@ -29,11 +30,15 @@ pub(crate) struct World {
 }
 
 #[derive(Default)]
-pub(crate) struct Used(pub(crate) BTreeSet<GrantId>);
+pub(crate) struct Used(pub(crate) BTreeSet<GrantId>, pub(crate) Option<LastRun>);
 
 impl UsedIds for Used {
     fn is_used(&self, grant: GrantId) -> bool {
         self.0.contains(&grant)
+    }
+
+    fn last_run(&self, _: GrantId) -> Option<LastRun> {
+        self.1
     }
 }
 
@@ -45,6 +50,7 @@ pub(crate) struct Offered {
     pub(crate) log_index: u64,
     pub(crate) log_proof: Vec<Digest>,
     pub(crate) checkpoint: String,
+    pub(crate) occurrence: Option<Timestamp>,
 }
 
 impl World {
@@ -185,7 +191,7 @@ impl World {
         self.append(&log::entry_leaf_data(&[9; 32], b"later"));
         let target = self.targets(0..count).proof(self.public("device-0").id()).unwrap();
         let log_proof = merkle::inclusion_proof(log_index, self.frontier.size(), |node| self.nodes.get(&node).copied()).unwrap();
-        Offered { envelope: envelope.to_bytes(), target, log_index, log_proof, checkpoint: self.checkpoint() }
+        Offered { envelope: envelope.to_bytes(), target, log_index, log_proof, checkpoint: self.checkpoint(), occurrence: None }
     }
 
     pub(crate) fn checkpoint(&self) -> String {
@@ -231,6 +237,7 @@ impl Offered {
             log_index: self.log_index,
             log_proof: &self.log_proof,
             checkpoint: &self.checkpoint,
+            occurrence: self.occurrence,
         }
     }
 }

@@ -164,6 +164,24 @@ async fn it_waits_for_its_file_enrols_sends_inventory_and_forgets_the_token() {
 }
 
 #[tokio::test]
+async fn an_inventory_that_is_wanted_comes_before_its_time_and_not_more_often_than_it_may() {
+    let world = World::new();
+    place_enrolment(&world);
+    let least = Duration::from_millis(400);
+    let mut running = start_with(&world, Timing { inventory_least: least, ..Timing::default() });
+    let mut server = Server::accept(&world, &mut running.calls).await;
+    let begun = std::time::Instant::now();
+    server.welcome(DeviceState::Approved).await;
+    assert!(matches!(server.hear().await, ToServer::Inventory(_)));
+    for _ in 0..50 {
+        server.say(ToAgent::Unsigned(UnsignedToAgent::InventoryWanted)).await;
+    }
+    // Heartbeats come in between.
+    while !matches!(server.hear().await, ToServer::Inventory(_)) {}
+    assert!(begun.elapsed() >= least, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn a_refused_token_is_said_and_kept_for_another_try() {
     let world = World::new();
     place_enrolment(&world);

@@ -1,7 +1,8 @@
 //! What the journal remembers of the actions that it spends grants for.
 
 use sallyport_grant::body::{Entry, OpenRemoteSession, RunScript};
-use sallyport_model::RemoteSessionId;
+use sallyport_grant::occurrence::Occurrence;
+use sallyport_model::{GrantId, RemoteSessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What the journal remembers of an action.
@@ -44,5 +45,19 @@ impl Attach {
     /// Whether the session's recording stands in the receipt of this grant.
     pub fn opens(self) -> bool {
         self.entry == Entry::Opens
+    }
+}
+
+/// An occurrence of a published schedule that began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Began {
+    pub publication: GrantId,
+    pub due: Timestamp,
+}
+
+impl From<Occurrence> for Began {
+    fn from(Occurrence { publication, due }: Occurrence) -> Self {
+        Self { publication, due }
     }
 }

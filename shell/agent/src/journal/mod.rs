@@ -13,10 +13,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sallyport_grant::occurrence::LastRun;
 use sallyport_grant::verify::{ReadyGrant, UsedIds};
 use sallyport_model::{Digest, GrantId, Timestamp, limits};
 
-pub use claimable::{Attach, Claimable};
+pub use claimable::{Attach, Began, Claimable};
 pub use sallyport_grant::body::Outcome;
 pub use spool::Chunk;
 
@@ -93,6 +94,8 @@ pub struct Entry {
     /// The script's name, or the kind of remote session.
     pub name: String,
     pub attach: Option<Attach>,
+    /// Of a published schedule: which occurrence.
+    pub occurrence: Option<Began>,
     /// Who asked for it.
     pub by: String,
     pub phase: Phase,
@@ -175,19 +178,22 @@ impl Journal {
 
     /// Spends the grant's id. When this returns `Ok`, no crash can make the device obey it again.
     pub fn claim<A: Claimable>(&self, ready: ReadyGrant<A>, now: Timestamp) -> Result<ClaimedGrant<A>, ClaimError> {
-        let body = ready.grant().body();
+        let wanted = ready.grant().used_up();
         let mut state = self.state();
-        if state.entries.contains_key(&body.id) {
+        // Offers are verified before they wait for their turn: another occurrence of the schedule may have begun meanwhile.
+        let overtaken = wanted.occurrence.is_some_and(|one| state.last_run(one.publication).is_some_and(|last| one.due <= last.due));
+        if overtaken || state.entries.contains_key(&wanted.id) {
             return Err(ClaimError::Used);
         }
-        if body.not_before < state.obey_from {
+        if wanted.since < state.obey_from {
             return Err(ClaimError::Damaged);
         }
         let at = now.max(state.floor);
-        let by = body.requested_by.email.as_str().to_owned();
+        let by = ready.grant().body().requested_by.email.as_str().to_owned();
         let (name, attach) = (ready.grant().action().title(), ready.grant().action().attach());
-        self.append(&mut state, Record::Claimed { grant: body.id, expires: body.expires, at, name, by, attach })?;
-        Ok(ClaimedGrant { id: body.id, at, action: ready.into_action() })
+        let occurrence = wanted.occurrence.map(Began::from);
+        self.append(&mut state, Record::Claimed { grant: wanted.id, expires: wanted.until, at, name, by, attach, occurrence })?;
+        Ok(ClaimedGrant { id: wanted.id, at, action: ready.into_action() })
     }
 
     /// Writes a record and makes it safe; after a failure the record does not count, whatever is on the disk.
@@ -304,6 +310,10 @@ impl UsedIds for Journal {
     fn is_used(&self, grant: GrantId) -> bool {
         self.state().entries.contains_key(&grant)
     }
+
+    fn last_run(&self, publication: GrantId) -> Option<LastRun> {
+        self.state().last_run(publication)
+    }
 }
 
 impl State {
@@ -311,13 +321,19 @@ impl State {
         match record {
             Record::Floor { at } => self.floor = self.floor.max(at),
             Record::Damaged { obey_from } => self.obey_from = self.obey_from.max(obey_from),
-            Record::Claimed { grant, expires, at, name, by, attach } => {
+            Record::Claimed { grant, expires, at, name, by, attach, occurrence } => {
                 self.floor = self.floor.max(at);
-                self.entries.insert(grant, Entry { grant, expires, claimed_at: at, name, attach, by, phase: Phase::Claimed });
+                let entry = Entry { grant, expires, claimed_at: at, name, attach, occurrence, by, phase: Phase::Claimed };
+                self.entries.insert(grant, entry);
             }
             Record::Ended { grant, outcome, receipt } => self.set_phase(grant, Phase::Ended { outcome, receipt }),
             Record::Acknowledged { grant, outcome } => self.set_phase(grant, Phase::Acknowledged { outcome }),
         }
+    }
+
+    fn last_run(&self, publication: GrantId) -> Option<LastRun> {
+        let of = |entry: &Entry| entry.occurrence.filter(|one| one.publication == publication).map(|one| (one.due, entry.claimed_at));
+        self.entries.values().filter_map(of).max().map(|(due, began)| LastRun { due, began })
     }
 
     fn set_phase(&mut self, grant: GrantId, phase: Phase) {
@@ -359,6 +375,7 @@ impl State {
                 name: entry.name.clone(),
                 by: entry.by.clone(),
                 attach: entry.attach,
+                occurrence: entry.occurrence,
             });
             match &entry.phase {
                 Phase::Claimed => {}

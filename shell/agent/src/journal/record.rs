@@ -6,7 +6,7 @@ use sallyport_model::{GrantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Attach, Outcome};
+use super::{Attach, Began, Outcome};
 
 const LENGTH_BYTES: usize = 4;
 const CHECK_BYTES: usize = 12;
@@ -31,6 +31,9 @@ pub(crate) enum Record {
         by: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attach: Option<Attach>,
+        /// Of a published schedule.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        occurrence: Option<Began>,
     },
     /// The run is over; the receipt waits for the server.
     Ended { grant: GrantId, outcome: Outcome, receipt: String },

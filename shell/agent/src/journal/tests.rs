@@ -17,6 +17,7 @@ fn claim(journal: &Journal, number: u8, expires: i64, at: i64) -> Result<(), Jou
         name: "n".to_owned(),
         by: "b".to_owned(),
         attach: None,
+        occurrence: None,
     };
     journal.append(&mut journal.state(), record)
 }

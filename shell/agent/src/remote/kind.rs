@@ -28,7 +28,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sallyport_grant::body::{Access, OpenRemoteSession};
+use sallyport_grant::body::{Access, Clipboard, OpenRemoteSession};
 use sallyport_model::{GrantId, Timestamp};
 use sallyport_wire::stream::message::read_control;
 use serde::de::DeserializeOwned;
@@ -109,6 +109,8 @@ pub struct Attachment {
     pub name: String,
     /// The kind enforces it: see [`Outlet::refuse`].
     pub access: Access,
+    /// What their own grant says of copied text; the session's may be stricter, and then that counts.
+    pub clipboard: Clipboard,
     pub outlet: Outlet,
 }
 

@@ -82,6 +82,8 @@ pub enum CannotOpen {
     OpenAlready,
     #[error("the remote session to join is not open")]
     NotOpen,
+    #[error("the grant says otherwise about recording than the remote session that it joins")]
+    RecordDiffers,
     #[error("too many remote sessions are open, or too many people are attached to this one")]
     TooMany,
     #[error("it could not be started")]
@@ -97,6 +99,7 @@ impl CannotOpen {
             Self::AccountNotPermitted => "account_not_permitted",
             Self::OpenAlready => "session_open",
             Self::NotOpen => "session_not_open",
+            Self::RecordDiffers => "record_differs",
             Self::TooMany => "too_many_sessions",
             Self::StartFailed => "start_failed",
         }

@@ -107,6 +107,10 @@ impl OpenSession {
         if wanted.kind != self.action.kind || state.closing {
             return Err(CannotOpen::NotOpen);
         }
+        // Nobody is led to believe that they are recorded, or that they are not.
+        if wanted.record != self.action.record {
+            return Err(CannotOpen::RecordDiffers);
+        }
         if state.people.len() >= limits::ATTACHMENTS_PER_SESSION { Err(CannotOpen::TooMany) } else { Ok(()) }
     }
 
@@ -145,7 +149,8 @@ impl OpenSession {
             farewell: None,
         };
         let person = Person { name: claimed.by().clone(), outlet: outlet.clone(), calls: caller, connected: Connected::NotYet };
-        let joined = kind::Attachment { id, name: claimed.by().as_str().to_owned(), access: claimed.action().access, outlet };
+        let &OpenRemoteSession { access, clipboard, .. } = claimed.action();
+        let joined = kind::Attachment { id, name: claimed.by().as_str().to_owned(), access, clipboard, outlet };
         let asked = Asked::of(claimed.action(), world.timing.consent);
         Ok(Coming { attachment, person, joined, ticket: *claimed.ticket(), asked })
     }

@@ -378,6 +378,31 @@ fn joins(session: &mut OpenRemoteSession) {
 }
 
 #[tokio::test]
+async fn nobody_joins_whose_grant_says_otherwise_about_recording() {
+    let mut scene = Scene::new();
+    let _ada = scene.open(1, |session| session.record = Record::None).await;
+    let joining = |scene: &Scene, number, record| {
+        scene.offer(number, |session| {
+            joins(session);
+            session.session = self::session(1);
+            session.record = record;
+        })
+    };
+    let believes_to_be_recorded = joining(&scene, 2, Record::Session);
+    assert_eq!(scene.code_of(believes_to_be_recorded), "record_differs");
+    assert!(scene.desk.journal().entry(grant(2)).is_none(), "the id is not spent");
+    let knows = joining(&scene, 3, Record::None);
+    assert!(matches!(scene.desk.offered(knows.clone()), DeskAnswer::Begun));
+    let _cyd = Client::connect(&mut scene, &knows, 3, 3).await;
+    let _bob = scene.open(4, |session| (session.session, session.record) = (self::session(4), Record::Session)).await;
+    let spared = scene.offer(5, |session| {
+        joins(session);
+        (session.session, session.record) = (self::session(4), Record::None);
+    });
+    assert_eq!(scene.code_of(spared), "record_differs");
+}
+
+#[tokio::test]
 async fn somebody_joins_by_a_grant_of_their_own_and_is_sent_away_alone() {
     let mut scene = Scene::new();
     let mut ada = scene.open(1, |_| {}).await;

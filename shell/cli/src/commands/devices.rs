@@ -40,12 +40,38 @@ pub(crate) struct Filter {
     /// Part of the operating system's name.
     #[arg(long, value_name = "TEXT")]
     os: Vec<String>,
+    #[command(flatten)]
+    having: Having,
     /// name, last_seen, state, site or os; a minus before it turns the order round.
     #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
     sort: Option<String>,
     /// Show at most this many.
     #[arg(long, value_name = "COUNT")]
     limit: Option<usize>,
+}
+
+/// What devices have, as they said last.
+#[derive(Args, Default, Clone, PartialEq)]
+pub(crate) struct Having {
+    /// A package: nginx, nginx<1.25, openssl>=3.0.
+    #[arg(long, value_name = "PACKAGE")]
+    software: Vec<String>,
+    /// A program that runs.
+    #[arg(long, value_name = "NAME")]
+    process: Vec<String>,
+    /// A service, running or not.
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// A port that is listened on, by its number or its program.
+    #[arg(long, value_name = "PORT")]
+    port: Vec<String>,
+}
+
+impl Having {
+    /// Whether nothing is asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 #[derive(Subcommand)]
@@ -118,6 +144,10 @@ pub(crate) fn find(client: &mut Client, filter: &Filter) -> Result<Vec<api::Devi
     let mut query =
         Query::default().with("limit", "1000").with_all("state", &filter.state).with_all("tag", &filter.tag).with_all("os", &filter.os);
     query = query.with_some("q", filter.q.as_deref()).with_some("sort", filter.sort.as_deref());
+    let Having { software, process, service, port } = &filter.having;
+    for (name, values) in [("software", software), ("process", process), ("service", service), ("port", port)] {
+        query = query.with_all(name, values);
+    }
     for site in &filter.site {
         query = query.with("site", &lookup::site(client, site)?.id);
     }
@@ -126,8 +156,8 @@ pub(crate) fn find(client: &mut Client, filter: &Filter) -> Result<Vec<api::Devi
 
 impl Filter {
     /// Devices that may be given work.
-    pub(crate) fn approved(site: Vec<String>, tag: Vec<String>, q: Option<String>) -> Self {
-        Self { state: vec!["approved".to_owned()], site, tag, q, ..Self::default() }
+    pub(crate) fn approved(site: Vec<String>, tag: Vec<String>, q: Option<String>, having: Having) -> Self {
+        Self { state: vec!["approved".to_owned()], site, tag, q, having, ..Self::default() }
     }
 }
 

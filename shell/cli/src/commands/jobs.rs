@@ -88,7 +88,7 @@ fn list(client: &mut Client, screen: Screen, most: usize) -> Result<Outcome, Fai
     Ok(Outcome::Done)
 }
 
-fn standing(counts: &api::RunCounts) -> (String, Tone) {
+pub(super) fn standing(counts: &api::RunCounts) -> (String, Tone) {
     let missing = counts.total - counts.succeeded;
     match (counts.waiting + counts.running, missing) {
         (0, 0) => ("succeeded".to_owned(), Tone::Good),

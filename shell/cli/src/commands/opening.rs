@@ -1,7 +1,8 @@
 //! What all commands that open remote sessions share.
 
 use sallyport_api as api;
-use sallyport_grant::{Hex, VerifyKey};
+use sallyport_grant::body::{Body as _, GrantBody, Record};
+use sallyport_grant::{Envelope, Hex, PayloadType, VerifyKey};
 use sallyport_model::DeviceId;
 use sallyport_wire::stream::{ByeReason, StreamEnd, StreamSecret};
 use ureq::http::Method;
@@ -27,6 +28,9 @@ pub(super) fn expected(action: &api::ActionDetails, asked: &api::NewRemoteSessio
     if frozen.run_as != asked.run_as {
         return Err("the account");
     }
+    if frozen.recorded && asked.record == Some(api::YesNo::No) {
+        return Err("whether it is recorded");
+    }
     if frozen.targets.devices.iter().any(|target| target.id != device) { Err("the device") } else { Ok(()) }
 }
 
@@ -43,6 +47,22 @@ pub(super) fn stream(opened: &api::OpenedRemoteSession, secret: StreamSecret) ->
     let key = opened.device.device_key.parse::<Hex<32>>().ok().and_then(|Hex(key)| VerifyKey::from_bytes(&key).ok());
     let key = key.ok_or_else(|| Failure::Answer("the device's key cannot be read".to_owned()))?;
     StreamEnd::client(opened.envelope.as_bytes(), &key, secret).map_err(|_| Failure::OtherAction("the grant is not for this session"))
+}
+
+/// Whether the device records the session, as its grant says.
+pub(super) fn recording(opened: &api::OpenedRemoteSession) -> Result<Record, Failure> {
+    let envelope = Envelope::parse(opened.envelope.as_bytes(), PayloadType::Grant).ok();
+    let body = envelope.and_then(|envelope| GrantBody::parse(envelope.payload()).ok());
+    let record = body.and_then(|body| body.action.remote_session().map(|session| session.record));
+    record.ok_or_else(|| Failure::Answer("the grant cannot be read".to_owned()))
+}
+
+/// What people are told of it, as a sentence.
+pub(super) fn recording_words(record: Record, what: &str) -> String {
+    match record {
+        Record::Session => format!("The device records {what}."),
+        Record::None => "This session is not recorded.".to_owned(),
+    }
 }
 
 /// Another ticket, after a connection was lost.

@@ -1,4 +1,6 @@
-//! `sallyport posture`: how the configuration is judged, and what would happen if.
+//! `sallyport posture`: how the configuration is judged, what of it is accepted, and what would happen if.
+
+mod accepted;
 
 use clap::{Args, Subcommand, ValueEnum};
 use sallyport_api as api;
@@ -9,7 +11,7 @@ use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::safe::one_line;
 use crate::screen::{Screen, Tone};
-use crate::{Common, lookup};
+use crate::{Common, lookup, say};
 
 const PATH: &str = "/v1/posture";
 
@@ -31,6 +33,12 @@ enum What {
     /// The rules that decide for real answer. For instance: sallyport posture what-if tara@example.com --from 198.51.100.7
     /// --with password-and-code run-script --devices 12
     WhatIf(WhatIf),
+    /// Accept what a rule found until a day, with a reason; it is shown as accepted, and comes back then.
+    ///
+    /// For instance: sallyport posture accept P-16 --because "everybody travels until May" --until 2027-05-31
+    Accept(accepted::Accept),
+    /// Accept it no longer.
+    Reopen(accepted::Reopen),
 }
 
 #[derive(Args)]
@@ -93,6 +101,8 @@ impl Posture {
         let (mut client, screen) = self.common.desk()?;
         match self.what {
             Some(What::WhatIf(question)) => question.run(&mut client, screen),
+            Some(What::Accept(accept)) => accept.run(&mut client, screen),
+            Some(What::Reopen(reopen)) => reopen.run(&mut client, screen),
             None => judge(&mut client, screen, if self.all { Shown::All } else { Shown::Found }),
         }
     }
@@ -109,8 +119,9 @@ fn judge(client: &mut Client, screen: Screen, shown: Shown) -> Result<Outcome, F
     let posture: api::Posture = client.read(PATH)?;
     screen.give(&posture, |screen| {
         for state in [api::PostureState::Critical, api::PostureState::Warning] {
-            posture.rules.iter().filter(|rule| rule.state == state).for_each(|rule| found(screen, rule));
+            posture.rules.iter().for_each(|rule| found(screen, rule, |one| one.state == state && one.accepted.is_none()));
         }
+        posture.rules.iter().for_each(|rule| found(screen, rule, |one| one.accepted.is_some()));
         let quiet = |rule: &&api::PostureRule| rule.state == api::PostureState::Unseen || (shown == Shown::All && rule.checked.is_some());
         posture.rules.iter().filter(quiet).for_each(|rule| checked(screen, rule));
         screen.say(total(&posture.counts));
@@ -118,14 +129,20 @@ fn judge(client: &mut Client, screen: Screen, shown: Shown) -> Result<Outcome, F
     Ok(if posture.counts.critical > 0 { Outcome::SomeFailed } else { Outcome::Done })
 }
 
-fn found(screen: Screen, rule: &api::PostureRule) {
-    for finding in &rule.findings {
-        let (word, tone) = look(finding.state);
-        screen.say(format!("{}  {}  {}", screen.painted(tone, word), one_line(&rule.id), one_line(&finding.title)));
+fn found(screen: Screen, rule: &api::PostureRule, is_shown: impl Fn(&api::PostureFinding) -> bool) {
+    for finding in rule.findings.iter().filter(|finding| is_shown(finding)) {
+        let (word, tone) = look(if finding.accepted.is_some() { api::PostureState::Accepted } else { finding.state });
+        let id = if rule.findings.len() > 1 { accepted::name(&rule.id, finding) } else { one_line(&rule.id) };
+        screen.say(format!("{}  {id}  {}", screen.painted(tone, word), one_line(&finding.title)));
+        if let Some(one) = &finding.accepted {
+            let (because, by) = (one_line(&one.because), one_line(&one.by));
+            screen.say(format!("          until {}, by {by}: {because}", accepted::day(one.until)));
+            continue;
+        }
         screen.say(format!("          {}", one_line(&finding.why)));
         let names: Vec<String> = finding.subjects.iter().map(|subject| subject.word.clone()).collect();
         if !names.is_empty() {
-            screen.say_in(Tone::Quiet, format!("          {}", crate::say::names(&names, 8)));
+            screen.say_in(Tone::Quiet, format!("          {}", say::names(&names, 8)));
         }
         if let Some(fix) = &finding.fix {
             screen.say_in(Tone::Quiet, format!("          {}: in the console, {}", one_line(&fix.word), one_line(&fix.path)));
@@ -144,6 +161,7 @@ fn look(state: api::PostureState) -> (&'static str, Tone) {
     match state {
         api::PostureState::Critical => ("fix now ", Tone::Bad),
         api::PostureState::Warning => ("look at ", Tone::Waiting),
+        api::PostureState::Accepted => ("accepted", Tone::Quiet),
         api::PostureState::Holds => ("holds   ", Tone::Good),
         api::PostureState::Unseen => ("not seen", Tone::Quiet),
     }
@@ -151,8 +169,9 @@ fn look(state: api::PostureState) -> (&'static str, Tone) {
 
 fn total(counts: &api::PostureCounts) -> String {
     let hidden = if counts.hidden > 0 { format!("; {} about what you may not see", counts.hidden) } else { String::new() };
+    let accepted = if counts.accepted > 0 { format!(", {} accepted", counts.accepted) } else { String::new() };
     let (critical, warning, holds, unseen) = (counts.critical, counts.warning, counts.holds, counts.unseen);
-    format!("{critical} to fix now, {warning} to look at, {holds} hold, {unseen} cannot be seen from the server{hidden}")
+    format!("{critical} to fix now, {warning} to look at{accepted}, {holds} hold, {unseen} cannot be seen from the server{hidden}")
 }
 
 impl WhatIf {

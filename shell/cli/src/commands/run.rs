@@ -15,7 +15,7 @@ use crate::safe::one_line;
 use crate::screen::Screen;
 use crate::{Common, ask, lookup, say};
 
-use super::devices::{self, Filter};
+use super::devices::{self, Filter, Having};
 use super::secrets::SecretFrom;
 use super::{follow, scripts};
 
@@ -61,7 +61,7 @@ pub struct Run {
 #[derive(Args)]
 struct Targets {
     /// Name or id of a device.
-    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["tag", "site", "q", "all"])]
+    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["tag", "site", "q", "all", "software", "process", "service", "port"])]
     device: Vec<String>,
     /// Approved devices with this label.
     #[arg(long, value_name = "TAG")]
@@ -73,8 +73,10 @@ struct Targets {
     #[arg(long, value_name = "WORDS")]
     q: Option<String>,
     /// All approved devices.
-    #[arg(long, conflicts_with_all = ["tag", "site", "q"])]
+    #[arg(long, conflicts_with_all = ["tag", "site", "q", "software", "process", "service", "port"])]
     all: bool,
+    #[command(flatten)]
+    having: Having,
 }
 
 impl Run {
@@ -140,12 +142,17 @@ impl Targets {
     fn find(&self, client: &mut Client) -> Result<Vec<api::Device>, Failure> {
         let found = if !self.device.is_empty() {
             lookup::devices(client, &self.device)?
-        } else if self.all || !self.tag.is_empty() || !self.site.is_empty() || self.q.is_some() {
-            devices::find(client, &Filter::approved(self.site.clone(), self.tag.clone(), self.q.clone()))?
+        } else if self.all || self.narrows() {
+            devices::find(client, &Filter::approved(self.site.clone(), self.tag.clone(), self.q.clone(), self.having.clone()))?
         } else {
-            return Err(Failure::Input("say where: --device, --tag, --site, --q or --all".to_owned()));
+            let ways = "--device, --tag, --site, --q, --software, --process, --service, --port or --all";
+            return Err(Failure::Input(format!("say where: {ways}")));
         };
         if found.is_empty() { Err(Failure::NothingMatches) } else { Ok(found) }
+    }
+
+    fn narrows(&self) -> bool {
+        !self.tag.is_empty() || !self.site.is_empty() || self.q.is_some() || !self.having.is_empty()
     }
 }
 
@@ -215,7 +222,7 @@ fn same(action: &api::ActionDetails, wanted: &api::RunScriptDetails) -> Result<(
     checks.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, what)| Err(what))
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
+pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
     pair.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "NAME=VALUE".to_owned())
 }

@@ -53,7 +53,8 @@ impl Terminal {
         let secret = opening::secret()?;
         let opened = self.open(&mut client, screen, &device, &secret)?;
         let end = opening::stream(&opened, secret)?;
-        eprintln!("Connected to {}. Enter, then ~. leaves; the shell ends with it.", one_line(&device.name));
+        let recorded = opening::recording_words(opening::recording(&opened)?, "what the shell writes");
+        eprintln!("Connected to {}. {recorded} Enter, then ~. leaves; the shell ends with it.", one_line(&device.name));
         let broken = |why| Failure::File { path: "standard input".into(), why };
         let resizes = tty::resizes().map_err(broken)?;
         let raw = Raw::enter().map_err(broken)?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sallyport_api as api;
+use sallyport_grant::body::Record;
 use sallyport_model::limits;
 use sallyport_wire::stream::message::read_control;
 use sallyport_wire::stream::viewer::FromDevice;
@@ -60,7 +61,7 @@ impl Viewer {
         let secret = opening::secret()?;
         let opened = self.open(&mut client, screen, &device, secret.public().to_string())?;
         let end = opening::stream(&opened, secret)?;
-        tell(screen, &listener, &device.name)?;
+        tell(screen, &listener, &device.name, opening::recording(&opened)?)?;
         let interrupt = Interrupt::watch();
         let mut shown = Shown { end, vnc: Vnc::Awaited(listener, Instant::now() + PATIENCE), waiting: Vec::new(), bye: None, interrupt };
         let outcome = shown.stay(&mut client, &opened);
@@ -96,13 +97,15 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-fn tell(screen: Screen, listener: &TcpListener, device: &str) -> Result<(), Failure> {
+fn tell(screen: Screen, listener: &TcpListener, device: &str, record: Record) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(|why| Failure::File { path: "127.0.0.1".into(), why })?;
     let port = address.port();
     let until = clock::now().plus_secs(PATIENCE.as_secs() as i64);
-    screen.give(&json!({ "address": address.to_string(), "until": until }), |screen| {
+    let told = json!({ "address": address.to_string(), "until": until, "recorded": record == Record::Session });
+    screen.give(&told, |screen| {
         screen.say(format!("The screen of {} waits at 127.0.0.1:{port} for one VNC client, for two minutes:", one_line(device)));
         screen.say(format!("  vncviewer 127.0.0.1::{port}"));
+        screen.say(opening::recording_words(record, "what the screen shows"));
         screen.say("It needs no password: the port takes one connection, of your own account. Ctrl-C ends it.");
     });
     Ok(())

@@ -1,25 +1,23 @@
-//! What activations by a link share with set-up and sign-in: judging a new and a present password, sealing a secret, opening a session.
+//! What activations by a link share with set-up and sign-in: judging a new and a present password, sealing a secret.
 
-use axum::http::HeaderValue;
 use sallyport_decide::accounts::password::{self, Context, Password};
-use sallyport_decide::accounts::session::Token;
 use sallyport_decide::accounts::sign_in::{Attempt, PasswordVerdict};
 use sallyport_decide::accounts::totp::Secret;
-use sallyport_model::{Email, FactorId, Name};
+use sallyport_model::{Email, FactorId};
 use sallyport_store::ops::accounts::{ChargePassword, RefundPassword, StoredPassword};
 
 use super::sign_in::bucket;
-use super::{breached, cookie, totp};
+use super::{breached, totp};
 use crate::keys::Keys;
 use crate::{App, Refusal};
 use sallyport_api::Code;
 
 /// Checks a password that somebody chose, and hashes it.
-pub(crate) async fn choose_password(app: &App, tenant: &Name, name: &Name, email: &Email, text: &str) -> Result<StoredPassword, Refusal> {
-    let refused = |why| Refusal::from(Code::PasswordRefused).because(why).at("password");
+pub(crate) async fn choose_password(app: &App, context: &Context, text: &str, field: &str) -> Result<StoredPassword, Refusal> {
+    let refused = |why| Refusal::from(Code::PasswordRefused).because(why).at(field);
     let chosen = Password::parse(text).map_err(refused)?;
     let breached = breached::look_up(app, &chosen).await;
-    password::check(&chosen, &Context::new(tenant, name, email), breached).map_err(refused)?;
+    password::check(&chosen, context, breached).map_err(refused)?;
     app.accounts.hasher.queue()?.hash(&chosen).await
 }
 
@@ -49,9 +47,4 @@ pub(crate) fn seal_totp(keys: &Keys, factor: FactorId, secret: &Secret) -> Vec<u
 /// Opens it.
 pub(crate) fn unseal_totp(keys: &Keys, factor: FactorId, sealed: &[u8]) -> Result<Secret, Refusal> {
     totp::unseal(keys, factor, sealed)
-}
-
-/// Hands a session's token to the browser.
-pub(crate) fn session_cookie(token: &Token) -> HeaderValue {
-    cookie::set(token)
 }

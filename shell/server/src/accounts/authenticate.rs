@@ -11,13 +11,13 @@ use sallyport_decide::accounts::assurance::Wanted;
 use sallyport_decide::accounts::proof::ProvenKey;
 use sallyport_decide::accounts::session::{Activity, Purpose, SessionError, Token};
 use sallyport_decide::networks::Standing;
-use sallyport_decide::policy::{Actor, Rights};
+use sallyport_decide::policy::{Actor, Rights, Row};
 use sallyport_model::{SessionId, Timestamp};
-use sallyport_store::ops::accounts::{LiveSession, TouchSession, live_session, live_session_by_id, passkeys};
+use sallyport_store::ops::accounts::{LiveSession, ShownToken, TouchSession, live_session, live_session_by_id, passkeys};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::addresses::stands;
-use super::device::shows_device;
+use super::device::{Device, shows_device};
 use super::me::keys_of;
 use super::{cookie, proven};
 use crate::{App, Refusal};
@@ -67,8 +67,8 @@ pub(crate) async fn authenticated_well(app: &App, session: SessionId, wanted: Wa
     if wanted.is_met(&live.session, keys, now) { Ok(live) } else { Err(Refusal::insufficient(wanted)) }
 }
 
-/// Finds the live session of a request, whose key signed method, address, body and nonce.
-pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes) -> Result<Actor, Refusal> {
+/// Finds the live session of a request, whose key signed method, address, body and nonce, for what a row of the policy allows.
+pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes, row: &Row) -> Result<Actor, Refusal> {
     let token = cookie::read(&parts.headers).ok_or(Code::NotSignedIn)?;
     let proof = proven::prove(app, parts, body)?;
     let now = app.clock.now();
@@ -76,10 +76,18 @@ pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes) -> Resu
         live_session(&mut app.store.read().await?, token.stored(Purpose::Session), app.clock.now()).await?.ok_or(Code::NotSignedIn)?;
     of_browser(&live)?;
     live.session.judge(&proof, now).map_err(ended)?;
-    shows_device(app, &parts.headers, &live)?;
+    let device = shows_device(app, &parts.headers, &live)?;
+    if live.shown == ShownToken::Former && row.wants_present_token() {
+        return Err(Refusal::from(Code::Conflict).because("The session's cookie was replaced meanwhile: try again."));
+    }
     app.accounts.use_up(&proof, now)?;
     touch(app, parts, &live, now).await;
-    Ok(actor(&live, now))
+    let actor = actor(&live, now);
+    Ok(match device {
+        Device::Shown => actor,
+        // What was under way while the browser bound its session authorizes nothing by itself.
+        Device::UnderWay => Actor { step_up_until: None, ..actor },
+    })
 }
 
 fn ended(error: SessionError) -> Refusal {

@@ -35,7 +35,7 @@ pub(crate) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
     let step_up_kind = live.session.step_up.and_then(|window| window.kind).filter(|_| step_up_until.is_some());
     let keys = keys_of(&store::passkeys(&mut reader, live.user).await?);
     let (auth_time, method) = (live.session.auth_time, live.session.method);
-    let device = store::DeviceBound::of(live.device_key.as_deref());
+    let device = store::DeviceBound::of(live.device.as_ref());
     let row = SessionRow { session: live.session, address: live.address, user_agent: live.user_agent, device, program: live.program };
     let policy = store_people::policy(&mut reader, live.tenant).await?;
     let user = store_people::user(&mut reader, live.tenant, live.user, app.clock.now()).await?;

@@ -2,13 +2,15 @@
 
 use sallyport_api as api;
 use sallyport_api::Code as Refused;
-use sallyport_decide::accounts::sign_in::Counts;
+use sallyport_decide::accounts::sign_in::{Counts, HasPasskey};
 use sallyport_decide::accounts::throttle::Charged;
 use sallyport_decide::accounts::totp::{Code, judge};
 use sallyport_decide::accounts::webauthn::{Counter, Scope};
+use sallyport_decide::people::AdminsProve;
 use sallyport_decide::policy::Actor;
 use sallyport_model::{Digest, FactorId, Timestamp};
 use sallyport_store::ops::accounts::{ChargeTotp, ChargedTotp, LockFactor, PasskeyFacts, PasskeyUse, ReportCopy, UsedFactor, passkey};
+use sallyport_store::ops::people::means_of;
 
 use super::passkey::{Answered, challenge, refused, spend};
 use super::totp::unseal;
@@ -47,7 +49,13 @@ pub(super) async fn prove_factor(
     purpose: api::ChallengePurpose,
 ) -> Result<ProvenFactor, Refusal> {
     match (&answer.totp, &answer.passkey) {
-        (Some(code), None) => prove_totp(app, actor, code).await,
+        (Some(code), None) => {
+            // Who has none yet adds one by a code.
+            if let (AdminsProve::ByPasskey, HasPasskey::Yes) = means(app, actor).await? {
+                return Err(Refused::PasskeyRequired.into());
+            }
+            compare_totp(app, actor, code).await
+        }
         (None, Some(answer)) => {
             let challenge = spend(app, &scope(actor, purpose), &answer.ceremony).await?;
             prove_passkey(app, actor, &answer.credential, challenge.as_bytes()).await
@@ -128,8 +136,21 @@ impl Answered {
 /// Judges a code by each of the actor's authenticators. The attempt is charged first, for all of the user's sessions and routes together.
 ///
 /// # Errors
-/// `code_refused` for a wrong, old or used code, `factor_locked` after too many, `factor_required` without an authenticator.
+/// `code_refused` for a wrong, old or used code, `factor_locked` after too many, `factor_required` without an authenticator,
+/// `passkey_required` where policy takes passkeys alone.
 pub async fn prove_totp(app: &App, actor: &Actor, typed: &str) -> Result<ProvenFactor, Refusal> {
+    match means(app, actor).await? {
+        (AdminsProve::ByPasskey, _) => Err(Refused::PasskeyRequired.into()),
+        (AdminsProve::ByAnyFactor, _) => compare_totp(app, actor, typed).await,
+    }
+}
+
+/// What policy takes as a proof of this person, and whether they have a passkey.
+async fn means(app: &App, actor: &Actor) -> Result<(AdminsProve, HasPasskey), Refusal> {
+    means_of(&mut app.store.read().await?, actor.tenant, actor.user).await.map_err(Refusal::from)
+}
+
+async fn compare_totp(app: &App, actor: &Actor, typed: &str) -> Result<ProvenFactor, Refusal> {
     let code = Code::parse(typed).map_err(|why| Refusal::from(Refused::CodeRefused).because(why).at("totp"))?;
     let charged = app.store.reserve(ChargeTotp { user: actor.user }).await?;
     if charged.is_empty() {

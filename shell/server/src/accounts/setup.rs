@@ -1,7 +1,7 @@
 //! `/v1/setup`: the first tenant and its owner, once.
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sallyport_api as api;
@@ -22,7 +22,7 @@ use sallyport_wire::LinkSecret;
 use zeroize::Zeroizing;
 
 use super::sign_in::Opening;
-use super::{Proven, Source, breached, cookie, me};
+use super::{Proven, Source, breached, device, me};
 use crate::clock::random;
 use crate::keys::{Keys, TenantKeys};
 use crate::{App, Json, Refusal};
@@ -99,7 +99,7 @@ pub async fn finish(
     Proven(key): Proven,
     source: Source,
     Json(body): Json<api::FinishSetup>,
-) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], Json<api::RecoveryCodes>), Refusal> {
+) -> Result<(StatusCode, HeaderMap, Json<api::RecoveryCodes>), Refusal> {
     let setup_token = setup_token(&app, &body.token).await?;
     let (draft, accepted) = prove(&app, &body).await?;
     let tenant_keys = unseal_keys(&app.keys, draft.tenant, &draft.keys_sealed)?;
@@ -107,14 +107,15 @@ pub async fn finish(
     let (now, token) = (app.clock.now(), Token::from_bytes(random()));
     let user = UserId::new(now, random());
     let codes = me::new_recovery_codes(&app, user);
+    let sender = source.sender;
     let opening = Opening { key, source, token: token.stored(Purpose::Session), at: now };
     let session = opening.of(&enrolled(user, accepted, now));
+    let headers = device::cookies(&app, &token, (session.id, user), sender);
     // The log's key signs in the very transaction that makes the tenant.
     app.keys.keep(draft.tenant, tenant_keys);
     let change = finished(setup_token.stored(Purpose::Setup), draft, accepted, codes.hashes, &root, session);
     app.store.commit(change).await.map_err(closed_meanwhile)?;
-    let answer = api::RecoveryCodes { recovery_codes: codes.shown };
-    Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie::set(&token))], Json(answer)))
+    Ok((StatusCode::CREATED, headers, Json(api::RecoveryCodes { recovery_codes: codes.shown })))
 }
 
 fn finished(

@@ -10,8 +10,8 @@ use sallyport_decide::accounts::proof::Thumbprint;
 use sallyport_decide::accounts::recovery::RecoveryCode;
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::accounts::sign_in::{
-    Counts, Credential, PasswordPassed, RecoveryVerdict, Refused, SignedIn, TotpFactor, judge_breached, judge_password, judge_recovery,
-    judge_totp,
+    Counts, Credential, PasswordPassed, RecoveryVerdict, Refused, SignedIn, TotpFactor, judge_breached, judge_means, judge_password,
+    judge_recovery, judge_totp,
 };
 use sallyport_decide::accounts::throttle::Charged;
 use sallyport_decide::accounts::totp::Code as Code6;
@@ -23,7 +23,7 @@ use sallyport_store::ops::accounts::{
     NewSession, OpenSession, RecordFailure, Rehash, Used, UsedFactor,
 };
 use sallyport_store::ops::networks::rules;
-use sallyport_store::ops::people::{factorless_facts, has_factor, policy};
+use sallyport_store::ops::people::{factorless_facts, has_factor, means_of, policy};
 
 use super::hashing::{Place, is_outdated};
 use super::{Proven, Source, addresses, breached, cookie, device, totp};
@@ -70,6 +70,7 @@ pub async fn sign_in(
         ChargePassword { email: typed.email.clone(), address: source.address.clone(), bucket: bucket(&app, &typed.email), at: now };
     let charged = app.store.reserve(attempt).await?;
     let judged = judge(&app, &place, &typed, &charged, &source, now).await?;
+    let judged = by_its_means(&app, judged, &charged).await?;
     let judged = with_breaches(&app, judged, &typed.password).await;
     if let (Ok(judged), Some(account)) = (&judged, &charged.account) {
         addresses::may_open(&app, account, judged.used_factor(), &source, &typed.email, now).await?;
@@ -85,6 +86,18 @@ pub async fn sign_in(
             Err(Code::SignInRefused.into())
         }
     }
+}
+
+/// Where administrators prove themselves by passkeys, a code that is right opens nothing for one who has them, and the answer is that of
+/// every failure.
+async fn by_its_means(app: &App, judged: Result<Judged, Failure>, charged: &ChargedPassword) -> Result<Result<Judged, Failure>, Refusal> {
+    let (judged, account) = match (judged, &charged.account) {
+        (Ok(judged), Some(account)) => (judged, account),
+        (judged, _) => return Ok(judged),
+    };
+    let (proves, has) = means_of(&mut app.store.read().await?, account.tenant, judged.signed_in.user).await?;
+    let signed_in = judge_means(judged.signed_in, proves, has);
+    Ok(signed_in.map(|signed_in| Judged { signed_in, ..judged }).map_err(|Refused| Failure { locks: Vec::new() }))
 }
 
 /// The password is looked up once everything holds: who has not proved all of it does not learn by time whether it was right.

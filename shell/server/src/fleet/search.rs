@@ -1,6 +1,6 @@
 //! `/v1/search`: what runs, is installed or listens on which devices, answered from what their inventories said last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use axum::extract::State;
@@ -13,7 +13,9 @@ use sallyport_model::{DeviceId, TenantId, limits};
 use sallyport_store::Reader;
 use sallyport_store::ops::customers::places;
 use sallyport_store::ops::devices::{self, Which};
+use sallyport_store::ops::people::{Within, devices_within};
 use sallyport_store::ops::search::candidates;
+use sallyport_wire::UnsignedToAgent;
 
 use crate::{Allowed, App, Json, Query, Refusal, paging};
 
@@ -31,7 +33,8 @@ pub(crate) async fn search(
     let mut reader = app.store.read().await?;
     // One more than the page has shows that another one follows.
     let most = if wanted.format == Format::Csv { limits::SEARCH_EXPORT_DEVICES } else { wanted.limit as usize + 1 };
-    let mut hits = hits(&mut reader, tenant, &wanted.find, wanted.after, most).await?;
+    let reached = devices_within(&mut reader, tenant, permit.reach()).await?;
+    let mut hits = hits(&mut reader, tenant, &wanted.find, &reached, wanted.after, most).await?;
     let next = (wanted.format == Format::Json && hits.len() == most).then(|| hits.pop()).flatten();
     let next = next.and_then(|_| hits.last()).map(|(device, _)| device.to_string());
     let items = placed(&app, &mut reader, tenant, hits).await?;
@@ -41,15 +44,40 @@ pub(crate) async fn search(
     })
 }
 
-/// The devices that have one of these things.
-pub(super) async fn devices_with(
-    reader: &mut Reader,
-    tenant: TenantId,
-    finds: &[Find],
-) -> Result<std::collections::BTreeSet<DeviceId>, Refusal> {
-    let mut found = std::collections::BTreeSet::new();
+/// Asks connected devices for a new inventory, so many at a time: what was found is then what there is now.
+pub(crate) async fn refresh(
+    State(app): State<App>,
+    Allowed(permit): Allowed<ReadDevices>,
+    Json(body): Json<api::RefreshSearch>,
+) -> Result<Json<api::RefreshedSearch>, Refusal> {
+    let after: Option<DeviceId> = paging::parsed("after", body.after.as_deref())?;
+    let tenant = permit.actor().tenant;
+    let reached = devices_within(&mut app.store.read().await?, tenant, permit.reach()).await?;
+    let mut online = app.hub.online(tenant).into_iter().filter(|device| reached.has(device) && after.is_none_or(|after| *device > after));
+    let asked: Vec<DeviceId> = online.by_ref().take(limits::SEARCH_REFRESH_DEVICES).collect();
+    let next = online.next().and(asked.last()).map(ToString::to_string);
+    let asked = asked.into_iter().filter(|device| app.hub.send(*device, UnsignedToAgent::InventoryWanted.into())).count();
+    Ok(Json(api::RefreshedSearch { asked: u32::try_from(asked).unwrap_or(u32::MAX), next }))
+}
+
+/// The devices that have one thing of each kind that is named; nothing where none is.
+pub(super) async fn devices_having(reader: &mut Reader, tenant: TenantId, finds: &[Find]) -> Result<Option<BTreeSet<DeviceId>>, Refusal> {
+    let mut having: Option<BTreeSet<DeviceId>> = None;
+    for kind in FindKind::ALL {
+        let of_kind: Vec<&Find> = finds.iter().filter(|find| find.kind() == kind).collect();
+        if of_kind.is_empty() {
+            continue;
+        }
+        let found = devices_with(reader, tenant, &of_kind).await?;
+        having = Some(having.map_or(found.clone(), |before| &before & &found));
+    }
+    Ok(having)
+}
+
+async fn devices_with(reader: &mut Reader, tenant: TenantId, finds: &[&Find]) -> Result<BTreeSet<DeviceId>, Refusal> {
+    let mut found = BTreeSet::new();
     for find in finds {
-        found.extend(hits(reader, tenant, find, None, limits::TARGETS).await?.into_iter().map(|(device, _)| device));
+        found.extend(hits(reader, tenant, find, &Within::All, None, limits::TARGETS).await?.into_iter().map(|(device, _)| device));
     }
     Ok(found)
 }
@@ -57,13 +85,20 @@ pub(super) async fn devices_with(
 type Hit = (DeviceId, Vec<Finding>);
 
 /// Devices behind `after` with what was looked for, at most so many, in the order of their ids.
-async fn hits(reader: &mut Reader, tenant: TenantId, find: &Find, after: Option<DeviceId>, most: usize) -> Result<Vec<Hit>, Refusal> {
+async fn hits(
+    reader: &mut Reader,
+    tenant: TenantId,
+    find: &Find,
+    reached: &Within<DeviceId>,
+    after: Option<DeviceId>,
+    most: usize,
+) -> Result<Vec<Hit>, Refusal> {
     let (mut hits, mut after) = (Vec::new(), after);
     loop {
         let batch = candidates(reader, tenant, find.kind(), find.needle(), after, BATCH).await?;
         let is_last = batch.len() < BATCH as usize;
         after = batch.last().map(|candidate| candidate.device);
-        for candidate in batch {
+        for candidate in batch.into_iter().filter(|candidate| reached.has(&candidate.device)) {
             let found: Vec<Finding> =
                 unpack(&candidate.content).filter(|finding| find.is(finding)).take(limits::SEARCH_ITEMS_PER_DEVICE).collect();
             if !found.is_empty() {

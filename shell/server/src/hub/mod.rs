@@ -28,7 +28,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use crate::events::Event;
 use crate::{App, Query, Refusal};
 
-pub(crate) use offers::deliver_job;
+pub(crate) use offers::{deliver_job, deliver_to};
 
 /// Orders that wait for one slow link before offers to it are left for its next connection.
 const ORDERS: usize = 64;

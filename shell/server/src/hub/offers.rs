@@ -1,9 +1,10 @@
 //! Grants on their way to devices: what a device needs to check everything by itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sallyport_grant::targets::TargetProof;
-use sallyport_model::{JobId, TenantId};
+use sallyport_model::{DeviceId, JobId, TenantId};
 use sallyport_store::ops::runs::{JobParts, Offered, cancelled_of_device, job_parts, secrets, waiting_of_device, waiting_of_job};
 use sallyport_store::{Reader, StoreError, log};
 use sallyport_wire::{GrantOffer, Inclusion, SealedSecret, ToAgent, UnsignedToAgent};
@@ -39,16 +40,26 @@ async fn offer(reader: &mut Reader, template: &Template, run: Offered) -> Result
         content: template.parts.content.clone(),
         secrets: secrets.into_iter().map(|(name, sealed)| SealedSecret { name, sealed }).collect(),
         stream_ticket: None,
+        occurrence: template.parts.due,
     })))
 }
 
 /// Offers a new job to its devices that are connected; the others get it when they connect.
 pub(crate) async fn deliver_job(app: &App, tenant: TenantId, job: JobId) -> Result<(), StoreError> {
+    deliver(app, tenant, job, |_| true).await
+}
+
+/// Offers a job to some of its devices, as far as they are connected.
+pub(crate) async fn deliver_to(app: &App, tenant: TenantId, job: JobId, devices: &BTreeSet<DeviceId>) -> Result<(), StoreError> {
+    deliver(app, tenant, job, |device| devices.contains(&device)).await
+}
+
+async fn deliver(app: &App, tenant: TenantId, job: JobId, is_meant: impl Fn(DeviceId) -> bool) -> Result<(), StoreError> {
     let mut reader = app.store.read().await?;
     let template = template(&mut reader, tenant, job).await?;
     for run in waiting_of_job(&mut reader, job).await? {
         let device = run.device;
-        if app.hub.is_online(device) {
+        if is_meant(device) && app.hub.is_online(device) {
             let offer = offer(&mut reader, &template, run).await?;
             app.hub.send(device, offer);
         }

@@ -19,7 +19,7 @@ use crate::fleet::findable::findable;
 use crate::{App, remote};
 
 /// Inventories of one device closer together than this are not kept.
-const INVENTORY_EVERY: Duration = Duration::from_secs(20);
+const INVENTORY_EVERY: Duration = Duration::from_secs(8);
 /// A file system this full is an alert, in percent.
 const DISK_FULL_PERCENT: u64 = 90;
 

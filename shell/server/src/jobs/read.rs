@@ -5,7 +5,7 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::policy::ReadJobs;
 use sallyport_decide::scripts::interpreter_word;
-use sallyport_grant::body::{Body, GrantAction, GrantBody, RunAs, RunScript};
+use sallyport_grant::body::{Body, GrantBody, RunAs, RunScript};
 use sallyport_grant::{Envelope, PayloadType};
 use sallyport_model::{JobId, RunId};
 use sallyport_store::ops::jobs::{self as store, JobFilter, JobRow, RunRow, Whose};
@@ -22,6 +22,7 @@ pub(crate) struct ListJobs {
     script: Option<String>,
     device: Option<String>,
     requested_by: Option<String>,
+    schedule: Option<String>,
 }
 
 /// Jobs, the newest first.
@@ -35,6 +36,7 @@ pub(crate) async fn list(
         script: paging::parsed("script", query.script.as_deref())?,
         device: paging::parsed("device", query.device.as_deref())?,
         requested_by: paging::parsed("requested_by", query.requested_by.as_deref())?,
+        schedule: paging::parsed("schedule", query.schedule.as_deref())?,
     };
     let after = paging::parsed("cursor", query.cursor.as_deref())?;
     let mut reader = app.store.read().await?;
@@ -55,7 +57,8 @@ pub(crate) async fn show(State(app): State<App>, Allowed(permit): Allowed<ReadJo
 
 /// A job as the API says it.
 pub(crate) fn shown(row: JobRow) -> Result<api::Job, Refusal> {
-    let GrantAction::RunScript(run) = granted(&row)?.action else { return Err(Code::Internal.into()) };
+    let action = granted(&row)?.action;
+    let run = action.script().cloned().ok_or(Code::Internal)?;
     Ok(api::Job {
         id: row.id,
         grant: row.grant,
@@ -72,6 +75,7 @@ pub(crate) fn shown(row: JobRow) -> Result<api::Job, Refusal> {
         expires: row.expires,
         ended: row.ended,
         log_index: row.log_index,
+        occurrence: row.occurrence.map(|one| api::JobOccurrence { schedule: one.schedule, name: one.name, due: one.due }),
         counts: counts(row.runs.iter().map(|(word, runs)| (word.as_str(), *runs))),
     })
 }

@@ -2,10 +2,10 @@
 //! opens the link uses nothing up, and the token is in the fragment, which no server sees.
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use sallyport_api as api;
 use sallyport_api::Code;
-use sallyport_decide::accounts::password::Password;
+use sallyport_decide::accounts::password::{Breached, Context, Password};
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::accounts::sign_in::{Attempt, PasswordVerdict, enrolled};
 use sallyport_decide::accounts::throttle::Charged;
@@ -14,14 +14,15 @@ use sallyport_decide::people::{Grace, grace};
 use sallyport_decide::policy::ActivateOwnFactor;
 use sallyport_model::{FactorId, TenantId, UserId, limits};
 use sallyport_store::StoreError;
+use sallyport_store::ops::accounts::StoredPassword;
 use sallyport_store::ops::people::{
     ActivationDraft, ChargeActivation, FinishActivation, LinkBy, LinkPurpose, LinkRow, SaveActivation, has_factor, live_link,
 };
 
 use super::facts::Facts;
 use super::users::renewal;
-use crate::accounts::activation::{choose_password, judge_present, seal_totp, session_cookie, unseal_totp};
-use crate::accounts::{self, Opening, Proven, Source};
+use crate::accounts::activation::{self, judge_present, seal_totp, unseal_totp};
+use crate::accounts::{self, Opening, Proven, Source, breached, device};
 use crate::clock::random;
 use crate::{Allowed, App, Json, Refusal};
 
@@ -59,10 +60,10 @@ pub(crate) async fn start(
 ) -> Result<Json<api::ActivationDraft>, Refusal> {
     let (link_token, row) = link(&app, &body.token).await?;
     let password = match row.purpose {
-        LinkPurpose::Invitation => Some(choose_password(&app, &row.tenant_name, &row.name, &row.email, &body.password).await?),
+        LinkPurpose::Invitation => Some(choose_password(&app, &row, &body.password, "password").await?),
         LinkPurpose::Activation | LinkPurpose::NotMe => {
-            present_password(&app, &row, &body.password, &source.address).await?;
-            None
+            let present = present_password(&app, &row, &body.password, &source.address).await?;
+            instead_of_breached(&app, &row, &present, body.new_password.as_deref()).await?
         }
     };
     let (now, token) = (app.clock.now(), Token::from_bytes(random()));
@@ -82,15 +83,31 @@ pub(crate) async fn start(
 }
 
 /// The link alone is one proof; the present password is the other. Guesses are counted like those of a sign-in.
-async fn present_password(app: &App, row: &LinkRow, text: &str, address: &str) -> Result<(), Refusal> {
+async fn present_password(app: &App, row: &LinkRow, text: &str, address: &str) -> Result<Password, Refusal> {
     let wrong = || Refusal::from(Code::PasswordRefused).because("That is not your present password.").at("password");
     let password = Password::parse(text).map_err(|_| wrong())?;
     let judged = judge_present(app, &row.email, address, &password).await?;
     match judged {
-        (Attempt::Charged, PasswordVerdict::Right) => Ok(()),
+        (Attempt::Charged, PasswordVerdict::Right) => Ok(password),
         (Attempt::Waiting, _) => Err(Refusal::from(Code::RateLimited).because("Too many wrong passwords: wait a while.").retry_after(30)),
         (Attempt::Charged, PasswordVerdict::Wrong) => Err(wrong()),
     }
+}
+
+/// A present password that is on a list of breached ones activates nothing: another one takes its place with the activation. Whoever comes
+/// here has shown the link and the password, and learns nothing about anybody else's.
+async fn instead_of_breached(app: &App, row: &LinkRow, present: &Password, new: Option<&str>) -> Result<Option<StoredPassword>, Refusal> {
+    match (breached::look_up_right(app, present).await, new) {
+        (Breached::NotListed, None) => Ok(None),
+        (Breached::NotListed, Some(_)) => Err(Refusal::field("new_password", "is only for a password that is known from a data breach")),
+        (Breached::Listed, None) => Err(Refusal::from(Code::PasswordBreached).at("new_password")),
+        (Breached::Listed, Some(text)) => choose_password(app, row, text, "new_password").await.map(Some),
+    }
+}
+
+/// Checks a password that somebody chose, and hashes it.
+async fn choose_password(app: &App, row: &LinkRow, text: &str, field: &str) -> Result<StoredPassword, Refusal> {
+    activation::choose_password(app, &Context::new(&row.tenant_name, &row.name, &row.email), text, field).await
 }
 
 /// Finishes: a code of the new authenticator makes the account active, and a session begins that shows the recovery codes.
@@ -99,12 +116,14 @@ pub(crate) async fn finish(
     Proven(key): Proven,
     source: Source,
     Json(body): Json<api::FinishActivation>,
-) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], Json<api::RecoveryCodes>), Refusal> {
+) -> Result<(StatusCode, HeaderMap, Json<api::RecoveryCodes>), Refusal> {
     let (link_token, row) = link(&app, &body.token).await?;
     let (draft, accepted) = prove(&app, &link_token, &body).await?;
     let (now, token) = (app.clock.now(), Token::from_bytes(random()));
     let codes = accounts::me::new_recovery_codes(&app, row.user);
+    let sender = source.sender;
     let session = Opening { key, source, token: token.stored(Purpose::Session), at: now }.of(&enrolled(row.user, accepted, now));
+    let headers = device::cookies(&app, &token, (session.id, row.user), sender);
     let change = FinishActivation {
         tenant: row.tenant,
         draft,
@@ -113,14 +132,14 @@ pub(crate) async fn finish(
         recovery_hashes: codes.hashes,
         session,
         at: now,
-        salt: random(),
+        salts: [random(), random()],
     };
-    app.store.commit(change).await.map_err(|error| match error {
+    let ended = app.store.commit(change).await.map_err(|error| match error {
         StoreError::Conflict => Refusal::from(Code::LinkRefused),
         other => other.into(),
     })?;
-    let answer = api::RecoveryCodes { recovery_codes: codes.shown };
-    Ok((StatusCode::CREATED, [(header::SET_COOKIE, session_cookie(&token))], Json(answer)))
+    ended.into_iter().for_each(|session| app.accounts.tell_ended(session));
+    Ok((StatusCode::CREATED, headers, Json(api::RecoveryCodes { recovery_codes: codes.shown })))
 }
 
 /// Charges the draft, then judges the code of its authenticator. A draft is of one link and one browser's making.

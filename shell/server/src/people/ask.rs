@@ -7,10 +7,11 @@ use sallyport_api::Code;
 use sallyport_decide::accounts::session::Timers;
 use sallyport_decide::actions::Action;
 use sallyport_decide::people as decided;
-use sallyport_decide::people::{ChangeMfaPolicy, ChangeSessionLimits, ChangedRole, MfaWho, ResetTakes};
+use sallyport_decide::people::{ADMIN_PASSKEYS, AdminsProve, ChangeMfaPolicy, ChangeSessionLimits, ChangedRole, MfaWho, ResetTakes};
 use sallyport_decide::policy::{self, Actor, Role, row};
 use sallyport_grant::body::Class;
 use sallyport_model::{Email, Name, RoleId, UserId, limits};
+use sallyport_store::ops::people::UserRow;
 use sallyport_store::ops::requests::eligible;
 
 use super::facts::{Facts, Ownership, may_act, person};
@@ -178,11 +179,26 @@ pub(crate) async fn change_mfa_policy(
             "Users without a factor activate it by a mailed link, and the server has no mail server: set mail.smtp and mail.from first.",
         ));
     }
-    let after = read_mfa_policy(body);
+    let after = read_mfa_policy(body, &facts.policy.mfa);
+    if after.admins == AdminsProve::ByPasskey && facts.policy.mfa.admins != AdminsProve::ByPasskey {
+        everybody_has_passkeys(&facts)?;
+    }
     if after == facts.policy.mfa {
         return Err(Refusal::from(Code::NothingToDo).because("This is the policy that holds."));
     }
     ask_plainly(&app, actor, Action::ChangeMfaPolicy(ChangeMfaPolicy { before: facts.policy.mfa, after })).await
+}
+
+/// Whoever manages others has two passkeys: with one alone, a lost laptop would keep them out.
+fn everybody_has_passkeys(facts: &Facts) -> Result<(), Refusal> {
+    let lacks = |user: &&UserRow| user.state == "active" && user.rights.administers() && (user.passkeys as usize) < ADMIN_PASSKEYS;
+    let names: Vec<&str> = facts.users.iter().filter(lacks).map(|user| user.name.as_str()).collect();
+    match names.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::from(Code::Conflict)
+            .because(format!("Each owner and administrator needs {ADMIN_PASSKEYS} passkeys first. Fewer: {}.", names.join(", ")))
+            .at("admins_passkey")),
+    }
 }
 
 /// Asks to change how long sessions last.

@@ -2,7 +2,7 @@
 
 use sallyport_api as api;
 use sallyport_decide::people as decided;
-use sallyport_decide::people::{Factorless, Given, MfaPolicy, MfaWho, Person, RequiredBy, ResetTakes, required_by};
+use sallyport_decide::people::{AdminsProve, Factorless, Given, MfaPolicy, MfaWho, Person, RequiredBy, ResetTakes, required_by};
 use sallyport_decide::policy::{Assignment, Rights, Scope};
 use sallyport_model::{TenantId, Timestamp, UserId};
 use sallyport_store::ops::customers::Places;
@@ -139,10 +139,12 @@ pub(crate) fn mfa_policy(policy: &MfaPolicy) -> api::MfaPolicy {
         MfaWho::Roles => api::MfaWho::Roles,
     };
     let factorless = yes_no(policy.factorless == Factorless::Allowed);
-    api::MfaPolicy { who, roles: policy.roles.clone(), deadline: policy.deadline, factorless }
+    let admins_passkey = Some(yes_no(policy.admins == AdminsProve::ByPasskey));
+    api::MfaPolicy { who, roles: policy.roles.clone(), deadline: policy.deadline, factorless, admins_passkey }
 }
 
-pub(crate) fn read_mfa_policy(policy: api::MfaPolicy) -> MfaPolicy {
+/// The policy that a body asks for; what it leaves out stays as it is.
+pub(crate) fn read_mfa_policy(policy: api::MfaPolicy, before: &MfaPolicy) -> MfaPolicy {
     let who = match policy.who {
         api::MfaWho::Admins => MfaWho::Admins,
         api::MfaWho::All => MfaWho::All,
@@ -150,7 +152,12 @@ pub(crate) fn read_mfa_policy(policy: api::MfaPolicy) -> MfaPolicy {
     };
     let factorless = if policy.factorless == api::YesNo::Yes { Factorless::Allowed } else { Factorless::Refused };
     let roles: std::collections::BTreeSet<String> = policy.roles.into_iter().collect();
-    MfaPolicy { who, roles: roles.into_iter().collect(), deadline: policy.deadline, factorless }
+    let admins = match policy.admins_passkey {
+        Some(api::YesNo::Yes) => AdminsProve::ByPasskey,
+        Some(api::YesNo::No) => AdminsProve::ByAnyFactor,
+        None => before.admins,
+    };
+    MfaPolicy { who, roles: roles.into_iter().collect(), deadline: policy.deadline, factorless, admins }
 }
 
 pub(crate) fn timers(timers: sallyport_decide::accounts::session::Timers) -> api::SessionLimits {

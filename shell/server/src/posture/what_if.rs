@@ -9,14 +9,13 @@ use sallyport_decide::actions::{Action, ActionKind, ChangeNetworks, CreateInstal
 use sallyport_decide::people::{ChangeMfaPolicy, InviteUser};
 use sallyport_decide::policy::{self, Capability, Reach, ReadPosture, Row};
 use sallyport_decide::posture::what_if::{self as decided, Answer, Outcome, State as StepState, Wish, With};
-use sallyport_grant::KeyId;
 use sallyport_grant::body::{Access, Entry, RemoteKind};
 use sallyport_model::{GrantId, RemoteSessionId, ScriptId, SiteId, TenantId, Timestamp, limits};
 use sallyport_store::Reader;
 use sallyport_store::ops::networks::rules;
-use sallyport_store::ops::people::{policy as policy_of, rights_of};
+use sallyport_store::ops::people::{policy as policy_of, rights_of, user};
 use sallyport_store::ops::posture::{Who, question, some_devices};
-use sallyport_store::ops::targets::{devices_by_id, site_place};
+use sallyport_store::ops::targets::site_place;
 
 use crate::{Allowed, App, Json, Refusal};
 
@@ -30,6 +29,8 @@ pub(crate) async fn what_if(
     let from: IpAddr = body.address.trim().parse().map_err(|error| Refusal::field("address", error))?;
     let (tenant, now) = (permit.actor().tenant, app.clock.now());
     let mut reader = app.store.read().await?;
+    // Somebody of another tenant is nobody: nothing of what is asked is looked at with their roles.
+    user(&mut reader, tenant, body.user, now).await?;
     let wish = wish(&mut reader, tenant, &body, now).await?;
     let who = Who { tenant, user: body.user, from: from.to_canonical(), with: with(body.with), now };
     let question = question(&mut reader, who, wish).await?;
@@ -137,12 +138,11 @@ async fn targets(reader: &mut Reader, tenant: TenantId, body: &api::WhatIf, kind
     }
     let site = site(reader, tenant, body).await?;
     let reach = if site.is_some() { Reach::Tenant } else { reach(reader, body, kind).await? };
-    let ids = some_devices(reader, tenant, &reach, site, count).await?;
-    if ids.len() < count {
-        return Err(Refusal::field("devices", format!("there are {} approved devices there", ids.len())));
+    let found = some_devices(reader, tenant, &reach, site, count).await?;
+    match found.len() < count {
+        true => Err(Refusal::field("devices", format!("there are {} approved devices there", found.len()))),
+        false => Ok(found),
     }
-    let facts = devices_by_id(reader, tenant, &ids).await?;
-    Ok(facts.into_iter().map(|one| Target { device: one.device, name: one.name, thumbprint: KeyId(one.thumbprint) }).collect())
 }
 
 fn shown(answer: Answer) -> api::WhatIfAnswer {

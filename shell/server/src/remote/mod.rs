@@ -69,6 +69,7 @@ pub(crate) async fn deliver(app: &App, attachment: &Attachment) -> Result<Option
         content: Vec::new(),
         secrets: Vec::new(),
         stream_ticket: Some(app.remote.issue_device(attachment, app.clock.now())),
+        occurrence: None,
     };
     let sent = app.hub.send(attachment.device, ToAgent::GrantOffer(Box::new(offer)));
     Ok(sent.then(|| app.remote.issue_client(attachment, app.clock.now())))

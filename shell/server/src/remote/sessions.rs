@@ -96,6 +96,7 @@ fn shown(app: &App, row: RemoteSessionRow, attached: Vec<Attached>) -> api::Remo
         expires: row.expires,
         ended: row.ended,
         end_reason: row.end_reason,
+        recorded: row.is_recorded,
         attachments: attached.into_iter().map(attachment).collect(),
         recording: row.recording_sha256.map(|sha256| api::RecordingFacts { sha256, bytes: row.recording_bytes }),
     }

@@ -73,6 +73,9 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
     let frozen = released.frozen();
     Ok(match &frozen.action {
         Action::RunScript(run) => (run_script(app, run, released)?, Keep::Nothing),
+        Action::PublishSchedule(publish) => {
+            (Part::PublishSchedule { envelope: attested(app, &publish.run.body, released)? }, Keep::Nothing)
+        }
         Action::CreateInstaller(_) => {
             let (installer, secret): (_, [u8; 32]) = (InstallerId::new(now, random()), random());
             (Part::CreateInstaller { installer, secret_hash: sha256(&[&secret]) }, Keep::Token(installer, secret))
@@ -134,6 +137,9 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
         Action::RemoveDevices(_) => {
             app.hub.state_changed(&executed.devices, DeviceState::Removed);
             Ok(changed(app, tenant, executed))
+        }
+        Action::PublishSchedule(_) => {
+            Ok(api::ActionResult::Done(api::Done { job: None, grant: executed.grant, log_index: executed.log_index }))
         }
         Action::OpenRemoteSession(open) => opened(app, tenant, open, executed).await,
         Action::ChangeNetworks(_) => {

@@ -63,11 +63,11 @@ async fn script(app: &App, actor: &Actor, body: &api::NewJob) -> Result<ScriptTe
     script.ok_or_else(|| Refusal::field("script", "there is no such version"))
 }
 
-fn interpreter(word: &str) -> Result<Interpreter, Refusal> {
+pub(super) fn interpreter(word: &str) -> Result<Interpreter, Refusal> {
     serde_json::from_value(serde_json::Value::String(word.to_owned())).map_err(|_| Code::Internal.into())
 }
 
-fn refused(error: WantedRunError) -> Refusal {
+pub(super) fn refused(error: WantedRunError) -> Refusal {
     match &error {
         WantedRunError::Targets(_) => Refusal::field("devices", error),
         WantedRunError::Field { field, why } => Refusal::field(field, why),

@@ -6,6 +6,7 @@ mod jobs;
 mod own;
 mod remote;
 mod requests;
+mod schedules;
 mod secrets;
 mod view;
 
@@ -14,3 +15,4 @@ pub(crate) use jobs::{cancel_job, cancel_run, create as create_job};
 pub(crate) use own::{change_networks, remove_factor};
 pub(crate) use remote::create as create_remote_session;
 pub(crate) use requests::{begin_passkey, deny, list, prove, show};
+pub(crate) use schedules::publish as publish_schedule;

@@ -4,13 +4,13 @@ use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::{Action, OpenRemoteSession, Proof, RequestState, Requirement, RunScript, Target};
 use sallyport_decide::policy::Actor;
-use sallyport_grant::body::{Class, Consent, Entry, GrantAction, GrantBody, Record, Unanswered};
+use sallyport_grant::body::{Class, Consent, Entry, Record, Unanswered};
 use sallyport_model::{DeviceId, TenantId, limits};
 use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
 
 use crate::accounts::addresses::shown_rules;
-use crate::{App, Refusal, automation, people, remote};
+use crate::{App, Refusal, automation, people, remote, schedules};
 
 /// One request in full.
 pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -> Result<api::AuthorizationRequest, Refusal> {
@@ -75,7 +75,7 @@ fn steps(stored: &StoredRequest, viewer: &Actor) -> Vec<api::RequirementStep> {
         let other = stored.proofs.iter().find(|proof| proof.user != asker);
         steps.push(step("another_person", "One more person: a passkey or a code for this request only", "code", other));
     }
-    if matches!(frozen.action, Action::RunScript(_) | Action::OpenRemoteSession(_)) {
+    if matches!(frozen.action, Action::RunScript(_) | Action::OpenRemoteSession(_) | Action::PublishSchedule(_)) {
         let text = "Each device: signature, own place among the targets, time, log entry, hash, single use";
         steps.push(step("device", text, "verifies", None));
     }
@@ -97,6 +97,11 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
     let asker = &stored.frozen.asker;
     Ok(match &stored.frozen.action {
         Action::RunScript(run) => api::ActionDetails::RunScript(run_details(app, asker, run).await?),
+        Action::PublishSchedule(publish) => {
+            let body = publish.grant_body().map_err(|_| Refusal::from(Code::Internal))?;
+            let run = run_details(app, asker, &publish.run).await?;
+            api::ActionDetails::PublishSchedule(schedules::details(publish, &body, run).ok_or(Code::Internal)?)
+        }
         Action::CreateInstaller(wanted) => api::ActionDetails::CreateInstaller(api::CreateInstallerDetails {
             label: wanted.label.clone(),
             place: wanted.place.clone(),
@@ -130,7 +135,7 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
 /// Everything shown of a run is read from the very body that the devices will verify.
 async fn run_details(app: &App, asker: &Actor, action: &RunScript) -> Result<api::RunScriptDetails, Refusal> {
     let body = action.grant_body().map_err(|_| Refusal::from(Code::Internal))?;
-    let GrantBody { action: GrantAction::RunScript(run), .. } = body else { return Err(Code::Internal.into()) };
+    let run = body.action.script().cloned().ok_or(Code::Internal)?;
     let variable =
         |(name, value): &(sallyport_grant::body::EnvName, String)| api::Variable { name: name.to_string(), value: value.clone() };
     Ok(api::RunScriptDetails {

@@ -15,6 +15,7 @@ use super::automation;
 use super::people::{self, PeopleDone, PeoplePart, may_be_second, may_still_ask};
 use super::remote::{self, NewAttachment};
 use super::requests::{insert_proof, still_suffices};
+use super::schedules;
 use crate::{Actor, Change, Entry, StoreError, Tx, values};
 
 /// A released action with what its execution needs beside it: ids, keys' outputs, hashes.
@@ -39,6 +40,7 @@ pub enum Part {
     ChangeNetworks,
     ChangeRemotePolicy,
     Client,
+    PublishSchedule { envelope: Envelope },
 }
 
 /// A run's id for each device.
@@ -118,6 +120,10 @@ impl Change for Execute {
             (Action::ChangeRemotePolicy(change), Part::ChangeRemotePolicy) => (self.remote_policy(tx, change).await?, None),
             (Action::CreateClient(client), Part::Client) => (self.create_client(tx, client).await?, None),
             (Action::ChangeClient(client), Part::Client) => (self.change_client(tx, client).await?, None),
+            (Action::PublishSchedule(action), Part::PublishSchedule { envelope }) => {
+                devices_still_are(tx, self.tenant(), &action.run.targets, "approved").await?;
+                (schedules::publish(tx, (&self.released, action), envelope, self.salt).await?, None)
+            }
             (_, Part::People(part)) => {
                 let ground = people::Ground { released: &self.released, salt: self.salt };
                 let (done, people::Told(kind, payload)) = people::apply(tx, &ground, part).await?;
@@ -130,6 +136,7 @@ impl Change for Execute {
         self.touch(tx).await?;
         let grant = match &self.released.frozen().action {
             Action::RunScript(run) => Some(run.grant),
+            Action::PublishSchedule(publish) => Some(publish.run.grant),
             Action::OpenRemoteSession(open) => Some(open.grant),
             _ => None,
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sallyport_decide::policy::Reach;
-use sallyport_model::{DeviceId, Digest, GrantId, JobId, RunId, ScriptId, TenantId, Timestamp, UserId};
+use sallyport_model::{DeviceId, Digest, GrantId, JobId, RunId, ScheduleId, ScriptId, TenantId, Timestamp, UserId};
 
 use super::people::{Within, devices_within};
 use crate::{Reader, Row, StoreError, values};
@@ -22,8 +22,18 @@ pub struct JobRow {
     pub expires: Timestamp,
     pub ended: Option<Timestamp>,
     pub log_index: u64,
+    /// Where it is an occurrence of a schedule.
+    pub occurrence: Option<OccurrenceRow>,
     /// How many runs are in which stored state.
     pub runs: BTreeMap<String, u64>,
+}
+
+/// An occurrence of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OccurrenceRow {
+    pub schedule: ScheduleId,
+    pub name: String,
+    pub due: Timestamp,
 }
 
 /// Which jobs a list shows.
@@ -32,13 +42,15 @@ pub struct JobFilter {
     pub script: Option<ScriptId>,
     pub device: Option<DeviceId>,
     pub requested_by: Option<UserId>,
+    pub schedule: Option<ScheduleId>,
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT j.id, j.grant_id, j.script, j.script_version, j.envelope, j.requested_by, j.created, j.expires, j.ended, j.log_index \
-             FROM jobs j WHERE j.tenant = $1 AND ",
+            "SELECT j.id, j.grant_id, j.script, j.script_version, COALESCE(s.envelope, j.envelope) AS envelope, j.requested_by, j.created, \
+             j.expires, j.ended, j.log_index, j.schedule, j.due, s.name AS schedule_name \
+             FROM jobs j LEFT JOIN schedules s ON s.id = j.schedule WHERE j.tenant = $1 AND ",
             $rest
         )
     };
@@ -95,9 +107,9 @@ async fn page(reader: &mut Reader, tenant: TenantId, filter: &JobFilter, after: 
     let sql = select!(
         "j.id < $2 AND ($3 IS NULL OR j.script = $3) AND ($4 IS NULL OR j.requested_by_id = $4) \
          AND ($5 IS NULL OR EXISTS (SELECT 1 FROM runs r WHERE r.grant_id = j.grant_id AND r.device = $5)) \
-         ORDER BY j.id DESC LIMIT $6"
+         AND ($7 IS NULL OR j.schedule = $7) ORDER BY j.id DESC LIMIT $6"
     );
-    reader.fetch_all(sql, values![tenant, after, filter.script, filter.requested_by, filter.device, limit]).await
+    reader.fetch_all(sql, values![tenant, after, filter.script, filter.requested_by, filter.device, limit, filter.schedule]).await
 }
 
 /// One job of the tenant; [`StoreError::NotFound`] too where none of its runs is within the reach.
@@ -124,8 +136,14 @@ async fn with_runs(reader: &mut Reader, whose: &Whose, row: &Row) -> Result<Opti
         expires: row.time("expires")?,
         ended: row.time_opt("ended")?,
         log_index: row.uint("log_index")?,
+        occurrence: occurrence(row)?,
         runs,
     }))
+}
+
+fn occurrence(row: &Row) -> Result<Option<OccurrenceRow>, StoreError> {
+    let Some(schedule) = row.get_opt("schedule")? else { return Ok(None) };
+    Ok(Some(OccurrenceRow { schedule, name: row.text("schedule_name")?, due: row.time("due")? }))
 }
 
 async fn counts(reader: &mut Reader, devices: &Within<DeviceId>, job: JobId) -> Result<BTreeMap<String, u64>, StoreError> {

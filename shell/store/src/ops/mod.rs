@@ -1,5 +1,6 @@
 //! The operations: one file per area, each the only place that knows the SQL of its tables.
 
+pub mod accepted;
 pub mod accounts;
 pub mod automation;
 pub mod customers;
@@ -17,6 +18,7 @@ pub mod posture;
 pub mod remote;
 pub mod requests;
 pub mod runs;
+pub mod schedules;
 pub mod scripts;
 pub mod search;
 pub mod targets;

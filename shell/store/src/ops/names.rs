@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sallyport_model::{ApiClientId, CustomerId, DeviceId, InstallerId, JobId, ScriptId, SiteId, TenantId, UserId};
+use sallyport_model::{ApiClientId, CustomerId, DeviceId, InstallerId, JobId, ScheduleId, ScriptId, SiteId, TenantId, UserId};
 
 use crate::{Reader, StoreError, Value, values};
 
@@ -21,6 +21,7 @@ fn statement(tenant: TenantId, id: &str) -> Option<(&'static str, Vec<Value>)> {
         DeviceId "SELECT name FROM devices WHERE tenant = $1 AND id = $2";
         ScriptId "SELECT name FROM scripts WHERE tenant = $1 AND id = $2";
         JobId "SELECT name FROM jobs WHERE tenant = $1 AND id = $2";
+        ScheduleId "SELECT name FROM schedules WHERE tenant = $1 AND id = $2";
         InstallerId "SELECT label AS name FROM installers WHERE tenant = $1 AND id = $2";
         CustomerId "SELECT name FROM customers WHERE tenant = $1 AND id = $2";
         ApiClientId "SELECT name FROM api_clients WHERE tenant = $1 AND id = $2";

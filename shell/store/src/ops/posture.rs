@@ -1,25 +1,29 @@
 //! What posture is judged by, in one snapshot; and what a what-if stands on. Nothing here changes anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use sallyport_decide::accounts::sign_in::{Account as SigningIn, CodesKept, Counts, RecoveryVerdict};
 use sallyport_decide::accounts::throttle::{Charged, FactorCounter};
-use sallyport_decide::actions::{Action, Eligible, Hour, classify};
+use sallyport_decide::actions::{Action, Eligible, Hour, Target, classify};
 use sallyport_decide::networks::Seen;
-use sallyport_decide::policy::{Place, Reach};
+use sallyport_decide::policy::Reach;
 use sallyport_decide::posture::what_if::{Held, Question, Where, Wish, With, user_state};
-use sallyport_decide::posture::{Account, AccountState, Backup, Facts, Installer, Mail, MailFacts};
-use sallyport_model::{CustomerId, DeviceId, SiteId, TenantId, Timestamp, UserId, limits};
+use sallyport_decide::posture::{Account, AccountState, ApiClient, Backup, BreachedList, Facts, Installer, Mail, MailFacts};
+use sallyport_grant::KeyId;
+use sallyport_model::{SiteId, TenantId, Timestamp, UserId, limits};
 
+use super::automation::{ClientRow, recent_clients};
 use super::networks::{address_facts, rules};
-use super::people::{MailStanding, UserRow, mail_standing, policy, touched_places, user, users};
+use super::people::{MailStanding, UserRow, Within, mail_standing, policy, sites_within, touched_places, user, users};
 use super::requests::{eligible, hour_of};
 use crate::{Reader, Row, StoreError, values};
 
 const DAY_SECS: i64 = 86_400;
 /// Given-up mails count for so long.
 const MAIL_SECS: i64 = 7 * DAY_SECS;
+/// Stopped API clients are looked at for so long.
+const STOPPED_SECS: i64 = 31 * DAY_SECS;
 
 /// What the server knows of itself.
 pub struct Surroundings {
@@ -27,6 +31,7 @@ pub struct Surroundings {
     pub version: String,
     pub mail: MailServer,
     pub backup: Backup,
+    pub breached: BreachedList,
 }
 
 /// Whether a mail server is configured.
@@ -59,7 +64,24 @@ pub async fn facts(reader: &mut Reader, tenant: TenantId, around: Surroundings) 
         codes: codes(reader, tenant, now.plus_secs(-DAY_SECS)).await?,
         backup: around.backup,
         sessions: sessions(reader, tenant, now).await?,
+        clients: recent_clients(reader, tenant, now.plus_secs(-STOPPED_SECS)).await?.into_iter().map(api_client).collect(),
+        breached: around.breached,
     })
+}
+
+fn api_client(row: ClientRow) -> ApiClient {
+    ApiClient {
+        id: row.id,
+        name: row.state.shape.name,
+        owner: row.owner_name,
+        networks: row.state.shape.networks,
+        created: row.created,
+        last_used: row.last_used,
+        expires: row.state.shape.expires,
+        rotation: row.state.shape.rotation,
+        key_created: row.key_created,
+        stopped: row.state.stopped.zip(row.stopped_at),
+    }
 }
 
 fn account(row: UserRow, pauses: &BTreeMap<UserId, Timestamp>, now: Timestamp) -> Account {
@@ -226,24 +248,51 @@ async fn held(reader: &mut Reader, user: UserId, now: Timestamp) -> Result<(Vec<
     Ok((authenticators, passkeys))
 }
 
-/// Approved devices for a question: the first ones by name, within a reach, of one site where one is named.
+/// Approved devices for a question, as an action would name them: no more than asked for, within a reach, of one site where one is named.
 pub async fn some_devices(
     reader: &mut Reader,
     tenant: TenantId,
     reach: &Reach,
     site: Option<SiteId>,
     count: usize,
-) -> Result<Vec<DeviceId>, StoreError> {
-    let sql = "SELECT d.id, d.site, s.customer FROM devices d JOIN sites s ON s.id = d.site WHERE d.tenant = $1 AND d.state = 'approved' \
-               ORDER BY d.name, d.id";
-    let mut found = Vec::new();
-    for row in &reader.fetch_all(sql, values![tenant]).await? {
-        let place = Place { customer: row.get::<CustomerId>("customer")?, site: row.get("site")? };
-        if found.len() < count && site.is_none_or(|site| site == place.site) && reach.covers(place) {
-            found.push(row.get("id")?);
+) -> Result<Vec<Target>, StoreError> {
+    let count = count.min(limits::TARGETS);
+    let mut found = match (site, sites_within(reader, tenant, reach).await?) {
+        (Some(site), within) => {
+            if within.has(&site) {
+                of_site(reader, tenant, site, count).await?
+            } else {
+                Vec::new()
+            }
         }
-    }
-    found.truncate(count.min(limits::TARGETS));
-    found.sort_unstable();
+        (None, Within::All) => {
+            let sql = "SELECT id, name, thumbprint FROM devices WHERE tenant = $1 AND state = 'approved' ORDER BY name, id LIMIT $2";
+            targets(&reader.fetch_all(sql, values![tenant, count as u64]).await?)?
+        }
+        (None, Within::Only(sites)) => of_sites(reader, tenant, &sites, count).await?,
+    };
+    found.sort_unstable_by_key(|target| target.device);
     Ok(found)
+}
+
+/// Site after site, until there are enough.
+async fn of_sites(reader: &mut Reader, tenant: TenantId, sites: &BTreeSet<SiteId>, count: usize) -> Result<Vec<Target>, StoreError> {
+    let mut found = Vec::new();
+    for site in sites {
+        if found.len() == count {
+            break;
+        }
+        found.extend(of_site(reader, tenant, *site, count - found.len()).await?);
+    }
+    Ok(found)
+}
+
+async fn of_site(reader: &mut Reader, tenant: TenantId, site: SiteId, count: usize) -> Result<Vec<Target>, StoreError> {
+    let sql = "SELECT id, name, thumbprint FROM devices WHERE tenant = $1 AND site = $2 AND state = 'approved' ORDER BY name, id LIMIT $3";
+    targets(&reader.fetch_all(sql, values![tenant, site, count as u64]).await?)
+}
+
+fn targets(rows: &[Row]) -> Result<Vec<Target>, StoreError> {
+    let read = |row: &Row| Ok(Target { device: row.get("id")?, name: row.text("name")?, thumbprint: KeyId(row.digest("thumbprint")?) });
+    rows.iter().map(read).collect()
 }

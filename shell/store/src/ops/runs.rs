@@ -24,6 +24,8 @@ pub struct JobParts {
     pub content: Vec<u8>,
     pub log_index: u64,
     pub has_secrets: bool,
+    /// Of a published schedule: which occurrence.
+    pub due: Option<Timestamp>,
 }
 
 fn offered(row: &Row) -> Result<Offered, StoreError> {
@@ -44,19 +46,22 @@ fn offered(row: &Row) -> Result<Offered, StoreError> {
 /// Runs of a device that wait and whose grant still lives; none for a device that receives nothing.
 pub async fn waiting_of_device(reader: &mut Reader, device: DeviceId, now: Timestamp) -> Result<Vec<Offered>, StoreError> {
     let sql = "SELECT r.* FROM runs r JOIN jobs j ON j.id = r.job JOIN devices d ON d.id = r.device \
-               WHERE r.device = $1 AND r.state = 'waiting' AND j.expires > $2 AND d.state = 'approved' ORDER BY r.id LIMIT 100";
+               WHERE r.device = $1 AND r.state = 'waiting' AND j.expires > $2 AND d.state = 'approved' \
+               AND r.held_until IS NULL ORDER BY r.id LIMIT 100";
     reader.fetch_all(sql, values![device, now]).await?.iter().map(offered).collect()
 }
 
 /// All waiting runs of a job, but for those of devices that receive nothing.
 pub async fn waiting_of_job(reader: &mut Reader, job: JobId) -> Result<Vec<Offered>, StoreError> {
-    let sql = "SELECT r.* FROM runs r JOIN devices d ON d.id = r.device WHERE r.job = $1 AND r.state = 'waiting' AND d.state = 'approved'";
+    let sql = "SELECT r.* FROM runs r JOIN devices d ON d.id = r.device \
+               WHERE r.job = $1 AND r.state = 'waiting' AND r.held_until IS NULL AND d.state = 'approved'";
     reader.fetch_all(sql, values![job]).await?.iter().map(offered).collect()
 }
 
 /// What all offers of a job share.
 pub async fn job_parts(reader: &mut Reader, tenant: TenantId, job: JobId) -> Result<JobParts, StoreError> {
-    let sql = "SELECT envelope, content, log_index, grant_id FROM jobs WHERE tenant = $1 AND id = $2";
+    let sql = "SELECT COALESCE(s.envelope, j.envelope) AS envelope, COALESCE(s.content, j.content) AS content, j.log_index, j.grant_id, j.due \
+               FROM jobs j LEFT JOIN schedules s ON s.id = j.schedule WHERE j.tenant = $1 AND j.id = $2";
     let row = reader.fetch_one(sql, values![tenant, job]).await?;
     let grant: GrantId = row.get("grant_id")?;
     let secrets = reader.fetch_optional("SELECT 1 AS any FROM sealed_secrets WHERE grant_id = $1 LIMIT 1", values![grant]).await?;
@@ -65,6 +70,7 @@ pub async fn job_parts(reader: &mut Reader, tenant: TenantId, job: JobId) -> Res
         content: row.text("content")?.into_bytes(),
         log_index: row.uint("log_index")?,
         has_secrets: secrets.is_some(),
+        due: row.time_opt("due")?,
     })
 }
 

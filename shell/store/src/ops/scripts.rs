@@ -1,11 +1,13 @@
 //! The script library. A version is written once and never changed; deleting hides a script and keeps its versions.
 
 use sallyport_decide::policy::{Permit, WriteScripts};
+use sallyport_decide::schedules::Void;
 use sallyport_decide::scripts::{CheckedScript, Parameter, interpreter, interpreter_word};
 use sallyport_grant::body::Interpreter;
 use sallyport_model::{Digest, ScriptId, TenantId, Timestamp, limits};
 use serde_json::json;
 
+use super::schedules::void_of_script;
 use crate::{Actor, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// A script in a list, at one of its versions.
@@ -151,6 +153,8 @@ impl Change for SaveScript {
         insert_version(tx, self.id, version, &self.script, &actor.name, self.at).await?;
         let entry = Entry::new("script.saved", Actor::of(actor), self.at, self.salt, payload(self.id, version, &self.script));
         tx.append(actor.tenant, entry).await?;
+        let what = (actor.tenant, self.id);
+        void_of_script(tx, what, Void::ScriptChanged, Actor::of(actor), (self.at, self.salt)).await?;
         Ok(version)
     }
 }
@@ -198,6 +202,6 @@ impl Change for DeleteScript {
         let row = tx.fetch_one(sql, values![actor.tenant, self.id, self.at]).await?;
         let payload = json!({ "script": self.id, "name": row.text("name")?, "version": row.int("version")? });
         tx.append(actor.tenant, Entry::new("script.deleted", Actor::of(actor), self.at, self.salt, payload)).await?;
-        Ok(())
+        void_of_script(tx, (actor.tenant, self.id), Void::ScriptDeleted, Actor::of(actor), (self.at, self.salt)).await
     }
 }

@@ -143,6 +143,7 @@ fn complete(signed: Envelope, body: &GrantBody, target: sallyport_grant::targets
         content: content.as_bytes().to_vec(),
         secrets: Vec::new(),
         stream_ticket: None,
+        occurrence: None,
     }
 }
 

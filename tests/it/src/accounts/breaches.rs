@@ -5,11 +5,13 @@ use std::io::Cursor;
 use std::sync::{Arc, Mutex};
 
 use data_encoding::HEXUPPER;
+use sallyport_server::clock::Clock as _;
 use sallyport_server::config::RawMail;
 use sallyport_server::{ImportError, Imported, import_passwords};
 use sallyport_testkit::client::{Call, Client, Reply};
 use sallyport_testkit::mail::MailServer;
-use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, begin, start_body, token_of};
+use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, begin, oathtool, start_body, token_of};
+use sallyport_testkit::people::THEIR_PASSWORD;
 use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
@@ -17,6 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::{assert_refused, assert_signed_in, notices_begin, wrong_code};
+use crate::posture::run;
 
 const ANOTHER: &str = "nine herons wade through fog";
 
@@ -193,6 +196,56 @@ async fn pwd_04_a_list_that_does_not_answer_keeps_nobody_out_and_the_log_tells()
     server.clock.advance(30);
     let reply = owner.sign_in(&mut Client::new(&server, 6), &owner.code(&server)).await;
     assert_eq!(reply.json()["session"]["stage"], "new_password", "the control: it answers again");
+}
+
+#[tokio::test]
+async fn pwd_04_a_mailed_link_activates_nothing_behind_a_breached_password() {
+    let ranges = RangeServer::start().await;
+    let server = asking(&ranges, None).await;
+    let mut owner = Owner::set_up(&server).await;
+    let tara = owner.colleague(&server, 7, "tara@nordwind.example", json!([{ "role": "technician", "scope": "tenant" }])).await;
+    let reset = Call::new("POST", &format!("/v1/users/{}/reset-factor", tara.id)).body(json!({ "confirmed": "by_call" }));
+    let reply = owner.does(&server, reset).await;
+    let link = reply.json()["result"]["link"].as_str().unwrap_or_else(|| panic!("a link: {}", reply.json())).to_owned();
+    let token = link.split_once('#').expect("behind #").1;
+    // Somebody is in with the password alone, as the policy of a tenant may allow.
+    run(&server, "UPDATE tenants SET factorless = 1, mfa_who = 'admins'", &[]).await;
+    let mut reading = Client::new(&server, 8);
+    let body = json!({ "email": "tara@nordwind.example", "password": THEIR_PASSWORD, "code": "" });
+    assert_signed_in(&reading.post("/v1/sign-in", body.clone()).await);
+    let mut client = Client::new(&server, 9);
+    let start = async |client: &mut Client, password: &str, new: Value| {
+        client.post("/v1/invitations/start", json!({ "token": token, "password": password, "new_password": new })).await
+    };
+    let needless = start(&mut client, THEIR_PASSWORD, json!(ANOTHER)).await;
+    assert_eq!((needless.status, &needless.json()["field"]), (422, &json!("new_password")), "a good one stays");
+    ranges.learn(THEIR_PASSWORD);
+    let wrong = start(&mut client, "some other long password", json!(ANOTHER)).await;
+    assert_eq!(
+        (wrong.code().as_str(), &wrong.json()["field"]),
+        ("password_refused", &json!("password")),
+        "the present one is asked for first"
+    );
+    let breached = start(&mut client, THEIR_PASSWORD, Value::Null).await;
+    assert_eq!((breached.status, breached.code().as_str()), (403, "password_breached"), "{}", breached.json());
+    for same in [THEIR_PASSWORD, "short"] {
+        let refused = start(&mut client, THEIR_PASSWORD, json!(same)).await;
+        assert_eq!((refused.code().as_str(), &refused.json()["field"]), ("password_refused", &json!("new_password")));
+    }
+    assert_eq!(reading.get("/v1/me").await.status, 200, "nothing happened yet");
+    let started = start(&mut client, THEIR_PASSWORD, json!(ANOTHER)).await;
+    assert_eq!(started.status, 200, "{}", started.json());
+    let secret = started.json()["totp"]["secret"].as_str().expect("a secret").to_owned();
+    let finish = json!({ "token": token, "draft": started.json()["draft"], "code": oathtool(&secret, server.clock.now()) });
+    assert_eq!(client.post("/v1/invitations/finish", finish).await.status, 201);
+    assert_eq!(reading.get("/v1/me").await.code(), "not_signed_in", "whoever else had it is out");
+    server.clock.advance(30);
+    let code = oathtool(&secret, server.clock.now());
+    let old = json!({ "email": "tara@nordwind.example", "password": THEIR_PASSWORD, "code": code });
+    assert_refused(&Client::new(&server, 10).post("/v1/sign-in", old).await);
+    let new = json!({ "email": "tara@nordwind.example", "password": ANOTHER, "code": code });
+    assert_signed_in(&Client::new(&server, 11).post("/v1/sign-in", new).await);
+    assert_eq!(entries(&mut owner.client, "password.changed").await.len(), 1);
 }
 
 /// Imports a list into a running installation, as `sallyport admin passwords import` does in a process of its own.

@@ -1,5 +1,6 @@
 //! Signing in, over HTTP, against a running server. Codes come from `oathtool`, not from our own implementation.
 
+mod admins;
 mod attacks;
 mod breaches;
 mod device;

@@ -90,6 +90,35 @@ async fn rec_11_no_get_shows_or_makes_codes_and_new_ones_end_all_old_ones() {
 }
 
 #[tokio::test]
+async fn rec_08_neither_another_password_nor_a_recovery_code_removes_or_skips_a_factor() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let factors = async |client: &mut Client| {
+        let page = client.get("/v1/me/factors").await.json();
+        let ids = page["items"].as_array().into_iter().flatten().map(|item| item["id"].as_str().expect("an id").to_owned());
+        ids.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = factors(&mut owner.client).await;
+    assert_eq!(before.len(), 1, "an authenticator");
+    const ANOTHER: &str = "nine herons wade through fog";
+    let body = json!({ "current": PASSWORD, "new": ANOTHER, "proof": { "totp": owner.code(&server) }, "other_sessions": "end" });
+    assert_eq!(owner.client.post("/v1/me/password", body).await.status, 204);
+    assert_eq!(factors(&mut owner.client).await, before, "another password leaves them as they are");
+    assert_refused(&sign_in(&mut Client::new(&server, 2), EMAIL, ANOTHER, "").await);
+    server.clock.advance(30);
+    // A recovery code signs in once, in the place of a code; the authenticator stays what it was.
+    let mut recovered = Client::new(&server, 3);
+    assert_signed_in(&sign_in(&mut recovered, EMAIL, ANOTHER, &owner.recovery_codes[0]).await);
+    assert_eq!(factors(&mut recovered).await, before, "and so does a recovery code");
+    for factor in &before {
+        let removed = recovered.send(Call::new("DELETE", &format!("/v1/me/factors/{factor}"))).await;
+        assert_eq!(removed.code(), "session_restricted", "{}", removed.json());
+    }
+    assert_refused(&sign_in(&mut Client::new(&server, 4), EMAIL, ANOTHER, "").await);
+    assert_signed_in(&sign_in(&mut Client::new(&server, 5), EMAIL, ANOTHER, &owner.code(&server)).await);
+}
+
+#[tokio::test]
 async fn a07_a_recovery_code_opens_what_a_stolen_password_locked() {
     let server = TestServer::start().await;
     let owner = Owner::set_up(&server).await;

@@ -286,6 +286,34 @@ async fn step_03_using_a_session_does_not_renew_its_authentication_and_proving_a
 }
 
 #[tokio::test]
+async fn step_04_a_session_says_how_and_when_its_person_proved_themselves() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let says = |me: &serde_json::Value| (me["acr"].clone(), me["amr"].clone(), me["auth_time"].clone());
+    let at = || json!(server.clock.now());
+    let mut client = Client::new(&server, 2);
+    let told = owner.sign_in(&mut client, &owner.code(&server)).await.json();
+    assert_eq!(says(&told), (json!("urn:sallyport:acr:mfa"), json!(["pwd", "otp", "mfa"]), at()));
+    let mut recovered = Client::new(&server, 3);
+    server.clock.advance(30);
+    let told = owner.sign_in(&mut recovered, &owner.recovery_codes[0]).await.json();
+    assert_eq!(says(&told), (json!("urn:sallyport:acr:pwd"), json!(["pwd", "otp"]), at()), "two secrets, and not two factors");
+    let asked = recovered.post("/v1/me/elevate", json!({ "proof": { "totp": owner.code(&server) } })).await;
+    assert_eq!(asked.code(), "session_restricted", "what is too weak is not raised by asking again");
+    crate::posture::run(&server, "UPDATE tenants SET factorless = 1, mfa_who = 'roles'", &[]).await;
+    let tara = owner.colleague(&server, 7, "tara@nordwind.example", json!([{ "role": "technician", "scope": "tenant" }])).await;
+    let user: sallyport_model::UserId = tara.id.parse().expect("an id");
+    crate::posture::run(&server, "DELETE FROM factors WHERE user_id = $1", sallyport_store::values![user]).await;
+    let mut reading = Client::new(&server, 8);
+    let body = json!({ "email": tara.email, "password": sallyport_testkit::people::THEIR_PASSWORD, "code": "" });
+    let told = reading.post("/v1/sign-in", body).await.json();
+    assert_eq!(says(&told), (json!("urn:sallyport:acr:pwd"), json!(["pwd"]), at()));
+    // Nobody says it of themselves: what a request claims about its session is read nowhere.
+    let claimed = Call::new("GET", "/v1/me").header("x-acr", "urn:sallyport:acr:phr-hw").header("x-amr", "hwk mfa");
+    assert_eq!(says(&reading.send(claimed).await.json()), says(&told));
+}
+
+#[tokio::test]
 async fn wa_14_no_other_origins_are_named_for_passkeys() {
     let server = TestServer::start().await;
     let mut client = Client::new(&server, 1);

@@ -1,12 +1,19 @@
+use std::time::Duration;
+
 use sallyport_decide::search::{FindKind, Finding, pack};
 use sallyport_store::values;
 use sallyport_testkit::client::Client;
+use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
-use sallyport_testkit::server::TestServer;
+use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::Rows;
 use super::devices::{device, with_devices};
+
+/// Devices are asked at most every ten seconds, and a busy machine takes its time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn finding(name: &str, version: &str, detail: &str) -> Finding {
     Finding { name: name.into(), version: version.into(), detail: detail.into() }
@@ -83,4 +90,67 @@ async fn the_list_of_devices_is_filtered_by_software() {
     assert_eq!(owner.client.get("/v1/devices?software=nginx%3C1.10&software=nginx%3E1.25").await.json()["total"], 2);
     assert_eq!(owner.client.get("/v1/devices?software=ngin").await.json()["total"], 0);
     assert_eq!(owner.client.get("/v1/devices?software=%3C1").await.status, 422);
+}
+
+on_both!(what_a_device_says_is_found_and_what_it_does_since_then_once_it_was_asked,);
+
+/// Waits until a search finds so many devices.
+async fn until_found(owner: &mut Owner, query: &str, wanted: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let found = names(&mut owner.client, query).await;
+        if found.len() == wanted {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{query}: {found:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn what_a_device_says_is_found_and_what_it_does_since_then_once_it_was_asked(engine: Engine) {
+    let clock = TestClock::system();
+    clock.advance(-150);
+    let server = TestServer::live_on(engine, clock).await;
+    let mut owner = Owner::set_up(&server).await;
+    let (_machines, devices) = owner.machines(&server, 1).await;
+    until_found(&mut owner, "kind=process&name=sallyport-agent", 1).await;
+    until_found(&mut owner, "kind=software&name=libc6&version_op=gt&version=2", 1).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    assert!(names(&mut owner.client, &format!("kind=port&name={port}")).await.is_empty());
+    let asked = owner.client.post("/v1/search/refresh", json!({})).await;
+    assert_eq!((asked.status, asked.json()), (200, json!({ "asked": 1, "next": null })));
+    until_found(&mut owner, &format!("kind=port&name={port}"), 1).await;
+    for (filter, found) in [
+        (format!("port={port}"), 1),
+        (format!("port={port}&software=libc6"), 1),
+        (format!("port={port}&software=libc6%3C2"), 0),
+        ("service=no-such&process=sallyport-agent".to_owned(), 0),
+        ("process=sallyport-agent&process=no-such".to_owned(), 1),
+    ] {
+        assert_eq!(owner.client.get(&format!("/v1/devices?{filter}")).await.json()["total"], found, "{filter}");
+    }
+    assert_eq!(devices.len(), 1);
+    for (wrong, status) in [(json!({ "after": "web-1" }), 422), (json!({ "all": true }), 400)] {
+        assert_eq!(owner.client.post("/v1/search/refresh", wrong.clone()).await.status, status, "{wrong}");
+    }
+}
+
+/// A search must not tell a technician of one site what the others have.
+#[tokio::test]
+async fn c5_what_is_out_of_reach_is_not_found() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    fleet(&server, &mut owner).await;
+    assert_eq!(names(&mut owner.client, "kind=software&name=nginx").await.len(), 3);
+    let customer = owner.client.post("/v1/customers", json!({ "name": "Elsewhere" })).await.json();
+    let elsewhere = json!([{ "role": "technician", "scope": "customer", "id": customer["id"] }]);
+    let mut colleague = owner.colleague(&server, 40, "tess@example.com", elsewhere).await;
+    assert!(names(&mut colleague.client, "kind=software&name=nginx").await.is_empty());
+    assert_eq!(
+        colleague.client.get("/v1/search?kind=software&name=nginx&format=csv").await.body.iter().filter(|b| **b == b'\n').count(),
+        1
+    );
+    let asked = colleague.client.post("/v1/search/refresh", json!({})).await;
+    assert_eq!((asked.status, &asked.json()["asked"]), (200, &json!(0)));
 }

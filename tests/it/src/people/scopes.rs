@@ -18,6 +18,7 @@ on_both!(
     az_01_every_route_with_every_role_answers_as_the_printed_table_says,
     az_01_outside_of_a_scope_there_is_nothing,
     az_02_a_change_of_roles_holds_at_the_next_request_and_ends_streams,
+    az_03_who_asks_decides_and_not_what_passes_it_on,
     ses_05_a20_disabling_ends_requests_and_streams_at_once,
 );
 
@@ -305,6 +306,41 @@ async fn az_02_a_change_of_roles_holds_at_the_next_request_and_ends_streams(engi
         let state = owner.client.get(&format!("/v1/authorization-requests/{asked}")).await.json()["state"].clone();
         assert_eq!(state, json!("denied"), "what was asked for under the old role is over");
     }
+}
+
+async fn az_03_who_asks_decides_and_not_what_passes_it_on(engine: Engine) {
+    // The server believes what is in between about addresses, and about nothing else.
+    let server = TestServer::configured(engine, |raw| raw.trusted_proxies = Some(vec!["127.0.0.1".into()])).await;
+    let mut owner = Owner::set_up(&server).await;
+    let places = places(&server, &mut owner).await;
+    let mut tara = technician(&server, &mut owner, &places).await;
+    let me = owner.client.get("/v1/me").await.json();
+    let somebody = [me["user"].as_str().expect("an id"), sallyport_testkit::owner::EMAIL];
+    let names = ["x-forwarded-user", "x-forwarded-email", "x-remote-user", "remote-user", "x-auth-request-user", "x-user", "on-behalf-of"];
+    let run = |device: DeviceId| post("/v1/jobs", json!({ "script": places.script, "version": 1, "devices": [device] }));
+    for (name, value) in names.iter().flat_map(|name| somebody.map(|value| (*name, value))) {
+        let passed_on = |call: Call| call.header(name, value).header("x-forwarded-for", "192.0.2.7");
+        let outside = tara.client.send(passed_on(Call::new("GET", &format!("/v1/devices/{}", places.devices[1])))).await;
+        assert_refused(&outside, 404, "not_found");
+        assert_refused(&tara.client.send(passed_on(Call::new("GET", "/v1/users"))).await, 403, "role_refused");
+        assert_eq!(tara.client.send(passed_on(run(places.devices[1]))).await.json()["field"], json!("devices"), "{name}");
+        let seen = tara.client.send(passed_on(Call::new("GET", "/v1/me"))).await.json();
+        assert_eq!(seen["user"], json!(tara.id), "{name}: {value}");
+        assert_eq!(Client::new(&server, 40).send(passed_on(Call::new("GET", "/v1/me"))).await.code(), "not_signed_in", "{name}");
+    }
+    // What they may do is theirs in the log, whoever's name came along; and another person's proof does not make it another person's.
+    server.clock.advance(600);
+    let asked = tara.client.send(run(places.devices[0]).header("x-forwarded-user", somebody[0])).await;
+    assert_eq!(asked.status, 202, "{}", asked.json());
+    let entry = owner.client.get("/v1/audit?kind=request.created&limit=1").await.json()["items"][0].clone();
+    assert_eq!(entry["actor"]["id"], json!(tara.id), "{entry}");
+    let path = format!("/v1/authorization-requests/{}/proofs", asked.json()["id"].as_str().expect("an id"));
+    let code = owner.code(&server);
+    let theirs = owner.client.post(&path, json!({ "totp": code })).await;
+    assert!(theirs.status >= 400 || theirs.json()["state"] == json!("open"), "their own proof is still missing: {}", theirs.json());
+    let code = tara.code(&server);
+    let done = tara.client.post(&path, json!({ "totp": code })).await;
+    assert_eq!((done.status, &done.json()["state"]), (200, &json!("executed")), "the control: {}", done.json());
 }
 
 async fn ses_05_a20_disabling_ends_requests_and_streams_at_once(engine: Engine) {

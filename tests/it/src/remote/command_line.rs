@@ -57,11 +57,16 @@ impl Desk {
 
     /// `sallyport terminal` in a terminal of 80 columns.
     fn terminal(&self) -> Terminal {
+        self.terminal_with(&[])
+    }
+
+    fn terminal_with(&self, wishes: &[&str]) -> Terminal {
         let (shell, session) = (program("sallyport"), self.session().display().to_string());
         let environment: Vec<(String, String)> = std::env::vars().filter(|(name, _)| name == "PATH" || name == "HOME").collect();
+        let arguments = [&["terminal", &self.device, "--yes", "--session", &session][..], wishes].concat();
         let login = Login {
             shell: &shell,
-            arguments: &["terminal", &self.device, "--yes", "--session", &session],
+            arguments: &arguments,
             environment: &environment,
             account: &Account::own().expect("an account"),
             // Other tests end by other marks.
@@ -196,6 +201,27 @@ async fn a_terminal_says_that_somebody_ended_it_and_gives_the_window_back() {
     assert_eq!(desk.owner.client.send(Call::new("DELETE", &path)).await.status, 204);
     window.until("the session was ended").await;
     assert_eq!(window.ending().await, Ending::Exited(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_says_whether_it_is_recorded_and_is_spared_where_the_rules_leave_it_open() {
+    let mut desk = Desk::new().await;
+    let mut refused = desk.terminal_with(&["--unrecorded"]);
+    refused.until("always recorded").await;
+    assert_eq!(refused.ending().await, Ending::Exited(2));
+    super::policy::change(&mut desk.owner, &desk.server, &[("/terminal/record", json!("optional"))]).await;
+    for (wishes, told, recorded) in
+        [(&[][..], "The device records what the shell writes.", true), (&["--unrecorded"][..], "This session is not recorded.", false)]
+    {
+        let mut window = desk.terminal_with(wishes);
+        window.until("Connected to").await;
+        window.until(told).await;
+        let listed = desk.owner.client.get("/v1/remote-sessions").await.json();
+        assert_eq!(listed["items"][0]["recorded"], json!(recorded), "{listed}");
+        window.keys("exit 0\r");
+        assert_eq!(window.ending().await, Ending::Exited(0));
+        desk.ended().await;
+    }
 }
 
 /// `sallyport viewer`, which waits for a VNC client.

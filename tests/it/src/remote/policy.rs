@@ -11,14 +11,18 @@ use serde_json::{Value, json};
 
 use super::World;
 
-on_both!(the_rules_are_changed_by_a_guarded_action_and_stand_in_the_next_grant, a29_a_grant_is_made_under_the_rules_of_its_own_moment,);
+on_both!(
+    the_rules_are_changed_by_a_guarded_action_and_stand_in_the_next_grant,
+    a29_a_grant_is_made_under_the_rules_of_its_own_moment,
+    whoever_joins_has_the_clipboard_of_their_own_moment_not_of_the_opener_s,
+);
 
 async fn rules(owner: &mut Owner) -> Value {
     owner.client.get("/v1/policy/remote").await.json()
 }
 
 /// Changes some of the rules, each named by a pointer.
-async fn change(owner: &mut Owner, server: &TestServer, changes: &[(&str, Value)]) {
+pub(super) async fn change(owner: &mut Owner, server: &TestServer, changes: &[(&str, Value)]) {
     let mut wanted = rules(owner).await;
     for (pointer, value) in changes {
         *wanted["rules"].pointer_mut(pointer).expect("a rule") = value.clone();
@@ -72,6 +76,21 @@ async fn a29_a_grant_is_made_under_the_rules_of_its_own_moment(engine: Engine) {
     let proved = world.owner.client.post(&path, json!({ "totp": code })).await;
     assert_eq!(proved.status, 409, "{}", String::from_utf8_lossy(&proved.body));
     assert!(world.audit("remote_session.opened").await.is_empty());
+}
+
+async fn whoever_joins_has_the_clipboard_of_their_own_moment_not_of_the_opener_s(engine: Engine) {
+    let mut world = World::new(engine).await;
+    let wanted = json!({ "device": world.device, "kind": "viewer" });
+    let opener = RemoteClient::open(&mut world.owner, &world.server, wanted.clone()).await;
+    RemoteDevice::offered(&world.machine, &mut world.link).await;
+    assert_eq!(granted(&opener).clipboard, Clipboard::Both);
+    let mut joins = wanted;
+    joins["joins"] = json!(opener.session().to_string());
+    let before = opened(&mut world, joins.clone()).await;
+    change(&mut world.owner, &world.server, &[("/clipboard", json!("off"))]).await;
+    let after = opened(&mut world, joins).await;
+    assert_eq!((before.clipboard, after.clipboard), (Clipboard::Both, Clipboard::Off));
+    assert_eq!((after.session, after.record), (opener.session(), before.record), "the same session, recorded as it was");
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! The step-up window: for one session and one kind of remote session, fixed.
 
+use sallyport_server::clock::Clock as _;
 use sallyport_testkit::client::{Client, Reply};
 use sallyport_testkit::on_both;
-use sallyport_testkit::owner::Owner;
+use sallyport_testkit::owner::{Owner, PASSWORD, oathtool};
 use sallyport_testkit::remote::body;
 use sallyport_testkit::server::Engine;
 use sallyport_wire::stream::StreamSecret;
@@ -88,6 +89,59 @@ async fn step_07_the_token_before_a_window_dies_soon() {
     world.server.clock.advance(10);
     assert_eq!(old.clone().get("/v1/me").await.status, 401);
     assert_eq!(world.owner.client.get("/v1/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn step_07_the_token_before_a_window_changes_nothing_about_session_or_factors() {
+    let mut world = World::new(Engine::Sqlite).await;
+    world.server.clock.advance(600);
+    let mut old = world.owner.client.clone();
+    let asked = ask(&mut world, "terminal").await;
+    prove(&mut world.owner, &world.server, &asked).await;
+    assert_eq!(old.get("/v1/me").await.status, 200, "the control: it still reads");
+    let code = world.owner.code(&world.server);
+    let proof = json!({ "totp": code });
+    let change = json!({ "current": PASSWORD, "new": "nine herons wade through fog", "proof": proof, "other_sessions": "keep" });
+    for (path, body) in [
+        ("/v1/me/elevate", json!({ "proof": proof })),
+        ("/v1/me/challenges", json!({ "purpose": "elevate" })),
+        ("/v1/me/password", change),
+        ("/v1/me/recovery-codes", json!({})),
+        ("/v1/me/totp/start", json!({ "proof": proof })),
+        ("/v1/me/passkeys/start", json!({ "proof": proof })),
+    ] {
+        let reply = old.post(path, body).await;
+        assert_eq!((reply.status, reply.code().as_str(), reply.header("set-cookie")), (409, "conflict", None), "{path}: {}", reply.json());
+    }
+    // The code was not spent by any of them, and the present token takes all of it.
+    world.server.clock.advance(30);
+    let proof = json!({ "totp": world.owner.code(&world.server) });
+    assert_eq!(world.owner.client.post("/v1/me/elevate", json!({ "proof": proof })).await.status, 200);
+}
+
+#[tokio::test]
+async fn step_07_every_other_rotation_kills_all_earlier_tokens_at_once() {
+    for way in ["elevate", "password"] {
+        let mut world = World::new(Engine::Sqlite).await;
+        world.server.clock.advance(600);
+        let oldest = world.owner.client.clone();
+        let asked = ask(&mut world, "terminal").await;
+        prove(&mut world.owner, &world.server, &asked).await;
+        let old = world.owner.client.clone();
+        // Within the ten seconds: by the code of the next step, which is taken already.
+        let proof = json!({ "totp": oathtool(&world.owner.secret, world.server.clock.now().plus_secs(30)) });
+        let body = match way {
+            "elevate" => json!({ "proof": proof }),
+            _ => json!({ "current": PASSWORD, "new": "nine herons wade through fog", "proof": proof, "other_sessions": "keep" }),
+        };
+        assert_eq!(oldest.clone().get("/v1/me").await.status, 200, "the control: its ten seconds run");
+        let reply = world.owner.client.post(&format!("/v1/me/{way}"), body).await;
+        assert!(matches!(reply.status, 200 | 204), "{way}: {}", reply.json());
+        for mut dead in [oldest.clone(), old.clone()] {
+            assert_eq!(dead.get("/v1/me").await.code(), "not_signed_in", "{way}");
+        }
+        assert_eq!(world.owner.client.get("/v1/me").await.status, 200);
+    }
 }
 
 async fn prove(owner: &mut Owner, server: &sallyport_testkit::server::TestServer, asked: &Reply) {

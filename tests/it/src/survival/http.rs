@@ -423,6 +423,7 @@ const CHANGES_FREELY: [&str; 23] = [
     "jobs.cancel",
     "requests.prove",
     "posture.read",
+    "posture.accept",
     "people.write",
     "remote.open",
     "remote.end",

@@ -6,3 +6,4 @@ mod disk;
 mod http;
 mod kill;
 mod routes;
+mod web;

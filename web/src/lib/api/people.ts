@@ -27,7 +27,9 @@ export const changeMfaPolicy = (body: T.MfaPolicy) => guarded('policy/mfa', body
 export const changeSessionLimits = (body: T.SessionLimits) => guarded('policy/sessions', body, 'PUT');
 
 export const lookAtInvitation = (token: string) => post<T.Invitation>('invitations/look', { token });
-export const startActivation = (token: string, password: string) => post<T.ActivationDraft>('invitations/start', { token, password });
+/** Where the present password is known from a data breach, another one goes along. */
+export const startActivation = (token: string, password: string, instead?: string) =>
+  post<T.ActivationDraft>('invitations/start', { token, password, ...(instead !== undefined && { new_password: instead }) });
 export const finishActivation = (body: { token: string; draft: string; code: string }) => post<T.RecoveryCodes>('invitations/finish', body);
 export const mailActivation = () => post<T.ActivationMail>('me/activation/mail');
 export const stopReset = () => remove<void>('me/held-reset');

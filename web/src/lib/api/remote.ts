@@ -23,4 +23,14 @@ export function dialStream(ticket: string): WebSocket {
 }
 
 export const search = (query: Query) => get<T.Page<T.FoundOn>>('search', { query });
+/** Asks every connected device what it has now; says how many were asked. They answer within seconds, each with an event. */
+export async function refreshSearch(): Promise<number> {
+  let [asked, after] = [0, undefined as string | undefined];
+  do {
+    const told = await post<T.RefreshedSearch>('search/refresh', after === undefined ? {} : { after });
+    asked += told.asked;
+    after = told.next ?? undefined;
+  } while (after !== undefined);
+  return asked;
+}
 export const searchTable = (query: Query) => send('GET', 'search', { query: { ...query, format: 'csv' } }).then((response) => response.text());

@@ -1008,26 +1008,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/me/programs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Answer a program that wants to sign in as oneself
-         * @description Needs `self.programs`. Class: -. Audit: program.approved.
-         */
-        post: operations["post_me_programs"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/me/recovery-codes": {
         parameters: {
             query?: never;
@@ -1203,7 +1183,7 @@ export interface paths {
         put?: never;
         /**
          * Replace a client's key
-         * @description Public: asks for an assertion that a client signed, or a code that a person gave.
+         * @description Public: asks for an assertion that a client signed.
          */
         post: operations["post_oauth_keys"];
         delete?: never;
@@ -1223,7 +1203,7 @@ export interface paths {
         put?: never;
         /**
          * End an access token before its time (RFC 7009)
-         * @description Public: asks for an assertion that a client signed, or a code that a person gave.
+         * @description Public: asks for an assertion that a client signed.
          */
         post: operations["post_oauth_revoke"];
         delete?: never;
@@ -1243,7 +1223,7 @@ export interface paths {
         put?: never;
         /**
          * Get an access token
-         * @description Public: asks for an assertion that a client signed, or a code that a person gave.
+         * @description Public: asks for an assertion that a client signed.
          */
         post: operations["post_oauth_token"];
         delete?: never;
@@ -1415,6 +1395,46 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/posture/accepted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept what a rule found, for a while
+         * @description Needs `posture.accept`. Class: -. Audit: posture.accepted.
+         */
+        post: operations["post_posture_accepted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/posture/accepted/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Accept it no longer
+         * @description Needs `posture.accept`. Class: -. Audit: posture.reopened.
+         */
+        delete: operations["delete_posture_accepted_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1742,6 +1762,26 @@ export interface paths {
         get: operations["get_search"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/search/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask connected devices what they have now
+         * @description Needs `devices.read`. Class: -. Audit: -.
+         */
+        post: operations["post_search_refresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2096,6 +2136,26 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Somebody accepted a finding: it is shown, and not counted, until a moment. */
+        AcceptedFinding: {
+            /** @description When. */
+            at: string;
+            /** @description Why. */
+            because: string;
+            /** @description Who. */
+            by: string;
+            /** @description When it comes back. */
+            until: string;
+        };
+        /** @description Accepts what is found now, for a while. */
+        AcceptFinding: {
+            /** @description The id of the finding. */
+            finding: string;
+            /** @description Why: 1 to 300 characters on one line, for whoever asks later. */
+            reason: string;
+            /** @description When it comes back: within a year, or within a month for what is to be fixed now. */
+            until: string;
+        };
         /**
          * @description Where an account stands.
          * @enum {string}
@@ -2411,8 +2471,6 @@ export interface components {
         AuthorizationRequest: {
             /** @description What will happen, exactly. */
             action: components["schemas"]["ActionDetails"];
-            /** @description Where people approve it: a page of the console. What a tool asks for waits until somebody goes there. */
-            approve_at: string;
             /**
              * Format: int32
              * @description 1 one device, 2 fleet or privileged, 3 trust or mass.
@@ -2602,7 +2660,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -3319,24 +3377,15 @@ export interface components {
         IssuedToken: {
             /** @description The token: opaque, and worth nothing without the key of the proof. */
             access_token: string;
-            /** @description How strongly the person behind it proved themselves (RFC 9470), where it is a person's. */
-            acr?: string | null;
-            /** @description By what (RFC 8176). */
-            amr?: string[];
-            /**
-             * Format: int64
-             * @description When, in seconds since 1970.
-             */
-            auth_time?: number | null;
             /**
              * Format: int64
              * @description Seconds; a token that is not used for 60 of them ends earlier.
              */
             expires_in: number;
             /** @description The client's key is older than a day: register the next one. */
-            key_due?: boolean;
-            /** @description What it is good for at most; absent where it is a person's, who may do in it what their roles allow. */
-            scope?: string;
+            key_due: boolean;
+            /** @description What it is good for at most. */
+            scope: string;
             /** @description `DPoP`. */
             token_type: string;
         };
@@ -3530,6 +3579,7 @@ export interface components {
         Mfa: "active" | "required" | "off";
         /** @description The tenant's policy of second factors. */
         MfaPolicy: {
+            admins_passkey?: components["schemas"]["YesNo"] | null;
             /** @description Until when those who must may still sign in without one, if `factorless` allows it. */
             deadline?: string | null;
             /** @description Whether users who have none may sign in with a password alone: they read, and never act. Never owners and administrators. */
@@ -3740,21 +3790,13 @@ export interface components {
         };
         /** @description The authorization server's own description (RFC 8414). */
         OauthMetadata: {
-            /** @description Weakest first (RFC 9470). */
-            acr_values_supported: string[];
-            /** @description Where a person answers a program. */
-            authorization_endpoint: string;
-            /** @description Answers carry `iss` (RFC 9207). */
-            authorization_response_iss_parameter_supported: boolean;
-            /** @description `S256`. */
-            code_challenge_methods_supported: string[];
             /** @description `ES256`. */
             dpop_signing_alg_values_supported: string[];
-            /** @description `client_credentials` and `authorization_code`. */
+            /** @description `client_credentials`. */
             grant_types_supported: string[];
             /** @description `aud` of assertions. */
             issuer: string;
-            /** @description `code`. */
+            /** @description None: nobody is redirected here. */
             response_types_supported: string[];
             /** @description Where they end. */
             revocation_endpoint: string;
@@ -3924,6 +3966,11 @@ export interface components {
         PostureCounts: {
             /**
              * Format: int64
+             * @description What they found is accepted for now.
+             */
+            accepted: number;
+            /**
+             * Format: int64
              * @description To be mended now.
              */
             critical: number;
@@ -3950,8 +3997,11 @@ export interface components {
         };
         /** @description Something that a rule found. */
         PostureFinding: {
+            accepted?: components["schemas"]["AcceptedFinding"] | null;
             fix?: components["schemas"]["ConsoleLink"] | null;
-            /** @description `critical` or `warning`. */
+            /** @description Names it while it stays what it is: rule, severity, what it is and whom it is about. */
+            id: string;
+            /** @description `critical` or `warning`, whether it is accepted or not. */
             state: components["schemas"]["PostureState"];
             /** @description Whom or what it is about. */
             subjects: components["schemas"]["ConsoleLink"][];
@@ -3977,7 +4027,7 @@ export interface components {
          * @description What a rule came to.
          * @enum {string}
          */
-        PostureState: "critical" | "warning" | "holds" | "unseen";
+        PostureState: "critical" | "warning" | "accepted" | "holds" | "unseen";
         /** @description The text that was run before. */
         PreviousScript: {
             /** @description Its text. */
@@ -4037,39 +4087,6 @@ export interface components {
             /** @description Account. */
             user: string;
         };
-        /** @description A person's answer to a program that wants to sign in as them. All but `answer` is what the program asked for, word for word. */
-        ProgramAnswer: {
-            /** @description Classes of authentication, any of which is enough (RFC 9470). */
-            acr_values?: string | null;
-            /** @description Whether it may. */
-            answer: components["schemas"]["YesNo"];
-            /** @description `sallyport-cli`. */
-            client_id: string;
-            /** @description SHA-256 of the verifier, base64url. */
-            code_challenge: string;
-            /** @description `S256`. */
-            code_challenge_method: string;
-            /** @description The thumbprint of the key that the session will be bound to (RFC 9449, section 10). */
-            dpop_jkt: string;
-            /**
-             * Format: int64
-             * @description How old the authentication may be, in seconds; less than a minute counts as one.
-             */
-            max_age?: number | null;
-            /** @description What the program calls itself. */
-            name?: string;
-            /** @description `http://127.0.0.1:PORT/callback` or `http://[::1]:PORT/callback`. */
-            redirect_uri: string;
-            /** @description `code`. */
-            response_type: string;
-            /** @description Comes back with the answer: 16 to 200 unreserved characters. */
-            state: string;
-        };
-        /** @description Where the browser goes with the answer. */
-        ProgramRedirect: {
-            /** @description The program's address, with `code` or `error`, `state` and `iss` (RFC 9207). */
-            redirect: string;
-        };
         /** @description A public key as a JSON Web Key (RFC 7517): P-256 for ES256, or Ed25519 for EdDSA. The private part never leaves the tool's machine. */
         PublicJwk: {
             /** @description `P-256` or `Ed25519`. */
@@ -4107,6 +4124,21 @@ export interface components {
         RecoveryCodes: {
             /** @description Ten codes, each good for one sign-in. */
             recovery_codes: string[];
+        };
+        /** @description How many devices were asked. They answer within seconds, and each answer is an event `device`. */
+        RefreshedSearch: {
+            /**
+             * Format: int32
+             * @description Connected devices that were asked.
+             */
+            asked: number;
+            /** @description Where more are to be asked: from here on. */
+            next?: string | null;
+        };
+        /** @description Asks devices to say anew what they have. */
+        RefreshSearch: {
+            /** @description `next` of the answer before; absent: from the beginning. */
+            after?: string | null;
         };
         /** @description The site that a credential is for. */
         RelyingParty: {
@@ -4198,6 +4230,8 @@ export interface components {
             opened_by: string;
             /** @description Their name. */
             opened_by_name: string;
+            /** @description Whether the device records it. */
+            recorded: boolean;
             recording?: components["schemas"]["RecordingFacts"] | null;
             /** @description The account on the device; absent means root. */
             run_as?: string | null;
@@ -4734,8 +4768,6 @@ export interface components {
             method: string;
             /** @description Town and country of the address, where a database of places is configured. */
             place?: string | null;
-            /** @description What the program calls itself that was let in by a browser; absent for browsers themselves. */
-            program?: string | null;
             /** @description What it may do. */
             stage: components["schemas"]["SessionStage"];
             /** @description What the browser or the command line calls itself. */
@@ -4835,6 +4867,8 @@ export interface components {
         };
         /** @description Begins an activation. */
         StartActivation: {
+            /** @description Another one, where the present one is known from a data breach (`password_breached`). */
+            new_password?: string | null;
             /** @description Their own password: a new one where the invitation needs one, the present one where it needs a factor alone. */
             password: string;
             /** @description The token of the link. */
@@ -4926,7 +4960,7 @@ export interface components {
             /** @description Customer and site. */
             place: string;
         };
-        /** @description A request of an access token (RFC 6749, sections 4.1.3 and 4.4), as a form. The header `DPoP` names the key that the token will be bound to. */
+        /** @description A request of an access token (RFC 6749, section 4.4), as a form. The header `DPoP` names the key that the token will be bound to. */
         TokenForm: {
             /** @description A JWT that the client signed (RFC 7523): `typ` `client-authentication+jwt`, `aud` the issuer as one string. */
             client_assertion?: string | null;
@@ -4934,14 +4968,8 @@ export interface components {
             client_assertion_type?: string | null;
             /** @description The client's id, if it says so beside the assertion. */
             client_id?: string | null;
-            /** @description The code that came to the program's address. */
-            code?: string | null;
-            /** @description The verifier of the challenge (RFC 7636). */
-            code_verifier?: string | null;
-            /** @description `client_credentials`, or `authorization_code` for a program that a person let in. */
+            /** @description `client_credentials`. */
             grant_type: string;
-            /** @description The program's address, as it was asked for. */
-            redirect_uri?: string | null;
             /** @description Fewer scopes than the client has, with spaces between them. */
             scope?: string | null;
         };
@@ -5852,8 +5880,14 @@ export interface operations {
                 limit?: string;
                 /** @description Only devices whose operating system contains this; may be repeated */
                 os?: string;
+                /** @description Only devices that listen on this port, by number or program; may be repeated */
+                port?: string;
+                /** @description Only devices that run a program of this name; may be repeated */
+                process?: string;
                 /** @description Words that must all be found in name, operating system, signed-in users, labels or place */
                 q?: string;
+                /** @description Only devices with this service; may be repeated */
+                service?: string;
                 /** @description Only devices of this site; may be repeated */
                 site?: string;
                 /** @description Only devices with this package: nginx, nginx<1.25, openssl>=3.0; may be repeated */
@@ -6976,39 +7010,6 @@ export interface operations {
             };
         };
     };
-    post_me_programs: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ProgramAnswer"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProgramRedirect"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     post_me_recovery_codes: {
         parameters: {
             query?: never;
@@ -7762,6 +7763,66 @@ export interface operations {
             };
         };
     };
+    post_posture_accepted: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptFinding"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_posture_accepted_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_posture_what_if: {
         parameters: {
             query?: never;
@@ -8497,6 +8558,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FoundOnPage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_search_refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshSearch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefreshedSearch"];
                 };
             };
             /** @description Refused */

@@ -1,8 +1,8 @@
 /** The one session of a kind that a page uses for a device: found, opened, opened again. */
 
 import { asProblem, type Problem } from '$lib/api/problem';
-import type { Kind } from '$lib/stream/answer';
-import { type DeviceName, type Remote, remotes } from './remote.svelte';
+import type { Access, Kind } from '$lib/stream/answer';
+import { type DeviceName, type Remote, remotes, type Wish } from './remote.svelte';
 
 export class Holder {
   busy = $state(false);
@@ -25,14 +25,14 @@ export class Holder {
     return remote && (remote.phase === 'live' || remote.phase === 'reconnecting') ? remote : undefined;
   }
 
-  open = async (runAs?: string, access: 'control' | 'view' = 'control'): Promise<void> => {
+  open = async ({ runAs, access = 'control', record }: { runAs?: string | undefined; access?: Access; record?: Wish | undefined } = {}): Promise<void> => {
     if (this.busy) return;
     this.busy = true;
     this.problem = undefined;
     const before = this.remote;
     try {
       const { id, name } = this.#device();
-      const opened = await remotes.open({ device: { id, name }, kind: this.#kind, runAs, access });
+      const opened = await remotes.open({ device: { id, name }, kind: this.#kind, runAs, access, record });
       if (opened && before) remotes.forget(before);
     } catch (error) {
       this.problem = asProblem(error);

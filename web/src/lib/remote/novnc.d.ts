@@ -18,6 +18,8 @@ declare module '@novnc/novnc' {
     sendKey(keysym: number, code: string | null, down?: boolean): void;
     sendCtrlAltDel(): void;
     clipboardPasteFrom(text: string): void;
+    /** Not of its API, but of the very version that is pinned: how many bytes came and were not looked at yet. */
+    _sock: { rQlen(): number };
     toBlob(callback: (blob: Blob | null) => void, type?: string): void;
   }
 }

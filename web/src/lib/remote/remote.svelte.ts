@@ -27,7 +27,11 @@ export interface Wanted {
   rows?: number;
   /** The session to join; a new one where nothing is said. */
   joins?: string | undefined;
+  /** Where the rules leave it to whoever opens. */
+  record?: Wish | undefined;
 }
+
+export type Wish = 'yes' | 'no';
 
 type Opened = Extract<ActionResult, { kind: 'remote_session' }>;
 
@@ -168,7 +172,7 @@ class Remotes {
   }
 }
 
-const bodyOf = ({ device, kind, access = 'control', runAs, columns, rows, joins }: Wanted, key: ClientKey) => ({
+const bodyOf = ({ device, kind, access = 'control', runAs, columns, rows, joins, record }: Wanted, key: ClientKey) => ({
   device: device.id,
   kind,
   access,
@@ -176,6 +180,7 @@ const bodyOf = ({ device, kind, access = 'control', runAs, columns, rows, joins 
   ...(runAs && { run_as: runAs }),
   ...(kind === 'terminal' && { columns: columns ?? 80, rows: rows ?? 24 }),
   ...(joins && { joins }),
+  ...(record && { record }),
 });
 
 export const remotes = new Remotes();

@@ -31,6 +31,7 @@ export interface CheckedGrant {
   runAs: string | null;
   consent: 'none' | 'banner' | 'ask';
   record: 'none' | 'session';
+  clipboard: 'off' | 'both';
   idleSecs: number;
   maxSecs: number;
 }
@@ -65,6 +66,7 @@ export async function checkGrant(text: string, asked: Asked, device: NamedDevice
     runAs: typeof open.run_as === 'string' ? open.run_as : null,
     consent: open.consent as CheckedGrant['consent'],
     record: open.record as CheckedGrant['record'],
+    clipboard: open.clipboard as CheckedGrant['clipboard'],
     idleSecs: Number(open.idle_secs),
     maxSecs: Number(open.max_secs),
   };

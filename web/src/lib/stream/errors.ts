@@ -87,6 +87,8 @@ const REFUSALS: Record<string, { title: string; detail: string; always?: true }>
   account_unknown: { title: 'There is no such account on this device', detail: 'Look at its name again.' },
   account_not_permitted: { title: 'This account may not be used for sessions', detail: 'Choose another one.' },
   too_many_requests: { title: 'Too much at once', detail: 'Wait until something is finished.' },
+  record_differs: { title: 'It is recorded otherwise than the grant says', detail: 'So the device let nobody join. Open a session of your own.' },
+  session_not_open: { title: 'The session is over', detail: 'It ended before you came. Open another one.' },
   kind_missing: { title: 'The agent of this device cannot do that yet', detail: 'Update it.' },
   view_only: { title: 'You are watching', detail: 'Only a session with control may do this: the device refuses keys and pointers.', always: true },
   wayland_no_capture: { title: 'This desktop cannot be shown', detail: 'It runs on Wayland, which lets nobody look without a yes from the person there. Desktops on X11 can be shown.', always: true },

@@ -11,9 +11,6 @@ const KINDS: Record<string, { word: string; icon: IconName }> = {
 
 export const kindLook = (kind: string): { word: string; icon: IconName } => KINDS[kind] ?? { word: kind, icon: 'terminal' };
 
-/** Terminals and screens are recorded by their devices; what is managed in the background is in the audit log. */
-export const isRecorded = (kind: string): boolean => kind === 'terminal' || kind === 'viewer';
-
 /** The device page's tab where a session of that kind is at home. */
 export const TABS: Record<string, string> = { terminal: 'terminal', background: 'processes', files: 'files', viewer: 'screen' };
 

@@ -81,10 +81,15 @@ impl Rig {
 
     /// Lets somebody attach, with the access that the name is given.
     pub fn attach(&mut self, name: &str, access: Access) -> Client {
+        self.attach_with(name, access, Clipboard::Both)
+    }
+
+    /// Lets somebody attach whose own grant says this of copied text.
+    pub fn attach_with(&mut self, name: &str, access: Access, clipboard: Clipboard) -> Client {
         self.clients += 1;
         let id = AttachmentId(GrantId::from_bytes([self.clients; 16]));
         let (outlet, waiting) = self.teller.outlet();
-        self.teller.tell(Event::Joined(Attachment { id, name: name.to_owned(), access, outlet }));
+        self.teller.tell(Event::Joined(Attachment { id, name: name.to_owned(), access, clipboard, outlet }));
         Client { id, teller: self.teller.clone(), waiting: Some(waiting), budget: Budget::default() }
     }
 

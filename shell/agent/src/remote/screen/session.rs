@@ -18,7 +18,7 @@ use crate::remote::kind::{Attachment, AttachmentId, Ended, Event, Gone, Kind, Op
 /// The channel that carries the protocol in both directions.
 const CHANNEL: u32 = 0;
 
-/// What the grant that opened the session lets viewers do.
+/// What the grant that opened the session lets viewers do; each one's own grant may take from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     pub clipboard: Clipboard,
@@ -35,15 +35,26 @@ pub enum VirtualDisplays {
 impl Rules {
     /// What a grant says.
     pub fn of(grant: &OpenRemoteSession) -> Self {
-        let clipboard = match grant.clipboard {
-            body::Clipboard::Both => Clipboard::Both,
-            body::Clipboard::Off => Clipboard::Off,
-        };
         let virtual_displays = match grant.virtual_display {
             body::VirtualDisplay::Allowed => VirtualDisplays::Allowed,
             body::VirtualDisplay::Never => VirtualDisplays::Never,
         };
-        Self { clipboard, virtual_displays }
+        Self { clipboard: clipboard(grant.clipboard), virtual_displays }
+    }
+
+    /// Copied text goes through where the session's grant and the attachment's own both say so.
+    fn clipboard_of(self, own: body::Clipboard) -> Clipboard {
+        match (self.clipboard, clipboard(own)) {
+            (Clipboard::Both, Clipboard::Both) => Clipboard::Both,
+            (Clipboard::Off, _) | (_, Clipboard::Off) => Clipboard::Off,
+        }
+    }
+}
+
+fn clipboard(granted: body::Clipboard) -> Clipboard {
+    match granted {
+        body::Clipboard::Both => Clipboard::Both,
+        body::Clipboard::Off => Clipboard::Off,
     }
 }
 
@@ -165,11 +176,11 @@ impl Session {
     }
 
     fn join(&mut self, attachment: Attachment) {
-        let Attachment { id, access, outlet, .. } = attachment;
+        let Attachment { id, access, clipboard, outlet, .. } = attachment;
         if let Some(none) = self.screen.missing {
             return outlet.refuse_saying(none.code(), none.sentence());
         }
-        let powers = Powers { hands: access, clipboard: self.rules.clipboard };
+        let powers = Powers { hands: access, clipboard: self.rules.clipboard_of(clipboard) };
         let ended = self.ended.clone();
         let started = viewer::start(ToOutlet(outlet.clone()), powers, self.screen.finder.clone(), move |sink, end| {
             tracing::info!(reason = end.code(), "a viewer ended: {end}");

@@ -11,6 +11,7 @@ use super::*;
 use crate::disk::MemoryDisk;
 use crate::remote::kind::rig::{Client, Got, Rig, session};
 use crate::remote::recording::Recordings;
+use crate::remote::screen::rfb::number;
 use crate::remote::screen::testing::client::{ClientPicture, decode_rects, measure};
 use crate::remote::screen::testing::screen::{TestScreen, wait_until};
 use crate::remote::screen::x11::Link;
@@ -81,6 +82,55 @@ async fn keys_that_a_client_holds_are_let_go_when_its_link_is_interrupted() {
     wait_until("Shift is held", held);
     rig.away(&client);
     wait_until("Shift is let go", || !held());
+}
+
+/// The tenant turned the clipboard off after the session was opened. Whoever opened it goes on by the grant of then.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_joins_has_no_clipboard_where_their_own_grant_gives_none() {
+    let mut screen = TestScreen::of_size("320x200");
+    let file = screen.folder.path().join("copied");
+    std::fs::write(&file, "a secret").unwrap();
+    screen.start("xclip", &["-selection", "clipboard", "-quiet", "-i", &file.display().to_string()]);
+    let pasted = || screen.command("xclip").args(["-selection", "clipboard", "-o"]).output().expect("xclip").stdout;
+    wait_until("there is something to paste", || pasted() == b"a secret");
+    let mut rig = open(shown(&screen));
+    let mut opener = rig.attach("ada@example.org", Access::Control);
+    let mut joiner = rig.attach_with("ben@example.org", Access::Control, body::Clipboard::Off);
+    for client in [&opener, &joiner] {
+        client.data(CHANNEL, HANDSHAKE);
+        client.data(CHANNEL, &[&[2, 0, 0, 2][..], &number::RAW.to_be_bytes(), &number::FENCE.to_be_bytes()].concat());
+    }
+    said_until(&mut opener, b"a secret").await;
+    joiner.data(CHANNEL, &fence(b"once"));
+    let mut said = said_until(&mut joiner, b"once").await;
+    joiner.data(CHANNEL, &[&[6, 0, 0, 0, 0, 0, 0, 8][..], b"smuggled"].concat());
+    joiner.data(CHANNEL, &fence(b"twice"));
+    said.extend(said_until(&mut joiner, b"twice").await);
+    assert!(!contains(&said, b"a secret"), "nothing is copied out");
+    assert_eq!(pasted(), b"a secret", "and nothing in");
+    opener.data(CHANNEL, &[&[6, 0, 0, 0, 0, 0, 0, 7][..], b"allowed"].concat());
+    wait_until("the opener's text is there", || pasted() == b"allowed");
+    rig.end();
+    assert_eq!(rig.ended().await, Ended::Told);
+}
+
+const HANDSHAKE: &[u8] = b"RFB 003.008\n\x01\x01";
+
+/// A question that is answered by itself, behind everything that was said before.
+fn fence(payload: &[u8]) -> Vec<u8> {
+    [&[248, 0, 0, 0, 0x80, 0, 0, 0, payload.len() as u8][..], payload].concat()
+}
+
+fn contains(said: &[u8], text: &[u8]) -> bool {
+    said.windows(text.len()).any(|window| window == text)
+}
+
+async fn said_until(client: &mut Client, text: &[u8]) -> Vec<u8> {
+    let mut said = Vec::new();
+    while !contains(&said, text) {
+        said.extend(data(client, 1).await);
+    }
+    said
 }
 
 #[tokio::test]

@@ -383,6 +383,7 @@ proptest! {
     #[test]
     fn every_viewer_sees_the_output_in_order_with_gaps_that_are_told(steps in steps()) {
         use crate::remote::kind::{Attachment, Teller};
+        use sallyport_grant::body::Clipboard;
         let (teller, _events) = Teller::pair();
         let (mut ring, mut viewers) = (Ring::default(), Viewers::default());
         let size = Size { columns: 80, rows: 24 };
@@ -390,7 +391,8 @@ proptest! {
         let byte = |place: u64| (place / 7) as u8 | 1;
         let mut ends: Vec<_> = (0..3).map(|number| {
             let (outlet, waiting) = teller.outlet();
-            viewers.joined(Attachment { id: id(number), name: format!("{number}"), access: Access::View, outlet }, size, &ring);
+            let (name, clipboard) = (format!("{number}"), Clipboard::Off);
+            viewers.joined(Attachment { id: id(number), name, access: Access::View, clipboard, outlet }, size, &ring);
             (waiting, 0u64)
         }).collect();
         let take = |end: &mut (crate::remote::kind::Waiting, u64)| match end.0.take() {

@@ -54,7 +54,7 @@ struct Untold {
 
 impl Viewers {
     pub(super) fn joined(&mut self, attachment: Attachment, size: Size, ring: &Ring) {
-        let Attachment { id, name, access, outlet } = attachment;
+        let Attachment { id, name, access, outlet, .. } = attachment;
         let untold = Untold { size: true, ..Untold::default() };
         let place = ring.beginning(ring.start());
         self.viewers.push(Viewer { id, name, access, outlet, here: Here::Yes, place, replay: ring.end(), skipped: 0, untold });

@@ -20,7 +20,7 @@ use crate::clock::random;
 use crate::events::Event;
 use crate::{Allowed, App, Id, Json, Query, Refusal};
 
-use super::search::devices_with;
+use super::search::devices_having;
 use listing::Fleet;
 use wanted::Wanted;
 
@@ -44,10 +44,7 @@ async fn load(app: &App, permit: &Permit<ReadDevices>, wanted: &Wanted) -> Resul
         rows.extend(store::list(&mut reader, tenant, Which::Removed).await?);
     }
     rows.retain(|row| sites.has(&row.site));
-    let having = match wanted.software.as_slice() {
-        [] => None,
-        finds => Some(devices_with(&mut reader, tenant, finds).await?),
-    };
+    let having = devices_having(&mut reader, tenant, &wanted.having).await?;
     let places = places(&mut reader, tenant).await?.by_site();
     Ok(Fleet { rows, places, online: app.hub.online(tenant), having })
 }

@@ -2,7 +2,7 @@
 //!
 //! The values of one filter are alternatives, the filters hold together. `q` is words, each of which must be found.
 
-use sallyport_decide::search::Find;
+use sallyport_decide::search::{Find, FindKind, NameIs};
 use sallyport_model::{CustomerId, DeviceId, SiteId, limits};
 
 use crate::{Refusal, paging};
@@ -16,7 +16,8 @@ pub(super) struct Wanted {
     pub(super) customers: Vec<CustomerId>,
     pub(super) tags: Vec<String>,
     pub(super) os: Vec<String>,
-    pub(super) software: Vec<Find>,
+    /// What devices must have: one of each kind that is named.
+    pub(super) having: Vec<Find>,
     pub(super) order: Order,
     pub(super) after: Option<Place>,
     pub(super) limit: usize,
@@ -83,7 +84,11 @@ impl Wanted {
             "customer" => self.customers.push(value.parse().map_err(|error| no(&error))?),
             "tag" => self.tags.push(value.to_owned()),
             "os" => self.os.push(value.to_lowercase()),
-            "software" => self.software.push(Find::software(value).map_err(|error| no(&error))?),
+            "software" => self.having.push(Find::software(value).map_err(|error| no(&error))?),
+            "process" | "service" | "port" => {
+                let kind = FindKind::parse(name).ok_or_else(|| no(&"is not known here"))?;
+                self.having.push(Find::new(kind, value, NameIs::Whole, None).map_err(|error| no(&error))?);
+            }
             "sort" => self.order = order(value).ok_or_else(|| no(&"is not an order"))?,
             "cursor" => self.after = Some(read_cursor(value).ok_or_else(|| no(&"is not a cursor of this list"))?),
             "limit" => self.limit = paging::limit(Some(value.parse().map_err(|error: std::num::ParseIntError| no(&error))?))? as usize,

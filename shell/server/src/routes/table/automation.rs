@@ -3,9 +3,13 @@
 use sallyport_api as api;
 use sallyport_decide::policy;
 
-use super::super::route::{Access, Route, needs};
-use super::asks;
+use super::super::route::{Access, Query, Route, needs, query};
+use super::{CURSOR, LIMIT, asks};
 use crate::automation::{clients, keys, metadata, programs, token};
+use crate::{schedules, work};
+
+const SCHEDULES: &[Query] =
+    &[query("state", "Only schedules in this state"), query("script", "Only schedules of this script"), CURSOR, LIMIT];
 
 pub(super) fn rows() -> Vec<Route> {
     vec![
@@ -32,6 +36,35 @@ pub(super) fn rows() -> Vec<Route> {
         .takes::<api::ProgramAnswer>()
         .answers::<api::ProgramRedirect>(200)
         .audit("program.approved"),
+        Route::get("/v1/schedules", "Published schedules, the newest first", needs::<policy::ReadJobs>(), schedules::list)
+            .query(SCHEDULES)
+            .pages::<api::Schedule>(),
+        asks::<api::NewSchedule, _, _>(
+            "/v1/schedules",
+            "Publish a schedule: a script that runs unattended",
+            needs::<policy::PublishSchedules>(),
+            work::publish_schedule,
+        )
+        .class("2-3")
+        .audit("request.created schedule.published"),
+        Route::post("/v1/schedules/preview", "What a timing means: keeps nothing", needs::<policy::ReadJobs>(), schedules::preview)
+            .takes::<api::ScheduleQuestion>()
+            .answers::<api::ScheduleAnswer>(200),
+        Route::get("/v1/schedules/{id}", "One schedule", needs::<policy::ReadJobs>(), schedules::show).answers::<api::Schedule>(200),
+        Route::post("/v1/schedules/{id}/pause", "Pause a schedule", needs::<policy::StopSchedules>(), schedules::pause)
+            .empty(204)
+            .audit("schedule.paused"),
+        Route::post(
+            "/v1/schedules/{id}/resume",
+            "Let a paused schedule go on, where it still is what was published",
+            needs::<policy::PublishSchedules>(),
+            schedules::resume,
+        )
+        .empty(204)
+        .audit("schedule.resumed schedule.voided"),
+        Route::post("/v1/schedules/{id}/stop", "Stop a schedule for good", needs::<policy::StopSchedules>(), schedules::stop)
+            .empty(204)
+            .audit("schedule.stopped"),
         Route::get(
             "/.well-known/oauth-authorization-server",
             "How tools get access tokens (RFC 8414)",

@@ -15,6 +15,9 @@ const DEVICES: &[Query] = &[
     query("tag", "Only devices with this label; may be repeated"),
     query("os", "Only devices whose operating system contains this; may be repeated"),
     query("software", "Only devices with this package: nginx, nginx<1.25, openssl>=3.0; may be repeated"),
+    query("process", "Only devices that run a program of this name; may be repeated"),
+    query("service", "Only devices with this service; may be repeated"),
+    query("port", "Only devices that listen on this port, by number or program; may be repeated"),
     query("sort", "name, last_seen, state, site or os, with - in front for the other direction"),
     CURSOR,
     LIMIT,
@@ -60,6 +63,9 @@ fn managed() -> Vec<Route> {
         Route::get("/v1/search", "Devices that run, have or listen on something", needs::<policy::ReadDevices>(), search::search)
             .query(SEARCH)
             .pages::<api::FoundOn>(),
+        Route::post("/v1/search/refresh", "Ask connected devices what they have now", needs::<policy::ReadDevices>(), search::refresh)
+            .takes::<api::RefreshSearch>()
+            .answers::<api::RefreshedSearch>(200),
         Route::put("/v1/devices/{id}/tags", "Replace a device's labels", needs::<policy::TagDevices>(), devices::tag)
             .takes::<api::SetTags>()
             .answers::<api::Device>(200)

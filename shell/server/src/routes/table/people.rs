@@ -172,6 +172,6 @@ fn links() -> Vec<Route> {
         )
         .takes::<api::FinishActivation>()
         .answers::<api::RecoveryCodes>(201)
-        .audit("user.activated session.opened"),
+        .audit("user.activated password.changed session.opened"),
     ]
 }

@@ -12,6 +12,7 @@ const JOBS: &[Query] = &[
     query("script", "Only jobs that ran this script"),
     query("device", "Only jobs that ran on this device"),
     query("requested_by", "Only jobs that this user asked for"),
+    query("schedule", "Only occurrences of this schedule"),
     CURSOR,
     LIMIT,
 ];
@@ -65,5 +66,12 @@ fn judged() -> Vec<Route> {
         Route::post("/v1/posture/what-if", "What would happen if: changes nothing", needs::<policy::ReadPosture>(), posture::what_if)
             .takes::<api::WhatIf>()
             .answers::<api::WhatIfAnswer>(200),
+        Route::post("/v1/posture/accepted", "Accept what a rule found, for a while", needs::<policy::AcceptFindings>(), posture::accept)
+            .takes::<api::AcceptFinding>()
+            .empty(204)
+            .audit("posture.accepted"),
+        Route::delete("/v1/posture/accepted/{id}", "Accept it no longer", needs::<policy::AcceptFindings>(), posture::reopen)
+            .empty(204)
+            .audit("posture.reopened"),
     ]
 }

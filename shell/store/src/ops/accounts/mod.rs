@@ -38,8 +38,8 @@ pub use passkeys::{
 pub use programs::{EndReused, IssueCode, OpenProgram, Shown, SpendCode, SpentCode};
 pub(crate) use reports::due as report_due;
 pub use sessions::{
-    BindDevice, ConfirmRecoveryCodes, DeviceBound, EndOtherSessions, EndReason, EndSession, LiveSession, SessionRow, TouchSession,
-    live_session, live_session_by_id, open_step_up, sessions,
+    BindDevice, ConfirmRecoveryCodes, DeviceBinding, DeviceBound, EndOtherSessions, EndReason, EndSession, LiveSession, SessionRow,
+    ShownToken, TouchSession, live_session, live_session_by_id, open_step_up, sessions,
 };
 pub use setup::{ChargeDraft, Draft, FinishSetup, OfferSetup, SaveDraft, SetupState, is_setup_open, is_setup_token};
 pub use sign_in::{

@@ -186,7 +186,7 @@ impl Change for ElevateSession {
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
         self.used.use_up(tx, self.by.at).await?;
-        let sql = "UPDATE sessions SET stage = CASE WHEN stage = $3 THEN $4 ELSE stage END, token = $2, auth_time = $5, method = $6, \
+        let sql = "UPDATE sessions SET stage = CASE WHEN stage = $3 THEN $4 ELSE stage END, token = $2, former_token = NULL, former_until = NULL, auth_time = $5, method = $6, \
                    step_up_at = COALESCE($7, step_up_at), challenged_at = NULL WHERE id = $1 AND ended_at IS NULL";
         let (from, to) = (stage_word(Stage::Factorless), stage_word(Stage::Full));
         let method = self.used.method().as_str();
@@ -242,7 +242,7 @@ impl Change for ChangePassword {
         let args = values![by.user, self.old.hash, new.salt, new.hash, new.memory_kib, new.passes, new.lanes, by.at];
         tx.execute_versioned(sql, args).await?;
         // What a breached password kept shut opens now, as far as it would have without the breach.
-        let sql = "UPDATE sessions SET token = $2, auth_time = $3, stage = CASE WHEN stage <> $4 THEN stage \
+        let sql = "UPDATE sessions SET token = $2, former_token = NULL, former_until = NULL, auth_time = $3, stage = CASE WHEN stage <> $4 THEN stage \
                    WHEN (SELECT codes_kept FROM users WHERE id = $5) = 1 THEN $6 ELSE $7 END WHERE id = $1 AND ended_at IS NULL";
         let [waits, full, codes] = [Stage::NewPassword, Stage::Full, Stage::Codes].map(stage_word);
         tx.execute_versioned(sql, values![by.session, self.token, by.at, waits, by.user, full, codes]).await?;

@@ -25,38 +25,59 @@ pub struct LiveSession {
     pub address: String,
     pub user_agent: String,
     /// The key that the browser keeps in hardware for it, if it does.
-    pub device_key: Option<Vec<u8>>,
+    pub device: Option<DeviceBinding>,
+    /// Which of the session's tokens found it.
+    pub shown: ShownToken,
     /// What the program calls itself whose session it is; none for browsers.
     pub program: Option<String>,
 }
 
+/// A session's key in the browser's hardware.
+#[derive(Debug, Clone)]
+pub struct DeviceBinding {
+    pub key: Vec<u8>,
+    /// Since when it is bound.
+    pub at: Timestamp,
+}
+
+/// A token that was shown for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownToken {
+    /// The one that it has.
+    Present,
+    /// The one before, which requests under way still have for some seconds.
+    Former,
+}
+
 const LIVE: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
-    s.user_agent, s.program, (SELECT b.public_key FROM device_bindings b WHERE b.session = s.id) AS device_key, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
+    s.user_agent, s.program, s.token, b.public_key AS device_key, b.bound_at AS device_bound_at, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
     t.session_idle_secs, t.session_lifetime_secs FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
-    WHERE s.ended_at IS NULL AND u.state = $2 AND (s.token = $1 OR (s.former_token = $1 AND s.former_until > $3))";
+    LEFT JOIN device_bindings b ON b.session = s.id WHERE s.ended_at IS NULL AND u.state = $2 AND (s.token = $1 OR (s.former_token = $1 AND s.former_until > $3))";
 
 const LIVE_BY_ID: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
-    s.user_agent, s.program, (SELECT b.public_key FROM device_bindings b WHERE b.session = s.id) AS device_key, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
+    s.user_agent, s.program, s.token, b.public_key AS device_key, b.bound_at AS device_bound_at, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
     t.session_idle_secs, t.session_lifetime_secs FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
-    WHERE s.ended_at IS NULL AND u.state = $2 AND s.id = $1";
+    LEFT JOIN device_bindings b ON b.session = s.id WHERE s.ended_at IS NULL AND u.state = $2 AND s.id = $1";
 
 /// Finds a session by the hash of its token.
 pub async fn live_session(reader: &mut Reader, token: Digest, now: Timestamp) -> Result<Option<LiveSession>, StoreError> {
     let row = reader.fetch_optional(LIVE, values![token, UserState::Active.as_str(), now]).await?;
-    with_rights(reader, row).await
+    let live = with_rights(reader, row.as_ref()).await?;
+    let is_present = row.is_some_and(|row| row.bytes("token").is_ok_and(|present| present == token.as_bytes()));
+    Ok(live.map(|live| LiveSession { shown: if is_present { ShownToken::Present } else { ShownToken::Former }, ..live }))
 }
 
 /// Finds a session by its id, for streams that are open already.
 pub async fn live_session_by_id(reader: &mut Reader, session: SessionId) -> Result<Option<LiveSession>, StoreError> {
     let row = reader.fetch_optional(LIVE_BY_ID, values![session, UserState::Active.as_str()]).await?;
-    with_rights(reader, row).await
+    with_rights(reader, row.as_ref()).await
 }
 
 /// Rights are read at each request, so that a change holds at the next.
-async fn with_rights(reader: &mut Reader, row: Option<Row>) -> Result<Option<LiveSession>, StoreError> {
+async fn with_rights(reader: &mut Reader, row: Option<&Row>) -> Result<Option<LiveSession>, StoreError> {
     let Some(row) = row else { return Ok(None) };
     let rights = rights_of(reader, row.id("user_id")?).await?;
-    read_live(&row, rights).map(Some)
+    read_live(row, rights).map(Some)
 }
 
 fn read_live(row: &Row, rights: Rights) -> Result<LiveSession, StoreError> {
@@ -71,9 +92,15 @@ fn read_live(row: &Row, rights: Rights) -> Result<LiveSession, StoreError> {
         rights,
         address: row.text("address")?,
         user_agent: row.text("user_agent")?,
-        device_key: row.bytes_opt("device_key")?,
+        device: read_binding(row)?,
+        shown: ShownToken::Present,
         program: row.text_opt("program")?,
     })
+}
+
+fn read_binding(row: &Row) -> Result<Option<DeviceBinding>, StoreError> {
+    let Some(key) = row.bytes_opt("device_key")? else { return Ok(None) };
+    Ok(Some(DeviceBinding { key, at: row.time("device_bound_at")? }))
 }
 
 /// One of a user's sessions, as they see it.
@@ -96,7 +123,7 @@ pub enum DeviceBound {
 
 impl DeviceBound {
     /// By the key that is stored for it.
-    pub fn of(key: Option<&[u8]>) -> Self {
+    pub fn of<K>(key: Option<&K>) -> Self {
         if key.is_some() { Self::Yes } else { Self::No }
     }
 }
@@ -109,7 +136,7 @@ pub async fn sessions(reader: &mut Reader, user: UserId) -> Result<Vec<SessionRo
                ORDER BY s.last_active DESC, s.id LIMIT 200";
     let rows = reader.fetch_all(sql, values![user]).await?;
     let read = |row: &Row| {
-        let device = DeviceBound::of(row.bytes_opt("device_key")?.as_deref());
+        let device = DeviceBound::of(row.bytes_opt("device_key")?.as_ref());
         let (address, user_agent) = (row.text("address")?, row.text("user_agent")?);
         Ok(SessionRow { session: read_session(row)?, address, user_agent, device, program: row.text_opt("program")? })
     };
@@ -226,7 +253,8 @@ impl Change for ConfirmRecoveryCodes {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let sql = "UPDATE sessions SET stage = $3, token = $4 WHERE id = $1 AND stage = $2 AND ended_at IS NULL";
+        let sql = "UPDATE sessions SET stage = $3, token = $4, former_token = NULL, former_until = NULL \
+                   WHERE id = $1 AND stage = $2 AND ended_at IS NULL";
         tx.execute_versioned(sql, values![self.session, stage_word(Stage::Codes), stage_word(Stage::Full), self.token]).await?;
         tx.execute("UPDATE users SET codes_kept = 1, version = version + 1 WHERE id = $1", values![self.user]).await?;
         let payload = json!({ "session": self.session });
@@ -239,7 +267,7 @@ impl Change for ConfirmRecoveryCodes {
 const FORMER_SECS: i64 = 10;
 
 /// A factor was proved in this session: its step-up window opens, for no kind of remote session yet, under another token. The old
-/// token is dead once the requests that were on their way with it have come in.
+/// token is dead once the requests that were on their way with it have come in. Every other change of the token kills all earlier ones.
 pub async fn open_step_up(tx: &mut Tx, session: SessionId, token: Digest, at: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE sessions SET step_up_at = $2, auth_time = $2, step_up_kind = NULL, former_token = token, former_until = $4, token = $3 \
                WHERE id = $1 AND ended_at IS NULL";
@@ -261,9 +289,9 @@ impl Change for BindDevice {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let sql = "INSERT INTO device_bindings (session, public_key) SELECT id, $2 FROM sessions WHERE id = $1 AND ended_at IS NULL \
-                   ON CONFLICT (session) DO NOTHING";
-        tx.execute_versioned(sql, values![self.session, self.key]).await?;
+        let sql = "INSERT INTO device_bindings (session, public_key, bound_at) SELECT id, $2, $3 FROM sessions \
+                   WHERE id = $1 AND ended_at IS NULL ON CONFLICT (session) DO NOTHING";
+        tx.execute_versioned(sql, values![self.session, self.key, self.at]).await?;
         let payload = json!({ "session": self.session });
         tx.append(self.tenant, Entry::new("session.bound", Actor::User(self.user), self.at, self.salt, payload)).await?;
         Ok(())

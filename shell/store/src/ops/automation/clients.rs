@@ -46,6 +46,12 @@ pub async fn clients(reader: &mut Reader, tenant: TenantId) -> Result<Vec<Client
     rows.iter().map(read).collect()
 }
 
+/// Those that may work, and those that were stopped since then; no more than anybody reads.
+pub async fn recent_clients(reader: &mut Reader, tenant: TenantId, since: Timestamp) -> Result<Vec<ClientRow>, StoreError> {
+    let sql = select!("c.tenant = $1 AND c.expires > $2 AND (c.stopped IS NULL OR c.stopped > $2) ORDER BY c.id DESC LIMIT 500");
+    reader.fetch_all(sql, values![tenant, since]).await?.iter().map(read).collect()
+}
+
 /// One of them, whoever's it is: the caller compares the tenant.
 pub async fn client(reader: &mut Reader, id: ApiClientId) -> Result<Option<ClientRow>, StoreError> {
     reader.fetch_optional(select!("c.id = $1"), values![id]).await?.as_ref().map(read).transpose()

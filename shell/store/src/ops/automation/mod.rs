@@ -4,7 +4,7 @@ mod clients;
 mod keys;
 mod tokens;
 
-pub use clients::{ClientRow, StopClient, StoppedBy, client, clients, owner_rights};
+pub use clients::{ClientRow, StopClient, StoppedBy, client, clients, owner_rights, recent_clients};
 pub(crate) use clients::{change, create, still_stands, stop_all_of};
 pub use keys::{RegisteredKey, RotateKey, StopStale, WarnOfKey, keys_of, stale_keys};
 pub use tokens::{ForgetTokens, IssueToken, LiveToken, NewToken, RevokeToken, UseToken, live_token};

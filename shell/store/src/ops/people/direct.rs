@@ -5,6 +5,7 @@ use sallyport_model::{Digest, TenantId, Timestamp, UserId};
 use serde_json::json;
 
 use super::super::automation::stop_all_of;
+use super::super::schedules::pause_all_of;
 use super::execute::drop_factors;
 use super::links::{NewLink, make_link};
 use super::mail::{NewMail, queue};
@@ -73,10 +74,11 @@ impl Change for NotMe {
         let stopped = stop_all(tx, tenant, user, self.at, self.salt).await?;
         // Whoever was in the account may have left one for later.
         let clients = stop_all_of(tx, (tenant, user), (self.at, self.salt)).await?;
+        let schedules = pause_all_of(tx, (tenant, user), (self.at, self.salt)).await?;
         let reset_stopped = tx.execute("DELETE FROM held_resets WHERE user_id = $1", values![user]).await? > 0;
         super::links::forget_links(tx, user).await?;
         let payload = json!({ "user": user, "sessions": stopped.sessions, "requests": stopped.requests, "runs": stopped.runs.len(),
-            "reset_stopped": reset_stopped, "clients": clients });
+            "reset_stopped": reset_stopped, "clients": clients, "schedules": schedules });
         tx.append(tenant, Entry::new("user.not_me", Actor::User(user), self.at, self.salt, payload)).await?;
         Ok(NotMeDone { tenant, user, stopped, reset_stopped })
     }

@@ -2,7 +2,7 @@
 
 use sallyport_decide::accounts::throttle::{Charged, FactorCounter};
 use sallyport_decide::accounts::totp::Step;
-use sallyport_model::{Digest, Email, FactorId, Name, TenantId, Timestamp, UserId, limits};
+use sallyport_model::{Digest, Email, FactorId, Name, SessionId, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
 use super::mail::{NewMail, queue};
@@ -182,35 +182,54 @@ pub struct FinishActivation {
     pub recovery_hashes: RecoveryHashes,
     pub session: NewSession,
     pub at: Timestamp,
-    pub salt: [u8; 32],
+    /// For its own entry, and for the one of a password that took the place of a present one.
+    pub salts: [[u8; 32]; 2],
 }
 
 impl Change for FinishActivation {
-    type Out = ();
+    /// The sessions that ended with a present password.
+    type Out = Vec<SessionId>;
 
-    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+    async fn apply(&self, tx: &mut Tx) -> Result<Vec<SessionId>, StoreError> {
         let (draft, user) = (&self.draft, self.draft.user);
         let spend = "DELETE FROM links WHERE token = $1 AND user_id = $2 AND purpose <> 'not_me' AND expires > $3";
         tx.execute_versioned(spend, values![draft.link, user, self.at]).await?;
         let spend = "DELETE FROM activation_drafts WHERE token = $1";
         tx.execute_versioned(spend, values![draft.token]).await?;
         super::links::forget_links(tx, user).await?;
-        if let Some(p) = &draft.password {
-            tx.execute("DELETE FROM passwords WHERE user_id = $1", values![user]).await?;
-            let sql = "INSERT INTO passwords (user_id, salt, hash, memory_kib, passes, lanes, changed) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-            tx.execute(sql, values![user, p.salt, p.hash, p.memory_kib, p.passes, p.lanes, self.at]).await?;
-        }
+        let ended = match &draft.password {
+            Some(password) => self.set_password(tx, password).await?,
+            None => Vec::new(),
+        };
         self.insert_factors(tx).await?;
         let sql = "UPDATE users SET state = 'active', codes_kept = 0, version = version + 1 WHERE id = $1 AND state <> 'disabled' \
                    AND (expires IS NULL OR expires > $2)";
         tx.execute_versioned(sql, values![user, self.at]).await?;
         let payload = json!({ "user": user, "factor": draft.factor, "address": self.session.address });
-        tx.append(self.tenant, Entry::new("user.activated", Actor::User(user), self.at, self.salt, payload)).await?;
-        self.session.insert(tx, self.tenant).await
+        tx.append(self.tenant, Entry::new("user.activated", Actor::User(user), self.at, self.salts[0], payload)).await?;
+        self.session.insert(tx, self.tenant).await?;
+        Ok(ended)
     }
 }
 
 impl FinishActivation {
+    /// Sets the password. Where it takes the place of a present one, which strangers know, all sessions that there are end.
+    async fn set_password(&self, tx: &mut Tx, password: &StoredPassword) -> Result<Vec<SessionId>, StoreError> {
+        let (user, p) = (self.draft.user, password);
+        let replaced = tx.execute("DELETE FROM passwords WHERE user_id = $1", values![user]).await?;
+        let sql = "INSERT INTO passwords (user_id, salt, hash, memory_kib, passes, lanes, changed) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        tx.execute(sql, values![user, p.salt, p.hash, p.memory_kib, p.passes, p.lanes, self.at]).await?;
+        if replaced == 0 {
+            return Ok(Vec::new());
+        }
+        let sql = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id";
+        let rows = tx.fetch_all(sql, values![user, self.at]).await?;
+        let ended: Vec<SessionId> = rows.iter().map(|row| row.id("id")).collect::<Result<_, _>>()?;
+        let payload = json!({ "user": user, "sessions": ended });
+        tx.append(self.tenant, Entry::new("password.changed", Actor::User(user), self.at, self.salts[1], payload)).await?;
+        Ok(ended)
+    }
+
     /// An account that has a factor already gets none by a link.
     async fn insert_factors(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let (draft, user) = (&self.draft, self.draft.user);

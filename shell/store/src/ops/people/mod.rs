@@ -22,7 +22,7 @@ pub use links::{
 };
 pub(crate) use mail::queue;
 pub use mail::{Delivery, DueMail, MailRow, MailStanding, MailTried, NewMail, TakeMail, due_mails, mail_standing, mails};
-pub use policy::{RoleRow, TenantPolicy, policy, roles, users_of_role};
+pub use policy::{RoleRow, TenantPolicy, means_of, policy, roles, users_of_role};
 pub(crate) use rights::replace_rights;
 pub(crate) use rights::words;
 pub use rights::{Within, device_within, devices_within, places, rights_of, rights_of_all, sites_within};

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use sallyport_decide::accounts::session::Timers;
-use sallyport_decide::people::{ChangeMfaPolicy, ChangeSessionLimits, ChangedRole, Factorless, MfaPolicy, MfaWho};
-use sallyport_model::{RoleId, TenantId, Timestamp};
+use sallyport_decide::accounts::sign_in::HasPasskey;
+use sallyport_decide::people::{AdminsProve, ChangeMfaPolicy, ChangeSessionLimits, ChangedRole, Factorless, MfaPolicy, MfaWho, proves};
+use sallyport_model::{RoleId, TenantId, Timestamp, UserId};
 
-use super::rights::words;
+use super::rights::{rights_of, words};
 use crate::{Reader, Row, StoreError, Tx, values};
 
 /// What a tenant decided about signing in.
@@ -19,17 +20,27 @@ pub struct TenantPolicy {
 
 /// Reads it.
 pub async fn policy(reader: &mut Reader, tenant: TenantId) -> Result<TenantPolicy, StoreError> {
-    let sql =
-        "SELECT name, mfa_who, mfa_roles, mfa_deadline, factorless, session_idle_secs, session_lifetime_secs FROM tenants WHERE id = $1";
+    let sql = "SELECT name, mfa_who, mfa_roles, mfa_deadline, factorless, admins_passkey, session_idle_secs, \
+               session_lifetime_secs FROM tenants WHERE id = $1";
     let row = reader.fetch_one(sql, values![tenant]).await?;
     let mfa = MfaPolicy {
         who: MfaWho::parse(&row.text("mfa_who")?).ok_or(StoreError::Corrupt("mfa_who"))?,
         roles: words(&row.text("mfa_roles")?).into_iter().collect(),
         deadline: row.time_opt("mfa_deadline")?,
         factorless: if row.flag("factorless")? { Factorless::Allowed } else { Factorless::Refused },
+        admins: if row.flag("admins_passkey")? { AdminsProve::ByPasskey } else { AdminsProve::ByAnyFactor },
     };
     let timers = Timers { idle_secs: row.int("session_idle_secs")?, lifetime_secs: row.int("session_lifetime_secs")? };
     Ok(TenantPolicy { name: row.text("name")?, mfa, timers })
+}
+
+/// What a proof of somebody has to be, and whether they have a passkey.
+pub async fn means_of(reader: &mut Reader, tenant: TenantId, user: UserId) -> Result<(AdminsProve, HasPasskey), StoreError> {
+    let mfa = policy(reader, tenant).await?.mfa;
+    let proves = proves(&mfa, &rights_of(reader, user).await?);
+    let sql = "SELECT id FROM factors WHERE user_id = $1 AND kind = 'passkey' LIMIT 1";
+    let has = if reader.fetch_optional(sql, values![user]).await?.is_some() { HasPasskey::Yes } else { HasPasskey::No };
+    Ok((proves, has))
 }
 
 pub(super) async fn change_mfa(tx: &mut Tx, tenant: TenantId, change: &ChangeMfaPolicy) -> Result<(), StoreError> {
@@ -37,9 +48,10 @@ pub(super) async fn change_mfa(tx: &mut Tx, tenant: TenantId, change: &ChangeMfa
         return Err(StoreError::Conflict);
     }
     let after = &change.after;
-    let sql = "UPDATE tenants SET mfa_who = $2, mfa_roles = $3, mfa_deadline = $4, factorless = $5, version = version + 1 WHERE id = $1";
-    let factorless = after.factorless == Factorless::Allowed;
-    tx.execute_versioned(sql, values![tenant, after.who.as_str(), after.roles.join(" "), after.deadline, factorless]).await
+    let sql = "UPDATE tenants SET mfa_who = $2, mfa_roles = $3, mfa_deadline = $4, factorless = $5, admins_passkey = $6, \
+               version = version + 1 WHERE id = $1";
+    let (factorless, passkey) = (after.factorless == Factorless::Allowed, after.admins == AdminsProve::ByPasskey);
+    tx.execute_versioned(sql, values![tenant, after.who.as_str(), after.roles.join(" "), after.deadline, factorless, passkey]).await
 }
 
 pub(super) async fn change_timers(tx: &mut Tx, tenant: TenantId, change: &ChangeSessionLimits) -> Result<(), StoreError> {

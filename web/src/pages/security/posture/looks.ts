@@ -8,6 +8,7 @@ export type PostureState = PostureRule['state'];
 export const RULE_LOOKS: Record<PostureState, Look> = {
   critical: { icon: 'bad', word: 'Fix now', tone: 'bad' },
   warning: { icon: 'warn', word: 'Look at', tone: 'warn' },
+  accepted: { icon: 'hourglass', word: 'Accepted', tone: 'off' },
   holds: { icon: 'done', word: 'Hold', tone: 'ok' },
   unseen: { icon: 'eyeoff', word: 'Cannot be seen', tone: 'off' },
 };

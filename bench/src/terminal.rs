@@ -1,0 +1,198 @@
+//! `terminal`: from asking to the first output, the echo of keys, and a large text, through server, agent, encryption and recording.
+
+use std::time::{Duration, Instant};
+
+use sallyport_testkit::remote::RemoteEnd;
+
+use crate::Peers;
+use crate::measure::millis;
+use crate::place::{Place, Said, mib_per_sec, next};
+use crate::report::{Op, Row};
+use crate::ssh::{Shell, Ssh};
+
+pub(crate) const OPENINGS: usize = 20;
+pub(crate) const KEYS: usize = 500;
+/// Between keys, so that each is a packet of its own.
+pub(crate) const PAUSE: Duration = Duration::from_millis(5);
+/// A line is ended now and then: terminals take no endless ones.
+pub(crate) const LINE: usize = 60;
+pub(crate) const TEXT_BYTES: usize = 50 << 20;
+pub(crate) const TEXTS: usize = 3;
+/// Says a word that what is typed does not have.
+pub(crate) const ECHO: &[u8] = b"echo re''ady; exec cat >/dev/null\n";
+
+/// What one product reached.
+#[derive(Default)]
+pub(crate) struct Reached {
+    pub(crate) openings: Vec<f64>,
+    pub(crate) keys: Vec<f64>,
+    pub(crate) texts: Vec<f64>,
+    /// Share of one processor while the text went through.
+    pub(crate) processor: Vec<f64>,
+}
+
+pub(crate) async fn measure(peers: Peers) -> anyhow::Result<Vec<Row>> {
+    let mut place = Place::make().await?;
+    place.prove("terminal").await?;
+    let (ours, server) = reach(&mut place).await?;
+    let ssh = match peers {
+        Peers::Absent => None,
+        Peers::Beside => {
+            let text = place.text_file(TEXT_BYTES)?;
+            Some(tokio::task::spawn_blocking(move || Ssh::start()?.terminal(&text)).await??)
+        }
+    };
+    let against = |row: Row, of: fn(&Reached) -> &Vec<f64>| match &ssh {
+        Some(ssh) => row.against("OpenSSH", Row::of("terminal", "OpenSSH", "", of(ssh)).p50),
+        None => row.against_absent("OpenSSH"),
+    };
+    let row = |variant: &str, unit, values: &[f64]| Row::of("terminal", variant, unit, values);
+    let mut rows = vec![
+        // A third of MeshCentral, which took 227 ms beside 360 ms of OpenSSH.
+        against(row("open-to-first-output", "ms", &ours.openings), |reached| &reached.openings).budget(Op::AtMost, 0.21),
+        against(row("keystroke-echo", "ms", &ours.keys), |reached| &reached.keys).budget(Op::AtMost, 1.0),
+        // Three times MeshCentral, which passed 53 MiB/s beside 30 MiB/s of OpenSSH.
+        against(row("cat-50-MiB", "MiB/s", &ours.texts), |reached| &reached.texts).budget(Op::AtLeast, 5.3),
+        row("cat-cpu-agent", "% of a core", &ours.processor),
+        row("cat-cpu-server", "% of a core", &server),
+    ];
+    if let Some(ssh) = &ssh {
+        rows.extend([
+            row("OpenSSH-open-to-first-output", "ms", &ssh.openings),
+            row("OpenSSH-keystroke-echo", "ms", &ssh.keys),
+            row("OpenSSH-cat-50-MiB", "MiB/s", &ssh.texts),
+            row("OpenSSH-cat-cpu-sshd", "% of a core", &ssh.processor),
+        ]);
+    }
+    Ok(rows)
+}
+
+async fn reach(place: &mut Place) -> anyhow::Result<(Reached, Vec<f64>)> {
+    let mut reached = Reached::default();
+    for _ in 0..OPENINGS {
+        let begun = Instant::now();
+        let (client, mut end) = place.open("terminal").await?;
+        end.data().await;
+        reached.openings.push(millis(begun));
+        place.end(&client).await?;
+    }
+    let (client, mut end) = place.stream("terminal").await?;
+    reached.keys = keys(&mut end).await;
+    place.end(&client).await?;
+    let mut server = Vec::new();
+    for _ in 0..TEXTS {
+        let (agent_share, server_share, rate) = text(place).await?;
+        reached.texts.push(rate);
+        reached.processor.push(agent_share);
+        server.push(server_share);
+    }
+    Ok((reached, server))
+}
+
+async fn keys(end: &mut RemoteEnd) -> Vec<f64> {
+    end.send_data(0, ECHO).await;
+    end.until("ready").await;
+    let mut times = Vec::with_capacity(KEYS);
+    for at in 1..=KEYS {
+        tokio::time::sleep(PAUSE).await;
+        let begun = Instant::now();
+        end.send_data(0, b"a").await;
+        end.until("a").await;
+        times.push(millis(begun));
+        if at % LINE == 0 {
+            end.send_data(0, b"\n").await;
+            end.until("\n").await;
+        }
+    }
+    times
+}
+
+/// Shares of a processor, agent and server, and MiB per second.
+async fn text(place: &mut Place) -> anyhow::Result<(f64, f64, f64)> {
+    let path = place.text_file(TEXT_BYTES)?;
+    let (client, mut end) = place.stream("terminal").await?;
+    end.send_data(0, b"echo re''ady\n").await;
+    end.until("ready").await;
+    let (begun, before) = (Instant::now(), place.cpu());
+    end.send_data(0, format!("cat '{}'; echo do''ne\n", path.display()).as_bytes()).await;
+    let (mut bytes, mut tail) = (0, Vec::new());
+    while !ends_with_done(&mut tail) {
+        if let Said::Data(more) = next(&mut end).await? {
+            bytes += more.len();
+            tail.extend(more);
+        }
+    }
+    anyhow::ensure!(bytes >= TEXT_BYTES, "only {bytes} bytes came");
+    let (rate, took, after) = (mib_per_sec(TEXT_BYTES, begun), begun.elapsed().as_secs_f64(), place.cpu());
+    place.end(&client).await?;
+    let share = |after: Duration, before: Duration| (after - before).as_secs_f64() / took * 100.0;
+    Ok((share(after.0, before.0), share(after.1, before.1), rate))
+}
+
+/// Looks for the word behind the text; keeps no more than its length.
+pub(crate) fn ends_with_done(tail: &mut Vec<u8>) -> bool {
+    const DONE: &[u8] = b"\ndone\r\n";
+    let found = tail.windows(DONE.len()).any(|window| window == DONE);
+    tail.drain(..tail.len().saturating_sub(DONE.len() - 1));
+    found
+}
+
+impl Ssh {
+    /// The same, through a login over SSH. Blocks.
+    fn terminal(&self, text: &std::path::Path) -> anyhow::Result<Reached> {
+        let mut reached = Reached::default();
+        for _ in 0..OPENINGS {
+            let begun = Instant::now();
+            let mut shell = self.shell()?;
+            shell.read()?;
+            reached.openings.push(millis(begun));
+        }
+        reached.keys = echo(self.shell()?)?;
+        for _ in 0..TEXTS {
+            let mut shell = self.shell()?;
+            shell.write(b"echo re''ady\n")?;
+            shell.until(b"ready")?;
+            let (begun, before) = (Instant::now(), self.cpu());
+            shell.write(format!("cat '{}'; echo do''ne\n", text.display()).as_bytes())?;
+            let mut tail = Vec::new();
+            while !ends_with_done(&mut tail) {
+                tail.extend(shell.read()?);
+            }
+            reached.texts.push(mib_per_sec(TEXT_BYTES, begun));
+            reached.processor.push((self.cpu() - before).as_secs_f64() / begun.elapsed().as_secs_f64() * 100.0);
+        }
+        Ok(reached)
+    }
+}
+
+fn echo(mut shell: Shell) -> anyhow::Result<Vec<f64>> {
+    shell.write(ECHO)?;
+    shell.until(b"ready")?;
+    let mut times = Vec::with_capacity(KEYS);
+    for at in 1..=KEYS {
+        std::thread::sleep(PAUSE);
+        let begun = Instant::now();
+        shell.write(b"a")?;
+        shell.until(b"a")?;
+        times.push(millis(begun));
+        if at % LINE == 0 {
+            shell.write(b"\n")?;
+            shell.until(b"\n")?;
+        }
+    }
+    Ok(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_behind_a_text_is_found_where_it_comes_in_pieces() {
+        let mut tail = b"12\r\ndo".to_vec();
+        assert!(!ends_with_done(&mut tail));
+        tail.extend(b"ne\r\n");
+        assert!(ends_with_done(&mut tail));
+        assert!(!ends_with_done(&mut b"cat 'x'; echo do''ne\r\n".to_vec()), "not what was typed");
+    }
+}

@@ -1,0 +1,68 @@
+//! Schedules over HTTP, and the task that begins their occurrences. Publishing is a guarded operation: see `work`.
+
+mod read;
+mod shown;
+pub(crate) mod time;
+pub(crate) mod timing;
+mod zones;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use sallyport_api::Code;
+use sallyport_decide::policy::{PublishSchedules, StopSchedules};
+use sallyport_model::{ScheduleId, TenantId};
+use sallyport_store::ops::runs::ToCancel;
+use sallyport_store::ops::schedules::{Control, Order, Resume, Resumed};
+
+use crate::clock::random;
+use crate::events::Event;
+use crate::{Allowed, App, Id, Refusal};
+
+pub(crate) use read::{list, preview, show};
+pub(crate) use shown::details;
+
+/// Pauses a schedule: nothing begins until it is resumed.
+pub(crate) async fn pause(
+    State(app): State<App>,
+    Allowed(permit): Allowed<StopSchedules>,
+    Id(schedule): Id<ScheduleId>,
+) -> Result<StatusCode, Refusal> {
+    let (tenant, order) = (permit.actor().tenant, Order::Pause);
+    let told = app.store.commit(Control { permit, schedule, order, at: app.clock.now(), salt: random() }).await?;
+    tell_cancelled(&app, tenant, &told);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Stops a schedule for good.
+pub(crate) async fn stop(
+    State(app): State<App>,
+    Allowed(permit): Allowed<StopSchedules>,
+    Id(schedule): Id<ScheduleId>,
+) -> Result<StatusCode, Refusal> {
+    let (tenant, order) = (permit.actor().tenant, Order::Stop);
+    let told = app.store.commit(Control { permit, schedule, order, at: app.clock.now(), salt: random() }).await?;
+    tell_cancelled(&app, tenant, &told);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a paused schedule go on, where it still is what was published; otherwise it is void.
+pub(crate) async fn resume(
+    State(app): State<App>,
+    Allowed(permit): Allowed<PublishSchedules>,
+    Id(schedule): Id<ScheduleId>,
+) -> Result<StatusCode, Refusal> {
+    match app.store.commit(Resume { permit, schedule, at: app.clock.now(), salt: random() }).await? {
+        Resumed::Active => Ok(StatusCode::NO_CONTENT),
+        Resumed::Void(why) => Err(Refusal::from(Code::ScheduleVoid).because(shown::void_words(why))),
+    }
+}
+
+/// Devices that were offered a run which is off now are told.
+fn tell_cancelled(app: &App, tenant: TenantId, told: &[ToCancel]) {
+    for cancelled in told {
+        app.hub.cancel(cancelled.device, cancelled.grant);
+    }
+    if let Some(first) = told.first() {
+        app.events.tell(tenant, Event::Job { job: first.job.to_string() });
+    }
+}

@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { Installation } from './support/installation.js';
+import { accessible, authorize, choose, installer, look, type Owner, setUp, toolbar, watch, writeScript } from './support/steps.js';
+
+/** A schedule from its publication to its end, on one real device. */
+test.describe.configure({ mode: 'serial' });
+
+let place: Installation;
+let owner: Owner;
+let context: BrowserContext;
+let page: Page;
+let faults: string[];
+
+const code = () => owner.authenticator.soon();
+
+test.beforeAll(async ({ browser }) => {
+  place = await new Installation().start();
+  context = await browser.newContext();
+  page = await context.newPage();
+  faults = watch(page);
+  owner = await setUp(page, place);
+});
+
+test.afterAll(async () => {
+  await context.close();
+  await place.stop();
+});
+
+test('a device is there, and a script', async () => {
+  const file = await installer(page, place, 1, () => authorize(page, code, 'installer'));
+  place.agent('a');
+  place.enrol(join(place.folder, 'a'), file);
+  await page.goto(`${place.url}/devices?state=pending`);
+  await choose(page, 1);
+  await toolbar(page).getByRole('button', { name: /Approve/ }).click();
+  await expect(page.getByText('Nothing waits for approval')).toBeVisible();
+  await page.goto(`${place.url}/automation/schedules`);
+  await expect(page.getByText('No schedule yet')).toBeVisible();
+  await accessible(page, 'schedules-none');
+  await writeScript(page, place, { name: 'minutely', text: 'echo "unattended as promised"' });
+});
+
+test('a schedule is published from the script, after reading what it means', async () => {
+  await page.getByRole('link', { name: 'Schedule', exact: true }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Minutely');
+  await page.getByLabel('Expression').fill('every day');
+  await expect(page.getByText(/must be five fields/)).toBeVisible();
+  await page.getByLabel('Expression').fill('* * * * *');
+  await page.getByLabel('Time zone').fill('Europe/Berlin');
+  await expect(page.getByText('Runs every minute')).toBeVisible();
+  await page.getByRole('button', { name: 'All approved devices' }).click();
+  await expect(page.getByRole('list', { name: 'Chosen devices' }).getByRole('listitem')).toHaveCount(1);
+  await accessible(page, 'schedule-new');
+  await look(page, 'schedule-new');
+  await page.getByRole('button', { name: 'Publish on 1 device' }).click();
+  await expect(page.getByRole('dialog')).toContainText('unattended, every minute');
+  await accessible(page, 'authorize-schedule');
+  await authorize(page, code, 'schedule');
+  await expect(page.getByRole('link', { name: 'Minutely' })).toBeVisible();
+  await accessible(page, 'schedules');
+  await look(page, 'schedules');
+});
+
+test('its occurrences are jobs with what the device said', async () => {
+  await page.getByRole('link', { name: 'Minutely' }).click();
+  const job = page.getByRole('link', { name: 'What they said' }).first();
+  // The next full minute.
+  await expect(job).toBeVisible({ timeout: 100_000 });
+  await accessible(page, 'schedule');
+  await look(page, 'schedule');
+  await job.click();
+  await expect(page.getByText('unattended as promised')).toBeVisible({ timeout: 30_000 });
+});
+
+test('an edit makes it void, and the page says how to go on', async () => {
+  await page.goto(`${place.url}/scripts`);
+  await page.getByRole('link', { name: 'minutely' }).first().click();
+  await page.locator('.cm-content').click();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.insertText('\necho more');
+  await page.getByRole('button', { name: 'Save as v2' }).click();
+  await expect(page.getByText('v2').first()).toBeVisible();
+  await page.goto(`${place.url}/automation/schedules`);
+  await page.getByRole('link', { name: 'Minutely' }).click();
+  await expect(page.getByText('Its script has a newer version')).toBeVisible();
+  await look(page, 'schedule-void');
+  await page.getByRole('link', { name: 'Publish anew' }).click();
+  await expect(page.getByLabel('Name', { exact: true })).toHaveValue('Minutely');
+  await expect(page.getByLabel('Expression')).toHaveValue('* * * * *');
+  await page.getByRole('button', { name: 'Publish on 1 device' }).click();
+  await authorize(page, code, 'schedule-anew');
+  await page.getByRole('link', { name: 'Minutely' }).first().click();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByRole('button', { name: 'Resume' })).toBeVisible();
+  expect(faults).toEqual([]);
+});
