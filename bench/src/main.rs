@@ -2,6 +2,7 @@
 //! compared is compared within one run.
 
 mod agent;
+mod api;
 mod crowd;
 mod fanout;
 mod grant;
@@ -46,6 +47,8 @@ enum Scenario {
     Startup,
     /// Sign-ins per second against raw Argon2id.
     Signin,
+    /// What a tool waits for: tokens, signed requests, revocations, a list of 10,000 devices.
+    Api,
     /// Memory and processor time of the server for many connected agents.
     Agents,
     /// From a proof to all results.
@@ -92,6 +95,9 @@ async fn measure_all(wishes: &Wishes, report: &mut Report) -> anyhow::Result<()>
     }
     if wants(Scenario::Signin) {
         add(Box::pin(signin::measure()).await);
+    }
+    if wants(Scenario::Api) {
+        add(Box::pin(api::measure()).await);
     }
     if wants(Scenario::Agent) {
         add(Box::pin(agent::measure()).await);

@@ -70,6 +70,19 @@ test('the tool runs as the page says', async () => {
   await look(page, 'clients');
 });
 
+test('a client is changed by proof, and the tool feels it', async () => {
+  await row().getByRole('button', { name: 'Change Nightly report' }).click();
+  await expect(page.getByRole('heading', { name: 'Change Nightly report' })).toBeVisible();
+  await expect(page.getByLabel('Works from')).toHaveValue('127.0.0.1');
+  await page.getByRole('checkbox', { name: /devices\.read/ }).uncheck();
+  await page.getByRole('checkbox', { name: /scripts\.read/ }).check();
+  await accessible(page, 'client-change');
+  await page.getByRole('button', { name: 'Change API client' }).click();
+  await authorize(page, () => owner.authenticator.soon(), 'client-change');
+  await expect(row()).toContainText('scripts.read');
+  expect((await run()).stdout).toBe('403');
+});
+
 test('a client that is stopped gets nothing any more', async () => {
   await row().getByRole('button', { name: 'Stop' }).click();
   await row().getByRole('button', { name: 'Stop it' }).click();

@@ -3,14 +3,21 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use sallyport_os::memory;
 use sallyport_server::clock::SystemClock;
 use sallyport_server::config::{Config, Raw};
 use sallyport_server::{accounts, files_and_agents, open, serve_metrics, start};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// Heaps of the allocator: threads share them, and so do the devices what was freed for others.
+const HEAPS: u8 = 2;
+/// How often memory that is free goes back to the system.
+const TIDY: Duration = Duration::from_secs(20);
 
 /// Settings come from the file, then `SALLYPORT_*` variables, then these flags.
 #[derive(Args, Default)]
@@ -58,6 +65,7 @@ impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (raw, config) = self.settings.read()?;
         log(&raw)?;
+        memory::share_heaps(HEAPS);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(serve(config, self.setup_link_file))
     }
@@ -85,6 +93,7 @@ async fn serve(config: Config, setup_link_file: Option<PathBuf>) -> anyhow::Resu
     let origin = app.config.origin().to_owned();
     let setup_link = accounts::offer_setup(&app).await?;
     let running = start(app).await?;
+    tokio::spawn(stay_small());
     tracing::info!(address = %running.address, origin, files, agents, "serving");
     if let Some(link) = setup_link {
         println!("Set up this installation, once, at:\n  {}", *link);
@@ -103,6 +112,14 @@ fn write_private(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)
+}
+
+/// A storm of reconnects or a large list takes memory that is free again soon, but scattered.
+async fn stay_small() {
+    loop {
+        tokio::time::sleep(TIDY).await;
+        let _ = tokio::task::spawn_blocking(memory::give_back).await;
+    }
 }
 
 async fn wait_for_end() -> std::io::Result<()> {

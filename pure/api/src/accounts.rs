@@ -204,6 +204,9 @@ pub struct Session {
     /// Whether the browser also keeps the session to this device (Device Bound Session Credentials).
     #[serde(default)]
     pub device_bound: bool,
+    /// What the program calls itself that was let in by a browser; absent for browsers themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
 }
 
 /// One of a user's factors.

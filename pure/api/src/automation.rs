@@ -172,10 +172,10 @@ pub struct ApiClientDetails {
     pub after: ApiClientShape,
 }
 
-/// A request of an access token (RFC 6749, section 4.4), as a form. The header `DPoP` names the key that the token will be bound to.
+/// A request of an access token (RFC 6749, sections 4.1.3 and 4.4), as a form. The header `DPoP` names the key that the token will be bound to.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct TokenForm {
-    /// `client_credentials`.
+    /// `client_credentials`, or `authorization_code` for a program that a person let in.
     pub grant_type: String,
     /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
     pub client_assertion_type: Option<String>,
@@ -185,6 +185,12 @@ pub struct TokenForm {
     pub client_id: Option<String>,
     /// Fewer scopes than the client has, with spaces between them.
     pub scope: Option<String>,
+    /// The code that came to the program's address.
+    pub code: Option<String>,
+    /// The verifier of the challenge (RFC 7636).
+    pub code_verifier: Option<String>,
+    /// The program's address, as it was asked for.
+    pub redirect_uri: Option<String>,
 }
 
 /// An access token.
@@ -196,10 +202,59 @@ pub struct IssuedToken {
     pub token_type: String,
     /// Seconds; a token that is not used for 60 of them ends earlier.
     pub expires_in: i64,
-    /// What it is good for at most.
+    /// What it is good for at most; absent where it is a person's, who may do in it what their roles allow.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
     /// The client's key is older than a day: register the next one.
+    #[serde(default)]
     pub key_due: bool,
+    /// How strongly the person behind it proved themselves (RFC 9470), where it is a person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// By what (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// When, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+}
+
+/// A person's answer to a program that wants to sign in as them. All but `answer` is what the program asked for, word for word.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramAnswer {
+    /// Whether it may.
+    pub answer: crate::YesNo,
+    /// `sallyport-cli`.
+    pub client_id: String,
+    /// `code`.
+    pub response_type: String,
+    /// `http://127.0.0.1:PORT/callback` or `http://[::1]:PORT/callback`.
+    pub redirect_uri: String,
+    /// SHA-256 of the verifier, base64url.
+    pub code_challenge: String,
+    /// `S256`.
+    pub code_challenge_method: String,
+    /// The thumbprint of the key that the session will be bound to (RFC 9449, section 10).
+    pub dpop_jkt: String,
+    /// Comes back with the answer: 16 to 200 unreserved characters.
+    pub state: String,
+    /// What the program calls itself.
+    #[serde(default)]
+    pub name: String,
+    /// Classes of authentication, any of which is enough (RFC 9470).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr_values: Option<String>,
+    /// How old the authentication may be, in seconds; less than a minute counts as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<i64>,
+}
+
+/// Where the browser goes with the answer.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ProgramRedirect {
+    /// The program's address, with `code` or `error`, `state` and `iss` (RFC 9207).
+    pub redirect: String,
 }
 
 /// A token that ends before its time (RFC 7009), as a form.
@@ -260,6 +315,8 @@ pub struct OauthError {
 pub struct OauthMetadata {
     /// `aud` of assertions.
     pub issuer: String,
+    /// Where a person answers a program.
+    pub authorization_endpoint: String,
     /// Where tokens are issued.
     pub token_endpoint: String,
     /// Where they end.
@@ -272,10 +329,16 @@ pub struct OauthMetadata {
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
     /// `ES256` and `EdDSA`.
     pub revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
-    /// `client_credentials`.
+    /// `client_credentials` and `authorization_code`.
     pub grant_types_supported: Vec<String>,
-    /// None: nobody is redirected here.
+    /// `code`.
     pub response_types_supported: Vec<String>,
+    /// `S256`.
+    pub code_challenge_methods_supported: Vec<String>,
+    /// Answers carry `iss` (RFC 9207).
+    pub authorization_response_iss_parameter_supported: bool,
+    /// Weakest first (RFC 9470).
+    pub acr_values_supported: Vec<String>,
     /// `ES256`.
     pub dpop_signing_alg_values_supported: Vec<String>,
     /// What a client can have.

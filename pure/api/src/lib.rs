@@ -46,6 +46,13 @@ pub use webauthn::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// The description of the API itself, an OpenAPI document: its version is the one member that everybody needs to know of.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ApiDescription {
+    /// `3.1.0`.
+    pub openapi: String,
+}
+
 /// One page of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {

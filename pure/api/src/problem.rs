@@ -1,7 +1,9 @@
 //! Refusals: RFC 9457 problem details with a stable code.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A refusal (RFC 9457): what happened, what to do, a code to search for.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -27,7 +29,7 @@ pub struct Problem {
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $status:literal, $code:literal, $title:literal, $remedy:literal;)*) => {
         /// Every code that a refusal may carry.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Code {
             $($(#[$doc])* #[doc = $title] #[serde(rename = $code)] $name,)*
         }
@@ -59,6 +61,17 @@ macro_rules! codes {
     };
 }
 
+/// The words that are sent: a derived schema would have the names of the variants.
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        let words = Code::ALL.iter().map(|code| code.as_str());
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+        schema.description(Some("Every code that a refusal may carry.")).build().into()
+    }
+}
+
+impl ToSchema for Code {}
+
 codes! {
     Malformed = 400, "malformed", "The request is malformed", "Compare the body and the query with the API's description.";
     InvalidField = 422, "invalid_field", "A field is not acceptable", "Correct the named field and send the request again.";
@@ -72,6 +85,7 @@ codes! {
     UseDpopNonce = 401, "use_dpop_nonce", "The proof of possession needs the server's nonce", "Repeat the request with the nonce of the DPoP-Nonce header.";
     ProofRefused = 401, "proof_refused", "The request is not signed by the session's key", "Sign in again in this browser or on this computer.";
     TokenRefused = 401, "token_refused", "The access token is not accepted", "Get a new one; it ends after five minutes, or one without use, and works as `Authorization: DPoP` with its own key alone.";
+    AuthenticationTooWeak = 401, "insufficient_user_authentication", "This needs a stronger or a fresher proof of who you are", "Prove a factor in this session, with `sallyport step-up` or at `/v1/me/elevate`, and repeat it; WWW-Authenticate says what is enough.";
     ClientRefused = 403, "client_refused", "API clients cannot do this", "Identities, factors, policy, trust and proofs are for people: sign in to the console.";
     ScopeRefused = 403, "scope_refused", "This is not among what the API client may do", "Its scopes, or its owner's roles of this moment, do not allow it; see the client in the console.";
     SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";

@@ -47,6 +47,8 @@ pub struct AuthorizationRequest {
     pub digest: Digest,
     /// The steps that are needed, in order.
     pub requirement: Vec<RequirementStep>,
+    /// Where people approve it: a page of the console. What a tool asks for waits until somebody goes there.
+    pub approve_at: String,
     /// Who asked.
     #[schema(value_type = String)]
     pub requested_by: UserId,

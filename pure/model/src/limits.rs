@@ -122,10 +122,25 @@ pub const TOUCHES_KEPT_SECS: i64 = 90 * 24 * 60 * 60;
 /// The rolling hour of the sums.
 pub const SUM_WINDOW_SECS: i64 = 60 * 60;
 
+/// A code of a program's sign-in is good for so long.
+pub const PROGRAM_CODE_SECS: i64 = 60;
+/// Whoever lets a program in has proved a factor within this time.
+pub const PROGRAM_APPROVAL_AGE_SECS: i64 = 5 * 60;
+/// Codes of a person that are not used yet.
+pub const PROGRAM_CODES_PER_USER: u64 = 10;
+/// For so long a code is remembered, so that its second use is noticed; no session that it gave lives longer.
+pub const PROGRAM_CODE_KEPT_SECS: i64 = 48 * 60 * 60;
+/// Longest name that a program gives itself.
+pub const PROGRAM_NAME_CHARS: usize = 60;
+/// A program asks for guarded operations only in a session whose person proved a factor within this time.
+pub const PROGRAM_AUTH_SECS: i64 = 4 * 60 * 60;
+
 /// API clients of one tenant, stopped ones included.
 pub const API_CLIENTS: usize = 1_000;
 /// Ranges of addresses of one API client.
 pub const CLIENT_RANGES: usize = 64;
+/// An API client's range has at least so many fixed bits: of an IPv4 address, and of an IPv6 address.
+pub const CLIENT_PREFIX_BITS: (u8, u8) = (8, 32);
 /// Longest life of an API client.
 pub const CLIENT_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
 /// An access token ends after this, used or not.

@@ -1,6 +1,5 @@
 //! Requests of a session: signed, once more where the server wants its nonce, refusals as values.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +11,20 @@ use ureq::http::{Method, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
-use crate::clock;
+use crate::commands::step_up;
 use crate::dpop::{Key, Signed};
 use crate::failure::{Failure, Problem};
+use crate::loopback::{self, Loopback};
 use crate::origin::{Origin, Reach};
 use crate::session::{self, Session};
 use crate::stream::Connection;
+use crate::{ask, clock};
+
+pub(crate) use crate::query::{Query, form};
 
 const COOKIE: &str = "__Host-sallyport";
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
 const CONNECT: Duration = Duration::from_secs(10);
 const WHOLE_CALL: Duration = Duration::from_secs(60);
 /// Largest answer that is read.
@@ -47,6 +52,8 @@ struct Call {
     method: Method,
     target: String,
     body: Vec<u8>,
+    /// The body's media type.
+    kind: &'static str,
 }
 
 struct Answer {
@@ -57,16 +64,16 @@ struct Answer {
 impl Client {
     /// Takes the kept session up again.
     pub(crate) fn resume(path: PathBuf) -> Result<Self, Failure> {
-        let session = session::load(&path)?.filter(|session| session.cookie.is_some()).ok_or_else(|| Failure::NoSession(path.clone()))?;
-        let key = Key::from_text(&session.key)
-            .ok_or_else(|| Failure::Content { path: path.clone(), why: "its key cannot be read; sign in again" })?;
+        let session = session::load(&path)?.filter(Session::is_open).ok_or_else(|| Failure::NoSession(path.clone()))?;
+        let key = session.key().ok_or_else(|| Failure::Content { path: path.clone(), why: "its key cannot be read; sign in again" })?;
         Self::with(session, key, path)
     }
 
     /// Begins a session with a new key; it is kept once the server sets its cookie.
     pub(crate) fn begin(server: &str, email: &str, ca: Option<String>, path: PathBuf) -> Result<Self, Failure> {
         let (origin, key) = (Origin::parse(server)?, Key::generate()?);
-        let session = Session { server: origin.to_string(), email: email.to_owned(), key: key.to_text(), cookie: None, ca };
+        let (server, email) = (origin.to_string(), email.to_owned());
+        let session = Session { server, email, key: key.to_text(), key_name: None, cookie: None, token: None, ca };
         Self::with(session, key, path)
     }
 
@@ -79,6 +86,40 @@ impl Client {
     /// The server's origin.
     pub(crate) fn server(&self) -> String {
         self.origin.to_string()
+    }
+
+    /// Signs in with a browser: shows it the page by `show`, waits for its answer, and keeps the session that it gives.
+    pub(crate) fn enter(&mut self, show: &dyn Fn(&str)) -> Result<api::Me, Failure> {
+        let loopback = Loopback::open(&self.server())?;
+        show(&loopback.page(&self.key.thumbprint(), &loopback::name()));
+        let answer = loopback.wait()?;
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("client_id", "sallyport-cli"),
+            ("code", answer.code.as_str()),
+            ("code_verifier", answer.verifier.as_str()),
+            ("redirect_uri", answer.redirect.as_str()),
+        ];
+        // The code is shown once: the nonce is asked for before.
+        self.act(Method::GET, "/v1/nonce")?;
+        let call = Call { method: Method::POST, target: "/v1/oauth/token".to_owned(), body: form(&fields).into_bytes(), kind: FORM };
+        let issued: api::IssuedToken = read(&self.send_once(&call)?)?;
+        self.session.token = Some(issued.access_token);
+        let me: api::Me = self.read("/v1/me")?;
+        self.session.email.clone_from(&me.email);
+        self.session.keep_key()?;
+        session::save(&self.path, &self.session)?;
+        Ok(me)
+    }
+
+    /// Proves a factor in this session. What it is refused with is told as it is: nothing is proved in its place.
+    pub(crate) fn elevate(&mut self, proof: &api::Elevate) -> Result<api::Me, Failure> {
+        self.change(Method::POST, "/v1/me/elevate", proof)
+    }
+
+    /// Where the session's key is kept, for people.
+    pub(crate) fn key_place(&self) -> &'static str {
+        self.session.key_place()
     }
 
     /// Certificates that are trusted besides the system's.
@@ -149,9 +190,21 @@ impl Client {
     }
 
     fn send(&mut self, method: Method, target: &str, body: Vec<u8>) -> Result<Answer, Failure> {
-        let call = Call { method, target: target.to_owned(), body };
-        match self.send_once(&call) {
-            Err(failure) if failure.is_refusal(api::Code::UseDpopNonce) => self.send_once(&call),
+        let call = Call { method, target: target.to_owned(), body, kind: JSON };
+        match self.send_signed(&call) {
+            // A fresh proof, once: who is refused again is told so (RFC 9470).
+            Err(failure) if failure.is_refusal(api::Code::AuthenticationTooWeak) && ask::is_person() => {
+                eprintln!("{failure}: you proved a factor too long ago for this.");
+                step_up::prove(self, step_up::code()?)?;
+                self.send_signed(&call)
+            }
+            other => other,
+        }
+    }
+
+    fn send_signed(&mut self, call: &Call) -> Result<Answer, Failure> {
+        match self.send_once(call) {
+            Err(failure) if failure.is_refusal(api::Code::UseDpopNonce) => self.send_once(call),
             other => other,
         }
     }
@@ -179,7 +232,7 @@ impl Client {
             body: &call.body,
             nonce: &self.nonce,
             secs: clock::now().secs(),
-            token: None,
+            token: self.session.token.as_deref(),
         };
         let mut request = Request::builder()
             .method(call.method.clone())
@@ -187,7 +240,10 @@ impl Client {
             .header("accept", "application/json")
             .header("dpop", self.key.prove(&signed)?);
         if !call.body.is_empty() {
-            request = request.header("content-type", "application/json");
+            request = request.header("content-type", call.kind);
+        }
+        if let Some(token) = &self.session.token {
+            request = request.header("authorization", format!("DPoP {token}"));
         }
         if let Some(cookie) = &self.session.cookie {
             request = request.header("cookie", format!("{COOKIE}={cookie}"));
@@ -195,15 +251,22 @@ impl Client {
         request.body(call.body.clone()).map_err(|error| Failure::Input(error.to_string()))
     }
 
-    /// Takes the nonce and the cookie that an answer brings. Cookies change at each elevation, so they are kept at once.
+    /// Takes the nonce and the cookie or token that an answer brings. These change at each elevation, so they are kept at once.
     fn keep(&mut self, response: &Response<Body>) -> Result<(), Failure> {
         if let Some(nonce) = header(response, "dpop-nonce") {
             nonce.clone_into(&mut self.nonce);
+        }
+        if let Some(token) = header(response, "sallyport-token") {
+            self.session.token = Some(token.to_owned());
+            return session::save(&self.path, &self.session);
         }
         let Some(pair) = header(response, "set-cookie").and_then(|line| line.split(';').next()) else { return Ok(()) };
         let Some(value) = pair.strip_prefix(COOKIE).and_then(|rest| rest.strip_prefix('=')) else { return Ok(()) };
         if value.is_empty() {
             return Ok(());
+        }
+        if self.session.cookie.is_none() {
+            self.session.keep_key()?;
         }
         self.session.cookie = Some(value.to_owned());
         session::save(&self.path, &self.session)
@@ -223,6 +286,11 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
 }
 
 fn refused(status: u16, request_id: String, body: &[u8]) -> Failure {
+    if let Ok(said) = serde_json::from_slice::<api::OauthError>(body) {
+        let detail = "Begin the sign-in again.".to_owned();
+        let problem = Problem { title: said.error_description, detail, status, code: said.error, request_id, field: None };
+        return Failure::Refused(Box::new(problem));
+    }
     match serde_json::from_slice::<Problem>(body) {
         Ok(problem) if !problem.code.is_empty() => Failure::Refused(Box::new(problem)),
         _ => Failure::Refused(Box::new(Problem {
@@ -282,63 +350,9 @@ pub(crate) fn certificates_of(pem: &str) -> Option<Vec<Certificate<'static>>> {
     (!certificates.is_empty()).then_some(certificates)
 }
 
-/// A query string in the making.
-#[derive(Clone, Default)]
-pub(crate) struct Query(Vec<(String, String)>);
-
-impl Query {
-    #[must_use]
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.0.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    #[must_use]
-    pub(crate) fn with_all(self, name: &str, values: &[String]) -> Self {
-        values.iter().fold(self, |query, value| query.with(name, value))
-    }
-
-    #[must_use]
-    pub(crate) fn with_some(self, name: &str, value: Option<&str>) -> Self {
-        value.into_iter().fold(self, |query, value| query.with(name, value))
-    }
-
-    fn set(&mut self, name: &str, value: &str) {
-        self.0.retain(|(known, _)| known != name);
-        self.0.push((name.to_owned(), value.to_owned()));
-    }
-
-    /// The path with this query.
-    pub(crate) fn after(&self, path: &str) -> String {
-        let pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-        if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
-    }
-}
-
-/// RFC 3986: everything but unreserved characters.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing into a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn queries_are_encoded() {
-        let query = Query::default().with("q", "Müller & co").with_all("tag", &["a".into(), "b".into()]).with_some("site", None);
-        assert_eq!(query.after("/v1/devices"), "/v1/devices?q=M%C3%BCller%20%26%20co&tag=a&tag=b");
-        assert_eq!(Query::default().after("/v1/jobs"), "/v1/jobs");
-    }
 
     #[test]
     fn refusals_of_newer_servers_and_of_strangers_are_refusals() {

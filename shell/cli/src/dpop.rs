@@ -99,6 +99,12 @@ impl Key {
         (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y))
     }
 
+    /// The public half's RFC 7638 thumbprint, base64url: what the server knows this key by.
+    pub(crate) fn thumbprint(&self) -> String {
+        let (x, y) = self.public();
+        hash(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes())
+    }
+
     fn header(&self) -> Value {
         let (x, y) = self.public();
         json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": { "kty": "EC", "crv": "P-256", "x": x, "y": y } })

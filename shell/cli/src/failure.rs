@@ -97,6 +97,7 @@ impl Failure {
     /// What to do about it.
     pub(crate) fn next_step(&self) -> String {
         match self {
+            Self::Refused(problem) if problem.code == "token_refused" => "Sign in again with `sallyport login`.".to_owned(),
             Self::Refused(problem) => one_line(&problem.detail),
             Self::NoSession(path) => format!("Sign in with `sallyport login URL`. Sessions are looked for in {}.", path.display()),
             Self::Unreachable { .. } => {
@@ -152,7 +153,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Refused(problem) => match problem.code.as_str() {
-                "not_signed_in" | "proof_refused" => 4,
+                "not_signed_in" | "proof_refused" | "token_refused" => 4,
                 _ if problem.status >= 500 => 3,
                 _ => 2,
             },

@@ -9,10 +9,13 @@ mod clock;
 mod commands;
 mod dpop;
 mod failure;
+mod keystore;
 mod lookup;
+mod loopback;
 mod origin;
 mod people;
 mod prove;
+mod query;
 mod request;
 mod safe;
 mod say;
@@ -30,7 +33,7 @@ use clap::{Args, Subcommand};
 use client::Client;
 use commands::{
     audit, clients, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs, scripts,
-    terminal, tool as tool_command, users, viewer, whoami,
+    step_up, terminal, tool as tool_command, users, viewer, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -38,15 +41,20 @@ use screen::{Form, Screen, print_json};
 /// What operators do from a terminal.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Sign in to a server with password and code.
+    /// Sign in to a server with your browser, or with password and code.
     ///
-    /// Both are asked for, or come by SALLYPORT_PASSWORD and standard input. They are never arguments, which everybody on this computer
-    /// could read.
+    /// Opens a page of the console, or prints its address: there you see what asks and let it in. What comes back works on this computer
+    /// alone. Where no browser of this computer can be opened, --terminal asks for password and code here; they may also come by
+    /// SALLYPORT_PASSWORD and standard input, and are never arguments, which everybody on this computer could read.
     Login(login::Login),
     /// End this session.
     Logout(logout::Logout),
     /// Show who is signed in, and for how long.
     Whoami(whoami::Whoami),
+    /// Prove a factor now: what needs a fresh one goes on.
+    ///
+    /// Opens the step-up window of this session. A session that a browser let in asks for it after some hours.
+    StepUp(step_up::StepUp),
     /// Change your password.
     ///
     /// Wants the present one, the new one and a fresh code. Your other sessions end, unless you say otherwise. The secrets are asked for;
@@ -90,7 +98,7 @@ pub enum Command {
     ///
     /// Ends with 1 when something is to be fixed now. With what-if: what would happen if somebody wanted to do something.
     Posture(posture::Posture),
-    /// List, make, show and stop API clients: tools that work in somebody's name.
+    /// List, make, show, change and stop API clients: tools that work in somebody's name.
     Clients(clients::Clients),
     /// Run a tool with an API client.
     Tool(tool_command::Tool),
@@ -152,6 +160,7 @@ impl Command {
             Self::Login(command) => command.run(),
             Self::Logout(command) => command.run(),
             Self::Whoami(command) => command.run(),
+            Self::StepUp(command) => command.run(),
             Self::Password(command) => command.run(),
             Self::Devices(command) => command.run(),
             Self::Scripts(command) => command.run(),
@@ -177,6 +186,7 @@ impl Command {
             Self::Login(command) => &command.common,
             Self::Logout(command) => &command.common,
             Self::Whoami(command) => &command.common,
+            Self::StepUp(command) => &command.common,
             Self::Password(command) => &command.common,
             Self::Devices(command) => &command.common,
             Self::Scripts(command) => &command.common,

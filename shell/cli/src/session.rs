@@ -6,8 +6,11 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
+use crate::dpop::Key;
 use crate::failure::Failure;
+use crate::keystore;
 
 /// What is kept between commands. Whoever has it is signed in as its person until it ends: it has no `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -17,13 +20,53 @@ pub(crate) struct Session {
     pub(crate) server: String,
     /// Who signed in.
     pub(crate) email: String,
-    /// The P-256 scalar, base64url.
+    /// The P-256 scalar, base64url; empty where the operating system's key store has it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) key: String,
-    /// The cookie's value; none where signed out.
+    /// The name under which the key store has the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key_name: Option<String>,
+    /// The cookie's value, of a sign-in with a password; none where signed out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cookie: Option<String>,
+    /// The token, of a sign-in with a browser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
     /// Certificates (PEM) that are trusted besides the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ca: Option<String>,
+}
+
+impl Session {
+    /// Whether there is something to show for it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.cookie.is_some() || self.token.is_some()
+    }
+
+    /// Gives the key to the operating system's key store, where there is one: the file alone is worth nothing then.
+    pub(crate) fn keep_key(&mut self) -> Result<(), Failure> {
+        let mut salt = [0u8; 8];
+        getrandom::fill(&mut salt).map_err(|_| Failure::NoRandomness)?;
+        let name = format!("{} {:016x}", self.server, u64::from_be_bytes(salt));
+        if keystore::keep(&name, &self.key).is_some() {
+            self.key_name = Some(name);
+            self.key.zeroize();
+        }
+        Ok(())
+    }
+
+    /// The key, from where it is kept.
+    pub(crate) fn key(&self) -> Option<Key> {
+        match &self.key_name {
+            None => Key::from_text(&self.key),
+            Some(name) => Key::from_text(keystore::recall(name)?.as_str()),
+        }
+    }
+
+    /// Where the key is kept, for people.
+    pub(crate) fn key_place(&self) -> &'static str {
+        if self.key_name.is_some() { "in this computer's key store" } else { "in a file that your account alone can read" }
+    }
 }
 
 /// Where the session is kept, from what was asked for and the environment.
@@ -52,8 +95,11 @@ pub(crate) fn save(path: &Path, session: &Session) -> Result<(), Failure> {
     write_private(path, &text)
 }
 
-/// Forgets the session.
+/// Forgets the session, and its key.
 pub(crate) fn forget(path: &Path) -> Result<(), Failure> {
+    if let Some(name) = load(path).ok().flatten().and_then(|session| session.key_name) {
+        keystore::forget(&name);
+    }
     match fs::remove_file(path) {
         Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(Failure::File { path: path.to_owned(), why }),
         _ => Ok(()),
@@ -86,7 +132,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/session.json");
         assert!(load(&path).unwrap().is_none());
-        let session = Session { server: "https://a".into(), email: "a@b".into(), key: "k".into(), cookie: Some("c".into()), ca: None };
+        let (server, email, key) = ("https://a".to_owned(), "a@b".to_owned(), "k".to_owned());
+        let session = Session { server, email, key, key_name: None, cookie: Some("c".into()), token: None, ca: None };
         save(&path, &session).unwrap();
         save(&path, &session).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;

@@ -21,6 +21,8 @@ pub use linux::folder::{Existing, Folder, Held, Last, Links, Names, Place, Reach
 #[cfg(target_os = "linux")]
 pub use linux::machine;
 #[cfg(target_os = "linux")]
+pub use linux::memory;
+#[cfg(target_os = "linux")]
 pub use linux::notice::write_to_terminal;
 #[cfg(target_os = "linux")]
 pub use linux::process::{Running, Stopper, find_program};

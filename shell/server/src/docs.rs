@@ -1,13 +1,23 @@
 //! The API's description, and the reviewed tables of this program as text.
 
+use std::sync::LazyLock;
+
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use sallyport_api::Code;
 
-use crate::{App, Json, routes};
+use crate::{App, Refusal, routes};
 
-/// The OpenAPI document.
-pub(crate) async fn openapi(State(_): State<App>) -> Json<utoipa::openapi::OpenApi> {
-    Json(routes::document(&routes::table()))
+/// The OpenAPI document. Making it is work, and it never changes: once, when somebody wants it.
+pub(crate) async fn openapi(State(_): State<App>) -> Result<Response, Refusal> {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
+        let document = routes::document(&routes::table());
+        Bytes::from(serde_json::to_vec(&document).expect("the document is plain data"))
+    });
+    let document = tokio::task::spawn_blocking(|| DOCUMENT.clone()).await.map_err(|_| Code::Internal)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], document).into_response())
 }
 
 /// The OpenAPI document as text.

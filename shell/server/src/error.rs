@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sallyport_api::{Code, Problem};
+use sallyport_decide::accounts::assurance::Wanted;
 use sallyport_decide::policy::PolicyError;
 use sallyport_store::StoreError;
 
@@ -13,9 +14,15 @@ pub struct Refusal {
     field: Option<String>,
     detail: Option<String>,
     retry_after_secs: Option<u32>,
+    challenge: Option<String>,
 }
 
 impl Refusal {
+    /// Says what proof of a person is enough (RFC 9470).
+    pub fn insufficient(wanted: Wanted) -> Self {
+        Self { challenge: Some(wanted.challenge()), ..Self::from(Code::AuthenticationTooWeak) }
+    }
+
     /// Names the field that is wrong and what is wrong with it.
     pub fn field(field: &str, why: impl std::fmt::Display) -> Self {
         Self { field: Some(field.to_owned()), detail: Some(why.to_string()), ..Self::from(Code::InvalidField) }
@@ -50,7 +57,7 @@ impl Refusal {
 
 impl From<Code> for Refusal {
     fn from(code: Code) -> Self {
-        Self { code, field: None, detail: None, retry_after_secs: None }
+        Self { code, field: None, detail: None, retry_after_secs: None, challenge: None }
     }
 }
 
@@ -86,7 +93,7 @@ impl From<StoreError> for Refusal {
 }
 
 /// What RFC 9449, section 7.1, tells a caller with an access token.
-fn challenge(code: Code) -> Option<&'static str> {
+fn challenge_of(code: Code) -> Option<&'static str> {
     match code {
         Code::TokenRefused => Some("DPoP error=\"invalid_token\", algs=\"ES256\""),
         Code::ScopeRefused => Some("DPoP error=\"insufficient_scope\", algs=\"ES256\""),
@@ -121,8 +128,9 @@ impl IntoResponse for Refusal {
         };
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")]).into_response();
-        if let Some(challenge) = challenge(code) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        let challenge = self.challenge.and_then(|text| HeaderValue::try_from(text).ok());
+        if let Some(challenge) = challenge.or_else(|| challenge_of(code).map(HeaderValue::from_static)) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(secs) = self.retry_after_secs {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));

@@ -38,8 +38,9 @@ pub(crate) async fn guard(
         return Err(refusal);
     }
     let body = read(body, access.body_limit()).await?;
+    let by_token = automation::shows_token(&parts);
     if let Access::Session(row) = access {
-        let actor = match automation::shows_token(&parts) {
+        let actor = match by_token {
             true => automation::authenticate(&app, &parts, &body).await?,
             false => accounts::authenticate(&app, &parts, &body, &row).await?,
         };
@@ -49,10 +50,17 @@ pub(crate) async fn guard(
             Some(_) => automation::check_rules(&app, &parts, &actor, (row.name, guarding)).await?,
             None => accounts::check_address(&app, &parts, &actor, row.name, guarding).await?,
         }
+        if by_token && actor.client().is_none() && guarding == Guarding::Guarded {
+            automation::programs::may_ask(&app, &actor).await?;
+        }
         parts.extensions.insert(actor);
     }
     parts.extensions.insert(ReadBody(body.clone()));
-    Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+    let mut response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    if by_token {
+        accounts::renew_token(response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// What can be known before the body is.

@@ -13,6 +13,10 @@ use crate::tx::Conn;
 
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 512;
+/// Pages that the connection that writes and each that reads keep, in KiB (SQLite's sign says so): the system's own cache has the rest
+/// of the file, and what is kept here is memory for each device of a large installation.
+const WRITER_CACHE: &str = "-16384";
+const READER_CACHE: &str = "-4096";
 /// How long a connection is waited for.
 const ACQUIRE: Duration = Duration::from_secs(10);
 /// How long another process may hold SQLite's write lock.
@@ -96,10 +100,10 @@ async fn open_sqlite(path: &Path, readers: u32) -> Result<Database, StoreError> 
     let writing = sqlite_options(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", WRITER_CACHE)
         // What is erased from the log is overwritten where that costs no extra write.
         .pragma("secure_delete", "FAST");
-    let reading = sqlite_options(path).pragma("query_only", "ON").pragma("cache_size", "-16384");
+    let reading = sqlite_options(path).pragma("query_only", "ON").pragma("cache_size", READER_CACHE);
     Ok(Database::Sqlite {
         path: path.to_owned(),
         writer: sqlite_pool(1).connect_with(writing).await?,

@@ -36,6 +36,7 @@ migrations! {
     40 "0040_device_grace",
     41 "0041_accepted_findings",
     42 "0042_admins_passkey",
+    46 "0046_programs",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

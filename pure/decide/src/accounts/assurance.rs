@@ -1,6 +1,6 @@
 //! How strongly a session was authenticated, in the words of RFC 9470 (`acr`, `auth_time`) and RFC 8176 (`amr`).
 
-use sallyport_model::Timestamp;
+use sallyport_model::{Timestamp, limits};
 
 use super::session::{Method, Session};
 use super::webauthn::Eligibility;
@@ -70,6 +70,33 @@ pub fn is_recent(session: &Session, max_age_secs: i64, now: Timestamp) -> bool {
     session.auth_time <= now && now.micros_since(session.auth_time) < max_age_secs.saturating_mul(1_000_000)
 }
 
+/// What is asked of the authentication behind a request (RFC 9470).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The weakest class that is enough.
+    pub least: Acr,
+    /// How old it may be, in seconds.
+    pub max_age_secs: i64,
+}
+
+impl Wanted {
+    /// Of a program that asks for something guarded in a person's session: two factors, proved within
+    /// [`limits::PROGRAM_AUTH_SECS`]. The browser in which they were proved is not in front of the program.
+    pub const GUARDED: Wanted = Wanted { least: Acr::MultiFactor, max_age_secs: limits::PROGRAM_AUTH_SECS };
+
+    /// Whether a session's authentication is strong and young enough.
+    pub fn is_met(self, session: &Session, keys: Eligibility, now: Timestamp) -> bool {
+        Acr::of(session.method, keys) >= self.least && is_recent(session, self.max_age_secs, now)
+    }
+
+    /// The challenge of RFC 9470, section 3, in the scheme of our tokens: every class that is enough, and the age.
+    pub fn challenge(self) -> String {
+        let enough: Vec<&str> = Acr::ALL.into_iter().filter(|acr| *acr >= self.least).map(Acr::as_str).collect();
+        let (acr, max_age) = (enough.join(" "), self.max_age_secs);
+        format!("DPoP error=\"insufficient_user_authentication\", acr_values=\"{acr}\", max_age=\"{max_age}\", algs=\"ES256\"")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +143,15 @@ mod tests {
             assert!(!is_recent(session, 0, begun), "zero always asks");
             assert!(!is_recent(session, 600, begun.plus_secs(-1)), "nor does a clock that goes back");
         }
+    }
+
+    #[test]
+    fn step_01_the_challenge_names_every_class_that_is_enough_and_the_age() {
+        assert_eq!(
+            Wanted { least: Acr::PhishingResistant, max_age_secs: 300 }.challenge(),
+            "DPoP error=\"insufficient_user_authentication\", acr_values=\"urn:sallyport:acr:phr urn:sallyport:acr:phr-hw\", \
+             max_age=\"300\", algs=\"ES256\""
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod alone;
 pub mod assurance;
 pub mod device_bound;
 pub mod password;
+pub mod program;
 pub mod proof;
 pub mod recovery;
 pub mod session;

@@ -37,6 +37,8 @@ pub enum Purpose {
     NotMe,
     /// The access token of an API client.
     Access,
+    /// The code that lets a program in.
+    ProgramCode,
 }
 
 /// Why a text is not a token.
@@ -77,6 +79,7 @@ impl Token {
             Purpose::ActivationDraft => b"sallyport.activation-draft/1\n",
             Purpose::NotMe => b"sallyport.not-me/1\n",
             Purpose::Access => b"sallyport.access-token/1\n",
+            Purpose::ProgramCode => b"sallyport.program-code/1\n",
         };
         Digest::from_bytes(Sha256::new().chain_update(label).chain_update(*self.0).finalize().into())
     }

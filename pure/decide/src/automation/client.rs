@@ -81,9 +81,9 @@ pub enum ShapeError {
     /// No network, or too many.
     #[error("name 1 to 64 ranges that it works from")]
     Networks,
-    /// A range that is everything.
-    #[error("a range must not contain every address")]
-    Everywhere,
+    /// A range that is as good as everywhere.
+    #[error("a range must not be wider than /8, or /32 of IPv6: {0} is")]
+    Wide(Range),
     /// In the past, or too far away.
     #[error("must be in the future, and at most 400 days away")]
     Expiry,
@@ -107,8 +107,8 @@ impl Shape {
         if self.networks.is_empty() || self.networks.len() > limits::CLIENT_RANGES {
             return Err(ShapeError::Networks);
         }
-        if self.networks.iter().any(|range| range.to_string().ends_with("/0")) {
-            return Err(ShapeError::Everywhere);
+        if let Some(wide) = self.networks.iter().find(|range| is_wide(range)) {
+            return Err(ShapeError::Wide(*wide));
         }
         let lifetime_micros = self.expires.micros_since(now);
         if lifetime_micros <= 0 || lifetime_micros > limits::CLIENT_LIFETIME_SECS * 1_000_000 {
@@ -121,6 +121,12 @@ impl Shape {
     pub fn may_be_given_by(&self, asker: &Rights) -> bool {
         scopes().filter(|row| self.scopes.contains(row.name)).all(|row| asker.reach(row) == Some(Reach::Tenant))
     }
+}
+
+fn is_wide(range: &Range) -> bool {
+    let (v4, v6) = limits::CLIENT_PREFIX_BITS;
+    let (size, least) = if range.network().is_ipv4() { (32, v4) } else { (128, v6) };
+    size - range.network().free_bits() < least
 }
 
 /// Everything that a client can have as a scope.
@@ -238,8 +244,16 @@ mod tests {
             shape.check(&rights, at(0))
         };
         assert_eq!(with(|shape| shape.networks.clear()), Err(ShapeError::Networks));
-        assert_eq!(with(|shape| shape.networks = vec!["0.0.0.0/0".parse().unwrap()]), Err(ShapeError::Everywhere));
-        assert_eq!(with(|shape| shape.networks = vec!["::/0".parse().unwrap()]), Err(ShapeError::Everywhere));
+        let on = |range: &str| {
+            let networks = vec!["192.0.2.7".parse().unwrap(), range.parse().unwrap()];
+            Shape { networks, ..shape(&["devices.read"]) }.check(&rights, at(0))
+        };
+        for wide in ["0.0.0.0/0", "128.0.0.0/1", "10.0.0.0/7", "::/0", "2000::/3", "2001:db8::/31"] {
+            assert_eq!(on(wide), Err(ShapeError::Wide(wide.parse().unwrap())), "{wide}");
+        }
+        for good in ["10.0.0.0/8", "2001:db8::/32"] {
+            assert_eq!(on(good), Ok(()), "{good}");
+        }
         assert_eq!(with(|shape| shape.expires = at(0)), Err(ShapeError::Expiry));
         assert_eq!(with(|shape| shape.expires = at(limits::CLIENT_LIFETIME_SECS + 1)), Err(ShapeError::Expiry));
         assert_eq!(with(|shape| shape.scopes.clear()), Err(ShapeError::NoScopes));

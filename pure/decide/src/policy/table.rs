@@ -39,6 +39,8 @@ table! {
     ConfirmRecoveryCodes = "self.confirm_recovery_codes": everybody in [Codes], Oneself;
     /// See and end one's own sessions.
     ManageOwnSessions = "self.sessions": everybody in [Full], Oneself;
+    /// Let a program in as oneself.
+    ApprovePrograms = "self.programs": everybody in [Full], Oneself;
     /// See one's own factors.
     ReadOwnFactors = "self.factors": everybody in [Full, Restricted, NewPassword], Oneself;
     /// Ask for new recovery codes of one's own.

@@ -16,6 +16,8 @@ use crate::screen::{Screen, Tone, Word};
 use crate::tool::{KeyFile, public_jwk};
 use crate::{Common, clock, say};
 
+use super::client_shape::{Change, is_shape};
+
 #[derive(Args)]
 pub struct Clients {
     #[command(subcommand)]
@@ -54,6 +56,8 @@ enum What {
         /// Its name or id, or the end of the id.
         client: String,
     },
+    /// Ask for another shape of an API client: what it may do, from where, until when. What is not named stays.
+    Change(Change),
     /// Stop an API client for good, with its tokens and open requests.
     Stop {
         /// Its name or id, or the end of the id.
@@ -101,6 +105,11 @@ impl Clients {
             Some(What::Show { client: wanted }) => {
                 let (mut client, screen) = self.common.desk()?;
                 show(&mut client, screen, &wanted)
+            }
+            Some(What::Change(change)) => {
+                let (mut client, screen) = self.common.desk()?;
+                let one = find(&mut client, &change.client)?;
+                change.run(&mut client, screen, one)
             }
             Some(What::Stop { client: wanted }) => {
                 let (mut client, screen) = self.common.desk()?;
@@ -220,10 +229,11 @@ impl Create {
             rotation: if self.keep_key { api::KeyRotation::ByHand } else { api::KeyRotation::Daily },
         };
         let before: api::ApiClients = client.read("/v1/clients")?;
+        let api::NewApiClient { name, scopes, networks, expires, rotation, .. } = body.clone();
+        let shape = api::ChangeApiClient { name, scopes, networks, expires, rotation };
         let expected = |action: &api::ActionDetails| match action {
             api::ActionDetails::CreateClient(frozen) if frozen.key.as_ref() != Some(&body.key) => Err("the key"),
-            api::ActionDetails::CreateClient(frozen) if frozen.after.scopes != body.scopes => Err("the scopes"),
-            api::ActionDetails::CreateClient(_) => Ok(()),
+            api::ActionDetails::CreateClient(frozen) => is_shape(&frozen.after, &shape),
             _ => Err("the kind of action"),
         };
         let preview = || screen.say(format!("Make the API client {}", one_line(&self.name)));

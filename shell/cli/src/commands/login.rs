@@ -12,7 +12,7 @@ use crate::failure::{Failure, Outcome};
 use crate::safe::one_line;
 use crate::screen::Tone;
 use crate::session::{self, Session};
-use crate::{Common, ask};
+use crate::{Common, ask, keystore, loopback};
 
 use super::whoami;
 
@@ -21,7 +21,13 @@ pub struct Login {
     /// The server's address [default: the one signed in to last].
     #[arg(env = "SALLYPORT_URL", hide_env_values = true)]
     url: Option<String>,
-    /// Your e-mail address [default: the one signed in with last].
+    /// Ask for password and code here, where no browser of this computer can be opened.
+    #[arg(long)]
+    terminal: bool,
+    /// Print the address of the page and do not open it.
+    #[arg(long, conflicts_with_all = ["terminal", "password_stdin", "code_stdin"])]
+    no_open: bool,
+    /// Your e-mail address, for the terminal [default: the one signed in with last].
     #[arg(long, env = "SALLYPORT_EMAIL", hide_env_values = true)]
     email: Option<String>,
     /// Read the password from the first line of standard input.
@@ -41,18 +47,44 @@ impl Login {
     pub(crate) fn run(self) -> Result<Outcome, Failure> {
         let (screen, path) = (self.common.screen(), self.common.path());
         let last = session::load(&path)?;
-        let server = self.server(last.as_ref())?;
-        let email = self.email(last.as_ref())?;
-        let mut client = Client::begin(&server, &email, self.trusted(last.as_ref())?, path)?;
-        let password = self.password()?;
-        let code = self.code()?;
-        let body = api::SignIn { email, password: password.to_string(), code: code.split_whitespace().collect() };
-        let me: api::Me = client.change(Method::POST, "/v1/sign-in", &body)?;
+        let (server, ca) = (self.server(last.as_ref())?, self.trusted(last.as_ref())?);
+        let (client, me) = if self.is_here() {
+            let email = self.email(last.as_ref())?;
+            self.by_password(Client::begin(&server, &email, ca, path)?, email)?
+        } else {
+            let mut client = Client::begin(&server, "", ca, path)?;
+            let me = client.enter(&|page| self.show(page))?;
+            (client, me)
+        };
+        if let Some(name) = last.and_then(|session| session.key_name) {
+            keystore::forget(&name);
+        }
         screen.give(&me, |screen| {
             screen.say_in(Tone::Good, format!("Signed in at {} as {}.", client.server(), one_line(&me.email)));
             whoami::tell(screen, &me, &client);
         });
         Ok(Outcome::Done)
+    }
+
+    /// Whoever brings a password wants to sign in here.
+    fn is_here(&self) -> bool {
+        let brought = std::env::var_os("SALLYPORT_PASSWORD").is_some_and(|password| !password.is_empty());
+        self.terminal || self.password_stdin || self.code_stdin || brought
+    }
+
+    fn show(&self, page: &str) {
+        eprintln!("Let this program in on the page that opens in your browser, on this computer:\n\n  {page}\n");
+        eprintln!("No browser here? Press Ctrl-C, and use: sallyport login --terminal");
+        if !self.no_open {
+            loopback::show(page);
+        }
+    }
+
+    fn by_password(&self, mut client: Client, email: String) -> Result<(Client, api::Me), Failure> {
+        let (password, code) = (self.password()?, self.code()?);
+        let body = api::SignIn { email, password: password.to_string(), code: code.split_whitespace().collect() };
+        let me = client.change(Method::POST, "/v1/sign-in", &body)?;
+        Ok((client, me))
     }
 
     fn server(&self, last: Option<&Session>) -> Result<String, Failure> {

@@ -19,7 +19,7 @@ impl Logout {
     pub(crate) fn run(self) -> Result<Outcome, Failure> {
         let (mut client, screen) = self.common.desk()?;
         match client.act(Method::POST, "/v1/sign-out") {
-            Err(failure) if !failure.is_refusal(Code::NotSignedIn) => return Err(failure),
+            Err(failure) if !failure.is_refusal(Code::NotSignedIn) && !failure.is_refusal(Code::TokenRefused) => return Err(failure),
             // It had ended before; what is left of it here goes too.
             _ => session::forget(client.path())?,
         }

@@ -1,6 +1,7 @@
 //! The commands.
 
 pub(crate) mod audit;
+mod client_shape;
 pub(crate) mod clients;
 pub(crate) mod completion;
 pub(crate) mod devices;
@@ -21,6 +22,7 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod scripts;
 mod secrets;
+pub(crate) mod step_up;
 pub(crate) mod terminal;
 pub(crate) mod tool;
 pub(crate) mod users;

@@ -44,6 +44,7 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
         ("tenant", one_line(&me.tenant_name)),
         ("server", client.server()),
         ("session", format!("ends {}, unused {}", say::relative(me.session.expires, now), say::relative(me.session.idle_expires, now))),
+        ("its key", client.key_place().to_owned()),
         ("step-up", window),
         ("recovery codes", codes),
     ]);

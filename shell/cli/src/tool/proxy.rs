@@ -3,7 +3,7 @@
 //! The token and the key that it is bound to stay in this process. What the command holds is worth something on this machine alone, while it
 //! runs: the word opens this door and no other.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -14,8 +14,10 @@ use sallyport_grant::sha256;
 use super::token::{Passed, Passing, Tokens};
 use crate::failure::Failure;
 
-/// Longest head of a request.
+/// Longest head of a request: all of its lines together.
 const HEAD_BYTES: u64 = 32 * 1024;
+/// Requests that are read or wait for an answer at once; programs of other accounts can dial a port of the loopback too.
+const CONNECTIONS: usize = 32;
 /// Largest body: what the server takes.
 const BODY_BYTES: usize = 2 * 1024 * 1024;
 /// A command that begins a request finishes it within this.
@@ -37,12 +39,7 @@ impl Proxy {
         getrandom::fill(&mut secret).map_err(|_| Failure::NoRandomness)?;
         let word: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         let wanted = word.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (tokens, wanted) = (Arc::clone(&tokens), wanted.clone());
-                thread::spawn(move || serve(&stream, &wanted, &tokens));
-            }
-        });
+        thread::spawn(move || stand(&listener, &Arc::new(move |stream: &TcpStream| serve(stream, &wanted, &tokens))));
         Ok(Self { address, word })
     }
 
@@ -54,6 +51,23 @@ impl Proxy {
     /// What the command shows as `Authorization: Bearer`.
     pub(crate) fn word(&self) -> &str {
         &self.word
+    }
+}
+
+/// Lets so many in at a time, and sends the others away at once.
+fn stand(listener: &TcpListener, serve: &Arc<impl Fn(&TcpStream) + Send + Sync + 'static>) {
+    let inside = Arc::new(());
+    for stream in listener.incoming().flatten() {
+        let place = Arc::clone(&inside);
+        if Arc::strong_count(&inside) > CONNECTIONS + 1 {
+            let _ = write(&stream, &Passed { status: 503, headers: vec![("retry-after".to_owned(), "1".to_owned())], body: Vec::new() });
+            continue;
+        }
+        let serve = Arc::clone(serve);
+        thread::spawn(move || {
+            serve(&stream);
+            drop(place);
+        });
     }
 }
 
@@ -74,19 +88,7 @@ fn serve(stream: &TcpStream, wanted: &str, tokens: &Mutex<Tokens>) {
 fn read(stream: &TcpStream, wanted: &str) -> Result<Passing, u16> {
     stream.set_read_timeout(Some(READ_TIME)).map_err(|_| 500u16)?;
     let mut reader = BufReader::new(stream);
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.by_ref().take(HEAD_BYTES).read_line(&mut line).map_err(|_| 400u16)?;
-        if !line.ends_with('\n') || lines.len() > 100 {
-            return Err(431);
-        }
-        match line.trim_end() {
-            "" => break,
-            line => lines.push(line.to_owned()),
-        }
-    }
-    let head = Head::parse(&lines).ok_or(400u16)?;
+    let head = Head::parse(&lines(&mut (&mut reader).take(HEAD_BYTES))?).ok_or(400u16)?;
     if !head.is_from_the_command(wanted) {
         return Err(401);
     }
@@ -97,6 +99,22 @@ fn read(stream: &TcpStream, wanted: &str) -> Result<Passing, u16> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).map_err(|_| 400u16)?;
     Ok(Passing { method: head.method, target: head.target, content_type: head.content_type, body })
+}
+
+/// The lines of a head, up to the empty one.
+fn lines(head: &mut impl BufRead) -> Result<Vec<String>, u16> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        head.read_line(&mut line).map_err(|_| 400u16)?;
+        if !line.ends_with('\n') || lines.len() > 100 {
+            return Err(431);
+        }
+        match line.trim_end() {
+            "" => return Ok(lines),
+            line => lines.push(line.to_owned()),
+        }
+    }
 }
 
 struct Head {
@@ -162,6 +180,40 @@ mod tests {
         assert!(head.is_from_the_command("abc") && !head.is_from_the_command("abd"));
         assert_eq!((head.target.as_str(), head.length), ("/v1/devices?limit=5", Some(0)));
         assert!(!parsed("GET / HTTP/1.1").unwrap().is_from_the_command("abc"), "nothing shown");
+    }
+
+    #[test]
+    fn a_head_is_bounded_as_a_whole() {
+        let long = format!("GET / HTTP/1.1\r\n{}\r\n", format!("x: {}\r\n", "y".repeat(4_000)).repeat(9));
+        assert!(long.len() as u64 > HEAD_BYTES);
+        assert_eq!(lines(&mut long.as_bytes().take(HEAD_BYTES)), Err(431));
+        assert_eq!(lines(&mut "GET / HTTP/1.1\r\nx: y\r\n\r\nbody".as_bytes().take(HEAD_BYTES)).map(|lines| lines.len()), Ok(2));
+    }
+
+    #[test]
+    fn a_crowd_at_the_door_is_sent_away() {
+        use std::io::Read as _;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let refuse = |stream: &TcpStream| {
+            let status = read(stream, "word").err().unwrap_or(200);
+            let _ = write(stream, &Passed { status, headers: Vec::new(), body: Vec::new() });
+        };
+        thread::spawn(move || stand(&listener, &Arc::new(refuse)));
+        let crowd: Vec<TcpStream> = (0..CONNECTIONS).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let mut said = String::new();
+        TcpStream::connect(address).unwrap().read_to_string(&mut said).unwrap();
+        assert!(said.starts_with("HTTP/1.1 503"), "{said}");
+        // One that leaves makes room: it is answered, if only by a no.
+        drop(crowd);
+        let answered = (0..500).any(|_| {
+            thread::sleep(Duration::from_millis(20));
+            let mut stream = TcpStream::connect(address).unwrap();
+            let mut said = String::new();
+            let told = stream.write_all(b"GET / HTTP/1.1\r\n\r\n").and_then(|()| stream.read_to_string(&mut said));
+            told.is_ok() && said.starts_with("HTTP/1.1 401")
+        });
+        assert!(answered);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use ureq::Agent;
 use ureq::http::{Request, Response};
 
 use super::key_file::{Bound, KeyFile, public_jwk};
-use crate::client::agent;
+use crate::client::{agent, form};
 use crate::clock;
 use crate::dpop::{Key, Signed};
 use crate::failure::{Failure, Problem};
@@ -239,19 +239,11 @@ impl Tokens {
 
 /// What of an answer's head a command may want.
 fn passed_on<B>(response: &Response<B>) -> Vec<(String, String)> {
-    let wanted = ["content-type", "location", "retry-after", "x-request-id", "ratelimit", "ratelimit-policy"];
+    let wanted = ["content-type", "location", "retry-after", "x-request-id", "ratelimit", "ratelimit-policy", "www-authenticate"];
     let value = |name: &str| Some((name.to_owned(), response.headers().get(name)?.to_str().ok()?.to_owned()));
     wanted.into_iter().filter_map(value).collect()
 }
 
 fn code_of(answer: &Passed) -> String {
     serde_json::from_slice::<Problem>(&answer.body).map(|problem| problem.code).unwrap_or_default()
-}
-
-fn form(fields: &[(&str, &str)]) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let written = |text: &str| -> String {
-        text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-    };
-    fields.iter().map(|(name, value)| format!("{name}={}", written(value))).collect::<Vec<_>>().join("&")
 }

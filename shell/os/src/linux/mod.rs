@@ -6,6 +6,7 @@ pub(crate) mod entry;
 pub(crate) mod files;
 pub(crate) mod folder;
 pub mod machine;
+pub mod memory;
 pub(crate) mod notice;
 pub(crate) mod process;
 pub(crate) mod pty;

@@ -7,15 +7,18 @@ use axum::body::Bytes;
 use axum::http::header;
 use axum::http::request::Parts;
 use sallyport_api::Code;
-use sallyport_decide::accounts::session::{Activity, Purpose, SessionError};
+use sallyport_decide::accounts::assurance::Wanted;
+use sallyport_decide::accounts::proof::ProvenKey;
+use sallyport_decide::accounts::session::{Activity, Purpose, SessionError, Token};
 use sallyport_decide::networks::Standing;
 use sallyport_decide::policy::{Actor, Rights, Row};
 use sallyport_model::{SessionId, Timestamp};
-use sallyport_store::ops::accounts::{LiveSession, ShownToken, TouchSession, live_session, live_session_by_id};
+use sallyport_store::ops::accounts::{LiveSession, ShownToken, TouchSession, live_session, live_session_by_id, passkeys};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::addresses::stands;
 use super::device::{Device, shows_device};
+use super::me::keys_of;
 use super::{cookie, proven};
 use crate::{App, Refusal};
 
@@ -28,7 +31,40 @@ pub(crate) async fn known(app: &App, parts: &Parts) -> Result<(), Refusal> {
     let token = cookie::read(&parts.headers).ok_or(Code::NotSignedIn)?;
     let live =
         live_session(&mut app.store.read().await?, token.stored(Purpose::Session), app.clock.now()).await?.ok_or(Code::NotSignedIn)?;
+    of_browser(&live)?;
     live.session.lives(app.clock.now()).map_err(ended)
+}
+
+/// A program shows its token as one, and not as a cookie.
+fn of_browser(live: &LiveSession) -> Result<(), Refusal> {
+    if live.program.is_none() { Ok(()) } else { Err(Code::NotSignedIn.into()) }
+}
+
+/// The live session of a program, by its token.
+pub(crate) async fn program_session(app: &App, token: &Token) -> Result<LiveSession, Refusal> {
+    let now = app.clock.now();
+    let live = live_session(&mut app.store.read().await?, token.stored(Purpose::Session), now).await?;
+    let live = live.filter(|live| live.program.is_some());
+    let live = live.ok_or_else(|| Refusal::from(Code::TokenRefused).because("The access token is unknown, or was revoked."))?;
+    live.session.lives(now).map_err(|error| Refusal::from(Code::TokenRefused).because(error))?;
+    Ok(live)
+}
+
+/// Finds the person behind a program's request, whose proof was verified and not used up yet.
+pub(crate) async fn authenticate_program(app: &App, parts: &Parts, token: &Token, proof: &ProvenKey) -> Result<Actor, Refusal> {
+    let (live, now) = (program_session(app, token).await?, app.clock.now());
+    live.session.judge(proof, now).map_err(|error| Refusal::from(Code::TokenRefused).because(error))?;
+    app.accounts.use_up(proof, now)?;
+    touch(app, parts, &live, now).await;
+    Ok(actor(&live, now))
+}
+
+/// The session, where its person proved themselves as strongly and as lately as is wanted (RFC 9470).
+pub(crate) async fn authenticated_well(app: &App, session: SessionId, wanted: Wanted, now: Timestamp) -> Result<LiveSession, Refusal> {
+    let mut reader = app.store.read().await?;
+    let live = live_session_by_id(&mut reader, session).await?.ok_or(Code::NotSignedIn)?;
+    let keys = keys_of(&passkeys(&mut reader, live.user).await?);
+    if wanted.is_met(&live.session, keys, now) { Ok(live) } else { Err(Refusal::insufficient(wanted)) }
 }
 
 /// Finds the live session of a request, whose key signed method, address, body and nonce, for what a row of the policy allows.
@@ -38,6 +74,7 @@ pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes, row: &R
     let now = app.clock.now();
     let live =
         live_session(&mut app.store.read().await?, token.stored(Purpose::Session), app.clock.now()).await?.ok_or(Code::NotSignedIn)?;
+    of_browser(&live)?;
     live.session.judge(&proof, now).map_err(ended)?;
     let device = shows_device(app, &parts.headers, &live)?;
     if live.shown == ShownToken::Former && row.wants_present_token() {

@@ -19,6 +19,19 @@ pub(crate) fn set(token: &Token) -> HeaderValue {
     value
 }
 
+/// The token of a program's session: programs have no cookies, and take it from here when it changes.
+const TOKEN_HEADER: &str = "sallyport-token";
+
+/// Puts a renewed token where the program that asked looks for it.
+pub(crate) fn renew_token(headers: &mut HeaderMap) {
+    let Some(cookie) = headers.remove(header::SET_COOKIE) else { return };
+    let pair = cookie.to_str().ok().and_then(|line| line.split(';').next()?.strip_prefix(NAME)?.strip_prefix('='));
+    if let Some(mut value) = pair.filter(|text| !text.is_empty()).and_then(|text| HeaderValue::from_str(text).ok()) {
+        value.set_sensitive(true);
+        headers.insert(TOKEN_HEADER, value);
+    }
+}
+
 /// Takes the token away.
 pub(super) fn clear() -> HeaderValue {
     HeaderValue::from_static("__Host-sallyport=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict")

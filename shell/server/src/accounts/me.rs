@@ -26,7 +26,7 @@ pub async fn show(State(app): State<App>, Allowed(permit): Allowed<ReadSelf>) ->
     of_session(&app, permit.actor().session).await.map(Json)
 }
 
-pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me, Refusal> {
+pub(crate) async fn of_session(app: &App, session: SessionId) -> Result<api::Me, Refusal> {
     let mut reader = app.store.read().await?;
     let live = live_session_by_id(&mut reader, session).await?.ok_or(Code::NotSignedIn)?;
     let recovery_codes_left = store::recovery_codes_left(&mut reader, live.user).await?;
@@ -36,7 +36,7 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
     let keys = keys_of(&store::passkeys(&mut reader, live.user).await?);
     let (auth_time, method) = (live.session.auth_time, live.session.method);
     let device = store::DeviceBound::of(live.device.as_ref());
-    let row = SessionRow { session: live.session, address: live.address, user_agent: live.user_agent, device };
+    let row = SessionRow { session: live.session, address: live.address, user_agent: live.user_agent, device, program: live.program };
     let policy = store_people::policy(&mut reader, live.tenant).await?;
     let user = store_people::user(&mut reader, live.tenant, live.user, app.clock.now()).await?;
     let places = sallyport_store::ops::customers::places(&mut reader, live.tenant).await?;
@@ -64,7 +64,7 @@ pub(super) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
 }
 
 /// What is true of every passkey of a user: the session does not tell which one it was.
-fn keys_of(passkeys: &[PasskeyRow]) -> Eligibility {
+pub(super) fn keys_of(passkeys: &[PasskeyRow]) -> Eligibility {
     let synced = passkeys.iter().any(|passkey| passkey.eligibility == Eligibility::Synced);
     if synced || passkeys.is_empty() { Eligibility::Synced } else { Eligibility::DeviceBound }
 }

@@ -26,9 +26,9 @@ mod totp;
 
 pub(crate) use addresses::check_address;
 pub use authenticate::until_ended;
-pub(crate) use authenticate::{authenticate, known};
+pub(crate) use authenticate::{authenticate, authenticate_program, authenticated_well, known, program_session};
 pub use breached::{BreachedLists, ImportError, Imported, ListFormat, import_passwords};
-pub(crate) use cookie::set as renewed_cookie;
+pub(crate) use cookie::{renew_token, set as renewed_cookie};
 pub(crate) use live::refused as proof_refused;
 pub use live::{Live, dpop_nonce};
 pub(crate) use prove::begin_request;

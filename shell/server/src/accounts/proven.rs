@@ -74,6 +74,13 @@ impl<S: Sync> FromRequestParts<S> for Source {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        Self::of(parts)
+    }
+}
+
+impl Source {
+    /// Of a request.
+    pub(crate) fn of(parts: &Parts) -> Result<Self, Refusal> {
         let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or(Code::Internal)?;
         let user_agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
         Ok(Self {

@@ -55,6 +55,7 @@ pub(crate) fn shown(row: SessionRow, current: SessionId) -> api::Session {
         method: session.method.as_str().to_owned(),
         place: None,
         device_bound: row.device == DeviceBound::Yes,
+        program: row.program,
     }
 }
 

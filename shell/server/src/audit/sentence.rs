@@ -26,6 +26,8 @@ const SENTENCES: &[(&str, &str)] = &[
     ("factor.copied", "A passkey of {user} was refused: its counter went back, so somebody has a copy of its key"),
     ("session.elevated", "{actor} proved a factor by {method}"),
     ("session.bound", "The browser of {actor} keeps a session to its device"),
+    ("program.approved", "{actor} let {program} sign in as them"),
+    ("program.code_reused", "A code that had let a program in as {user} was used again: its session ended"),
     ("session.challenged", "A session of {user} waits for a factor: its address became {address}"),
     ("password.changed", "{actor} changed their password"),
     ("password.breached", "{user} signed in with a password that is known from a data breach, and must change it"),

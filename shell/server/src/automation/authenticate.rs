@@ -1,4 +1,4 @@
-//! From an access token to the tool behind it, in its owner's name.
+//! From an access token to the tool behind it, in its owner's name, or to the person whose program it is.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -24,7 +24,11 @@ pub(crate) fn shows_token(parts: &Parts) -> bool {
 
 /// Whether the token is one that lives. No proof of anything: [`authenticate`] looks again once the body is read.
 pub(crate) async fn known(app: &App, parts: &Parts) -> Result<(), Refusal> {
-    found(app, shown(parts)?.1, app.clock.now()).await.map(|_| ())
+    let token = shown(parts)?.1;
+    match found(app, &token, app.clock.now()).await? {
+        Some(_) => Ok(()),
+        None => accounts::program_session(app, &token).await.map(|_| ()),
+    }
 }
 
 /// Finds the live token of a request whose key signed method, address, nonce and the token itself.
@@ -33,7 +37,7 @@ pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes) -> Resu
     let proof = accounts::prove_for_token(app, parts, body, Some(text)).map_err(accounts::proof_refused)?;
     let now = app.clock.now();
     let stored = token.stored(Purpose::Access);
-    let live = found(app, token, now).await?;
+    let Some(live) = found(app, &token, now).await? else { return accounts::authenticate_program(app, parts, &token, &proof).await };
     live.token.judge(&proof, now).map_err(|error| Refusal::from(Code::TokenRefused).because(error))?;
     app.accounts.use_up(&proof, now)?;
     match live.client.state.judge(address(parts)?, now) {
@@ -63,10 +67,12 @@ fn shown(parts: &Parts) -> Result<(&str, Token), Refusal> {
     Ok((text, token))
 }
 
-async fn found(app: &App, token: Token, now: Timestamp) -> Result<LiveToken, Refusal> {
+/// The token of an API client; none where it is not one, for then it may be that of a program's session.
+async fn found(app: &App, token: &Token, now: Timestamp) -> Result<Option<LiveToken>, Refusal> {
     let live = live_token(&mut app.store.read().await?, token.stored(Purpose::Access)).await?;
-    let live = live.ok_or_else(|| Refusal::from(Code::TokenRefused).because("The access token is unknown, or was revoked."))?;
-    live.token.lives(now).map_err(|error| Refusal::from(Code::TokenRefused).because(error))?;
+    if let Some(live) = &live {
+        live.token.lives(now).map_err(|error| Refusal::from(Code::TokenRefused).because(error))?;
+    }
     Ok(live)
 }
 

@@ -117,7 +117,7 @@ fn checked(shape: &Shape, rights: &Rights, now: Timestamp) -> Result<(), Refusal
         ShapeError::Name => Refusal::field("name", error),
         ShapeError::NotYours(_) => Refusal::from(Code::RoleRefused).because(error).at("scopes"),
         ShapeError::NoScopes | ShapeError::Scope(_) => Refusal::field("scopes", error),
-        ShapeError::Networks | ShapeError::Everywhere => Refusal::field("networks", error),
+        ShapeError::Networks | ShapeError::Wide(_) => Refusal::field("networks", error),
         ShapeError::Expiry => Refusal::field("expires", error),
     })
 }

@@ -5,6 +5,7 @@ pub(crate) mod clients;
 pub(crate) mod keys;
 pub(crate) mod metadata;
 mod oauth;
+pub(crate) mod programs;
 pub(crate) mod time;
 pub(crate) mod token;
 

@@ -32,6 +32,8 @@ pub(crate) enum OauthRefusal {
     Client(String),
     /// A scope that the client does not have.
     Scope,
+    /// A code that gives nothing.
+    Grant(String),
     /// The proof proves nothing.
     Proof(ProofError),
     /// As for everybody else.
@@ -69,9 +71,12 @@ impl IntoResponse for OauthRefusal {
     fn into_response(self) -> Response {
         let (status, error, why) = match self {
             Self::Request(why) => (StatusCode::BAD_REQUEST, "invalid_request", why.to_owned()),
-            Self::GrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type", "the only grant type is client_credentials".to_owned()),
+            Self::GrantType => {
+                (StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant types are client_credentials and authorization_code".to_owned())
+            }
             Self::Client(why) => (StatusCode::UNAUTHORIZED, "invalid_client", why),
             Self::Scope => (StatusCode::BAD_REQUEST, "invalid_scope", "the client does not have this scope".to_owned()),
+            Self::Grant(why) => (StatusCode::BAD_REQUEST, "invalid_grant", why),
             Self::Proof(ProofError::Nonce) => {
                 (StatusCode::BAD_REQUEST, "use_dpop_nonce", "repeat the request with the nonce of the DPoP-Nonce header".to_owned())
             }

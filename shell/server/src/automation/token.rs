@@ -2,7 +2,9 @@
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use sallyport_api as api;
+use sallyport_decide::accounts::proof::ProvenKey;
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::automation::KeyStanding;
 use sallyport_model::limits;
@@ -11,20 +13,29 @@ use sallyport_store::ops::automation::{IssueToken, NewToken, RevokeToken};
 
 use super::authenticate::address;
 use super::oauth::{Authenticated, Credentials, OauthRefusal, authenticated, form};
+use super::programs;
 use crate::clock::random;
 use crate::{App, Json, accounts};
 
-/// Issues a token to a client that signed an assertion, bound to the key that signed this request.
+/// Issues a token for an assertion that a client signed, or for a code that a person gave to a program, bound to the key that signed this
+/// request.
 pub(crate) async fn issue(State(app): State<App>, request: Request) -> Result<Json<api::IssuedToken>, OauthRefusal> {
     let (parts, _) = request.into_parts();
     let (form, body) = form::<api::TokenForm>(&parts)?;
-    if form.grant_type != "client_credentials" {
+    if !["client_credentials", "authorization_code"].contains(&form.grant_type.as_str()) {
         return Err(OauthRefusal::GrantType);
     }
     let proof = accounts::prove_for_token(&app, &parts, &body, None)?;
     app.accounts.use_up_strange(&proof, app.clock.now())?;
+    match form.grant_type.as_str() {
+        "authorization_code" => programs::redeem(&app, &parts, &form, &proof).await.map(Json),
+        _ => to_client(&app, &parts, &form, &proof).await.map(Json),
+    }
+}
+
+async fn to_client(app: &App, parts: &Parts, form: &api::TokenForm, proof: &ProvenKey) -> Result<api::IssuedToken, OauthRefusal> {
     let credentials = credentials(&form.client_assertion_type, &form.client_assertion, &form.client_id);
-    let client = authenticated(&app, &parts, credentials).await?;
+    let client = authenticated(app, parts, credentials).await?;
     let scopes = scopes(&client, form.scope.as_deref())?;
     let token = Token::from_bytes(random());
     let change = IssueToken {
@@ -32,7 +43,7 @@ pub(crate) async fn issue(State(app): State<App>, request: Request) -> Result<Js
         client: client.row.id,
         assertion: client.used(),
         token: NewToken { token: token.stored(Purpose::Access), key: *proof.key(), scopes: scopes.clone() },
-        address: address(&parts)?.to_string(),
+        address: address(parts)?.to_string(),
         at: app.clock.now(),
         salt: random(),
     };
@@ -40,13 +51,16 @@ pub(crate) async fn issue(State(app): State<App>, request: Request) -> Result<Js
         StoreError::Conflict => OauthRefusal::Client("the client was stopped, or has as many live tokens as it may have".to_owned()),
         error => error.into(),
     })?;
-    Ok(Json(api::IssuedToken {
+    Ok(api::IssuedToken {
         access_token: token.to_text().to_string(),
         token_type: "DPoP".to_owned(),
         expires_in: limits::ACCESS_TOKEN_SECS,
         scope: scopes,
         key_due: client.standing == KeyStanding::Due,
-    }))
+        acr: None,
+        amr: Vec::new(),
+        auth_time: None,
+    })
 }
 
 /// All of the client's scopes, or those that it asks for.

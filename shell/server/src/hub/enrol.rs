@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use sallyport_decide::enrolment::accept;
 use sallyport_grant::{VerifyKey, sha256};
-use sallyport_model::{AgentText, DeviceId, TenantId};
+use sallyport_model::{AgentText, DeviceId, Digest, TenantId};
 use sallyport_store::StoreError;
 use sallyport_store::ops::enrolment::{Enrol, EnrolRefused, LinkedDevice, Quarantine, by_thumbprint, token};
 use sallyport_wire::{DeviceState, Hello};
@@ -21,8 +21,7 @@ pub(super) async fn identify(
     from: IpAddr,
 ) -> Result<Option<(DeviceId, DeviceState)>, StoreError> {
     let thumbprint = hello.device_key().id().0;
-    let known = by_thumbprint(&mut app.store.read().await?, tenant, thumbprint).await?;
-    match known {
+    match known(app, tenant, thumbprint).await? {
         Some(known) => Box::pin(welcome_back(app, tenant, known, from)).await.map(Some),
         None if hello.claims().enrol.is_some() => {
             let _turn = app.hub.turn().await;
@@ -30,6 +29,12 @@ pub(super) async fn identify(
         }
         None => Ok(None),
     }
+}
+
+/// A storm of devices waits here for the store; what the store needs for one is not in memory for those who wait.
+async fn known(app: &App, tenant: TenantId, thumbprint: Digest) -> Result<Option<LinkedDevice>, StoreError> {
+    let _turn = app.hub.turn().await;
+    Box::pin(async { by_thumbprint(&mut app.store.read().await?, tenant, thumbprint).await }).await
 }
 
 async fn welcome_back(app: &App, tenant: TenantId, known: LinkedDevice, from: IpAddr) -> Result<(DeviceId, DeviceState), StoreError> {

@@ -215,12 +215,19 @@ async fn accept(
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|_| Refusal::from(Code::Malformed))?;
     let tenant: TenantId = tenant.parse().map_err(|_| Refusal::from(Code::NotFound))?;
     let keys = app.keys.of(tenant).ok_or(Code::NotFound)?;
-    if !rules(&mut app.store.read().await?, tenant).await?.rules.allows(Capability::AgentLink, peer.ip()) {
+    if !may_dial(&app, tenant, peer.ip()).await? {
         return Err(Code::NetworkRefused.into());
     }
     let upgrade =
-        upgrade.read_buffer_size(1024).write_buffer_size(0).max_message_size(limits::FRAME_BYTES).max_frame_size(limits::FRAME_BYTES);
+        upgrade.read_buffer_size(512).write_buffer_size(0).max_message_size(limits::FRAME_BYTES).max_frame_size(limits::FRAME_BYTES);
     Ok(upgrade.on_upgrade(move |socket| link::serve(app, tenant, keys, peer.ip(), socket)).into_response())
+}
+
+async fn may_dial(app: &App, tenant: TenantId, from: IpAddr) -> Result<bool, StoreError> {
+    let _turn = app.hub.turn().await;
+    // Of its own, so that those who wait for their turn do not hold the place for it.
+    let rules = Box::pin(async { rules(&mut app.store.read().await?, tenant).await }).await?;
+    Ok(rules.rules.allows(Capability::AgentLink, from))
 }
 
 /// Ends a tenant's links from outside of the ranges that are required for agents now.

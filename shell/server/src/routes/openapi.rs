@@ -1,29 +1,30 @@
 //! The OpenAPI document, out of the route table.
 
+use std::collections::BTreeMap;
+
 use sallyport_api::Problem;
-use utoipa::ToSchema;
+use utoipa::ToSchema as _;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, HttpMethod, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, Required, Response, ResponseBuilder, Type,
+    ComponentsBuilder, HttpMethod, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+    Schema, Type,
 };
 
-use super::route::{Access, Body, Route};
+use super::route::{Access, Body, Route, schemas};
+
+type Components = BTreeMap<String, RefOr<Schema>>;
 
 /// Builds the document.
 pub fn document(routes: &[Route]) -> OpenApi {
-    let mut components = ComponentsBuilder::new();
+    let mut components = BTreeMap::new();
     let mut paths = PathsBuilder::new();
-    let mut problem = vec![(Problem::name().into_owned(), <Problem as utoipa::PartialSchema>::schema())];
-    Problem::schemas(&mut problem);
-    let bodies = routes.iter().flat_map(|route| route.body.iter().chain(route.answers.iter().filter_map(|(_, body)| body.as_ref())));
-    for (name, schema) in bodies.flat_map(|body| body.schemas.iter()).chain(&problem) {
-        components = components.schema(name, schema.clone());
-    }
+    components.extend(schemas::<Problem>());
     for route in routes {
-        paths = paths.path(route.path, PathItem::new(method(route.method), operation(route)));
+        paths = paths.path(route.path, PathItem::new(method(route.method), operation(route, &mut components)));
     }
+    let components = components.into_iter().fold(ComponentsBuilder::new(), |all, (name, schema)| all.schema(name, schema));
     let info = InfoBuilder::new()
         .title("Sallyport")
         .version(env!("CARGO_PKG_VERSION"))
@@ -44,7 +45,8 @@ fn method(name: &str) -> HttpMethod {
     }
 }
 
-fn operation(route: &Route) -> OperationBuilder {
+/// Adds the schemas that it refers to.
+fn operation(route: &Route, components: &mut Components) -> OperationBuilder {
     let mut operation = OperationBuilder::new().summary(Some(route.about)).operation_id(Some(operation_id(route)));
     operation = operation.description(Some(match route.access {
         Access::Public(why) => format!("Public: {why}."),
@@ -57,12 +59,12 @@ fn operation(route: &Route) -> OperationBuilder {
         operation = operation.parameter(parameter(query.name, query.about, ParameterIn::Query, Required::False));
     }
     if let Some(body) = &route.body {
-        let content = ContentBuilder::new().schema(Some(reference(body))).build();
+        let content = ContentBuilder::new().schema(Some(reference(body, components))).build();
         operation = operation
             .request_body(Some(RequestBodyBuilder::new().content(body.content_type, content).required(Some(Required::True)).build()));
     }
     for (status, body) in &route.answers {
-        operation = operation.response(status.to_string(), answer(body.as_ref()));
+        operation = operation.response(status.to_string(), answer(body.as_ref(), components));
     }
     operation.response("default", refusal())
 }
@@ -76,10 +78,13 @@ fn parameter(name: &str, about: &str, place: ParameterIn, required: Required) ->
         .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
 }
 
-fn answer(body: Option<&Body>) -> Response {
+fn answer(body: Option<&Body>, components: &mut Components) -> Response {
     let builder = ResponseBuilder::new().description("Done");
     match body {
-        Some(body) => builder.content(body.content_type, ContentBuilder::new().schema(Some(reference(body))).build()).build(),
+        Some(body) => {
+            let content = ContentBuilder::new().schema(Some(reference(body, components))).build();
+            builder.content(body.content_type, content).build()
+        }
         None => builder.build(),
     }
 }
@@ -92,8 +97,11 @@ fn refusal() -> Response {
         .build()
 }
 
-fn reference(body: &Body) -> Ref {
-    Ref::from_schema_name(&body.name)
+fn reference(body: &Body, components: &mut Components) -> Ref {
+    let schemas = (body.schemas)();
+    let reference = Ref::from_schema_name(&schemas[0].0);
+    components.extend(schemas);
+    reference
 }
 
 /// `GET /v1/devices/{id}/inventory` is `get_devices_id_inventory`.

@@ -38,7 +38,8 @@ pub fn table() -> Vec<Route> {
 }
 
 fn about() -> Vec<Route> {
-    vec![Route::get("/v1/openapi.json", "This description", Access::Public("the API's description has no secrets"), docs::openapi)]
+    let description = Access::Public("the API's description has no secrets");
+    vec![Route::get("/v1/openapi.json", "This description", description, docs::openapi).answers::<api::ApiDescription>(200)]
 }
 
 fn signing_in() -> Vec<Route> {

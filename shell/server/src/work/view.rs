@@ -26,6 +26,7 @@ pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -
         class_reason: frozen.class_reason.clone(),
         digest: frozen.digest,
         requirement: steps(stored, viewer),
+        approve_at: format!("{}/approvals", app.config.origin()),
         requested_by: frozen.asker.user,
         requested_by_name: frozen.asker.name.clone(),
         created: frozen.created,

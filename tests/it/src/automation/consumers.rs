@@ -8,18 +8,29 @@ use sallyport_testkit::server::{Engine, TestServer};
 use sallyport_testkit::tool::{ASSERTION_TYPE, Tool, posted};
 use serde_json::{Value, json};
 
-use super::SCOPES;
+use super::{SCOPES, programs};
 
 /// What is shown at the doors.
-const TOKENS: [&str; 7] = ["access token", "session cookie", "client assertion", "DPoP proof", "invitation link", "recovery code", "nonce"];
+const TOKENS: [&str; 9] = [
+    "access token",
+    "program's token",
+    "program's code",
+    "session cookie",
+    "client assertion",
+    "DPoP proof",
+    "invitation link",
+    "recovery code",
+    "nonce",
+];
 
 /// Where it is shown.
-const DOORS: [&str; 9] = [
+const DOORS: [&str; 10] = [
     "API as DPoP token",
     "API as bearer token",
     "API as cookie",
     "API as proof",
     "token endpoint as assertion",
+    "token endpoint as code",
     "revocation as assertion",
     "invitation as link",
     "address as link",
@@ -49,6 +60,9 @@ impl World {
         assert_eq!(self.tool.gets_token().await.status, 200);
         match kind {
             "access token" => self.tool.token.clone(),
+            // Of the same key as the tool's, so that it is not the key that keeps it out.
+            "program's token" => programs::let_in(&self.server, &mut self.owner.client, 21).await.token,
+            "program's code" => programs::gets_code(&self.server, &mut self.owner.client, 21).await,
             "session cookie" => self.owner.client.cookie.clone().expect("a cookie"),
             "client assertion" => self.tool.assertion(),
             "DPoP proof" => {
@@ -84,6 +98,10 @@ impl World {
             "token endpoint as assertion" => {
                 self.tool.token.clear();
                 self.tool.attempts(&Tool::token_call(shown), |_, _| {}).await
+            }
+            "token endpoint as code" => {
+                self.tool.token.clear();
+                self.tool.attempts(&programs::shows_code(shown), |_, _| {}).await
             }
             "revocation as assertion" => {
                 let fields = [("token", "x"), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", shown)];
@@ -122,6 +140,8 @@ async fn a17_every_secret_opens_its_own_door_alone() {
     }
     let wanted = [
         ("access token", "API as DPoP token"),
+        ("program's token", "API as DPoP token"),
+        ("program's code", "token endpoint as code"),
         ("session cookie", "API as cookie"),
         ("client assertion", "token endpoint as assertion"),
         ("client assertion", "revocation as assertion"),

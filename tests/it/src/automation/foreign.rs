@@ -17,17 +17,22 @@ use super::SCOPES;
 const BEHIND_SECS: i64 = -60;
 
 async fn live() -> (TestServer, Owner) {
+    live_behind(BEHIND_SECS).await
+}
+
+/// A server whose clock is off by so many seconds.
+pub(super) async fn live_behind(secs: i64) -> (TestServer, Owner) {
     let clock = TestClock::system();
-    clock.advance(BEHIND_SECS);
+    clock.advance(secs);
     let server = TestServer::live_on(Engine::Sqlite, clock).await;
     let owner = Owner::set_up(&server).await;
     (server, owner)
 }
 
-/// A python3 with Authlib and jwcrypto, beside the build.
-fn python() -> PathBuf {
+/// A python3 with Authlib, jwcrypto and Schemathesis, beside the build.
+pub(super) fn python() -> PathBuf {
     let has_them = |python: &Path| {
-        let status = Command::new(python).args(["-c", "import authlib, jwcrypto, requests"]).stderr(Stdio::null()).status();
+        let status = Command::new(python).args(["-c", "import authlib, jwcrypto, requests, schemathesis"]).stderr(Stdio::null()).status();
         status.is_ok_and(|status| status.success())
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/oauth-python");
@@ -37,7 +42,16 @@ fn python() -> PathBuf {
     lock.lock().expect("the lock");
     if !has_them(&own) {
         run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        run(Command::new(&own).args(["-m", "pip", "install", "--quiet", "authlib==1.9.9", "jwcrypto==1.6.1", "requests==2.34.2"]));
+        run(Command::new(&own).args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "authlib==1.9.9",
+            "jwcrypto==1.6.1",
+            "requests==2.34.2",
+            "schemathesis==4.32.5",
+        ]));
     }
     own
 }
@@ -47,7 +61,7 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

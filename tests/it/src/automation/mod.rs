@@ -1,8 +1,10 @@
 //! Automation: API clients, their tokens and proofs, what they can and cannot do in their owner's name.
 
 mod consumers;
+mod contract;
 mod foreign;
 mod people;
+mod programs;
 mod proofs;
 mod rotation;
 mod tokens;

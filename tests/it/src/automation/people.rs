@@ -52,6 +52,7 @@ async fn oa_25_what_a_tool_asks_for_waits_for_people(engine: Engine) {
         assert_eq!(asked.status, 202, "{}", asked.json());
         let id = asked.json()["id"].as_str().expect("an id").to_owned();
         assert_eq!(asked.header("location"), Some(format!("/v1/authorization-requests/{id}").as_str()));
+        assert_eq!(asked.json()["approve_at"], "http://localhost:8800/approvals", "where people approve it");
         let jobs = |page: Value| page["items"].as_array().map(Vec::len);
         let before = jobs(owner.client.get("/v1/jobs").await.json());
         // The client is told that a person must approve; the person finds it among what waits, with the tool's name.

@@ -32,11 +32,18 @@ async fn oa_01_only_client_credentials_with_assigned_scopes_and_no_refresh_token
     assert_eq!(body["scope"], json!(SCOPES.join(" ")));
     assert!(body.get("refresh_token").is_none());
     assert_eq!(reply.header("cache-control"), Some("no-store"));
-    for other in ["authorization_code", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"] {
+    let refused = [(400, "unsupported_grant_type"), (401, "invalid_client")];
+    // Codes are for people's programs, which have no assertion.
+    for (other, (status, error)) in [
+        ("password", refused[0]),
+        ("refresh_token", refused[0]),
+        ("urn:ietf:params:oauth:grant-type:device_code", refused[0]),
+        ("authorization_code", refused[1]),
+    ] {
         let assertion = tool.assertion();
         let fields = [("grant_type", other), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str())];
         tool.token.clear();
-        assert_oauth(&tool.attempts(&posted("/v1/oauth/token", &fields), |_, _| {}).await, 400, "unsupported_grant_type");
+        assert_oauth(&tool.attempts(&posted("/v1/oauth/token", &fields), |_, _| {}).await, status, error);
     }
     let mut scoped = async |scope: &str| {
         let assertion = tool.assertion();
@@ -274,8 +281,9 @@ async fn the_metadata_says_where_and_how(engine: Engine) {
     let (body, origin) = (reply.json(), server.app.config.origin().to_owned());
     assert_eq!((reply.status, &body["issuer"]), (200, &json!(origin)));
     assert_eq!(body["token_endpoint"], json!(format!("{origin}/v1/oauth/token")));
-    assert_eq!(body["token_endpoint_auth_methods_supported"], json!(["private_key_jwt"]));
-    assert_eq!(body["grant_types_supported"], json!(["client_credentials"]));
+    assert_eq!(body["token_endpoint_auth_methods_supported"], json!(["private_key_jwt", "none"]));
+    assert_eq!(body["grant_types_supported"], json!(["client_credentials", "authorization_code"]));
+    assert_eq!(body["authorization_endpoint"], json!(format!("{origin}/authorize")));
     let scopes: Vec<_> = body["scopes_supported"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     assert!(scopes.contains(&"devices.read") && !scopes.iter().any(|word| word.starts_with("people.")), "{scopes:?}");
 }

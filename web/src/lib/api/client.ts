@@ -98,7 +98,9 @@ export async function send(method: string, path: string, options: Options = {}):
 }
 
 function noticed(problem: Problem, path: string): Problem {
-  if (problem.status === 401 && !ANONYMOUS.test(path)) onSignedOut(problem);
+  // A session that must prove more is still one.
+  const ended = problem.status === 401 && problem.code !== 'insufficient_user_authentication';
+  if (ended && !ANONYMOUS.test(path)) onSignedOut(problem);
   return problem;
 }
 

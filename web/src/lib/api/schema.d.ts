@@ -1008,6 +1008,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me/programs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a program that wants to sign in as oneself
+         * @description Needs `self.programs`. Class: -. Audit: program.approved.
+         */
+        post: operations["post_me_programs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me/recovery-codes": {
         parameters: {
             query?: never;
@@ -1183,7 +1203,7 @@ export interface paths {
         put?: never;
         /**
          * Replace a client's key
-         * @description Public: asks for an assertion that a client signed.
+         * @description Public: asks for an assertion that a client signed, or a code that a person gave.
          */
         post: operations["post_oauth_keys"];
         delete?: never;
@@ -1203,7 +1223,7 @@ export interface paths {
         put?: never;
         /**
          * End an access token before its time (RFC 7009)
-         * @description Public: asks for an assertion that a client signed.
+         * @description Public: asks for an assertion that a client signed, or a code that a person gave.
          */
         post: operations["post_oauth_revoke"];
         delete?: never;
@@ -1223,7 +1243,7 @@ export interface paths {
         put?: never;
         /**
          * Get an access token
-         * @description Public: asks for an assertion that a client signed.
+         * @description Public: asks for an assertion that a client signed, or a code that a person gave.
          */
         post: operations["post_oauth_token"];
         delete?: never;
@@ -2325,6 +2345,11 @@ export interface components {
          * @enum {string}
          */
         ApiClientState: "active" | "key_due" | "stopped" | "expired" | "owner_over";
+        /** @description The description of the API itself, an OpenAPI document: its version is the one member that everybody needs to know of. */
+        ApiDescription: {
+            /** @description `3.1.0`. */
+            openapi: string;
+        };
         /** @description A capability that an API client can have. */
         ApiScope: {
             /** @description What it allows. */
@@ -2446,6 +2471,8 @@ export interface components {
         AuthorizationRequest: {
             /** @description What will happen, exactly. */
             action: components["schemas"]["ActionDetails"];
+            /** @description Where people approve it: a page of the console. What a tool asks for waits until somebody goes there. */
+            approve_at: string;
             /**
              * Format: int32
              * @description 1 one device, 2 fleet or privileged, 3 trust or mass.
@@ -2635,7 +2662,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "Malformed" | "InvalidField" | "BodyTooLarge" | "UnsupportedMediaType" | "NotFound" | "MethodNotAllowed" | "SignInRefused" | "NotSignedIn" | "DeviceNotShown" | "UseDpopNonce" | "ProofRefused" | "TokenRefused" | "ClientRefused" | "ScopeRefused" | "SessionRestricted" | "RoleRefused" | "PasskeyRequired" | "PasswordBreached" | "FactorRequired" | "OriginRefused" | "CodeRefused" | "FactorLocked" | "PasskeyRefused" | "PasskeyKnown" | "LastFactor" | "FactorTooNew" | "AddressUnverified" | "AddressLeft" | "NetworkRefused" | "LocksYouOut" | "RequestClosed" | "TooManyRequests" | "Conflict" | "PasswordRefused" | "SetupClosed" | "DeviceOffline" | "RemoteSessionEnded" | "RemoteSessionsFull" | "TicketRefused" | "NothingToDo" | "MailUnavailable" | "LastOwner" | "LinkRefused" | "RateLimited" | "Busy" | "LogUnavailable" | "Internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -3352,15 +3379,24 @@ export interface components {
         IssuedToken: {
             /** @description The token: opaque, and worth nothing without the key of the proof. */
             access_token: string;
+            /** @description How strongly the person behind it proved themselves (RFC 9470), where it is a person's. */
+            acr?: string | null;
+            /** @description By what (RFC 8176). */
+            amr?: string[];
+            /**
+             * Format: int64
+             * @description When, in seconds since 1970.
+             */
+            auth_time?: number | null;
             /**
              * Format: int64
              * @description Seconds; a token that is not used for 60 of them ends earlier.
              */
             expires_in: number;
             /** @description The client's key is older than a day: register the next one. */
-            key_due: boolean;
-            /** @description What it is good for at most. */
-            scope: string;
+            key_due?: boolean;
+            /** @description What it is good for at most; absent where it is a person's, who may do in it what their roles allow. */
+            scope?: string;
             /** @description `DPoP`. */
             token_type: string;
         };
@@ -3765,13 +3801,21 @@ export interface components {
         };
         /** @description The authorization server's own description (RFC 8414). */
         OauthMetadata: {
+            /** @description Weakest first (RFC 9470). */
+            acr_values_supported: string[];
+            /** @description Where a person answers a program. */
+            authorization_endpoint: string;
+            /** @description Answers carry `iss` (RFC 9207). */
+            authorization_response_iss_parameter_supported: boolean;
+            /** @description `S256`. */
+            code_challenge_methods_supported: string[];
             /** @description `ES256`. */
             dpop_signing_alg_values_supported: string[];
-            /** @description `client_credentials`. */
+            /** @description `client_credentials` and `authorization_code`. */
             grant_types_supported: string[];
             /** @description `aud` of assertions. */
             issuer: string;
-            /** @description None: nobody is redirected here. */
+            /** @description `code`. */
             response_types_supported: string[];
             /** @description Where they end. */
             revocation_endpoint: string;
@@ -4061,6 +4105,39 @@ export interface components {
             pid: number;
             /** @description Account. */
             user: string;
+        };
+        /** @description A person's answer to a program that wants to sign in as them. All but `answer` is what the program asked for, word for word. */
+        ProgramAnswer: {
+            /** @description Classes of authentication, any of which is enough (RFC 9470). */
+            acr_values?: string | null;
+            /** @description Whether it may. */
+            answer: components["schemas"]["YesNo"];
+            /** @description `sallyport-cli`. */
+            client_id: string;
+            /** @description SHA-256 of the verifier, base64url. */
+            code_challenge: string;
+            /** @description `S256`. */
+            code_challenge_method: string;
+            /** @description The thumbprint of the key that the session will be bound to (RFC 9449, section 10). */
+            dpop_jkt: string;
+            /**
+             * Format: int64
+             * @description How old the authentication may be, in seconds; less than a minute counts as one.
+             */
+            max_age?: number | null;
+            /** @description What the program calls itself. */
+            name?: string;
+            /** @description `http://127.0.0.1:PORT/callback` or `http://[::1]:PORT/callback`. */
+            redirect_uri: string;
+            /** @description `code`. */
+            response_type: string;
+            /** @description Comes back with the answer: 16 to 200 unreserved characters. */
+            state: string;
+        };
+        /** @description Where the browser goes with the answer. */
+        ProgramRedirect: {
+            /** @description The program's address, with `code` or `error`, `state` and `iss` (RFC 9207). */
+            redirect: string;
         };
         /** @description A public key as a JSON Web Key (RFC 7517): P-256 for ES256, or Ed25519 for EdDSA. The private part never leaves the tool's machine. */
         PublicJwk: {
@@ -4726,6 +4803,8 @@ export interface components {
             method: string;
             /** @description Town and country of the address, where a database of places is configured. */
             place?: string | null;
+            /** @description What the program calls itself that was let in by a browser; absent for browsers themselves. */
+            program?: string | null;
             /** @description What it may do. */
             stage: components["schemas"]["SessionStage"];
             /** @description What the browser or the command line calls itself. */
@@ -4918,7 +4997,7 @@ export interface components {
             /** @description Customer and site. */
             place: string;
         };
-        /** @description A request of an access token (RFC 6749, section 4.4), as a form. The header `DPoP` names the key that the token will be bound to. */
+        /** @description A request of an access token (RFC 6749, sections 4.1.3 and 4.4), as a form. The header `DPoP` names the key that the token will be bound to. */
         TokenForm: {
             /** @description A JWT that the client signed (RFC 7523): `typ` `client-authentication+jwt`, `aud` the issuer as one string. */
             client_assertion?: string | null;
@@ -4926,8 +5005,14 @@ export interface components {
             client_assertion_type?: string | null;
             /** @description The client's id, if it says so beside the assertion. */
             client_id?: string | null;
-            /** @description `client_credentials`. */
+            /** @description The code that came to the program's address. */
+            code?: string | null;
+            /** @description The verifier of the challenge (RFC 7636). */
+            code_verifier?: string | null;
+            /** @description `client_credentials`, or `authorization_code` for a program that a person let in. */
             grant_type: string;
+            /** @description The program's address, as it was asked for. */
+            redirect_uri?: string | null;
             /** @description Fewer scopes than the client has, with spaces between them. */
             scope?: string | null;
         };
@@ -6962,6 +7047,39 @@ export interface operations {
             };
         };
     };
+    post_me_programs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProgramAnswer"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramRedirect"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_me_recovery_codes: {
         parameters: {
             query?: never;
@@ -7387,6 +7505,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDescription"];
+                };
+            };
             /** @description Refused */
             default: {
                 headers: {

@@ -23,6 +23,7 @@ const KINDS: Record<string, Kind> = {
   'request.proved': { icon: 'approve', tag: 'Proof' },
   request: { icon: 'gate', tag: 'Request' },
   script: { icon: 'script', tag: 'Script' },
+  program: { icon: 'terminal', tag: 'Sign-in' },
   'session.ended': { icon: 'out', tag: 'Session' },
   session: { icon: 'shieldok', tag: 'Sign-in' },
   'sign_in.failed': { icon: 'bad', tag: 'Summary', bad: true },

@@ -5,7 +5,7 @@ use sallyport_decide::policy;
 
 use super::super::route::{Access, Route, needs};
 use super::asks;
-use crate::automation::{clients, keys, metadata, token};
+use crate::automation::{clients, keys, metadata, programs, token};
 
 pub(super) fn rows() -> Vec<Route> {
     vec![
@@ -23,6 +23,15 @@ pub(super) fn rows() -> Vec<Route> {
         Route::post("/v1/clients/{id}/stop", "Stop an API client for good", needs::<policy::ManageClients>(), clients::stop)
             .empty(204)
             .audit("client.stopped"),
+        Route::post(
+            "/v1/me/programs",
+            "Answer a program that wants to sign in as oneself",
+            needs::<policy::ApprovePrograms>(),
+            programs::answer,
+        )
+        .takes::<api::ProgramAnswer>()
+        .answers::<api::ProgramRedirect>(200)
+        .audit("program.approved"),
         Route::get(
             "/.well-known/oauth-authorization-server",
             "How tools get access tokens (RFC 8414)",
@@ -33,7 +42,7 @@ pub(super) fn rows() -> Vec<Route> {
         oauth("/v1/oauth/token", "Get an access token", token::issue)
             .takes_form::<api::TokenForm>()
             .answers::<api::IssuedToken>(200)
-            .audit("client.used client.stopped"),
+            .audit("client.used client.stopped session.opened program.code_reused"),
         oauth("/v1/oauth/revoke", "End an access token before its time (RFC 7009)", token::revoke)
             .takes_form::<api::RevokeForm>()
             .empty(200),
@@ -45,7 +54,7 @@ pub(super) fn rows() -> Vec<Route> {
 }
 
 fn oauth<H: axum::handler::Handler<T, crate::App>, T: 'static>(path: &'static str, about: &'static str, handler: H) -> Route {
-    Route::post(path, about, Access::Public("asks for an assertion that a client signed"), handler)
+    Route::post(path, about, Access::Public("asks for an assertion that a client signed, or a code that a person gave"), handler)
         .answers::<api::OauthError>(400)
         .answers::<api::OauthError>(401)
 }

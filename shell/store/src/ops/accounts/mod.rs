@@ -7,6 +7,7 @@ mod breached;
 mod factors;
 mod own;
 mod passkeys;
+mod programs;
 mod reports;
 mod sessions;
 mod setup;
@@ -34,6 +35,7 @@ pub use passkeys::{
     AddPasskey, Added, ForgetChallenges, NewFactor, PasskeyFacts, PasskeyRow, PasskeyUse, ReportCopy, SpendChallenge, Spent, passkey,
     passkeys,
 };
+pub use programs::{EndReused, IssueCode, OpenProgram, Shown, SpendCode, SpentCode};
 pub(crate) use reports::due as report_due;
 pub use sessions::{
     BindDevice, ConfirmRecoveryCodes, DeviceBinding, DeviceBound, EndOtherSessions, EndReason, EndSession, LiveSession, SessionRow,

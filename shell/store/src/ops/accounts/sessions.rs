@@ -28,6 +28,8 @@ pub struct LiveSession {
     pub device: Option<DeviceBinding>,
     /// Which of the session's tokens found it.
     pub shown: ShownToken,
+    /// What the program calls itself whose session it is; none for browsers.
+    pub program: Option<String>,
 }
 
 /// A session's key in the browser's hardware.
@@ -48,12 +50,12 @@ pub enum ShownToken {
 }
 
 const LIVE: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
-    s.user_agent, s.token, b.public_key AS device_key, b.bound_at AS device_bound_at, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
+    s.user_agent, s.program, s.token, b.public_key AS device_key, b.bound_at AS device_bound_at, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
     t.session_idle_secs, t.session_lifetime_secs FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
     LEFT JOIN device_bindings b ON b.session = s.id WHERE s.ended_at IS NULL AND u.state = $2 AND (s.token = $1 OR (s.former_token = $1 AND s.former_until > $3))";
 
 const LIVE_BY_ID: &str = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
-    s.user_agent, s.token, b.public_key AS device_key, b.bound_at AS device_bound_at, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
+    s.user_agent, s.program, s.token, b.public_key AS device_key, b.bound_at AS device_bound_at, u.id AS user_id, u.tenant, u.email, u.name, u.expires AS account_ends, t.name AS tenant_name, t.step_up_secs, \
     t.session_idle_secs, t.session_lifetime_secs FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant \
     LEFT JOIN device_bindings b ON b.session = s.id WHERE s.ended_at IS NULL AND u.state = $2 AND s.id = $1";
 
@@ -92,6 +94,7 @@ fn read_live(row: &Row, rights: Rights) -> Result<LiveSession, StoreError> {
         user_agent: row.text("user_agent")?,
         device: read_binding(row)?,
         shown: ShownToken::Present,
+        program: row.text_opt("program")?,
     })
 }
 
@@ -107,6 +110,8 @@ pub struct SessionRow {
     pub user_agent: String,
     /// Whether the browser keeps it to this device.
     pub device: DeviceBound,
+    /// What the program calls itself whose session it is; none for browsers.
+    pub program: Option<String>,
 }
 
 /// Whether a session is bound to a key in the browser's hardware.
@@ -126,13 +131,14 @@ impl DeviceBound {
 /// A user's sessions that nobody ended, newest activity first; whether the timers of each run is for `decide` to say.
 pub async fn sessions(reader: &mut Reader, user: UserId) -> Result<Vec<SessionRow>, StoreError> {
     let sql = "SELECT s.id, s.jkt, s.stage, s.created, s.last_active, s.auth_time, s.method, s.step_up_at, s.step_up_kind, s.address, \
-               s.user_agent, (SELECT b.public_key FROM device_bindings b WHERE b.session = s.id) AS device_key, u.expires AS account_ends, t.session_idle_secs, t.session_lifetime_secs FROM sessions s \
+               s.user_agent, s.program, (SELECT b.public_key FROM device_bindings b WHERE b.session = s.id) AS device_key, u.expires AS account_ends, t.session_idle_secs, t.session_lifetime_secs FROM sessions s \
                JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = u.tenant WHERE s.user_id = $1 AND s.ended_at IS NULL \
                ORDER BY s.last_active DESC, s.id LIMIT 200";
     let rows = reader.fetch_all(sql, values![user]).await?;
     let read = |row: &Row| {
         let device = DeviceBound::of(row.bytes_opt("device_key")?.as_ref());
-        Ok(SessionRow { session: read_session(row)?, address: row.text("address")?, user_agent: row.text("user_agent")?, device })
+        let (address, user_agent) = (row.text("address")?, row.text("user_agent")?);
+        Ok(SessionRow { session: read_session(row)?, address, user_agent, device, program: row.text_opt("program")? })
     };
     rows.iter().map(read).collect()
 }

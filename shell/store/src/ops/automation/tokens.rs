@@ -130,7 +130,7 @@ impl Change for RevokeToken {
     }
 }
 
-/// Forgets tokens and assertions that are refused for their time alone.
+/// Forgets tokens, assertions and codes that are refused for their time alone.
 pub struct ForgetTokens {
     pub at: Timestamp,
 }
@@ -142,6 +142,8 @@ impl Change for ForgetTokens {
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
         tx.execute("DELETE FROM client_assertions WHERE expires <= $1", values![self.at]).await?;
         let ended = self.at.plus_secs(-limits::ACCESS_TOKEN_SECS);
-        tx.execute("DELETE FROM access_tokens WHERE issued <= $1", values![ended]).await.map(|_| ())
+        tx.execute("DELETE FROM access_tokens WHERE issued <= $1", values![ended]).await?;
+        let kept = self.at.plus_secs(-limits::PROGRAM_CODE_KEPT_SECS);
+        tx.execute("DELETE FROM program_codes WHERE issued <= $1", values![kept]).await.map(|_| ())
     }
 }

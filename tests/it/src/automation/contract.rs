@@ -1,0 +1,92 @@
+//! The description of the API, tried by somebody else's reader of it (Schemathesis): as nobody, as a tool, as an auditor in a browser, and as
+//! the owner with a program. It finds no status of 500 or more, no answer that is not described, and no access.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use sallyport_testkit::client::Client;
+use sallyport_testkit::owner::Owner;
+use sallyport_testkit::server::TestServer;
+use sallyport_testkit::tool::Tool;
+use serde_json::{Value, json};
+
+use super::foreign::{live_behind, python, text};
+use super::{SCOPES, programs};
+
+/// Requests of each caller to each operation; the same ones in each run.
+const EXAMPLES: u32 = 6;
+
+/// What is set up moves the clock on by four codes; then it is right.
+const BEHIND_SECS: i64 = -4 * 30;
+
+struct Caller {
+    kind: &'static str,
+    child: Child,
+}
+
+impl Caller {
+    fn begin(server: &TestServer, ids: &Value, kind: &'static str, is: Value) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut who = json!({
+            "origin": server.app.config.origin(), "document": folder.join("../../openapi.json"), "examples": EXAMPLES, "ids": ids,
+        });
+        who.as_object_mut().expect("an object").extend(is.as_object().expect("an object").clone());
+        let mut command = Command::new(python());
+        command.arg(folder.join("src/automation/contract.py")).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("python starts");
+        child.stdin.take().expect("a pipe").write_all(who.to_string().as_bytes()).expect("it listens");
+        Self { kind, child }
+    }
+
+    /// How many of its requests were answered with what was asked for; what it found is added to the list.
+    fn end(self, found: &mut Vec<String>) -> u64 {
+        let output = self.child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}: {}", self.kind, text(&output.stderr));
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}: {}", self.kind, text(&output.stdout)));
+        println!("{}: {} operations, {} calls, {} answered", self.kind, said["operations"], said["calls"], said["answered"]);
+        found.extend(said["found"].as_array().expect("a list").iter().map(|one| format!("{}: {one}", self.kind)));
+        assert!(
+            said["calls"].as_u64() > said["operations"].as_u64().map(|count| count * 2),
+            "{}: it tried each of them: {said}",
+            self.kind
+        );
+        said["answered"].as_u64().expect("a number")
+    }
+}
+
+async fn capabilities(client: &mut Client) -> Value {
+    client.get("/v1/me").await.json()["capabilities"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_is_as_its_description_says_for_everybody() {
+    let (server, mut owner) = live_behind(BEHIND_SECS).await;
+    let mut tool = Tool::made(&server, &mut owner, 21, SCOPES).await;
+    let other = Tool::made(&server, &mut owner, 25, SCOPES).await;
+    let ids = things(&mut owner, &other).await;
+    let everywhere = json!([{ "role": "auditor", "scope": "tenant" }]);
+    let mut auditor = owner.colleague(&server, 22, "ada@nordwind.example", everywhere).await;
+    let program = programs::let_in(&server, &mut owner.client, 23).await;
+    assert_eq!(tool.gets_token().await.status, 200);
+    let (reads, all) = (capabilities(&mut auditor.client).await, capabilities(&mut owner.client).await);
+    let first = [
+        Caller::begin(&server, &ids, "nobody", json!({ "key": 24, "may": [] })),
+        Caller::begin(&server, &ids, "a tool", json!({ "key": 21, "may": SCOPES, "token": tool.token })),
+        Caller::begin(&server, &ids, "an auditor", json!({ "key": 22, "may": reads, "cookie": auditor.client.cookie })),
+    ];
+    let mut found = Vec::new();
+    let answered = first.map(|caller| tokio::task::block_in_place(|| caller.end(&mut found)));
+    assert!(answered.iter().all(|count| *count > 4), "what is allowed is answered: {answered:?}");
+    // The owner can end what the others stand on, and tries to.
+    let owner = Caller::begin(&server, &ids, "the owner", json!({ "key": 23, "may": all, "token": program.token }));
+    assert!(tokio::task::block_in_place(|| owner.end(&mut found)) > 60);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Something of each kind that is made without a device.
+async fn things(owner: &mut Owner, tool: &Tool) -> Value {
+    let customer = owner.client.get("/v1/customers").await.json()["items"][0]["id"].clone();
+    let script = owner.script("uptime", "uptime").await;
+    json!({ "clients": tool.id, "customers": customer, "scripts": script })
+}
