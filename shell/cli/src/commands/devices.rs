@@ -156,8 +156,13 @@ pub(crate) fn find(client: &mut Client, filter: &Filter) -> Result<Vec<api::Devi
 
 impl Filter {
     /// Devices that may be given work.
-    pub(crate) fn approved(site: Vec<String>, tag: Vec<String>, q: Option<String>, having: Having) -> Self {
-        Self { state: vec!["approved".to_owned()], site, tag, q, having, ..Self::default() }
+    pub(crate) fn approved(site: Vec<String>, tag: Vec<String>, q: Option<String>) -> Self {
+        Self { state: vec!["approved".to_owned()], site, tag, q, ..Self::default() }
+    }
+
+    /// Only those that have this, too.
+    pub(crate) fn with(self, having: Having) -> Self {
+        Self { having, ..self }
     }
 }
 

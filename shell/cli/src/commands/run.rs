@@ -143,7 +143,8 @@ impl Targets {
         let found = if !self.device.is_empty() {
             lookup::devices(client, &self.device)?
         } else if self.all || self.narrows() {
-            devices::find(client, &Filter::approved(self.site.clone(), self.tag.clone(), self.q.clone(), self.having.clone()))?
+            let filter = Filter::approved(self.site.clone(), self.tag.clone(), self.q.clone()).with(self.having.clone());
+            devices::find(client, &filter)?
         } else {
             let ways = "--device, --tag, --site, --q, --software, --process, --service, --port or --all";
             return Err(Failure::Input(format!("say where: {ways}")));
