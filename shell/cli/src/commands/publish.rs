@@ -13,7 +13,7 @@ use crate::safe::one_line;
 use crate::screen::Screen;
 use crate::{clock, lookup, request, say};
 
-use super::devices::{self, Filter, Having};
+use super::devices::{self, Filter};
 use super::run::variable;
 use super::scripts;
 
@@ -94,8 +94,8 @@ impl Publish {
     fn targets(&self, client: &mut Client) -> Result<Vec<api::Device>, Failure> {
         let found = match (&self.tag, self.device.is_empty()) {
             (_, false) => lookup::devices(client, &self.device)?,
-            (Some(tag), _) => devices::find(client, &Filter::approved(Vec::new(), vec![tag.clone()], None, Having::default()))?,
-            (None, _) if self.all => devices::find(client, &Filter::approved(Vec::new(), Vec::new(), None, Having::default()))?,
+            (Some(tag), _) => devices::find(client, &Filter::approved(Vec::new(), vec![tag.clone()], None))?,
+            (None, _) if self.all => devices::find(client, &Filter::approved(Vec::new(), Vec::new(), None))?,
             (None, _) => return Err(Failure::Input("say where: --device, --tag or --all".to_owned())),
         };
         if found.is_empty() { Err(Failure::NothingMatches) } else { Ok(found) }
