@@ -1716,6 +1716,130 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Published schedules, the newest first
+         * @description Needs `jobs.read`. Class: -. Audit: -.
+         */
+        get: operations["get_schedules"];
+        put?: never;
+        /**
+         * Publish a schedule: a script that runs unattended
+         * @description Needs `schedules.publish`. Class: 2-3. Audit: request.created schedule.published.
+         */
+        post: operations["post_schedules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One schedule
+         * @description Needs `jobs.read`. Class: -. Audit: -.
+         */
+        get: operations["get_schedules_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a schedule
+         * @description Needs `schedules.stop`. Class: -. Audit: schedule.paused.
+         */
+        post: operations["post_schedules_id_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a paused schedule go on, where it still is what was published
+         * @description Needs `schedules.publish`. Class: -. Audit: schedule.resumed schedule.voided.
+         */
+        post: operations["post_schedules_id_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a schedule for good
+         * @description Needs `schedules.stop`. Class: -. Audit: schedule.stopped.
+         */
+        post: operations["post_schedules_id_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a timing means: keeps nothing
+         * @description Needs `jobs.read`. Class: -. Audit: -.
+         */
+        post: operations["post_schedules_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/scripts": {
         parameters: {
             query?: never;
@@ -1782,6 +1906,26 @@ export interface paths {
         get: operations["get_search"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/search/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask connected devices what they have now
+         * @description Needs `devices.read`. Class: -. Audit: -.
+         */
+        post: operations["post_search_refresh"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2225,6 +2369,9 @@ export interface components {
         }) | (components["schemas"]["ApiClientDetails"] & {
             /** @enum {string} */
             kind: "change_client";
+        }) | (components["schemas"]["PublishScheduleDetails"] & {
+            /** @enum {string} */
+            kind: "publish_schedule";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2662,7 +2809,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -2881,6 +3028,15 @@ export interface components {
             inventory_at?: string | null;
             /** @description SHA-256 of its public key. */
             thumbprint: string;
+        };
+        /** @description Approved devices by where they are and how they are tagged; what is absent does not matter. */
+        DeviceGroup: {
+            /** @description Of this customer. */
+            customer?: string | null;
+            /** @description At this site. */
+            site?: string | null;
+            /** @description With this tag. */
+            tag?: string | null;
         };
         /** @description One page of devices, with the counts for the tabs. */
         DevicePage: {
@@ -3425,6 +3581,7 @@ export interface components {
             log_index: number;
             /** @description The script's name when it was authorized. */
             name: string;
+            occurrence?: components["schemas"]["JobOccurrence"] | null;
             /** @description Who asked. */
             requested_by: string;
             /** @description The account on the devices. */
@@ -3440,6 +3597,15 @@ export interface components {
              * @description The script's version.
              */
             version: number;
+        };
+        /** @description Of a job that a schedule began: which, and which of its occurrences. */
+        JobOccurrence: {
+            /** @description When it was due. */
+            due: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The schedule. */
+            schedule: string;
         };
         /** @description One page of a list. */
         JobPage: {
@@ -3541,6 +3707,15 @@ export interface components {
              * @description Mails that wait to be sent.
              */
             waiting: number;
+        };
+        /** @description A time of the day in the schedule's zone. */
+        MaintenanceWindow: {
+            /** @description Days on which it begins, from `sun` to `sat`; all of them where nothing is said. */
+            days?: string[];
+            /** @description Like `22:00`. */
+            from: string;
+            /** @description Like `04:00`; at or before `from`, it ends on the next day. */
+            to: string;
         };
         /** @description Who is signed in. */
         Me: {
@@ -3766,6 +3941,41 @@ export interface components {
             /** @description The account on the device, for terminals and files; absent means root. */
             run_as?: string | null;
         };
+        /** @description Asks to publish a schedule: what it says is frozen, signed, and checked by each device at each occurrence. */
+        NewSchedule: {
+            /** @description Arguments, in order. */
+            arguments?: string[];
+            /** @description The devices, by id; empty where a group is named. */
+            devices?: string[];
+            /** @description Environment variables. Secret ones cannot be published. */
+            environment?: components["schemas"]["Variable"][];
+            group?: components["schemas"]["DeviceGroup"] | null;
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Ends a run after this much output.
+             */
+            output_limit_bytes?: number | null;
+            /** @description The schedule that ends when this one begins. */
+            replaces?: string | null;
+            /** @description The account on the device; absent means the agent's own (root). */
+            run_as?: string | null;
+            /** @description The script of the library. */
+            script: string;
+            /**
+             * Format: int32
+             * @description Ends a run after this.
+             */
+            time_limit_secs?: number | null;
+            /** @description When it runs. */
+            timing: components["schemas"]["ScheduleTiming"];
+            /**
+             * Format: int32
+             * @description The version that was seen; only the newest one can be published.
+             */
+            version: number;
+        };
         /** @description Asks for another ticket of one's own attachment. */
         NewTicket: {
             /** @description The attachment's grant. */
@@ -3833,6 +4043,15 @@ export interface components {
             token_endpoint_auth_methods_supported: string[];
             /** @description `ES256` and `EdDSA`. */
             token_endpoint_auth_signing_alg_values_supported: string[];
+        };
+        /** @description A moment at which a schedule is due. */
+        Occurrence: {
+            /** @description When. */
+            at: string;
+            /** @description By the clock of the schedule's zone, like `2026-11-22 02:30`. */
+            local: string;
+            /** @description That zone's offset from UTC, like `+01:00`. */
+            offset: string;
         };
         /** @description What a client dials a remote session by. */
         OpenedRemoteSession: {
@@ -4150,6 +4369,21 @@ export interface components {
             /** @description Base64url; of P-256 alone. */
             y?: string | null;
         };
+        /** @description A publication, exactly. */
+        PublishScheduleDetails: components["schemas"]["RunScriptDetails"] & {
+            /** @description How its devices were found, in words. */
+            group_words?: string | null;
+            /** @description Its first occurrences. */
+            next: components["schemas"]["Occurrence"][];
+            /** @description The schedule that ends when this one begins. */
+            replaces?: string | null;
+            /** @description What people call it. */
+            schedule_name: string;
+            /** @description When it runs. */
+            timing: components["schemas"]["ScheduleTiming"];
+            /** @description The expression in words. */
+            words: string;
+        };
         /** @description What a device signed about a run. */
         Receipt: {
             /** @description The signed envelope (DSSE), verbatim. */
@@ -4176,6 +4410,21 @@ export interface components {
         RecoveryCodes: {
             /** @description Ten codes, each good for one sign-in. */
             recovery_codes: string[];
+        };
+        /** @description How many devices were asked. They answer within seconds, and each answer is an event `device`. */
+        RefreshedSearch: {
+            /**
+             * Format: int32
+             * @description Connected devices that were asked.
+             */
+            asked: number;
+            /** @description Where more are to be asked: from here on. */
+            next?: string | null;
+        };
+        /** @description Asks devices to say anew what they have. */
+        RefreshSearch: {
+            /** @description `next` of the answer before; absent: from the beginning. */
+            after?: string | null;
         };
         /** @description The site that a credential is for. */
         RelyingParty: {
@@ -4267,6 +4516,8 @@ export interface components {
             opened_by: string;
             /** @description Their name. */
             opened_by_name: string;
+            /** @description Whether the device records it. */
+            recorded: boolean;
             recording?: components["schemas"]["RecordingFacts"] | null;
             /** @description The account on the device; absent means root. */
             run_as?: string | null;
@@ -4669,6 +4920,141 @@ export interface components {
             parameters?: components["schemas"]["Parameter"][];
             /** @description The text. */
             text: string;
+        };
+        /** @description A published schedule; what it does is read from the bytes that were signed. */
+        Schedule: {
+            /** @description Arguments. */
+            arguments: string[];
+            /** @description When that began. */
+            changed: string;
+            /** @description Whose doing it was. */
+            changed_by: string;
+            /** @description Those of them that the reader reaches. */
+            devices: string[];
+            /** @description SHA-256 of the grant's signed encoding. */
+            digest: string;
+            /** @description Environment variables. */
+            environment: components["schemas"]["Variable"][];
+            /** @description The grant that its devices check. */
+            grant: string;
+            group?: components["schemas"]["DeviceGroup"] | null;
+            /** @description The same in words. */
+            group_words?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description `bash`, `sh`, `python3` or `pwsh`. */
+            interpreter: string;
+            /**
+             * Format: int64
+             * @description The audit log's entry.
+             */
+            log_index: number;
+            /**
+             * Format: int64
+             * @description Occurrences that nobody ran since the server was not there.
+             */
+            missed: number;
+            /** @description What people call it. */
+            name: string;
+            /** @description The next occurrences; none unless it is active. */
+            next: components["schemas"]["Occurrence"][];
+            /** @description When it was published. */
+            published: string;
+            /** @description By whom. */
+            published_by: string;
+            /** @description The account on the devices; absent means root. */
+            run_as?: string | null;
+            /** @description The script. */
+            script: string;
+            /** @description Its name when it was published. */
+            script_name: string;
+            /** @description SHA-256 of the text that runs. */
+            sha256: string;
+            /** @description Where it stands. */
+            state: components["schemas"]["ScheduleState"];
+            /**
+             * Format: int64
+             * @description How many devices were published.
+             */
+            targets: number;
+            /**
+             * Format: int32
+             * @description Ends a run after this.
+             */
+            time_limit_secs: number;
+            /** @description When it runs. */
+            timing: components["schemas"]["ScheduleTiming"];
+            /**
+             * Format: int32
+             * @description Its version.
+             */
+            version: number;
+            /**
+             * @description Why it is voided, paused or stopped by something else than a person: `script_changed`, `script_deleted`, `group_grew`,
+             *     `publisher_gone`, `no_devices`, `replaced` or `not_me`.
+             */
+            why?: string | null;
+            /** @description The expression in words. */
+            words: string;
+        };
+        /** @description What a timing means. */
+        ScheduleAnswer: {
+            /** @description The next occurrences. */
+            next: components["schemas"]["Occurrence"][];
+            /** @description The expression in words, like `at 02:30 on Monday to Friday`. */
+            words: string;
+        };
+        /** @description One page of a list. */
+        SchedulePage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["Schedule"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
+        };
+        /** @description Asks what a timing means; nothing is kept. */
+        ScheduleQuestion: {
+            /** @description When it would run. */
+            timing: components["schemas"]["ScheduleTiming"];
+        };
+        /**
+         * @description Where a schedule stands.
+         * @enum {string}
+         */
+        ScheduleState: "active" | "paused" | "voided" | "stopped" | "expired";
+        /** @description When a schedule runs, and what holds it back. */
+        ScheduleTiming: {
+            /**
+             * Format: int32
+             * @description So many devices at once; 0 is all of them.
+             */
+            at_once?: number;
+            /** @description Minute, hour, day of the month, month, day of the week, as in crontab(5). */
+            cron: string;
+            /** @description When the publication ends, within 400 days. */
+            expires: string;
+            /**
+             * Format: int32
+             * @description At least so much time between the beginnings of two runs on one device.
+             */
+            gap_secs?: number;
+            /**
+             * Format: int32
+             * @description Devices begin spread over so much time; at most 12 hours.
+             */
+            jitter_secs?: number;
+            /**
+             * Format: int32
+             * @description A device that was off begins at most so much later: 5 minutes to 7 days; an hour where nothing is said.
+             */
+            late_secs?: number;
+            window?: components["schemas"]["MaintenanceWindow"] | null;
+            /** @description IANA name of the time zone, like `Europe/Berlin`. */
+            zone: string;
         };
         /** @description Where a role holds: the tenant, one customer, or one site. */
         Scope: {
@@ -5923,8 +6309,14 @@ export interface operations {
                 limit?: string;
                 /** @description Only devices whose operating system contains this; may be repeated */
                 os?: string;
+                /** @description Only devices that listen on this port, by number or program; may be repeated */
+                port?: string;
+                /** @description Only devices that run a program of this name; may be repeated */
+                process?: string;
                 /** @description Words that must all be found in name, operating system, signed-in users, labels or place */
                 q?: string;
+                /** @description Only devices with this service; may be repeated */
+                service?: string;
                 /** @description Only devices of this site; may be repeated */
                 site?: string;
                 /** @description Only devices with this package: nginx, nginx<1.25, openssl>=3.0; may be repeated */
@@ -6387,6 +6779,8 @@ export interface operations {
                 limit?: string;
                 /** @description Only jobs that this user asked for */
                 requested_by?: string;
+                /** @description Only occurrences of this schedule */
+                schedule?: string;
                 /** @description Only jobs that ran this script */
                 script?: string;
             };
@@ -8437,6 +8831,237 @@ export interface operations {
             };
         };
     };
+    get_schedules: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+                /** @description Only schedules of this script */
+                script?: string;
+                /** @description Only schedules in this state */
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_schedules_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_schedules_id_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_schedules_id_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_schedules_id_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_schedules_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleQuestion"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleAnswer"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_scripts: {
         parameters: {
             query?: never;
@@ -8628,6 +9253,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FoundOnPage"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_search_refresh: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshSearch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefreshedSearch"];
                 };
             };
             /** @description Refused */
