@@ -94,11 +94,11 @@ pub const UNSIGNED_MESSAGES: &[(&str, &str)] = &[
         "stream_ticket",
         "lets the agent dial again for a grant that it has already verified; starts nothing, and the stream's keys stay those of the grant",
     ),
+    ("recording_ack", "lets the agent drop a stored piece of a recording; the receipt still holds the digest of it all"),
     (
         "inventory_wanted",
         "moves the next inventory forward; it has what the device tells unasked every quarter of an hour, and comes every ten seconds at most",
     ),
-    ("recording_ack", "lets the agent drop a stored piece of a recording; the receipt still holds the digest of it all"),
 ];
 
 impl UnsignedToAgent {

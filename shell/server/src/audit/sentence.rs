@@ -323,7 +323,8 @@ mod tests {
                 continue;
             }
             let source = std::fs::read_to_string(&path).unwrap();
-            for begin in ["Entry::new(\"", "Entry::grant(\"", ".entry(\"", "Told(\"", "Way::Opens => \"", "Way::Joins => \""] {
+            for begin in ["Entry::new(\"", "Entry::grant(\"", ".entry(\"", "Told(\"", "Way::Opens => \"", "Way::Joins => \"", "Stopped, \""]
+            {
                 kinds.extend(source.split(begin).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
             }
         }
