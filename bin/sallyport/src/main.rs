@@ -31,7 +31,7 @@ enum Command {
     #[command(hide = true)]
     Dump(dump::Dump),
     #[command(flatten)]
-    Operator(sallyport_cli::Command),
+    Operator(Box<sallyport_cli::Command>),
 }
 
 fn main() -> ExitCode {
