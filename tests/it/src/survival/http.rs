@@ -401,9 +401,9 @@ async fn every_route_with_a_body_has_a_sample() {
 }
 
 /// Capabilities whose routes change something without asking for a fresh proof, reviewed one by one: what is one's own and proved in the
-/// request itself, labels and places, the library (what runs is frozen with its digest), what only ever ends something, and questions that
-/// are too long for an address and keep nothing (`jobs.read`, `posture.read`).
-const CHANGES_FREELY: [&str; 25] = [
+/// request itself, labels and places, the library (what runs is frozen with its digest), what only ever ends something, what lets a
+/// published schedule go on that still is what was proved, and questions that keep nothing (`devices.read`, `jobs.read`, `posture.read`).
+const CHANGES_FREELY: [&str; 28] = [
     "self.sign_out",
     "self.confirm_recovery_codes",
     "self.sessions",
@@ -416,6 +416,7 @@ const CHANGES_FREELY: [&str; 25] = [
     "self.not_me",
     "self.activate",
     "self.stop_reset",
+    "devices.read",
     "devices.tag",
     "customers.write",
     "installers.write",
@@ -423,6 +424,8 @@ const CHANGES_FREELY: [&str; 25] = [
     "scripts.write",
     "jobs.read",
     "jobs.cancel",
+    "schedules.stop",
+    "schedules.publish",
     "requests.prove",
     "posture.read",
     "posture.accept",
