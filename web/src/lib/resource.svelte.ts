@@ -22,7 +22,7 @@ export class Resource<T> {
     try {
       const value = await asked;
       if (turn !== this.#turn) return;
-      this.value = value;
+      if (!same(value, this.value)) this.value = value;
       this.problem = undefined;
     } catch (error) {
       if (turn === this.#turn) this.problem = asProblem(error);
@@ -31,6 +31,13 @@ export class Resource<T> {
     }
   };
 }
+
+/** The same answer again changes nothing: what follows from it stays as it is, and with it what somebody is just typing. */
+function same(one: unknown, other: unknown): boolean {
+  return plain(one) && plain(other) && JSON.stringify(one) === JSON.stringify(other);
+}
+
+const plain = (value: unknown) => Array.isArray(value) || (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype);
 
 /** Loads when the component starts, when what `load` reads changes, after a sign-in in place, and after a break of the live stream. */
 export function resource<T>(load: () => Promise<T>): Resource<T> {
