@@ -81,6 +81,19 @@ fn none_runs_after_a_later_one_even_where_it_never_ran() {
 }
 
 #[test]
+fn of_two_occurrences_that_were_verified_at_once_the_later_leaves_no_place_for_the_earlier() {
+    let world = World::new();
+    let offer = published(&world, 1, every_five_minutes());
+    let (earlier, later) = (occurrence(&offer, DUE), occurrence(&offer, DUE + STEP));
+    world.clock.set(DUE + STEP);
+    let gate = world.gate();
+    let [first, second] = [&earlier, &later].map(|offer| gate.verify(offer).expect("verified"));
+    let (Verified::RunScript(first), Verified::RunScript(second)) = (first, second) else { panic!("a remote session") };
+    let _obeyed = gate.admit_script(second, &later).expect("obeyed");
+    assert_eq!(gate.admit_script(first, &earlier).expect_err("overtaken").code(), "used");
+}
+
+#[test]
 fn a_lying_server_gets_no_other_script_moment_rate_or_window_obeyed() {
     let world = World::new();
     let window = Some(DayWindow { from_minute: 14 * 60, to_minute: 15 * 60, days: 127 });
