@@ -403,3 +403,24 @@ pub const SCHEDULES: usize = 500;
 pub const SCHEDULE_PREVIEW: usize = 5;
 /// Runs of one schedule that are let go in one step.
 pub const SCHEDULE_RELEASES: usize = 500;
+
+/// Longest address that the server sends a request to for somebody, in bytes,
+pub const OUTBOUND_URL_BYTES: usize = 4_096;
+/// with at most so many headers,
+pub const OUTBOUND_HEADERS: usize = 64;
+/// of so many bytes together;
+pub const OUTBOUND_HEADER_BYTES: usize = 16 * 1024;
+/// as much as the head of an answer may have.
+pub const OUTBOUND_ANSWER_HEAD_BYTES: usize = 32 * 1024;
+/// Largest body of such a request, where whoever sends it sets no smaller one,
+pub const OUTBOUND_REQUEST_BYTES: usize = 1024 * 1024;
+/// and of its answer.
+pub const OUTBOUND_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// A request with its answer takes at most this long, the wait for a place included.
+pub const OUTBOUND_SECS: u64 = 30;
+/// Such requests that are under way at once: all of them,
+pub const OUTBOUND_AT_ONCE: usize = 64;
+/// those of one tenant,
+pub const OUTBOUND_PER_TENANT: usize = 16;
+/// and those of one tenant to one host and port.
+pub const OUTBOUND_PER_TARGET: usize = 8;
