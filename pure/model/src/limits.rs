@@ -424,3 +424,38 @@ pub const OUTBOUND_AT_ONCE: usize = 64;
 pub const OUTBOUND_PER_TENANT: usize = 16;
 /// and those of one tenant to one host and port.
 pub const OUTBOUND_PER_TARGET: usize = 8;
+
+/// Connections of a tenant to other vendors' APIs that were not stopped.
+pub const CONNECTIONS: usize = 100;
+/// A connection ends at the latest this long after it was asked for.
+pub const CONNECTION_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
+/// Shortest and longest credential, in bytes: shorter ones would be found in answers by chance.
+pub const CONNECTION_SECRET_BYTES: (usize, usize) = (8, 4_096);
+/// Most rules of what a connection allows,
+pub const CONNECTION_RULES: usize = 50;
+/// each of so many bytes.
+pub const CONNECTION_PATH_BYTES: usize = 300;
+/// Most headers that a connection adds beside its credential.
+pub const CONNECTION_HEADERS: usize = 10;
+/// Longest value of such a header, in bytes.
+pub const CONNECTION_HEADER_BYTES: usize = 300;
+/// Most people and API clients that a connection names.
+pub const CONNECTION_CALLERS: usize = 100;
+/// Most calls of one connection within a minute.
+pub const CONNECTION_CALLS_PER_MINUTE: u32 = 600;
+/// Calls of those who may not use a connection that are written down in a minute.
+pub const CONNECTION_STRANGERS_PER_MINUTE: u32 = 10;
+/// Calls of a connection that are kept,
+pub const CONNECTION_CALLS_KEPT: usize = 200;
+/// and so many that one look shows.
+pub const CONNECTION_CALLS_SHOWN: u32 = 50;
+/// Largest body of a call.
+pub const CONNECTION_BODY_BYTES: usize = 1024 * 1024;
+/// Largest answer to a call.
+pub const CONNECTION_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// Longest body of the request that replaces a credential, in bytes.
+pub const ROTATION_BODY_BYTES: usize = 4_096;
+/// Least and most days between two replacements of a credential.
+pub const ROTATION_DAYS: (u32, u32) = (1, 366);
+/// Whoever replaces a credential has this long before another process takes it over.
+pub const ROTATION_CLAIM_SECS: i64 = 5 * 60;
