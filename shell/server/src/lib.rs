@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod automation;
 mod background;
+mod bridge;
 mod client;
 pub mod clock;
 pub mod config;
