@@ -56,7 +56,7 @@ pub struct AllowedRequests {
 /// Where a new credential comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
-pub enum NewCredential {
+pub enum SecretSource {
     /// The server makes it: it stands for `{new}` in the body.
     Made,
     /// The vendor makes it.
@@ -80,7 +80,7 @@ pub struct RotationHook {
     #[serde(default)]
     pub body: String,
     /// Where the new credential comes from.
-    pub new: NewCredential,
+    pub new: SecretSource,
 }
 
 /// A connection that is asked for, or other terms for one.

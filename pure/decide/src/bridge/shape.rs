@@ -145,7 +145,7 @@ pub enum ShapeError {
     #[error("{0} is no header that a connection may set")]
     Header(String),
     /// A header's value that cannot be sent.
-    #[error("the value of {0} must be visible ASCII, at most {} bytes", limits::CONNECTION_HEADER_BYTES)]
+    #[error("the value of {0} must be visible ASCII, at most {most} bytes", most = limits::CONNECTION_HEADER_BYTES)]
     HeaderValue(String),
     /// The user name of a basic credential cannot be sent.
     #[error("the user name must be visible ASCII without a colon")]

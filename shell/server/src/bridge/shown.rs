@@ -50,16 +50,16 @@ fn shown_verb(verb: Verb) -> api::HttpVerb {
 
 fn hook(hook: api::RotationHook) -> Hook {
     let new = match hook.new {
-        api::NewCredential::Made => NewSecret::Made,
-        api::NewCredential::Answer { pointer } => NewSecret::Answer { pointer },
+        api::SecretSource::Made => NewSecret::Made,
+        api::SecretSource::Answer { pointer } => NewSecret::Answer { pointer },
     };
     Hook { every_days: hook.every_days, method: verb(hook.method), path: hook.path, body: hook.body, new }
 }
 
 fn shown_hook(hook: &Hook) -> api::RotationHook {
     let new = match &hook.new {
-        NewSecret::Made => api::NewCredential::Made,
-        NewSecret::Answer { pointer } => api::NewCredential::Answer { pointer: pointer.clone() },
+        NewSecret::Made => api::SecretSource::Made,
+        NewSecret::Answer { pointer } => api::SecretSource::Answer { pointer: pointer.clone() },
     };
     api::RotationHook {
         every_days: hook.every_days,
