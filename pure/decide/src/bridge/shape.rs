@@ -248,10 +248,15 @@ impl Shape {
         Ok(Target::parse(&format!("{}{}{query}", base.trim_end_matches('/'), path.to_text()))?)
     }
 
-    /// Whether another credential must come with other terms: one that goes elsewhere, or elsewhere in the request, is not what was
-    /// entrusted.
+    /// Whether another credential must come with other terms: one that goes elsewhere, or elsewhere in a request, is not what was
+    /// entrusted. The request that replaces it can have it in its body, so another one of these counts.
     pub fn wants_new_secret(&self, before: &Self) -> bool {
-        self.base_url != before.base_url || self.placement != before.placement
+        let other_hook = match (&self.rotation, &before.rotation) {
+            (Some(hook), Some(before)) => Hook { every_days: before.every_days, ..hook.clone() } != *before,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        self.base_url != before.base_url || self.placement != before.placement || other_hook
     }
 
     /// The rule that allows a request.

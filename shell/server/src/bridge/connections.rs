@@ -84,7 +84,7 @@ pub(crate) async fn change(
         Some(_) => {}
         None if after == row.shape => return Err(Refusal::from(Code::NothingToDo).because("These are the terms that it has.")),
         None if after.wants_new_secret(&row.shape) => {
-            return Err(Refusal::field("secret", "a credential is entrusted for one place: another address or header needs it anew"));
+            return Err(Refusal::field("secret", "a credential is entrusted for one place: another address, header or hook needs it anew"));
         }
         None if row.secret_since.is_none() => {
             return Err(Refusal::field("secret", "its credential was forgotten when it ended: it needs it anew"));

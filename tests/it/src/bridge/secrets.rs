@@ -69,6 +69,7 @@ async fn a_credential_is_entrusted_for_one_place_alone(engine: Engine) {
         json!({ "base_url": format!("{}/public", world.vendor.url), "secret": null }),
         json!({ "credential": { "in": "header", "name": "x-echo" }, "secret": null }),
         json!({ "base_url": elsewhere.url, "secret": "" }),
+        json!({ "rotation": made()["rotation"], "secret": null }),
     ] {
         let body = wanted(&world.server, &world.vendor, change);
         let reply = world.owner.client.send(Call::new("PUT", &path).body(body)).await;

@@ -25,6 +25,14 @@ describe('a credential is entrusted for one place', () => {
   it('stays where nothing moves', () => expect(wantsSecret(before, { base_url: 'https://psa.example/api/', credential: { in: 'bearer' } })).toBe(false));
   it('is wanted anew for another address', () => expect(wantsSecret(before, { base_url: 'https://evil.example', credential: { in: 'bearer' } })).toBe(true));
   it('is wanted anew for another header', () => expect(wantsSecret(before, { base_url: before.base_url, credential: { in: 'basic', user: 'x' } })).toBe(true));
+  it('is wanted anew for another hook, and not for another rhythm', () => {
+    const hook = { every_days: 30, method: 'POST', path: '/keys', body: '{"key":"{new}"}', new: { from: 'made' } } as const;
+    const hooked = { ...before, rotation: hook } as Connection;
+    expect(wantsSecret(before, { ...before, rotation: hook })).toBe(true);
+    expect(wantsSecret(hooked, { ...before, rotation: { ...hook, every_days: 7 } })).toBe(false);
+    expect(wantsSecret(hooked, { ...before, rotation: { ...hook, body: '{"note":"{old}","key":"{new}"}' } })).toBe(true);
+    expect(wantsSecret(hooked, { ...before, rotation: null })).toBe(false);
+  });
   it('is wanted where there is none', () => {
     expect(wantsSecret(undefined, before)).toBe(true);
     expect(wantsSecret({ ...before, secret_since: null }, before)).toBe(true);

@@ -80,8 +80,14 @@ export function headersIn(text: string): Record<string, string> | undefined {
 const linesIn = (text: string): string[] => text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
 
 /** Whether the credential has to be given anew: it was entrusted for one place. */
-export const wantsSecret = (before: Connection | undefined, wanted: { base_url: string; credential: CredentialPlacement }): boolean =>
-  before === undefined || before.secret_since === null || before.base_url !== wanted.base_url.trim().replace(/\/+$/, '') || placementWord(before.credential) !== placementWord(wanted.credential);
+export function wantsSecret(before: Connection | undefined, wanted: Pick<WantedConnection, 'base_url' | 'credential' | 'rotation'>): boolean {
+  if (before === undefined || before.secret_since === null || before.base_url !== wanted.base_url.trim().replace(/\/+$/, '')) return true;
+  const otherHook = wanted.rotation != null && hookWord(wanted.rotation) !== (before.rotation == null ? '' : hookWord(before.rotation));
+  return otherHook || placementWord(before.credential) !== placementWord(wanted.credential);
+}
+
+/** The request that replaces a credential, without how often. */
+const hookWord = (hook: NonNullable<WantedConnection['rotation']>): string => [hook.method, hook.path, hook.body ?? '', hook.new.from, hook.new.from === 'answer' ? hook.new.pointer : ''].join('\n');
 
 /** A connection's terms as lines, for comparing. */
 export function termLines(shape: ConnectionShape, exact: (moment: string) => string): string[] {
@@ -98,5 +104,3 @@ export function termLines(shape: ConnectionShape, exact: (moment: string) => str
     ...(rotation ? [`replaced every ${rotation.every_days} days by ${rotation.method} ${rotation.path}`, ...(rotation.body ? [`with ${rotation.body}`] : []), rotation.new.from === 'answer' ? `the vendor makes it, at ${rotation.new.pointer}` : 'the server makes it'] : ['its credential stays']),
   ];
 }
-
-export type { WantedConnection };

@@ -87,6 +87,10 @@ fn a_credential_is_entrusted_for_one_place() {
     assert!(!Shape { name: "Other".into(), per_minute: 1, ..shape() }.wants_new_secret(&before));
     assert!(Shape { base_url: "https://evil.example".into(), ..shape() }.wants_new_secret(&before));
     assert!(Shape { base_url: "https://psa.example/api/v2/public".into(), ..shape() }.wants_new_secret(&before));
+    let hooked = |hook| Shape { rotation: hook, ..shape() }.wants_new_secret(&before);
+    assert!(!hooked(None) && !hooked(before.rotation.clone().map(|hook| Hook { every_days: 1, ..hook })));
+    assert!(hooked(Some(hook("{\"note\":\"{old}\",\"key\":\"{new}\"}", NewSecret::Made))), "it could be read where the note is");
+    assert!(shape().wants_new_secret(&Shape { rotation: None, ..shape() }));
     assert!(Shape { placement: Placement::Header { name: "x-echo".into(), prefix: String::new() }, ..shape() }.wants_new_secret(&before));
 }
 
