@@ -33,7 +33,7 @@ test.beforeAll(async ({ browser }) => {
   await new Promise<void>((done) => vendor.listen(0, '127.0.0.1', done));
   const bound = vendor.address();
   address = `http://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : 0}/api`;
-  place = await new Installation().start({ env: { SALLYPORT_OUTBOUND_NETWORKS: '127.0.0.0/8', SALLYPORT_OUTBOUND_HTTP: 'listed' } });
+  place = await new Installation().start({ env: { SALLYPORT_OUTBOUND_NETWORKS: '127.0.0.0/8', SALLYPORT_OUTBOUND_HTTP: 'listed', SALLYPORT_LOG: 'trace' } });
   context = await browser.newContext();
   page = await context.newPage();
   faults = watch(page);
@@ -133,5 +133,8 @@ test('a connection that is stopped is over', async () => {
   expect(sallyport(['connections', 'call', 'Ticket system', 'GET', '/tickets']).stderr).toContain('connection_over');
   await accessible(page, 'connection-stopped');
   await look(page, 'connection-stopped');
+  const log = place.log('sallyport');
+  expect(log).toContain('connections');
+  for (const secret of [SECRET, takes]) expect(log).not.toContain(secret);
   expect(faults).toEqual([]);
 });

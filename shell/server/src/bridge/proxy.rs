@@ -34,11 +34,13 @@ pub(crate) async fn pass(State(app): State<App>, Allowed(permit): Allowed<UseCon
         Err(why) => return Err(keep_refusal(&app, (&row, caller), (verb, raw_path), why).await),
     };
     let body = axum::body::to_bytes(body, limits::CONNECTION_BODY_BYTES).await.map_err(|_| Code::BodyTooLarge)?;
-    let call = Call { app: &app, row: &row, id: random() };
+    let per_minute = row.shape.per_minute;
+    let call = Call { app, row, id: random() };
     let (left, secrets) = call.take(caller, &cleared).await?;
-    // Who hangs up stops nothing that the vendor may have heard of already; it ends by its own limits.
-    let mut response = call.make(cleared, body.to_vec(), secrets).await?;
-    tell_rate(&mut response, row.shape.per_minute, left);
+    // Who hangs up stops nothing that the vendor may have heard of already: how it ended is written down all the same.
+    let made = tokio::spawn(async move { call.make(cleared, body.to_vec(), secrets).await });
+    let mut response = made.await.map_err(|_| Code::Internal)??;
+    tell_rate(&mut response, per_minute, left);
     Ok(response)
 }
 
@@ -71,19 +73,19 @@ async fn keep_refusal(app: &App, (row, caller): (&ConnectionRow, Caller), (verb,
 }
 
 /// A call that is under way.
-struct Call<'a> {
-    app: &'a App,
-    row: &'a ConnectionRow,
+struct Call {
+    app: App,
+    row: ConnectionRow,
     id: [u8; 16],
 }
 
 /// The credential of a call, and the one that is to take its place.
 type Secrets = (SealedSecret, Option<SealedSecret>);
 
-impl Call<'_> {
+impl Call {
     /// Counts the call, before it is made.
     async fn take(&self, caller: Caller, cleared: &Cleared) -> Result<(u32, Secrets), Refusal> {
-        let (row, cleared) = (self.row, cleared.clone());
+        let (row, cleared) = (&self.row, cleared.clone());
         let change = TakeCall { id: self.id, caller, connection: row.id, version: row.version, cleared, at: self.app.clock.now() };
         match self.app.store.reserve(change).await {
             Ok(Taken::Go { secret, candidate, left }) => Ok((left, (secret, candidate))),
@@ -97,7 +99,7 @@ impl Call<'_> {
 
     /// Makes the call, and judges its answer.
     async fn make(&self, cleared: Cleared, body: Vec<u8>, (secret, candidate): Secrets) -> Result<Response, Refusal> {
-        let (app, row, placement) = (self.app, self.row, &self.row.shape.placement);
+        let (app, row, placement) = (&self.app, &self.row, &self.row.shape.placement);
         let secret = opened(app, row.id, &secret)?;
         let candidate = candidate.map(|sealed| opened(app, row.id, &sealed)).transpose()?;
         let bare = Bare { tenant: row.tenant, verb: cleared.verb(), target: cleared.target().clone(), headers: cleared.headers(), body };

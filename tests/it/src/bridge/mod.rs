@@ -3,6 +3,7 @@
 mod calls;
 mod rotation;
 mod secrets;
+mod tls;
 mod vendor;
 
 use std::time::Duration;

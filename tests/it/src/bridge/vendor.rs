@@ -107,7 +107,8 @@ impl Vendor {
 
     /// Waits until a request is held.
     pub(super) async fn is_holding(&self) {
-        let held = tokio::time::timeout(Duration::from_secs(60), self.holding.subscribe().wait_for(|holding| *holding)).await;
+        let mut holding = self.holding.subscribe();
+        let held = tokio::time::timeout(Duration::from_secs(60), holding.wait_for(|holding| *holding)).await;
         held.expect("a request comes").expect("the vendor lives");
     }
 
@@ -117,7 +118,8 @@ impl Vendor {
             return Some(());
         }
         self.holding.send_replace(true);
-        let let_go = self.hold.subscribe().wait_for(|hold| *hold != place).await.map(|hold| *hold);
+        let mut hold = self.hold.subscribe();
+        let let_go = hold.wait_for(|hold| *hold != place).await.map(|hold| *hold);
         self.holding.send_replace(false);
         (let_go.ok()? != Hold::Dropped).then_some(())
     }
