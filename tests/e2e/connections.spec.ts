@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
@@ -46,9 +46,16 @@ test.afterAll(async () => {
   vendor.close();
 });
 
-function sallyport(args: string[], input = '') {
+/** The command line; the vendor, in this very process, answers meanwhile. */
+async function sallyport(args: string[], input = ''): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const env = { ...process.env, SALLYPORT_SESSION: join(place.folder, 'session.json'), SALLYPORT_PASSWORD: OWNER.password };
-  return spawnSync(join(PROGRAMS, 'sallyport'), args, { encoding: 'utf8', env, input, timeout: 60_000 });
+  const child = spawn(join(PROGRAMS, 'sallyport'), args, { env, timeout: 60_000 });
+  const said = { stdout: '', stderr: '' };
+  child.stdout.on('data', (piece: Buffer) => (said.stdout += piece.toString()));
+  child.stderr.on('data', (piece: Buffer) => (said.stderr += piece.toString()));
+  child.stdin.end(input);
+  const status = await new Promise<number | null>((done) => child.on('close', done));
+  return { status, ...said };
 }
 
 test('a connection is made, and its credential is seen by nobody any more', async () => {
@@ -82,12 +89,12 @@ test('a connection is made, and its credential is seen by nobody any more', asyn
 });
 
 test('people use it, and its page tells who did what', async () => {
-  const login = sallyport(['login', place.url, '--email', OWNER.email, '--code-stdin'], `${await owner.authenticator.soon()}\n`);
+  const login = await sallyport(['login', place.url, '--email', OWNER.email, '--code-stdin'], `${await owner.authenticator.soon()}\n`);
   expect(login.status, login.stderr).toBe(0);
-  const called = sallyport(['connections', 'call', 'Ticket system', 'GET', '/tickets?page=2']);
+  const called = await sallyport(['connections', 'call', 'Ticket system', 'GET', '/tickets?page=2']);
   expect([called.status, JSON.parse(called.stdout)], called.stderr).toEqual([0, { path: '/api/tickets?page=2' }]);
-  expect(sallyport(['connections', 'call', 'Ticket system', 'GET', '/tickets/404']).status).toBe(1);
-  expect(sallyport(['connections', 'call', 'Ticket system', 'DELETE', '/tickets/5']).stderr).toContain('connection_refused');
+  expect((await sallyport(['connections', 'call', 'Ticket system', 'GET', '/tickets/404'])).status).toBe(1);
+  expect((await sallyport(['connections', 'call', 'Ticket system', 'DELETE', '/tickets/5'])).stderr).toContain('connection_refused');
   await page.getByRole('link', { name: 'Ticket system' }).click();
   const calls = page.getByRole('table', { name: 'Calls, the newest first' });
   await expect(calls.getByRole('row')).toHaveCount(4);
@@ -95,18 +102,22 @@ test('people use it, and its page tells who did what', async () => {
   await expect(calls).toContainText('not allowed');
   await accessible(page, 'connection');
   await look(page, 'connection');
+  const flip = page.locator('.topbar').getByRole('button', { name: /dark|light/i });
+  await flip.click();
+  await look(page, 'connection-light');
+  await flip.click();
 });
 
 test('a connection is made on the command line too', async () => {
   const terms = ['--name', 'By hand', '--url', address, '--header', 'Authorization: Bearer', '--allow', 'GET /tickets/**', '--per-minute', '5'];
-  const made = sallyport(['connections', 'add', ...terms, '--code-stdin', '--json'], `${takes}\n${await owner.authenticator.soon()}\n`);
+  const made = await sallyport(['connections', 'add', ...terms, '--code-stdin', '--json'], `${takes}\n${await owner.authenticator.soon()}\n`);
   expect(made.status, made.stderr).toBe(0);
   expect(made.stdout + made.stderr).not.toContain(takes);
   expect(JSON.parse(made.stdout)).toMatchObject({ name: 'By hand', state: 'active', per_minute: 5 });
-  expect(sallyport(['connections', 'call', 'By hand', 'GET', '/tickets/7']).status).toBe(0);
-  expect(sallyport(['connections']).stdout).toContain('Ticket system');
-  expect(sallyport(['connections', 'stop', 'By hand']).status).toBe(0);
-  expect(sallyport(['connections', 'show', 'By hand']).stdout).toContain('GET     /tickets/7');
+  expect((await sallyport(['connections', 'call', 'By hand', 'GET', '/tickets/7'])).status).toBe(0);
+  expect((await sallyport(['connections'])).stdout).toContain('Ticket system');
+  expect((await sallyport(['connections', 'stop', 'By hand'])).status).toBe(0);
+  expect((await sallyport(['connections', 'show', 'By hand'])).stdout).toContain('GET     /tickets/7');
 });
 
 test('its credential is replaced by a click', async () => {
@@ -116,7 +127,7 @@ test('its credential is replaced by a click', async () => {
     expect(takes).not.toBe(SECRET);
     await expect(page.locator('dt', { hasText: 'Last replaced' }).locator('..')).not.toContainText('never');
   }).toPass();
-  expect(sallyport(['connections', 'call', 'Ticket system', 'GET', '/tickets']).status).toBe(0);
+  expect((await sallyport(['connections', 'call', 'Ticket system', 'GET', '/tickets'])).status).toBe(0);
   await page.getByRole('button', { name: 'Change' }).click();
   await expect(page.getByLabel('Secret')).toHaveValue('');
   await page.getByLabel('Address').fill('https://elsewhere.example');
@@ -130,7 +141,7 @@ test('a connection that is stopped is over', async () => {
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.getByRole('button', { name: 'Stop it for good' }).click();
   await expect(page.getByText('Its credential is forgotten')).toBeVisible();
-  expect(sallyport(['connections', 'call', 'Ticket system', 'GET', '/tickets']).stderr).toContain('connection_over');
+  expect((await sallyport(['connections', 'call', 'Ticket system', 'GET', '/tickets'])).stderr).toContain('connection_over');
   await accessible(page, 'connection-stopped');
   await look(page, 'connection-stopped');
   const log = place.log('sallyport');

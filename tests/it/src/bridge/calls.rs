@@ -102,6 +102,7 @@ async fn answers_that_could_tell_the_credential_stay_here(engine: Engine) {
     }
     assert_eq!(world.connection().await["state"], "credential_refused");
     // What the vendor says otherwise is the caller's: redirects are not followed, and lead nowhere.
+    world.server.clock.advance(1);
     let moved = world.calls("GET", "moved").await;
     assert_eq!((moved.status, moved.header("location")), (302, None));
     assert_eq!(world.calls("GET", "refused").await.status, 403);
@@ -170,11 +171,11 @@ async fn calls_are_told_to_the_audit_log_once_a_minute(engine: Engine) {
     assert!(world.audit("connection.used").await.is_empty(), "its minute is not over");
     world.server.clock.advance(61);
     let used = world.told("connection.used", 1).await.remove(0);
-    let payload = &used["payload"];
+    let payload = &used["details"];
     assert_eq!((&payload["calls"], &payload["name"]), (&json!(4), &json!("Ticket system")), "{used}");
     assert_eq!(payload["by"].as_array().map(Vec::len), Some(2), "by method, rule and outcome: {used}");
     let refused = world.told("connection.refused", 1).await.remove(0);
-    assert_eq!(refused["payload"]["reasons"], json!({ "rule_refused": 1 }), "{refused}");
+    assert_eq!(refused["details"]["reasons"], json!({ "rule_refused": 1 }), "{refused}");
     let text = used["sentence"].as_array().map(|parts| parts.iter().filter_map(|part| part["text"].as_str()).collect::<String>());
     assert_eq!(text.as_deref(), Some("Amelie Winter sent 4 requests over the connection Ticket system"), "{used}");
 }

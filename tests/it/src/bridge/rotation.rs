@@ -158,7 +158,7 @@ async fn what_the_vendor_made_while_the_server_died_is_missed_and_told_and_mende
     let stuck = world.until("it is noticed", |connection| connection["rotation_state"]["failure"] == "neither").await;
     assert_eq!(stuck["state"], "rotation_failing");
     let entry = world.told("connection.rotation_failed", 1).await.remove(0);
-    assert_eq!(entry["payload"]["told"], true, "{entry}");
+    assert_eq!(entry["details"]["told"], true, "{entry}");
     let change = answered().as_object().cloned().map(|mut change| {
         change.insert("secret".to_owned(), json!(world.vendor.takes()));
         Value::Object(change)
@@ -188,6 +188,6 @@ async fn a_stopped_connection_is_not_gone_on_with() {
 async fn a_connection_without_a_hook_is_not_rotated() {
     let mut world = World::new(Engine::Sqlite, json!({})).await;
     let path = world.path("/rotate");
-    assert_refused(&world.owner.client.post(&path, json!({})).await, 409, "nothing_to_do");
+    assert_refused(&world.owner.client.post(&path, json!({})).await, 422, "nothing_to_do");
     assert_eq!(world.connection().await["rotation_state"]["due"], Value::Null);
 }

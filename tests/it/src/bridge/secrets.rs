@@ -103,7 +103,8 @@ async fn a_credential_whose_request_is_denied_is_forgotten(engine: Engine) {
 async fn what_is_shown_before_the_proof_is_what_is_done(engine: Engine) {
     let mut world = World::new(engine, json!({})).await;
     let path = world.path("");
-    let body = wanted(&world.server, &world.vendor, json!({ "per_minute": 7, "secret": null }));
+    let expires = world.connection().await["expires"].clone();
+    let body = wanted(&world.server, &world.vendor, json!({ "per_minute": 7, "secret": null, "expires": expires }));
     let asked = world.owner.client.send(Call::new("PUT", &path).body(body.clone())).await;
     let action = asked.json()["action"].clone();
     assert_eq!(
@@ -111,11 +112,8 @@ async fn what_is_shown_before_the_proof_is_what_is_done(engine: Engine) {
         (&json!("change_connection"), &json!(7), &json!(60))
     );
     assert_eq!(action["new_credential"], false);
-    assert_refused(
-        &world.owner.client.send(Call::new("PUT", &path).body(wanted(&world.server, &world.vendor, json!({ "secret": null })))).await,
-        409,
-        "nothing_to_do",
-    );
+    let same = wanted(&world.server, &world.vendor, json!({ "secret": null, "expires": expires }));
+    assert_refused(&world.owner.client.send(Call::new("PUT", &path).body(same)).await, 422, "nothing_to_do");
     // Meanwhile something else was proved: what was frozen is no longer so.
     let other = wanted(&world.server, &world.vendor, json!({ "per_minute": 9, "secret": null }));
     assert_eq!(world.owner.does(&world.server, Call::new("PUT", &path).body(other)).await.status, 200);
