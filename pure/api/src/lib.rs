@@ -8,6 +8,7 @@
 mod accounts;
 mod audit;
 mod automation;
+mod bridge;
 mod device;
 mod devices;
 mod factors;
@@ -28,6 +29,7 @@ mod webauthn;
 pub use accounts::*;
 pub use audit::*;
 pub use automation::*;
+pub use bridge::*;
 pub use device::*;
 pub use devices::*;
 pub use factors::*;
