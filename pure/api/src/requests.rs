@@ -136,6 +136,8 @@ pub enum ActionDetails {
     ChangeClient(crate::ApiClientDetails),
     /// A script runs unattended at its times.
     PublishSchedule(crate::PublishScheduleDetails),
+    /// A licence is issued.
+    IssueLicence(crate::LicenceDetails),
 }
 
 /// A factor that goes.

@@ -4,6 +4,7 @@ import type { Component } from 'svelte';
 import { matched, type Params } from '$lib/router.svelte';
 import Approvals from './Approvals.svelte';
 import Audit from './audit/Audit.svelte';
+import Client from './automation/Client.svelte';
 import Clients from './automation/Clients.svelte';
 import NewSchedule from './automation/NewSchedule.svelte';
 import Schedule from './automation/Schedule.svelte';
@@ -55,6 +56,7 @@ const ROUTES: Route[] = [
   { pattern: '/approvals', title: 'Approvals', page: Approvals },
   { pattern: '/audit', title: 'Audit', page: Audit },
   { pattern: '/automation/clients', title: 'API clients', page: Clients },
+  { pattern: '/automation/clients/:id', title: 'API client', page: Client },
   { pattern: '/automation/schedules', title: 'Schedules', page: Schedules },
   { pattern: '/automation/schedules/new', title: 'New schedule', page: NewSchedule },
   { pattern: '/automation/schedules/:id', title: 'Schedule', page: Schedule },

@@ -6,7 +6,7 @@ use sallyport_model::{DeviceId, Digest, FactorId, SiteId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{OpenRemoteSession, PublishSchedule, RunScript};
-use crate::automation::ChangeClient;
+use crate::automation::{ChangeClient, IssueLicence};
 use crate::networks::Rules;
 use crate::people::{
     self, ChangeMfaPolicy, ChangeRole, ChangeSessionLimits, ChangedRole, InviteUser, Person, RequireMfa, ResetFactor, ResetTakes,
@@ -91,6 +91,8 @@ pub enum Action {
     ChangeClient(ChangeClient),
     /// A script runs unattended at its times.
     PublishSchedule(PublishSchedule),
+    /// A licence lets a tool's program in.
+    IssueLicence(IssueLicence),
 }
 
 /// A factor that its owner wants to be without.
@@ -163,11 +165,13 @@ pub enum ActionKind {
     ChangeClient,
     /// See [`Action::PublishSchedule`].
     PublishSchedule,
+    /// See [`Action::IssueLicence`].
+    IssueLicence,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 22] = [
+    pub const ALL: [ActionKind; 23] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -190,6 +194,7 @@ impl ActionKind {
         Self::CreateClient,
         Self::ChangeClient,
         Self::PublishSchedule,
+        Self::IssueLicence,
     ];
 
     /// The stable word.
@@ -217,6 +222,7 @@ impl ActionKind {
             Self::CreateClient => "create_client",
             Self::ChangeClient => "change_client",
             Self::PublishSchedule => "publish_schedule",
+            Self::IssueLicence => "issue_licence",
         }
     }
 
@@ -240,7 +246,8 @@ impl ActionKind {
             | Self::ChangeRemotePolicy
             | Self::CreateClient
             | Self::ChangeClient
-            | Self::PublishSchedule => Class::Fleet,
+            | Self::PublishSchedule
+            | Self::IssueLicence => Class::Fleet,
         }
     }
 
@@ -260,7 +267,7 @@ impl ActionKind {
             Self::SaveRole | Self::DeleteRole => const { &policy::ManageRoles::ROW },
             Self::RemoveFactor => const { &policy::RemoveOwnFactor::ROW },
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
-            Self::CreateClient | Self::ChangeClient => const { &policy::ManageClients::ROW },
+            Self::CreateClient | Self::ChangeClient | Self::IssueLicence => const { &policy::ManageClients::ROW },
             Self::PublishSchedule => const { &policy::PublishSchedules::ROW },
         }
     }
@@ -292,7 +299,8 @@ impl ActionKind {
             | Self::ChangeNetworks
             | Self::ChangeRemotePolicy
             | Self::CreateClient
-            | Self::ChangeClient => false,
+            | Self::ChangeClient
+            | Self::IssueLicence => false,
         }
     }
 }
@@ -323,6 +331,7 @@ impl Action {
             Self::CreateClient(_) => ActionKind::CreateClient,
             Self::ChangeClient(_) => ActionKind::ChangeClient,
             Self::PublishSchedule(_) => ActionKind::PublishSchedule,
+            Self::IssueLicence(_) => ActionKind::IssueLicence,
         }
     }
 
@@ -364,7 +373,8 @@ impl Action {
             | Self::ChangeNetworks(_)
             | Self::ChangeRemotePolicy(_)
             | Self::CreateClient(_)
-            | Self::ChangeClient(_) => &[],
+            | Self::ChangeClient(_)
+            | Self::IssueLicence(_) => &[],
         }
     }
 
@@ -406,6 +416,7 @@ impl Action {
             Self::CreateClient(client) => format!("Create API client {} with {}", client.after.name, scopes(client)),
             Self::ChangeClient(client) => format!("Change API client {} to {}", client.after.name, scopes(client)),
             Self::PublishSchedule(publish) => publish.sentence(),
+            Self::IssueLicence(issue) => issue.sentence(),
         }
     }
 

@@ -128,6 +128,9 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         Action::ChangeRemotePolicy(change) => api::ActionDetails::ChangeRemotePolicy(remote::policy_details(change)),
         Action::CreateClient(client) => api::ActionDetails::CreateClient(automation::details(client)),
         Action::ChangeClient(client) => api::ActionDetails::ChangeClient(automation::details(client)),
+        Action::IssueLicence(issue) => {
+            api::ActionDetails::IssueLicence(automation::licence_details(issue).map_err(|_| Refusal::from(Code::Internal))?)
+        }
         other => people::shown::details(other).ok_or(Code::Internal)?,
     })
 }

@@ -1,7 +1,7 @@
 //! Executing a released action: the one place where a guarded operation happens, in one transaction with its entry.
 
 use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Target};
-use sallyport_decide::automation::ChangeClient;
+use sallyport_decide::automation::{ChangeClient, IssueLicence};
 use sallyport_decide::remote_policy::ChangeRemotePolicy;
 use sallyport_grant::Envelope;
 use sallyport_grant::body::{Body, GrantAction, GrantBody};
@@ -40,6 +40,7 @@ pub enum Part {
     ChangeNetworks,
     ChangeRemotePolicy,
     Client,
+    IssueLicence { envelope: Envelope },
     PublishSchedule { envelope: Envelope },
 }
 
@@ -120,6 +121,7 @@ impl Change for Execute {
             (Action::ChangeRemotePolicy(change), Part::ChangeRemotePolicy) => (self.remote_policy(tx, change).await?, None),
             (Action::CreateClient(client), Part::Client) => (self.create_client(tx, client).await?, None),
             (Action::ChangeClient(client), Part::Client) => (self.change_client(tx, client).await?, None),
+            (Action::IssueLicence(wanted), Part::IssueLicence { envelope }) => (self.issue_licence(tx, wanted, envelope).await?, None),
             (Action::PublishSchedule(action), Part::PublishSchedule { envelope }) => {
                 devices_still_are(tx, self.tenant(), &action.run.targets, "approved").await?;
                 (schedules::publish(tx, (&self.released, action), envelope, self.salt).await?, None)
@@ -318,9 +320,14 @@ impl Execute {
     }
 
     async fn change_client(&self, tx: &mut Tx, client: &ChangeClient) -> Result<u64, StoreError> {
-        automation::change(tx, &self.released.frozen().asker, client).await?;
+        automation::change(tx, &self.released.frozen().asker, client, self.at()).await?;
         let payload = json!({ "client": client.client, "name": client.after.name, "before": client.before, "after": client.after });
         tx.append(self.tenant(), self.entry("client.changed", payload)).await
+    }
+
+    async fn issue_licence(&self, tx: &mut Tx, wanted: &IssueLicence, envelope: &Envelope) -> Result<u64, StoreError> {
+        let payload = automation::issue(tx, &self.released.frozen().asker, wanted, envelope, self.at()).await?;
+        tx.append(self.tenant(), self.entry("licence.issued", payload)).await
     }
 
     /// What reaches devices counts into the asker's hour.

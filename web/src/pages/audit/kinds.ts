@@ -43,6 +43,8 @@ const KINDS: Record<string, Kind> = {
   mail: { icon: 'mail', tag: 'Mail' },
   'client.stopped': { icon: 'ban', tag: 'API client', bad: true },
   client: { icon: 'key', tag: 'API client' },
+  'licence.refused': { icon: 'ban', tag: 'Licence', bad: true },
+  licence: { icon: 'shieldok', tag: 'Licence' },
   'schedule.voided': { icon: 'shieldx', tag: 'Schedule', bad: true },
   'schedule.missed': { icon: 'hourglass', tag: 'Schedule', bad: true },
   schedule: { icon: 'until', tag: 'Schedule' },
