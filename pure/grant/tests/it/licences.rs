@@ -8,7 +8,8 @@ use sallyport_grant::body::{
 use sallyport_grant::envelope::EnvelopeError;
 use sallyport_grant::json::JsonError;
 use sallyport_grant::licence::{self, Licence, LicenceError, Measured, NotCovered};
-use sallyport_grant::{AuthorityPin, Envelope, Hex, PayloadType, RootError, SignatureKind, json, sha256};
+use sallyport_grant::root::RootError;
+use sallyport_grant::{AuthorityPin, Envelope, Hex, PayloadType, SignatureKind, json, sha256};
 use sallyport_model::{ApiClientId, Digest, LicenceId, Name, limits};
 use serde::{Deserialize, Serialize};
 
