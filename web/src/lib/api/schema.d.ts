@@ -272,6 +272,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clients/{id}/licences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The licences of an API client
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_clients_id_licences"];
+        put?: never;
+        /**
+         * Issue a licence: what lets a tool's program in
+         * @description Needs `clients.write`. Class: 2. Audit: request.created licence.issued.
+         */
+        post: operations["post_clients_id_licences"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clients/{id}/stop": {
         parameters: {
             query?: never;
@@ -698,6 +722,66 @@ export interface paths {
         get: operations["get_jobs_id_runs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/licences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One licence
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_licences_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/licences/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A licence as the file that its tool shows
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_licences_id_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/licences/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a licence for good
+         * @description Needs `clients.write`. Class: -. Audit: licence.revoked.
+         */
+        post: operations["post_licences_id_revoke"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2372,6 +2456,9 @@ export interface components {
         }) | (components["schemas"]["PublishScheduleDetails"] & {
             /** @enum {string} */
             kind: "publish_schedule";
+        }) | (components["schemas"]["LicenceDetails"] & {
+            /** @enum {string} */
+            kind: "issue_licence";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2445,6 +2532,7 @@ export interface components {
             key_created: string;
             /** @description From which address. */
             last_address?: string | null;
+            last_refusal?: components["schemas"]["LicenceRefused"] | null;
             /** @description When it last got an access token. */
             last_used?: string | null;
             /** @description In whose name it works. */
@@ -2478,6 +2566,8 @@ export interface components {
         ApiClientShape: {
             /** @description When it ends by itself. */
             expires: string;
+            /** @description Whether it must show a licence for each token. */
+            licence: components["schemas"]["LicenceRule"];
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -2680,6 +2770,7 @@ export interface components {
         ChangeApiClient: {
             /** @description When it ends by itself. */
             expires: string;
+            licence?: components["schemas"]["LicenceRule"] | null;
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -3375,6 +3466,16 @@ export interface components {
             /** @description When it happens. */
             until: string;
         };
+        /**
+         * @description Where the key of a host is kept.
+         * @enum {string}
+         */
+        HostKeyKind: "tpm" | "file";
+        /**
+         * @description What keys the hosts of a licence must have.
+         * @enum {string}
+         */
+        HostKeyRule: "any" | "tpm";
         /** @description Shows that an entry is in the log. */
         InclusionProof: {
             /** @description The checkpoint that it is shown for. */
@@ -3624,6 +3725,105 @@ export interface components {
          * @enum {string}
          */
         KeyRotation: "daily" | "by_hand";
+        /** @description A licence. */
+        Licence: components["schemas"]["LicenceTerms"] & {
+            /** @description The API client that it is for. */
+            client: string;
+            /** @description SHA-256 of what is signed. */
+            digest: string;
+            /** @description Its id, which is in the file too. */
+            id: string;
+            /** @description When it was issued. */
+            issued: string;
+            /** @description By whom. */
+            issued_by: string;
+            /** @description On which host. */
+            last_host?: string | null;
+            /** @description When it last let its tool in. */
+            last_used?: string | null;
+            /** @description When it was revoked. */
+            revoked?: string | null;
+            /** @description By whom. */
+            revoked_by?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["LicenceState"];
+        };
+        /** @description A licence that is issued, exactly. */
+        LicenceDetails: components["schemas"]["LicenceTerms"] & {
+            /** @description The API client that it is for. */
+            client: string;
+            /** @description What people call that client. */
+            client_name: string;
+            /** @description Which. */
+            licence: string;
+        };
+        /** @description A licence as a file: a signed document, no secret. */
+        LicenceFile: {
+            /** @description Its content. */
+            file: string;
+            /** @description What to call the file. */
+            file_name: string;
+            /** @description Which. */
+            id: string;
+        };
+        /** @description A machine that a tool may run on. */
+        LicenceHost: {
+            /** @description Its public key, as `sallyport tool host-key` prints it: a compressed P-256 point, 66 hexadecimal digits. */
+            key: string;
+            /** @description Where its key is kept, as you found it on that machine: the server cannot see it. */
+            kind: components["schemas"]["HostKeyKind"];
+            /** @description For people. */
+            name: string;
+        };
+        /** @description A token that a client did not get for want of a licence. */
+        LicenceRefused: {
+            /** @description From where. */
+            address: string;
+            /** @description When. */
+            at: string;
+            /** @description `missing`, `not_signed`, `revoked`, `expired`, `host_missing`, `other_host`, `version`, `executable`, ... */
+            reason: string;
+            /** @description The same for people. */
+            why: string;
+        };
+        /**
+         * @description Whether an API client must show a licence to get a token.
+         * @enum {string}
+         */
+        LicenceRule: "not_needed" | "needed";
+        /** @description The licences of an API client. */
+        Licences: {
+            /** @description The newest first, 200 at most. */
+            items: components["schemas"]["Licence"][];
+        };
+        /**
+         * @description Where a licence stands.
+         * @enum {string}
+         */
+        LicenceState: "valid" | "expiring_soon" | "expired" | "revoked";
+        /** @description What a licence says. */
+        LicenceTerms: {
+            /** @description The first version that is too new. */
+            below: string;
+            /** @description SHA-256 of each executable that may run. */
+            executables: string[];
+            /** @description When it ends, within 400 days. */
+            expires: string;
+            /** @description The first version. */
+            from: string;
+            /** @description What keys those hosts must have. */
+            host_keys: components["schemas"]["HostKeyRule"];
+            /** @description Where it may run. */
+            hosts: components["schemas"]["LicenceHost"][];
+            /** @description Who makes it. */
+            publisher: string;
+            /** @description What it may do, within what its client may do. */
+            scopes: string[];
+            /** @description SHA-256 of each script that the executable may be given; none leaves open what it reads. */
+            scripts: string[];
+            /** @description What the tool is called. */
+            tool: string;
+        };
         /** @description A token out of a link's fragment. */
         LinkToken: {
             /** @description The token. */
@@ -3821,6 +4021,8 @@ export interface components {
             expires: string;
             /** @description Its public key. */
             key: components["schemas"]["PublicJwk"];
+            /** @description Whether it must show a licence for each token. */
+            licence?: components["schemas"]["LicenceRule"];
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -3903,6 +4105,29 @@ export interface components {
              * @description The version that was seen; another one in the meantime is a conflict.
              */
             version: number;
+        };
+        /** @description A licence that is asked for. */
+        NewLicence: {
+            /** @description The first version that is too new. */
+            below: string;
+            /** @description SHA-256 of each executable that may run; 1 to 16. */
+            executables: string[];
+            /** @description When it ends, within 400 days. */
+            expires: string;
+            /** @description The first version that may run, as `2.14.0`. */
+            from: string;
+            /** @description What keys those hosts must have. */
+            host_keys?: components["schemas"]["HostKeyRule"];
+            /** @description Where it may run; 1 to 32. */
+            hosts: components["schemas"]["LicenceHost"][];
+            /** @description Who makes it. */
+            publisher: string;
+            /** @description What it may do, of what its client may do. */
+            scopes: string[];
+            /** @description SHA-256 of each script that the executable may be given; none leaves open what it reads. */
+            scripts?: string[];
+            /** @description What the tool is called. */
+            tool: string;
         };
         /** @description Names a new customer or site. */
         NewName: {
@@ -5397,6 +5622,10 @@ export interface components {
             code_verifier?: string | null;
             /** @description `client_credentials`, or `authorization_code` for a program that a person let in. */
             grant_type: string;
+            /** @description A JWT that the host's key signed about this request: `typ` `sallyport-host+jwt`, see the guide. */
+            host_assertion?: string | null;
+            /** @description The licence, where the client needs one: base64url of the file, without padding. */
+            licence?: string | null;
             /** @description The program's address, as it was asked for. */
             redirect_uri?: string | null;
             /** @description Fewer scopes than the client has, with spaces between them. */
@@ -6094,6 +6323,81 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clients_id_licences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Licences"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clients_id_licences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLicence"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -6938,6 +7242,97 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RunPage"];
                 };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_licences_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Licence"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_licences_id_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LicenceFile"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_licences_id_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
