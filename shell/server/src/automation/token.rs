@@ -60,16 +60,20 @@ async fn to_client(app: &App, parts: &Parts, form: &api::TokenForm, proof: &Prov
         }
         error => error.into(),
     })?;
-    Ok(api::IssuedToken {
+    Ok(issued(&token, scopes, limits::ACCESS_TOKEN_SECS.min(left_secs), client.standing))
+}
+
+fn issued(token: &Token, scope: String, expires_in: i64, standing: KeyStanding) -> api::IssuedToken {
+    api::IssuedToken {
         access_token: token.to_text().to_string(),
         token_type: "DPoP".to_owned(),
-        expires_in: limits::ACCESS_TOKEN_SECS.min(left_secs),
-        scope: scopes,
-        key_due: client.standing == KeyStanding::Due,
+        expires_in,
+        scope,
+        key_due: standing == KeyStanding::Due,
         acr: None,
         amr: Vec::new(),
         auth_time: None,
-    })
+    }
 }
 
 /// All of the client's scopes that its licence names too, or those of them that it asks for; none is not enough.

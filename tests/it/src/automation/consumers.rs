@@ -149,7 +149,8 @@ async fn a17_every_secret_opens_its_own_door_alone() {
     let mut opened = Vec::new();
     for kind in TOKENS {
         for door in DOORS {
-            world.server.clock.advance(1);
+            // A person has only so many codes for programs that nobody used: the oldest ones lapse.
+            world.server.clock.advance(if kind == "program's code" { 6 } else { 1 });
             let shown = world.token(kind).await;
             let answer = world.answer(&shown, door).await;
             if answer.starts_with('2') {

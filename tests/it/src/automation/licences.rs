@@ -9,7 +9,7 @@ use sallyport_testkit::licence::{Asking, LicensedTool, VouchingHost, digest, iss
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
 use sallyport_testkit::server::{Engine, TestServer};
-use sallyport_testkit::tool::{Tool, posted};
+use sallyport_testkit::tool::posted;
 use serde_json::{Value, json};
 
 use super::{SCOPES, assert_oauth, assert_refused, devices};
@@ -165,7 +165,7 @@ async fn oa_01_a_token_is_never_above_licence_client_or_owner(engine: Engine) {
     let issued = tool.asks(|_| {}).await;
     assert_eq!(issued.json()["scope"], "devices.read jobs.read");
     assert_eq!(tool.tool.sends(devices()).await.status, 200);
-    assert_refused(&tool.tool.get("/v1/scripts").await, 403, "role_refused");
+    assert_refused(&tool.tool.get("/v1/scripts").await, 403, "scope_refused");
     assert_oauth(&tool.asks(|asking| "scripts.read".clone_into(&mut asking.scope)).await, 400, "invalid_scope");
     assert_eq!(tool.asks(|asking| "jobs.read".clone_into(&mut asking.scope)).await.json()["scope"], "jobs.read");
     // The wide licence gives what the client has, and no more once the client has less.
@@ -178,7 +178,7 @@ async fn oa_01_a_token_is_never_above_licence_client_or_owner(engine: Engine) {
     let changed = owner.does(&server, Call::new("PUT", &format!("/v1/clients/{}", tool.tool.id)).body(body)).await;
     assert_eq!(changed.status, 200, "{}", changed.json());
     assert_eq!(changed.json()["action"]["after"]["licence"], "needed", "what is not named stays");
-    assert_refused(&wide.tool.sends(devices()).await, 403, "role_refused");
+    assert_refused(&wide.tool.sends(devices()).await, 403, "scope_refused");
     assert_eq!(wide.asks(|_| {}).await.json()["scope"], "scripts.read");
     assert_oauth(&tool.asks(|_| {}).await, 400, "invalid_scope");
 }
@@ -203,7 +203,7 @@ async fn oa_25_no_tool_issues_revokes_or_gets_around_a_licence(engine: Engine) {
     let revoke = format!("/v1/licences/{}/revoke", tool.licence);
     for call in [Call::new("POST", &path).body(body), Call::new("POST", &revoke).body(json!({})), Call::new("GET", &path)] {
         let refused = tool.tool.sends(call.clone()).await;
-        assert_refused(&refused, 403, "role_refused");
+        assert_refused(&refused, 403, "client_refused");
     }
     assert_eq!(owner.client.get(&path).await.status, 200, "a person reads it");
     // What a licensed tool asks for waits for people, as for every tool.
@@ -263,15 +263,15 @@ async fn a_licence_is_issued_by_proof_and_told_to_the_log(engine: Engine) {
     assert_eq!((one["last_host"].as_str(), one["tool"].as_str()), (Some("build-1"), Some("Patch report")));
     let entries = owner.client.get("/v1/audit?kind=licence.issued").await.json();
     let entry = &entries["items"][0];
-    assert_eq!(entry["payload"]["digest"], one["digest"], "{entry}");
-    assert_eq!(entry["payload"]["proofs"][0]["method"], "totp", "one code for one licence");
+    assert_eq!(entry["details"]["digest"], one["digest"], "{entry}");
+    assert_eq!(entry["details"]["proofs"][0]["method"], "totp", "one code for one licence");
     // Refusals are summed up: one entry in an hour, whatever is tried.
     for _ in 0..3 {
         assert_oauth(&tool.asks(|asking| asking.licence = None).await, 401, "invalid_client");
     }
     let entries = owner.client.get("/v1/audit?kind=licence.refused").await.json();
     assert_eq!(entries["items"].as_array().map(Vec::len), Some(1), "{entries}");
-    assert_eq!(entries["items"][0]["payload"]["reason"], "missing");
+    assert_eq!(entries["items"][0]["details"]["reason"], "missing");
 }
 
 async fn nothing_that_is_sent_for_a_licence_is_the_servers_failure(engine: Engine) {
