@@ -12,6 +12,8 @@ use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
+use sallyport_decide::actions::approvals::Numbers;
+
 use crate::places::Places;
 use crate::remote::Remote;
 
@@ -35,7 +37,9 @@ pub struct Parts {
     pub events: Events,
     /// How much each address asks.
     pub rate: Rate,
-    /// Where addresses are.
+    /// The numbers of requests that take two people.
+    pub numbers: Numbers,
+    /// Where addresses are, and whose.
     pub places: Places,
     /// What signing in needs in memory.
     pub accounts: accounts::Live,

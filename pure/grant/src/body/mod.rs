@@ -5,6 +5,7 @@ mod enrolment;
 pub(crate) mod fields;
 mod grant;
 mod receipt;
+mod recovery;
 mod remote;
 mod root;
 mod schedule;
@@ -19,6 +20,7 @@ pub use enrolment::{EnrolmentBody, EnrolmentType, Platform, ServerUrl, TokenSecr
 pub use fields::{EnvName, FieldError, RunAs};
 pub use grant::{Class, GrantAction, GrantBody, GrantType, Interpreter, Person, RunScript, SecretParameter};
 pub use receipt::{Outcome, ReasonCode, ReceiptBody, ReceiptType};
+pub use recovery::{RecoveryBody, RecoveryType};
 pub use remote::{Access, Clipboard, Consent, Entry, OpenRemoteSession, Record, RemoteKind, Unanswered, VirtualDisplay};
 pub use root::{LogKey, RootBody, RootType};
 pub use schedule::RunSchedule;

@@ -4,7 +4,7 @@ mod consumers;
 mod contract;
 mod foreign;
 mod people;
-mod programs;
+pub(crate) mod programs;
 mod proofs;
 mod rotation;
 mod tokens;
