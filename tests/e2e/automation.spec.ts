@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Installation, PROGRAMS } from './support/installation.js';
+import { keep } from './support/pictures.js';
 import { accessible, authorize, look, type Owner, setUp, watch } from './support/steps.js';
 
 /** An API client from its key to its end, with the tool as people run it. */
@@ -67,6 +68,7 @@ test('the tool runs as the page says', async () => {
   const ran = await run();
   expect([ran.stdout, ran.status], ran.stderr).toEqual(['200', 0]);
   await accessible(page, 'clients');
+  await keep(page, 'clients');
   await look(page, 'clients');
 });
 

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use maxminddb::{Reader, geoip2};
+use maxminddb::Reader;
 use sallyport_model::limits;
+use serde::Deserialize;
 
 /// Why a database cannot be used. Each says which setting it is of, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,34 @@ impl Kind {
 
 type Database = Reader<Vec<u8>>;
 
+/// What is read of a town's record. Other makers write other widths of numbers, and fields of their own: these are not looked at.
+#[derive(Deserialize)]
+struct Town<'a> {
+    #[serde(borrow, default)]
+    city: Named<'a>,
+    #[serde(borrow, default)]
+    country: Named<'a>,
+}
+
+#[derive(Deserialize, Default)]
+struct Named<'a> {
+    #[serde(borrow, default)]
+    names: Names<'a>,
+}
+
+#[derive(Deserialize, Default)]
+struct Names<'a> {
+    #[serde(default)]
+    en: Option<&'a str>,
+}
+
+/// What is read of an operator's record. A signed number takes every width that the format has.
+#[derive(Deserialize)]
+struct Operator {
+    #[serde(default)]
+    autonomous_system_number: Option<i64>,
+}
+
 /// The databases, read once at start; absent where none is configured.
 #[derive(Default)]
 pub struct Places {
@@ -76,16 +105,16 @@ impl Places {
     /// Town and country of an address, in English.
     pub fn of(&self, address: &str) -> Option<String> {
         let address: IpAddr = address.parse().ok()?;
-        let city: geoip2::City<'_> = self.towns.as_ref()?.lookup(address).ok()?.decode().ok()??;
-        let words = [city.city.names.english, city.country.names.english];
+        let town: Town<'_> = self.towns.as_ref()?.lookup(address).ok()?.decode().ok()??;
+        let words = [town.city.names.en, town.country.names.en];
         let words: Vec<&str> = words.into_iter().flatten().collect();
         (!words.is_empty()).then(|| words.join(", "))
     }
 
     /// The number of the autonomous system that an address belongs to.
     pub fn operator(&self, address: IpAddr) -> Option<u32> {
-        let found: geoip2::Asn<'_> = self.operators.as_ref()?.lookup(address).ok()?.decode().ok()??;
-        found.autonomous_system_number
+        let found: Operator = self.operators.as_ref()?.lookup(address).ok()?.decode().ok()??;
+        found.autonomous_system_number.and_then(|number| u32::try_from(number).ok())
     }
 }
 

@@ -959,7 +959,7 @@ export interface paths {
         put?: never;
         /**
          * Register a passkey
-         * @description Needs `self.enrol`. Class: -. Audit: factor.added.
+         * @description Needs `self.enrol`. Class: -. Audit: factor.added recovery_code.issued.
          */
         post: operations["post_me_passkeys_finish"];
         delete?: never;
@@ -1123,7 +1123,7 @@ export interface paths {
         put?: never;
         /**
          * Enrol one more authenticator
-         * @description Needs `self.enrol`. Class: -. Audit: factor.added.
+         * @description Needs `self.enrol`. Class: -. Audit: factor.added recovery_code.issued.
          */
         post: operations["post_me_totp_finish"];
         delete?: never;
@@ -1791,7 +1791,7 @@ export interface paths {
         put?: never;
         /**
          * Let a paused schedule go on, where it still is what was published
-         * @description Needs `schedules.publish`. Class: -. Audit: schedule.resumed schedule.voided.
+         * @description Needs `schedules.publish`. Class: 1. Audit: schedule.resumed schedule.voided.
          */
         post: operations["post_schedules_id_resume"];
         delete?: never;
@@ -2006,6 +2006,46 @@ export interface paths {
          * @description Public: asks for password and code together.
          */
         post: operations["post_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/kit/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Recover the account of a tenant's only owner by password and authority kit
+         * @description Public: asks for the password and the authority's signature over our challenge.
+         */
+        post: operations["post_sign_in_kit_finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/kit/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a recovery by the authority kit
+         * @description Public: a challenge names nobody and proves nothing.
+         */
+        post: operations["post_sign_in_kit_start"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2645,8 +2685,12 @@ export interface components {
             hour_limit: number;
             /** @description Its id. */
             id: string;
+            /** @description For its asker alone, where it takes two people: the number that they read to the second one. */
+            number?: string | null;
             /** @description Who asked. */
             requested_by: string;
+            /** @description Their address, for names can be alike. */
+            requested_by_email: string;
             /** @description Their name. */
             requested_by_name: string;
             /** @description The steps that are needed, in order. */
@@ -2658,6 +2702,8 @@ export interface components {
             state: components["schemas"]["RequestState"];
             /** @description What will happen, as one sentence. */
             summary: string;
+            /** @description Whether your proof wants the number on the asker's screen: you are the second person. */
+            wants_number?: boolean;
         };
         /** @description One page of a list. */
         AuthorizationRequestPage: {
@@ -2809,7 +2855,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "kit_refused" | "not_the_only_owner" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "asker_muted" | "number_refused" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -3334,6 +3380,11 @@ export interface components {
              */
             total?: number | null;
         };
+        /** @description A recovery code that takes the place of the one that was used, shown once. */
+        FreshRecoveryCode: {
+            /** @description Good for one sign-in, like the others that are left. */
+            recovery_code: string;
+        };
         /** @description A guarded action that somebody asked for. */
         GuardedAction: {
             /** @description When it was asked for. */
@@ -3624,6 +3675,27 @@ export interface components {
          * @enum {string}
          */
         KeyRotation: "daily" | "by_hand";
+        /** @description What the authority has to sign so that this browser, and no other, is let in. */
+        KitChallenge: {
+            /** @description Goes into the statement as it is; good once, for five minutes. */
+            challenge: string;
+            /** @description RFC 7638 thumbprint of the key that signed this request, 64 hexadecimal digits, for the statement. */
+            key: string;
+            /** @description This server's origin, for the statement. Compare it with the one that the kit names. */
+            server: string;
+        };
+        /** @description Signs in as a tenant's only owner, who has lost every factor and every recovery code. */
+        KitSignIn: {
+            /** @description The e-mail address. */
+            email: string;
+            /** @description The password. */
+            password: string;
+            /**
+             * @description An envelope (`application/vnd.sallyport.recovery.v1+json`) with `{"type":"sallyport.recovery/1","tenant","email","server","key",
+             *     "challenge"}`, signed by the authority key of the kit.
+             */
+            statement: string;
+        };
         /** @description A token out of a link's fragment. */
         LinkToken: {
             /** @description The token. */
@@ -3909,8 +3981,10 @@ export interface components {
             /** @description The name. */
             name: string;
         };
-        /** @description One person's answer: exactly one of the two. */
+        /** @description One person's answer: a code or a passkey's, and of the second person the number. */
         NewProof: {
+            /** @description The three digits on the asker's screen, where somebody else asked. */
+            number?: string | null;
             passkey?: components["schemas"]["PasskeyProof"] | null;
             /** @description A fresh code from the authenticator. */
             totp?: string | null;
@@ -5185,7 +5259,7 @@ export interface components {
             idle_expires: string;
             /** @description When its person last did something. */
             last_active: string;
-            /** @description How its person proved themselves: `totp`, `passkey`, `recovery_code` or `password`. */
+            /** @description How its person proved themselves: `totp`, `passkey`, `recovery_code`, `authority_kit` or `password`. */
             method: string;
             /** @description Town and country of the address, where a database of places is configured. */
             place?: string | null;
@@ -5193,6 +5267,7 @@ export interface components {
             program?: string | null;
             /** @description What it may do. */
             stage: components["schemas"]["SessionStage"];
+            two_networks?: components["schemas"]["TwoNetworks"] | null;
             /** @description What the browser or the command line calls itself. */
             user_agent: string;
         };
@@ -5438,6 +5513,13 @@ export interface components {
             label: string;
             /** @description `192.0.2.0/24`, `2001:db8::/48`, or single addresses. */
             ranges: string[];
+        };
+        /** @description A session was used from two networks at the same time. */
+        TwoNetworks: {
+            /** @description When that was noticed last. */
+            at: string;
+            /** @description The two: an autonomous system (`AS64500`) where a database of them is configured, otherwise a range of addresses. */
+            networks: string[];
         };
         /** @description A user, as the list shows them. */
         User: {
@@ -7360,6 +7442,15 @@ export interface operations {
         };
         responses: {
             /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreshRecoveryCode"];
+                };
+            };
+            /** @description Done */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -7628,6 +7719,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreshRecoveryCode"];
+                };
+            };
             /** @description Done */
             204: {
                 headers: {
@@ -9414,6 +9514,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sign_in_kit_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KitSignIn"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sign_in_kit_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KitChallenge"];
                 };
             };
             /** @description Refused */
