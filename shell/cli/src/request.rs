@@ -21,7 +21,7 @@ pub(crate) fn show(screen: Screen, request: &api::AuthorizationRequest) {
     screen.facts(&[
         ("class", screen.painted(tone, &format!("{}: {}", request.class, one_line(&request.class_reason)))),
         ("this hour", format!("{} touched, {} is the limit of the class", say::devices(count(request.hour_devices)), request.hour_limit)),
-        ("asked by", one_line(&request.requested_by_name)),
+        ("asked by", format!("{}, {}", one_line(&request.requested_by_name), one_line(&request.requested_by_email))),
         ("digest", say::groups(&request.digest)),
         ("request", format!("{}, lapses {}", one_line(&request.short), say::relative(request.expires, clock::now()))),
     ]);

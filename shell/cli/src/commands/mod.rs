@@ -19,6 +19,7 @@ mod opening;
 pub(crate) mod password;
 pub(crate) mod posture;
 mod publish;
+pub(crate) mod recover;
 pub(crate) mod remote_policy;
 pub(crate) mod remote_sessions;
 pub(crate) mod requests;
