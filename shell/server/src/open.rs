@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sallyport_decide::actions::approvals::Numbers;
 use sallyport_grant::body::LogKey;
 use sallyport_grant::checkpoint;
 use sallyport_grant::merkle::TreeHead;
@@ -56,9 +57,10 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
     let store = Store::open(&config.database, Arc::new(Signer(keys.clone()))).await?;
     accounts::open_keys(&store, &keys).await?;
     let breached = BreachedLists::open(&config)?;
-    let places = config.place_database.as_deref().map(Places::open).transpose().map_err(ServeError::Places)?.unwrap_or_default();
+    let places = Places::open(config.place_database.as_deref(), config.network_database.as_deref())?;
     let accounts = accounts::Live::new(&keys, breached);
     let outbound = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
+    let numbers = Numbers::new(*keys.derive("approval-numbers"));
     Ok(App::new(Parts {
         config,
         store,
@@ -67,6 +69,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
         hub: Hub::default(),
         events: Events::default(),
         rate: Rate::default(),
+        numbers,
         places,
         accounts,
         outbound,

@@ -4,6 +4,7 @@ mod admins;
 mod attacks;
 mod breaches;
 mod device;
+mod kit;
 mod networks;
 mod passkeys;
 mod passwords;
@@ -13,6 +14,7 @@ mod sessions;
 mod setup;
 mod strangers;
 mod totp;
+mod whereabouts;
 
 use std::time::{Duration, Instant};
 

@@ -3,8 +3,10 @@
 mod consumers;
 mod contract;
 mod foreign;
+mod licence_files;
+mod licences;
 mod people;
-mod programs;
+pub(crate) mod programs;
 mod proofs;
 mod rotation;
 mod tokens;
