@@ -8,6 +8,7 @@
 mod accounts;
 mod audit;
 mod automation;
+mod bridge;
 mod device;
 mod devices;
 mod factors;
@@ -29,6 +30,7 @@ mod webauthn;
 pub use accounts::*;
 pub use audit::*;
 pub use automation::*;
+pub use bridge::*;
 pub use device::*;
 pub use devices::*;
 pub use factors::*;

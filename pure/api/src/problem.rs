@@ -87,6 +87,11 @@ codes! {
     TokenRefused = 401, "token_refused", "The access token is not accepted", "Get a new one; it ends after five minutes, or one without use, and works as `Authorization: DPoP` with its own key alone.";
     AuthenticationTooWeak = 401, "insufficient_user_authentication", "This needs a stronger or a fresher proof of who you are", "Prove a factor in this session, with `sallyport step-up` or at `/v1/me/elevate`, and repeat it; WWW-Authenticate says what is enough.";
     ClientRefused = 403, "client_refused", "API clients cannot do this", "Identities, factors, policy, trust and proofs are for people: sign in to the console.";
+    ConnectionRefused = 403, "connection_refused", "The connection does not allow this request", "See the connection for what it allows, and for whom.";
+    ConnectionOver = 409, "connection_over", "The connection does not work any more", "It was stopped or has expired: ask for another one, or for a later end.";
+    VendorRefused = 502, "vendor_refused", "The vendor does not take the credential", "Look whether the credential still works at the vendor, and give the connection another one.";
+    VendorUnreachable = 502, "vendor_unreachable", "The vendor did not answer", "Try again later; the detail says what went wrong.";
+    AnswerRefused = 502, "answer_refused", "The vendor's answer does not go back", "The detail says what is wrong with it. Answers that have the credential in them are never passed on.";
     ScopeRefused = 403, "scope_refused", "This is not among what the API client may do", "Its scopes, or its owner's roles of this moment, do not allow it; see the client in the console.";
     SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";
     RoleRefused = 403, "role_refused", "Your role does not allow this", "Ask an owner or an admin of the tenant.";

@@ -144,6 +144,10 @@ pub enum ActionDetails {
     ChangeClient(crate::ApiClientDetails),
     /// A script runs unattended at its times.
     PublishSchedule(crate::PublishScheduleDetails),
+    /// A connection to another vendor's API is made.
+    CreateConnection(crate::ConnectionDetails),
+    /// A connection gets other terms, or another credential.
+    ChangeConnection(crate::ConnectionDetails),
 }
 
 /// A factor that goes.

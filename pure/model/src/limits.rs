@@ -427,3 +427,59 @@ pub const SCHEDULES: usize = 500;
 pub const SCHEDULE_PREVIEW: usize = 5;
 /// Runs of one schedule that are let go in one step.
 pub const SCHEDULE_RELEASES: usize = 500;
+
+/// Longest address that the server sends a request to for somebody, in bytes,
+pub const OUTBOUND_URL_BYTES: usize = 4_096;
+/// with at most so many headers,
+pub const OUTBOUND_HEADERS: usize = 64;
+/// of so many bytes together;
+pub const OUTBOUND_HEADER_BYTES: usize = 16 * 1024;
+/// as much as the head of an answer may have.
+pub const OUTBOUND_ANSWER_HEAD_BYTES: usize = 32 * 1024;
+/// Largest body of such a request, where whoever sends it sets no smaller one,
+pub const OUTBOUND_REQUEST_BYTES: usize = 1024 * 1024;
+/// and of its answer.
+pub const OUTBOUND_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// A request with its answer takes at most this long, the wait for a place included.
+pub const OUTBOUND_SECS: u64 = 30;
+/// Such requests that are under way at once: all of them,
+pub const OUTBOUND_AT_ONCE: usize = 64;
+/// those of one tenant,
+pub const OUTBOUND_PER_TENANT: usize = 16;
+/// and those of one tenant to one host and port.
+pub const OUTBOUND_PER_TARGET: usize = 8;
+
+/// Connections of a tenant to other vendors' APIs that were not stopped.
+pub const CONNECTIONS: usize = 100;
+/// A connection ends at the latest this long after it was asked for.
+pub const CONNECTION_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
+/// Shortest and longest credential, in bytes: shorter ones would be found in answers by chance.
+pub const CONNECTION_SECRET_BYTES: (usize, usize) = (8, 4_096);
+/// Most rules of what a connection allows,
+pub const CONNECTION_RULES: usize = 50;
+/// each of so many bytes.
+pub const CONNECTION_PATH_BYTES: usize = 300;
+/// Most headers that a connection adds beside its credential.
+pub const CONNECTION_HEADERS: usize = 10;
+/// Longest value of such a header, in bytes.
+pub const CONNECTION_HEADER_BYTES: usize = 300;
+/// Most people and API clients that a connection names.
+pub const CONNECTION_CALLERS: usize = 100;
+/// Most calls of one connection within a minute.
+pub const CONNECTION_CALLS_PER_MINUTE: u32 = 600;
+/// Calls of those who may not use a connection that are written down in a minute.
+pub const CONNECTION_STRANGERS_PER_MINUTE: u32 = 10;
+/// Calls of a connection that are kept,
+pub const CONNECTION_CALLS_KEPT: usize = 200;
+/// and so many that one look shows.
+pub const CONNECTION_CALLS_SHOWN: u32 = 50;
+/// Largest body of a call.
+pub const CONNECTION_BODY_BYTES: usize = 1024 * 1024;
+/// Largest answer to a call.
+pub const CONNECTION_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// Longest body of the request that replaces a credential, in bytes.
+pub const ROTATION_BODY_BYTES: usize = 4_096;
+/// Least and most days between two replacements of a credential.
+pub const ROTATION_DAYS: (u32, u32) = (1, 366);
+/// Whoever replaces a credential has this long before another process takes it over.
+pub const ROTATION_CLAIM_SECS: i64 = 5 * 60;

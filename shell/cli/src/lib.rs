@@ -32,8 +32,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, clients, completion, devices, installers, jobs, login, logout, password, posture, recover, remote_sessions, requests, run, runs,
-    schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, whoami,
+    audit, clients, completion, connections, devices, installers, jobs, login, logout, password, posture, recover, remote_sessions,
+    requests, run, runs, schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -107,6 +107,10 @@ pub enum Command {
     Posture(posture::Posture),
     /// List, make, show, change and stop API clients: tools that work in somebody's name.
     Clients(clients::Clients),
+    /// List, make, show, stop and use connections to other vendors' APIs.
+    ///
+    /// Their credentials are kept sealed on the server, and shown to nobody.
+    Connections(connections::Connections),
     /// Run a tool with an API client.
     Tool(tool_command::Tool),
     /// Read the audit log, and check that it holds.
@@ -184,6 +188,7 @@ impl Command {
             Self::Users(command) => command.run(),
             Self::Posture(command) => command.run(),
             Self::Clients(command) => command.run(),
+            Self::Connections(command) => command.run(),
             Self::Tool(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
@@ -212,6 +217,7 @@ impl Command {
             Self::Users(command) => &command.common,
             Self::Posture(command) => &command.common,
             Self::Clients(command) => &command.common,
+            Self::Connections(command) => &command.common,
             Self::Tool(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,

@@ -16,9 +16,10 @@ use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
+use crate::outbound::Outbound;
 use crate::places::Places;
 use crate::remote::{self, Remote};
-use crate::{App, Parts, ServeError, background, mail, schedules};
+use crate::{App, Parts, ServeError, background, bridge, mail, schedules};
 
 /// Signs the head of each tenant's log with that tenant's key.
 struct Signer(Arc<Keys>);
@@ -40,6 +41,7 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
     tokio::spawn(background::tell_growth(app.clone()));
     tokio::spawn(remote::sweep(app.clone()));
     tokio::spawn(schedules::time::run(app.clone()));
+    tokio::spawn(bridge::time::run(app.clone()));
     tokio::spawn(mail::run(app.clone()));
     tokio::spawn(mail::tell(app.clone()));
     Ok(app)
@@ -58,6 +60,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
     let places = Places::open(config.place_database.as_deref(), config.network_database.as_deref())?;
     let accounts = accounts::Live::new(&keys, breached);
     let numbers = Numbers::new(*keys.derive("approval-numbers"));
+    let outbound = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
     Ok(App::new(Parts {
         config,
         store,
@@ -69,6 +72,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
         numbers,
         places,
         accounts,
+        outbound,
         remote: Remote::default(),
     }))
 }

@@ -56,6 +56,9 @@ pub enum ServeError {
     /// A database of places or networks cannot be used.
     #[error(transparent)]
     Places(#[from] PlacesError),
+    /// The certificates for requests to other servers cannot be used.
+    #[error("outbound_ca cannot be used: {0}")]
+    Outbound(std::io::Error),
     /// The list of breached passwords cannot be used.
     #[error("breached_passwords cannot be used: {0}")]
     Breached(std::io::Error),

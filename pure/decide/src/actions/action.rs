@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{OpenRemoteSession, PublishSchedule, RunScript};
 use crate::automation::ChangeClient;
+use crate::bridge::ChangeConnection;
 use crate::networks::Rules;
 use crate::people::{
     self, ChangeMfaPolicy, ChangeRole, ChangeSessionLimits, ChangedRole, InviteUser, Person, RequireMfa, ResetFactor, ResetTakes,
@@ -91,6 +92,10 @@ pub enum Action {
     ChangeClient(ChangeClient),
     /// A script runs unattended at its times.
     PublishSchedule(PublishSchedule),
+    /// A connection to another vendor's API is made.
+    CreateConnection(ChangeConnection),
+    /// A connection gets other terms, or another credential.
+    ChangeConnection(ChangeConnection),
 }
 
 /// A factor that its owner wants to be without.
@@ -163,11 +168,15 @@ pub enum ActionKind {
     ChangeClient,
     /// See [`Action::PublishSchedule`].
     PublishSchedule,
+    /// See [`Action::CreateConnection`].
+    CreateConnection,
+    /// See [`Action::ChangeConnection`].
+    ChangeConnection,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 22] = [
+    pub const ALL: [ActionKind; 24] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -190,6 +199,8 @@ impl ActionKind {
         Self::CreateClient,
         Self::ChangeClient,
         Self::PublishSchedule,
+        Self::CreateConnection,
+        Self::ChangeConnection,
     ];
 
     /// The stable word.
@@ -217,6 +228,8 @@ impl ActionKind {
             Self::CreateClient => "create_client",
             Self::ChangeClient => "change_client",
             Self::PublishSchedule => "publish_schedule",
+            Self::CreateConnection => "create_connection",
+            Self::ChangeConnection => "change_connection",
         }
     }
 
@@ -240,7 +253,9 @@ impl ActionKind {
             | Self::ChangeRemotePolicy
             | Self::CreateClient
             | Self::ChangeClient
-            | Self::PublishSchedule => Class::Fleet,
+            | Self::PublishSchedule
+            | Self::CreateConnection
+            | Self::ChangeConnection => Class::Fleet,
         }
     }
 
@@ -262,6 +277,7 @@ impl ActionKind {
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
             Self::CreateClient | Self::ChangeClient => const { &policy::ManageClients::ROW },
             Self::PublishSchedule => const { &policy::PublishSchedules::ROW },
+            Self::CreateConnection | Self::ChangeConnection => const { &policy::ManageConnections::ROW },
         }
     }
 
@@ -292,7 +308,9 @@ impl ActionKind {
             | Self::ChangeNetworks
             | Self::ChangeRemotePolicy
             | Self::CreateClient
-            | Self::ChangeClient => false,
+            | Self::ChangeClient
+            | Self::CreateConnection
+            | Self::ChangeConnection => false,
         }
     }
 }
@@ -323,6 +341,8 @@ impl Action {
             Self::CreateClient(_) => ActionKind::CreateClient,
             Self::ChangeClient(_) => ActionKind::ChangeClient,
             Self::PublishSchedule(_) => ActionKind::PublishSchedule,
+            Self::CreateConnection(_) => ActionKind::CreateConnection,
+            Self::ChangeConnection(_) => ActionKind::ChangeConnection,
         }
     }
 
@@ -364,7 +384,9 @@ impl Action {
             | Self::ChangeNetworks(_)
             | Self::ChangeRemotePolicy(_)
             | Self::CreateClient(_)
-            | Self::ChangeClient(_) => &[],
+            | Self::ChangeClient(_)
+            | Self::CreateConnection(_)
+            | Self::ChangeConnection(_) => &[],
         }
     }
 
@@ -406,6 +428,11 @@ impl Action {
             Self::CreateClient(client) => format!("Create API client {} with {}", client.after.name, scopes(client)),
             Self::ChangeClient(client) => format!("Change API client {} to {}", client.after.name, scopes(client)),
             Self::PublishSchedule(publish) => publish.sentence(),
+            Self::CreateConnection(new) => format!("Connect {} at {}", new.after.name, new.after.base_url),
+            Self::ChangeConnection(change) => {
+                let secret = if change.secret.is_some() { ", with another credential" } else { "" };
+                format!("Change the connection {} at {}{secret}", change.after.name, change.after.base_url)
+            }
         }
     }
 

@@ -159,6 +159,21 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
             ),
             _ => None,
         },
+        "connection.rotation_failed" if payload["told"] == true => match text("reason") {
+            "neither" => of(
+                "A credential must be replaced by hand",
+                format!("The vendor behind the connection {} takes neither the old credential nor the new one.", text("name")),
+                "Make a credential at the vendor, and change the connection to it under Automation.",
+            ),
+            _ => of(
+                "A credential was not replaced",
+                format!(
+                    "The credential of the connection {} could not be replaced. The old one stays until a new one has proved itself.",
+                    text("name")
+                ),
+                "It is tried again by itself. Look under Automation what the vendor says.",
+            ),
+        },
         _ => None,
     }
 }
@@ -191,6 +206,16 @@ mod tests {
         assert_eq!((told(Origin::First), told(Origin::Known)), (None, None));
         assert_eq!(told(Origin::NewAddress).unwrap().from.unwrap(), "192.0.2.7 (Firefox)");
         assert!(told(Origin::NewDevice).unwrap().subject.contains("new device"));
+    }
+
+    #[test]
+    fn a_credential_that_is_not_replaced_is_its_owners_news_now_and_then() {
+        let told = |reason: &str, told: bool| {
+            notice("connection.rotation_failed", &json!({ "name": "PSA", "reason": reason, "told": told }), Origin::Known)
+        };
+        assert_eq!(told("refused", false), None);
+        assert!(told("refused", true).unwrap().what.contains("PSA"));
+        assert!(told("neither", true).unwrap().what.contains("neither"));
     }
 
     #[test]

@@ -4,6 +4,8 @@ pub(crate) mod audit;
 mod client_shape;
 pub(crate) mod clients;
 pub(crate) mod completion;
+mod connection_terms;
+pub(crate) mod connections;
 pub(crate) mod devices;
 mod follow;
 pub(crate) mod installers;

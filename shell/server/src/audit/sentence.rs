@@ -121,6 +121,15 @@ const SENTENCES: &[(&str, &str)] = &[
     ("schedule.voided:group_grew", "{schedule=name} is void: its group means more devices than were published"),
     ("schedule.voided:publisher_gone", "{schedule=name} is void: whoever published it may no longer do so"),
     ("schedule.voided:no_devices", "{schedule=name} is void: none of its devices is left"),
+    ("connection.created", "{actor} connected {connection=name}"),
+    ("connection.changed", "{actor} changed the connection {connection=name}"),
+    ("connection.stopped", "{actor} stopped the connection {connection=name}"),
+    ("connection.used", "{actor} sent {calls#request} over the connection {connection=name}"),
+    ("connection.refused", "{actor} was refused {calls#request} over the connection {connection=name}"),
+    ("connection.rotation_asked", "{actor} had the credential of {connection=name} replaced"),
+    ("connection.rotation_began", "The credential of {connection=name} is being replaced"),
+    ("connection.rotated", "The credential of {connection=name} was replaced"),
+    ("connection.rotation_failed", "The credential of {connection=name} was not replaced: {reason}"),
     ("log.entry_erased", "{actor} erased what entry {index} says"),
 ];
 

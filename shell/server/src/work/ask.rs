@@ -10,7 +10,8 @@ use sallyport_decide::actions::{Action, Classified, CreateInstaller, Frozen, Hou
 use sallyport_decide::enrolment::Network;
 use sallyport_decide::policy::{self, Actor, Capability, Permit};
 use sallyport_grant::KeyId;
-use sallyport_model::{DeviceId, GrantId, Name, RequestId, SiteId, Timestamp, limits};
+use sallyport_model::{ConnectionId, DeviceId, GrantId, Name, RequestId, SiteId, Timestamp, limits};
+use sallyport_store::ops::bridge::SealedSecret;
 use sallyport_store::ops::people::{devices_within, sites_within};
 use sallyport_store::ops::requests::{self, Freeze, Frost, Sealed, StoredRequest};
 use sallyport_store::ops::targets::{DeviceFacts, devices_by_id, site_place};
@@ -38,6 +39,19 @@ pub(super) async fn ground(app: &App, actor: &Actor) -> Result<Ground, Refusal> 
 pub(super) struct Extra {
     pub(super) grant: Option<GrantId>,
     pub(super) secrets: Vec<Sealed>,
+    pub(super) credential: Option<(ConnectionId, SealedSecret)>,
+}
+
+/// Asks for an action on a connection, with the sealed credential that comes with it.
+pub(crate) async fn ask_with_credential(
+    app: &App,
+    actor: &Actor,
+    action: Action,
+    credential: Option<(ConnectionId, SealedSecret)>,
+) -> Result<Response, Refusal> {
+    let ground = ground(app, actor).await?;
+    let classified = classify(&action, &ground.hour);
+    ask(app, actor, action, classified, ground, Extra { credential, ..Extra::default() }).await
 }
 
 /// Asks for an action that brings nothing beside itself.
@@ -60,7 +74,8 @@ pub(super) async fn ask(
     let asker = (actor.tenant, actor.user);
     let eligible = requests::eligible(&mut app.store.read().await?, asker, &action, classified.class, ground.now).await?;
     let frozen = freeze(id, actor, action, classified, eligible, ground.now);
-    let change = Freeze { frozen: frozen.clone(), grant: extra.grant, secrets: extra.secrets, salt: random() };
+    let change =
+        Freeze { frozen: frozen.clone(), grant: extra.grant, secrets: extra.secrets, credential: extra.credential, salt: random() };
     match app.store.commit(change).await? {
         Frost::Kept => {}
         Frost::TooMany => return Err(Code::TooManyRequests.into()),

@@ -86,6 +86,7 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
         Action::ChangeNetworks(_) => (Part::ChangeNetworks, Keep::Nothing),
         Action::ChangeRemotePolicy(_) => (Part::ChangeRemotePolicy, Keep::Nothing),
         Action::CreateClient(_) | Action::ChangeClient(_) => (Part::Client, Keep::Nothing),
+        Action::CreateConnection(_) | Action::ChangeConnection(_) => (Part::Connection, Keep::Nothing),
         Action::RegenerateRecoveryCodes => {
             let codes = accounts::me::new_recovery_codes(app, frozen.asker.user);
             (Part::RegenerateRecoveryCodes { hashes: codes.hashes }, Keep::Codes(codes.shown))
@@ -151,7 +152,9 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
         | Action::RemoveFactor(_)
         | Action::ChangeRemotePolicy(_)
         | Action::CreateClient(_)
-        | Action::ChangeClient(_) => Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index })),
+        | Action::ChangeClient(_)
+        | Action::CreateConnection(_)
+        | Action::ChangeConnection(_) => Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index })),
         // What is about people is finished there.
         _ => Err(Code::Internal.into()),
     }

@@ -10,7 +10,7 @@ use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
 
 use crate::accounts::addresses::shown_rules;
-use crate::{App, Refusal, automation, people, remote, schedules};
+use crate::{App, Refusal, automation, bridge, people, remote, schedules};
 
 /// One request in full.
 pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -> Result<api::AuthorizationRequest, Refusal> {
@@ -146,6 +146,8 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         Action::ChangeRemotePolicy(change) => api::ActionDetails::ChangeRemotePolicy(remote::policy_details(change)),
         Action::CreateClient(client) => api::ActionDetails::CreateClient(automation::details(client)),
         Action::ChangeClient(client) => api::ActionDetails::ChangeClient(automation::details(client)),
+        Action::CreateConnection(change) => api::ActionDetails::CreateConnection(bridge::details(change)),
+        Action::ChangeConnection(change) => api::ActionDetails::ChangeConnection(bridge::details(change)),
         other => people::shown::details(other).ok_or(Code::Internal)?,
     })
 }

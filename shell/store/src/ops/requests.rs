@@ -6,10 +6,13 @@ use sallyport_decide::actions::approvals::{NotNow, Pressure, may_ask_others};
 use sallyport_decide::actions::{Action, Eligible, Frozen, Hour, Method, Proof, RequestState, Requirement};
 use sallyport_decide::policy::{self, Rights, Stage};
 use sallyport_grant::body::Class;
-use sallyport_model::{ApiClientId, DeviceId, Digest, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits};
+use sallyport_model::{
+    ApiClientId, ConnectionId, DeviceId, Digest, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits,
+};
 use serde_json::json;
 
 use super::accounts::UsedFactor;
+use super::bridge::{SealedSecret, keep_asked};
 use super::people::{eligible_others, rights_of};
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
@@ -62,6 +65,8 @@ pub struct Freeze {
     pub frozen: Frozen,
     pub grant: Option<GrantId>,
     pub secrets: Vec<Sealed>,
+    /// The sealed credential of a connection.
+    pub credential: Option<(ConnectionId, SealedSecret)>,
     pub salt: [u8; 32],
 }
 
@@ -100,6 +105,9 @@ impl Change for Freeze {
             let rows: Vec<_> =
                 self.secrets.iter().map(|secret| values![grant, secret.device, secret.name, secret.sealed].to_vec()).collect();
             tx.insert_rows("sealed_secrets", columns, &rows).await?;
+        }
+        if let Some((connection, secret)) = &self.credential {
+            keep_asked(tx, (*connection, frozen.id), secret, frozen.created).await?;
         }
         let payload = json!({ "request": frozen.id, "kind": frozen.action.kind().as_str(), "summary": frozen.action.sentence(),
             "class": u8::from(frozen.class), "digest": frozen.digest, "targets": frozen.action.targets().len() });

@@ -292,6 +292,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Connections to other vendors' APIs
+         * @description Needs `connections.read`. Class: -. Audit: -.
+         */
+        get: operations["get_connections"];
+        put?: never;
+        /**
+         * Make a connection
+         * @description Needs `connections.manage`. Class: 2. Audit: request.created connection.created.
+         */
+        post: operations["post_connections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One connection
+         * @description Needs `connections.read`. Class: -. Audit: -.
+         */
+        get: operations["get_connections_id"];
+        /**
+         * Change a connection, or give it another credential
+         * @description Needs `connections.manage`. Class: 2. Audit: request.created connection.changed.
+         */
+        put: operations["put_connections_id"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last calls of a connection
+         * @description Needs `connections.read`. Class: -. Audit: -.
+         */
+        get: operations["get_connections_id_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/proxy/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        get: operations["get_connections_id_proxy_path"];
+        /**
+         * Replace over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        put: operations["put_connections_id_proxy_path"];
+        /**
+         * Send over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        post: operations["post_connections_id_proxy_path"];
+        /**
+         * Take away over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        delete: operations["delete_connections_id_proxy_path"];
+        options?: never;
+        head?: never;
+        /**
+         * Change over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        patch: operations["patch_connections_id_proxy_path"];
+        trace?: never;
+    };
+    "/v1/connections/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have the credential of a connection replaced now
+         * @description Needs `connections.manage`. Class: -. Audit: connection.rotation_asked connection.rotation_began connection.rotated connection.rotation_failed.
+         */
+        post: operations["post_connections_id_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a connection for good
+         * @description Needs `connections.manage`. Class: -. Audit: connection.stopped.
+         */
+        post: operations["post_connections_id_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/customers": {
         parameters: {
             query?: never;
@@ -959,7 +1103,7 @@ export interface paths {
         put?: never;
         /**
          * Register a passkey
-         * @description Needs `self.enrol`. Class: -. Audit: factor.added recovery_code.issued.
+         * @description Needs `self.enrol`. Class: -. Audit: factor.added.
          */
         post: operations["post_me_passkeys_finish"];
         delete?: never;
@@ -1123,7 +1267,7 @@ export interface paths {
         put?: never;
         /**
          * Enrol one more authenticator
-         * @description Needs `self.enrol`. Class: -. Audit: factor.added recovery_code.issued.
+         * @description Needs `self.enrol`. Class: -. Audit: factor.added.
          */
         post: operations["post_me_totp_finish"];
         delete?: never;
@@ -1791,7 +1935,7 @@ export interface paths {
         put?: never;
         /**
          * Let a paused schedule go on, where it still is what was published
-         * @description Needs `schedules.publish`. Class: 1. Audit: schedule.resumed schedule.voided.
+         * @description Needs `schedules.publish`. Class: -. Audit: schedule.resumed schedule.voided.
          */
         post: operations["post_schedules_id_resume"];
         delete?: never;
@@ -2006,46 +2150,6 @@ export interface paths {
          * @description Public: asks for password and code together.
          */
         post: operations["post_sign_in"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sign-in/kit/finish": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Recover the account of a tenant's only owner by password and authority kit
-         * @description Public: asks for the password and the authority's signature over our challenge.
-         */
-        post: operations["post_sign_in_kit_finish"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sign-in/kit/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Begin a recovery by the authority kit
-         * @description Public: a challenge names nobody and proves nothing.
-         */
-        post: operations["post_sign_in_kit_start"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2412,6 +2516,12 @@ export interface components {
         }) | (components["schemas"]["PublishScheduleDetails"] & {
             /** @enum {string} */
             kind: "publish_schedule";
+        }) | (components["schemas"]["ConnectionDetails"] & {
+            /** @enum {string} */
+            kind: "create_connection";
+        }) | (components["schemas"]["ConnectionDetails"] & {
+            /** @enum {string} */
+            kind: "change_connection";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2472,6 +2582,13 @@ export interface components {
         AddressToken: {
             /** @description The token. */
             token: string;
+        };
+        /** @description Requests that are allowed. */
+        AllowedRequests: {
+            /** @description By what they do. */
+            methods: components["schemas"]["HttpVerb"][];
+            /** @description By their path below the connection's address: `*` is one segment, `/**` at the end whatever follows. */
+            path: string;
         };
         /** @description An API client. */
         ApiClient: components["schemas"]["ApiClientShape"] & {
@@ -2685,12 +2802,8 @@ export interface components {
             hour_limit: number;
             /** @description Its id. */
             id: string;
-            /** @description For its asker alone, where it takes two people: the number that they read to the second one. */
-            number?: string | null;
             /** @description Who asked. */
             requested_by: string;
-            /** @description Their address, for names can be alike. */
-            requested_by_email: string;
             /** @description Their name. */
             requested_by_name: string;
             /** @description The steps that are needed, in order. */
@@ -2702,8 +2815,6 @@ export interface components {
             state: components["schemas"]["RequestState"];
             /** @description What will happen, as one sentence. */
             summary: string;
-            /** @description Whether your proof wants the number on the asker's screen: you are the second person. */
-            wants_number?: boolean;
         };
         /** @description One page of a list. */
         AuthorizationRequestPage: {
@@ -2855,12 +2966,108 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "kit_refused" | "not_the_only_owner" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "asker_muted" | "number_refused" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
          */
         Confirmed: "in_person" | "by_call";
+        /** @description A connection to another vendor's API. */
+        Connection: components["schemas"]["ConnectionShape"] & {
+            /** @description When it was made. */
+            created: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Why, in a word. */
+            last_refusal?: string | null;
+            /** @description When a call was last refused. */
+            last_refused?: string | null;
+            /** @description When it was last used. */
+            last_used?: string | null;
+            /** @description Who proved its terms last, and is told what becomes of it. */
+            owner: string;
+            /** @description Their name. */
+            owner_name: string;
+            /** @description How its credential is replaced. */
+            rotation_state: components["schemas"]["RotationState"];
+            /** @description Since when the present credential is kept; none where it is forgotten. */
+            secret_since?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["ConnectionState"];
+            /** @description When it was stopped. */
+            stopped?: string | null;
+            /** @description By whom. */
+            stopped_by?: string | null;
+            /** @description Whether the reader may send requests over it. */
+            usable: boolean;
+        };
+        /** @description A call over a connection. */
+        ConnectionCall: {
+            /** @description When. */
+            at: string;
+            /** @description The id of the user or API client who sent it. */
+            caller: string;
+            /** @description Their name then. */
+            caller_name: string;
+            /** @description What it did. */
+            method: string;
+            /** @description The vendor's status, or why there is none; absent while it is under way. */
+            outcome?: string | null;
+            /** @description Its path, without the query. */
+            path: string;
+        };
+        /** @description The last calls of a connection. */
+        ConnectionCalls: {
+            /** @description The newest first. */
+            items: components["schemas"]["ConnectionCall"][];
+        };
+        /** @description A connection that is made or changed, exactly. The credential is sealed already, and shown to nobody. */
+        ConnectionDetails: {
+            /** @description The terms that it gets. */
+            after: components["schemas"]["ConnectionShape"];
+            before?: components["schemas"]["ConnectionShape"] | null;
+            /** @description Which. */
+            connection: string;
+            /** @description Whether another credential comes with it. */
+            new_credential: boolean;
+        };
+        /** @description Connections. */
+        Connections: {
+            /** @description The newest first. */
+            items: components["schemas"]["Connection"][];
+        };
+        /** @description The terms of a connection. Its credential is no part of them. */
+        ConnectionShape: {
+            /** @description What is allowed. */
+            allows: components["schemas"]["AllowedRequests"][];
+            /** @description Where requests go. */
+            base_url: string;
+            /** @description Who may use it; all who have `connections.use` where it is empty. */
+            callers: string[];
+            /** @description What proves a credential. */
+            check?: string | null;
+            /** @description How the credential goes in. */
+            credential: components["schemas"]["CredentialPlacement"];
+            /** @description When it ends by itself. */
+            expires: string;
+            /** @description Headers that go with every request. */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Calls within a minute.
+             */
+            per_minute: number;
+            rotation?: components["schemas"]["RotationHook"] | null;
+        };
+        /**
+         * @description Where a connection stands.
+         * @enum {string}
+         */
+        ConnectionState: "active" | "rotation_failing" | "credential_refused" | "stopped" | "expired";
         /**
          * @description What the person at the machine is told or asked.
          * @enum {string}
@@ -2953,6 +3160,23 @@ export interface components {
             alg: number;
             /** @description `public-key`. */
             type: string;
+        };
+        /** @description How the credential goes into each request. There is no place for it in the address, which lands in logs. */
+        CredentialPlacement: {
+            /** @enum {string} */
+            in: "bearer";
+        } | {
+            /** @enum {string} */
+            in: "header";
+            /** @description Its name. */
+            name: string;
+            /** @description What stands before the secret, with its blank. */
+            prefix?: string;
+        } | {
+            /** @enum {string} */
+            in: "basic";
+            /** @description The user name. */
+            user: string;
         };
         /** @description The account that a credential is for. */
         CredentialUser: {
@@ -3380,11 +3604,6 @@ export interface components {
              */
             total?: number | null;
         };
-        /** @description A recovery code that takes the place of the one that was used, shown once. */
-        FreshRecoveryCode: {
-            /** @description Good for one sign-in, like the others that are left. */
-            recovery_code: string;
-        };
         /** @description A guarded action that somebody asked for. */
         GuardedAction: {
             /** @description When it was asked for. */
@@ -3426,6 +3645,11 @@ export interface components {
             /** @description When it happens. */
             until: string;
         };
+        /**
+         * @description What a request does.
+         * @enum {string}
+         */
+        HttpVerb: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
         /** @description Shows that an entry is in the log. */
         InclusionProof: {
             /** @description The checkpoint that it is shown for. */
@@ -3675,27 +3899,6 @@ export interface components {
          * @enum {string}
          */
         KeyRotation: "daily" | "by_hand";
-        /** @description What the authority has to sign so that this browser, and no other, is let in. */
-        KitChallenge: {
-            /** @description Goes into the statement as it is; good once, for five minutes. */
-            challenge: string;
-            /** @description RFC 7638 thumbprint of the key that signed this request, 64 hexadecimal digits, for the statement. */
-            key: string;
-            /** @description This server's origin, for the statement. Compare it with the one that the kit names. */
-            server: string;
-        };
-        /** @description Signs in as a tenant's only owner, who has lost every factor and every recovery code. */
-        KitSignIn: {
-            /** @description The e-mail address. */
-            email: string;
-            /** @description The password. */
-            password: string;
-            /**
-             * @description An envelope (`application/vnd.sallyport.recovery.v1+json`) with `{"type":"sallyport.recovery/1","tenant","email","server","key",
-             *     "challenge"}`, signed by the authority key of the kit.
-             */
-            statement: string;
-        };
         /** @description A token out of a link's fragment. */
         LinkToken: {
             /** @description The token. */
@@ -3981,10 +4184,8 @@ export interface components {
             /** @description The name. */
             name: string;
         };
-        /** @description One person's answer: a code or a passkey's, and of the second person the number. */
+        /** @description One person's answer: exactly one of the two. */
         NewProof: {
-            /** @description The three digits on the asker's screen, where somebody else asked. */
-            number?: string | null;
             passkey?: components["schemas"]["PasskeyProof"] | null;
             /** @description A fresh code from the authenticator. */
             totp?: string | null;
@@ -4835,6 +5036,45 @@ export interface components {
             /** @description The next public key: a JSON Web Key, as text. */
             next_key: string;
         };
+        /** @description The request that replaces the credential. */
+        RotationHook: {
+            /** @description Its body: JSON, in whose texts `{new}` and `{old}` stand for the credentials. Empty for none. */
+            body?: string;
+            /**
+             * Format: int32
+             * @description Days between two replacements.
+             */
+            every_days: number;
+            /** @description What it does. */
+            method: components["schemas"]["HttpVerb"];
+            /** @description Where the new credential comes from. */
+            new: components["schemas"]["SecretSource"];
+            /** @description Its path below the connection's address. Callers must not be allowed to send it. */
+            path: string;
+        };
+        /** @description The replacement of a connection's credential. */
+        RotationState: {
+            /**
+             * Format: int32
+             * @description How often this one failed.
+             */
+            attempts: number;
+            /** @description When the next one is due. */
+            due?: string | null;
+            /** @description Why: `unreachable`, `refused`, `unknown`, `no_secret`, `not_taken` or `neither`. */
+            failure?: string | null;
+            /** @description When the last one came to its end. */
+            last?: string | null;
+            /** @description When it is tried again. */
+            next_try?: string | null;
+            /** @description How far it is. */
+            step: components["schemas"]["RotationStep"];
+        };
+        /**
+         * @description How far the replacement of a credential is.
+         * @enum {string}
+         */
+        RotationStep: "idle" | "ready" | "sent" | "answered";
         /** @description A job on one device. */
         Run: {
             /** @description The device. */
@@ -5210,6 +5450,16 @@ export interface components {
              */
             version: number;
         };
+        /** @description Where a new credential comes from. */
+        SecretSource: {
+            /** @enum {string} */
+            from: "made";
+        } | {
+            /** @enum {string} */
+            from: "answer";
+            /** @description Where its answer has it (RFC 6901): `/data/token`. */
+            pointer: string;
+        };
         /** @description A part of an entry's sentence. */
         SentencePart: {
             /** @description The id that they stand for, to link to. */
@@ -5259,7 +5509,7 @@ export interface components {
             idle_expires: string;
             /** @description When its person last did something. */
             last_active: string;
-            /** @description How its person proved themselves: `totp`, `passkey`, `recovery_code`, `authority_kit` or `password`. */
+            /** @description How its person proved themselves: `totp`, `passkey`, `recovery_code` or `password`. */
             method: string;
             /** @description Town and country of the address, where a database of places is configured. */
             place?: string | null;
@@ -5267,7 +5517,6 @@ export interface components {
             program?: string | null;
             /** @description What it may do. */
             stage: components["schemas"]["SessionStage"];
-            two_networks?: components["schemas"]["TwoNetworks"] | null;
             /** @description What the browser or the command line calls itself. */
             user_agent: string;
         };
@@ -5514,13 +5763,6 @@ export interface components {
             /** @description `192.0.2.0/24`, `2001:db8::/48`, or single addresses. */
             ranges: string[];
         };
-        /** @description A session was used from two networks at the same time. */
-        TwoNetworks: {
-            /** @description When that was noticed last. */
-            at: string;
-            /** @description The two: an autonomous system (`AS64500`) where a database of them is configured, otherwise a range of addresses. */
-            networks: string[];
-        };
         /** @description A user, as the list shows them. */
         User: {
             /** @description Their roles, the most powerful first. */
@@ -5633,6 +5875,35 @@ export interface components {
             name: string;
             /** @description Its value. */
             value: string;
+        };
+        /** @description A connection that is asked for, or other terms for one. */
+        WantedConnection: {
+            /** @description What is allowed; nothing else is. */
+            allows: components["schemas"]["AllowedRequests"][];
+            /** @description Where requests go: scheme, host, port, and the path that all of them begin with. */
+            base_url: string;
+            /** @description Ids of the users and API clients who may use it; all who have `connections.use` where it is empty. */
+            callers?: string[];
+            /** @description A path that answers 2xx to a good credential, and 401 or 403 to any other. */
+            check?: string | null;
+            /** @description How the credential goes in. */
+            credential: components["schemas"]["CredentialPlacement"];
+            /** @description When it ends by itself, within 400 days. */
+            expires: string;
+            /** @description Headers that go with every request and are no secret. */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Calls within a minute.
+             */
+            per_minute: number;
+            rotation?: components["schemas"]["RotationHook"] | null;
+            /** @description The credential itself: taken, sealed, and never shown again. Needed for a new connection, and where `base_url` or `credential` changes. */
+            secret?: string | null;
         };
         /** @description This user, from this address, with these factors, wants to do this: what happens? Nothing is changed, and nothing is logged. */
         WhatIf: {
@@ -6197,6 +6468,417 @@ export interface operations {
         };
     };
     post_clients_id_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connections"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedConnection"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connection"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_connections_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedConnection"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections_id_calls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionCalls"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections_id_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections_id_stop: {
         parameters: {
             query?: never;
             header?: never;
@@ -7442,15 +8124,6 @@ export interface operations {
         };
         responses: {
             /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FreshRecoveryCode"];
-                };
-            };
-            /** @description Done */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -7719,15 +8392,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FreshRecoveryCode"];
-                };
-            };
             /** @description Done */
             204: {
                 headers: {
@@ -9514,68 +10178,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_sign_in_kit_finish: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KitSignIn"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_sign_in_kit_start: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KitChallenge"];
                 };
             };
             /** @description Refused */
