@@ -148,6 +148,8 @@ pub enum ActionDetails {
     CreateConnection(crate::ConnectionDetails),
     /// A connection gets other terms, or another credential.
     ChangeConnection(crate::ConnectionDetails),
+    /// A licence is issued.
+    IssueLicence(crate::LicenceDetails),
 }
 
 /// A factor that goes.

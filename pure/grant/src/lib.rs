@@ -17,6 +17,7 @@ mod hash;
 mod hexes;
 pub mod json;
 pub mod keys;
+pub mod licence;
 pub mod log;
 pub mod merkle;
 pub mod occurrence;

@@ -149,6 +149,8 @@ ids! {
     RoleId = "rol";
     /// An API client: a tool, never a person.
     ApiClientId = "cli";
+    /// A licence: what lets a tool's program in.
+    LicenceId = "lic";
     /// A queued mail.
     MailId = "mail";
     /// A published schedule: a script that runs unattended at its times.

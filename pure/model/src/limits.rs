@@ -187,6 +187,28 @@ pub const CLIENT_KEY_MAX_SECS: i64 = 36 * 60 * 60;
 pub const CLIENT_KEY_OVERLAP_SECS: i64 = 10 * 60;
 /// Replaced keys of a client that are remembered, so that their use is noticed.
 pub const CLIENT_KEYS_REMEMBERED: i64 = 16;
+/// Largest licence as a file, the trust root inside of it and signatures included: it fits into a form beside two assertions.
+pub const LICENCE_BYTES: usize = 24 * 1024;
+/// Longest life of a licence.
+pub const LICENCE_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
+/// A licence with less time than this is shown as expiring soon.
+pub const LICENCE_SOON_SECS: i64 = 14 * 24 * 60 * 60;
+/// Standing licences of one API client.
+pub const LICENCES_PER_CLIENT: usize = 50;
+/// Licences of one API client that are listed, the newest first: the standing ones and those that are over.
+pub const LICENCES_LISTED: usize = 200;
+/// Executables that one licence names, and scripts.
+pub const LICENCE_PROGRAMS: usize = 16;
+/// Largest executable or script that is measured for a licence: it is copied into memory.
+pub const LICENCE_PROGRAM_BYTES: u64 = 512 * 1024 * 1024;
+/// Hosts of one licence.
+pub const LICENCE_HOSTS: usize = 32;
+/// Scopes of one licence.
+pub const LICENCE_SCOPES: usize = 64;
+/// Longest assertion of a host, as written.
+pub const HOST_ASSERTION_BYTES: usize = 4 * 1024;
+/// Refusals for want of a licence are told to the audit log at most once in this time for each API client.
+pub const LICENCE_REFUSAL_LOGGED_SECS: i64 = 60 * 60;
 /// Uses of an API client are told to the audit log at most once in this time, unless its address changes.
 pub const CLIENT_USE_LOGGED_SECS: i64 = 15 * 60;
 

@@ -32,8 +32,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, clients, completion, connections, devices, installers, jobs, login, logout, password, posture, recover, remote_sessions,
-    requests, run, runs, schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, whoami,
+    audit, clients, completion, connections, devices, installers, jobs, licence, login, logout, password, posture, recover,
+    remote_sessions, requests, run, runs, schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -113,6 +113,8 @@ pub enum Command {
     Connections(connections::Connections),
     /// Run a tool with an API client.
     Tool(tool_command::Tool),
+    /// Issue, list, show, revoke and verify licences: which program may use an API client, on which hosts.
+    Licence(licence::Licences),
     /// Read the audit log, and check that it holds.
     Audit(audit::Audit),
     /// Print a shell's completion script.
@@ -151,7 +153,7 @@ impl Command {
     /// Does it and tells what went wrong. `whole` is the program's command, for completion scripts.
     ///
     /// Exit codes: 0 done, 1 some runs did not succeed, 2 refused or wrongly asked, 3 network, files, an unreadable answer,
-    /// 4 not signed in, 5 the audit log does not hold, 130 left before it was over.
+    /// 4 not signed in, 5 the audit log or a licence does not hold, 130 left before it was over.
     pub fn run(self, whole: clap::Command) -> ExitCode {
         let form = self.form();
         match self.outcome(whole) {
@@ -190,6 +192,7 @@ impl Command {
             Self::Clients(command) => command.run(),
             Self::Connections(command) => command.run(),
             Self::Tool(command) => command.run(),
+            Self::Licence(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
         }
@@ -219,6 +222,7 @@ impl Command {
             Self::Clients(command) => &command.common,
             Self::Connections(command) => &command.common,
             Self::Tool(command) => &command.common,
+            Self::Licence(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,
         };

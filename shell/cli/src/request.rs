@@ -4,7 +4,7 @@ use sallyport_api as api;
 use sallyport_grant::sha256;
 
 use crate::clock;
-use crate::commands::{connections, remote_policy, schedules};
+use crate::commands::{connections, licence, remote_policy, schedules};
 use crate::people;
 use crate::safe::{lines, one_line};
 use crate::say;
@@ -62,6 +62,13 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
         api::ActionDetails::ChangeRemotePolicy(change) => remote_policy::changes(screen, &change.before, &change.after),
         api::ActionDetails::CreateClient(client) | api::ActionDetails::ChangeClient(client) => api_client(screen, client),
         api::ActionDetails::CreateConnection(details) | api::ActionDetails::ChangeConnection(details) => connection(screen, details),
+        api::ActionDetails::IssueLicence(issue) => {
+            screen.facts(&[
+                ("client", format!("{} ({})", one_line(&issue.client_name), issue.client)),
+                ("licence", issue.licence.to_string()),
+            ]);
+            licence::terms(screen, &issue.terms);
+        }
         other => people::action(screen, other),
     }
 }
@@ -96,7 +103,9 @@ fn api_client(screen: Screen, details: &api::ApiClientDetails) {
     let shape = |shape: &api::ApiClientShape| {
         let scopes = shape.scopes.iter().map(|word| one_line(word)).collect::<Vec<_>>().join(" ");
         let key = if shape.rotation == api::KeyRotation::Daily { "replaced each day" } else { "kept" };
-        format!("{scopes}; from {}; until {}; key {key}", one_line(&shape.networks.join(" ")), say::relative(shape.expires, clock::now()))
+        let licence = if shape.licence == api::LicenceRule::Needed { "; needs a licence" } else { "" };
+        let (networks, until) = (one_line(&shape.networks.join(" ")), say::relative(shape.expires, clock::now()));
+        format!("{scopes}; from {networks}; until {until}; key {key}{licence}")
     };
     screen.facts(&[
         ("client", format!("{} ({})", one_line(&details.after.name), details.client)),

@@ -59,8 +59,8 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
     let breached = BreachedLists::open(&config)?;
     let places = Places::open(config.place_database.as_deref(), config.network_database.as_deref())?;
     let accounts = accounts::Live::new(&keys, breached);
-    let numbers = Numbers::new(*keys.derive("approval-numbers"));
     let outbound = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
+    let numbers = Numbers::new(*keys.derive("approval-numbers"));
     Ok(App::new(Parts {
         config,
         store,

@@ -38,6 +38,7 @@ migrations! {
     42 "0042_admins_passkey",
     46 "0046_programs",
     49 "0049_schedules",
+    50 "0050_licences",
     53 "0053_connections",
     57 "0057_recoveries",
     58 "0058_session_networks",

@@ -6,7 +6,7 @@ use sallyport_model::{DeviceId, Digest, FactorId, SiteId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{OpenRemoteSession, PublishSchedule, RunScript};
-use crate::automation::ChangeClient;
+use crate::automation::{ChangeClient, IssueLicence};
 use crate::bridge::ChangeConnection;
 use crate::networks::Rules;
 use crate::people::{
@@ -96,6 +96,8 @@ pub enum Action {
     CreateConnection(ChangeConnection),
     /// A connection gets other terms, or another credential.
     ChangeConnection(ChangeConnection),
+    /// A licence lets a tool's program in.
+    IssueLicence(IssueLicence),
 }
 
 /// A factor that its owner wants to be without.
@@ -172,11 +174,13 @@ pub enum ActionKind {
     CreateConnection,
     /// See [`Action::ChangeConnection`].
     ChangeConnection,
+    /// See [`Action::IssueLicence`].
+    IssueLicence,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 24] = [
+    pub const ALL: [ActionKind; 25] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -201,6 +205,7 @@ impl ActionKind {
         Self::PublishSchedule,
         Self::CreateConnection,
         Self::ChangeConnection,
+        Self::IssueLicence,
     ];
 
     /// The stable word.
@@ -230,6 +235,7 @@ impl ActionKind {
             Self::PublishSchedule => "publish_schedule",
             Self::CreateConnection => "create_connection",
             Self::ChangeConnection => "change_connection",
+            Self::IssueLicence => "issue_licence",
         }
     }
 
@@ -255,7 +261,8 @@ impl ActionKind {
             | Self::ChangeClient
             | Self::PublishSchedule
             | Self::CreateConnection
-            | Self::ChangeConnection => Class::Fleet,
+            | Self::ChangeConnection
+            | Self::IssueLicence => Class::Fleet,
         }
     }
 
@@ -275,7 +282,7 @@ impl ActionKind {
             Self::SaveRole | Self::DeleteRole => const { &policy::ManageRoles::ROW },
             Self::RemoveFactor => const { &policy::RemoveOwnFactor::ROW },
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
-            Self::CreateClient | Self::ChangeClient => const { &policy::ManageClients::ROW },
+            Self::CreateClient | Self::ChangeClient | Self::IssueLicence => const { &policy::ManageClients::ROW },
             Self::PublishSchedule => const { &policy::PublishSchedules::ROW },
             Self::CreateConnection | Self::ChangeConnection => const { &policy::ManageConnections::ROW },
         }
@@ -310,7 +317,8 @@ impl ActionKind {
             | Self::CreateClient
             | Self::ChangeClient
             | Self::CreateConnection
-            | Self::ChangeConnection => false,
+            | Self::ChangeConnection
+            | Self::IssueLicence => false,
         }
     }
 }
@@ -343,6 +351,7 @@ impl Action {
             Self::PublishSchedule(_) => ActionKind::PublishSchedule,
             Self::CreateConnection(_) => ActionKind::CreateConnection,
             Self::ChangeConnection(_) => ActionKind::ChangeConnection,
+            Self::IssueLicence(_) => ActionKind::IssueLicence,
         }
     }
 
@@ -386,7 +395,8 @@ impl Action {
             | Self::CreateClient(_)
             | Self::ChangeClient(_)
             | Self::CreateConnection(_)
-            | Self::ChangeConnection(_) => &[],
+            | Self::ChangeConnection(_)
+            | Self::IssueLicence(_) => &[],
         }
     }
 
@@ -433,6 +443,7 @@ impl Action {
                 let secret = if change.secret.is_some() { ", with another credential" } else { "" };
                 format!("Change the connection {} at {}{secret}", change.after.name, change.after.base_url)
             }
+            Self::IssueLicence(issue) => issue.sentence(),
         }
     }
 

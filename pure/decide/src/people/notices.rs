@@ -146,6 +146,11 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
             format!("The key of your API client {} is older than a day.", text("name")),
             "Look whether its tool still runs: half a day later the client is stopped.",
         ),
+        "licence.refused" => of(
+            "A tool was refused for want of a licence",
+            format!("Somebody with the key of your API client {} got no access token: {}.", text("name"), text("why")),
+            "If its tool did not change, somebody has a copy of its key: stop the client under Automation.",
+        ),
         "client.stopped" => match text("reason") {
             "rotation_missed" => of(
                 "An API client was stopped",
@@ -246,6 +251,7 @@ mod tests {
             "user.not_me",
             "client.created",
             "client.key_due",
+            "licence.refused",
         ] {
             let notice = notice(kind, &json!({}), Origin::Known).unwrap_or_else(|| panic!("{kind}"));
             assert!(!notice.subject.is_empty() && !notice.next.is_empty());

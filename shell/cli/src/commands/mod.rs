@@ -11,6 +11,8 @@ mod follow;
 pub(crate) mod installers;
 mod interrupt;
 pub(crate) mod jobs;
+pub(crate) mod licence;
+mod licence_issue;
 pub(crate) mod login;
 pub(crate) mod logout;
 mod opening;

@@ -17,7 +17,7 @@ use super::view;
 use crate::clock::random;
 use crate::events::Event;
 use crate::fleet::installers::shown as shown_installer;
-use crate::{App, Refusal, accounts, hub, people, remote};
+use crate::{App, Refusal, accounts, automation, hub, people, remote};
 
 /// Releases an action by its proofs and executes it.
 pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<Proof>) -> Result<api::ActionResult, Refusal> {
@@ -87,6 +87,7 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
         Action::ChangeRemotePolicy(_) => (Part::ChangeRemotePolicy, Keep::Nothing),
         Action::CreateClient(_) | Action::ChangeClient(_) => (Part::Client, Keep::Nothing),
         Action::CreateConnection(_) | Action::ChangeConnection(_) => (Part::Connection, Keep::Nothing),
+        Action::IssueLicence(issue) => (automation::signed_licence(app, frozen.asker.tenant, issue)?, Keep::Nothing),
         Action::RegenerateRecoveryCodes => {
             let codes = accounts::me::new_recovery_codes(app, frozen.asker.user);
             (Part::RegenerateRecoveryCodes { hashes: codes.hashes }, Keep::Codes(codes.shown))
@@ -154,7 +155,8 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
         | Action::CreateClient(_)
         | Action::ChangeClient(_)
         | Action::CreateConnection(_)
-        | Action::ChangeConnection(_) => Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index })),
+        | Action::ChangeConnection(_)
+        | Action::IssueLicence(_) => Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index })),
         // What is about people is finished there.
         _ => Err(Code::Internal.into()),
     }
@@ -220,7 +222,7 @@ async fn created_installer(app: &App, tenant: TenantId, id: InstallerId, secret:
 }
 
 /// The pin of the authority that signed the root, after checking that it did.
-fn authority_pin(root: &Envelope, now: Timestamp) -> Result<AuthorityPin, Refusal> {
+pub(crate) fn authority_pin(root: &Envelope, now: Timestamp) -> Result<AuthorityPin, Refusal> {
     let body = RootBody::parse(root.payload()).map_err(|_| Refusal::from(Code::Internal))?;
     let pin = AuthorityPin::of(body.threshold, &body.authority);
     TrustRoot::verify_envelope(root, pin, now).map(|_| pin).map_err(|error| {

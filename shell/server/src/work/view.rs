@@ -148,6 +148,9 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         Action::ChangeClient(client) => api::ActionDetails::ChangeClient(automation::details(client)),
         Action::CreateConnection(change) => api::ActionDetails::CreateConnection(bridge::details(change)),
         Action::ChangeConnection(change) => api::ActionDetails::ChangeConnection(bridge::details(change)),
+        Action::IssueLicence(issue) => {
+            api::ActionDetails::IssueLicence(automation::licence_details(issue).map_err(|_| Refusal::from(Code::Internal))?)
+        }
         other => people::shown::details(other).ok_or(Code::Internal)?,
     })
 }

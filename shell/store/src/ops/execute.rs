@@ -1,7 +1,7 @@
 //! Executing a released action: the one place where a guarded operation happens, in one transaction with its entry.
 
 use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Target};
-use sallyport_decide::automation::ChangeClient;
+use sallyport_decide::automation::{ChangeClient, IssueLicence};
 use sallyport_decide::bridge::ChangeConnection;
 use sallyport_decide::remote_policy::ChangeRemotePolicy;
 use sallyport_grant::Envelope;
@@ -42,6 +42,7 @@ pub enum Part {
     ChangeNetworks,
     ChangeRemotePolicy,
     Client,
+    IssueLicence { envelope: Envelope },
     PublishSchedule { envelope: Envelope },
     Connection,
 }
@@ -125,6 +126,7 @@ impl Change for Execute {
             (Action::ChangeClient(client), Part::Client) => (self.change_client(tx, client).await?, None),
             (Action::CreateConnection(new), Part::Connection) => (self.create_connection(tx, new).await?, None),
             (Action::ChangeConnection(change), Part::Connection) => (self.change_connection(tx, change).await?, None),
+            (Action::IssueLicence(wanted), Part::IssueLicence { envelope }) => (self.issue_licence(tx, wanted, envelope).await?, None),
             (Action::PublishSchedule(action), Part::PublishSchedule { envelope }) => {
                 devices_still_are(tx, self.tenant(), &action.run.targets, "approved").await?;
                 (schedules::publish(tx, (&self.released, action), envelope, self.salt).await?, None)
@@ -323,7 +325,7 @@ impl Execute {
     }
 
     async fn change_client(&self, tx: &mut Tx, client: &ChangeClient) -> Result<u64, StoreError> {
-        automation::change(tx, &self.released.frozen().asker, client).await?;
+        automation::change(tx, &self.released.frozen().asker, client, self.at()).await?;
         let payload = json!({ "client": client.client, "name": client.after.name, "before": client.before, "after": client.after });
         tx.append(self.tenant(), self.entry("client.changed", payload)).await
     }
@@ -339,6 +341,11 @@ impl Execute {
         let payload = json!({ "connection": change.connection, "name": change.after.name, "before": change.before, "after": change.after,
             "new_credential": change.secret.is_some() });
         tx.append(self.tenant(), self.entry("connection.changed", payload)).await
+    }
+
+    async fn issue_licence(&self, tx: &mut Tx, wanted: &IssueLicence, envelope: &Envelope) -> Result<u64, StoreError> {
+        let payload = automation::issue(tx, &self.released.frozen().asker, wanted, envelope, self.at()).await?;
+        tx.append(self.tenant(), self.entry("licence.issued", payload)).await
     }
 
     /// What reaches devices counts into the asker's hour.

@@ -3,6 +3,8 @@
 mod consumers;
 mod contract;
 mod foreign;
+mod licence_files;
+mod licences;
 mod people;
 pub(crate) mod programs;
 mod proofs;

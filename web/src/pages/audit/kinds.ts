@@ -47,6 +47,8 @@ const KINDS: Record<string, Kind> = {
   'connection.refused': { icon: 'shieldx', tag: 'Connection', bad: true },
   'connection.rotation_failed': { icon: 'shieldalert', tag: 'Connection', bad: true },
   connection: { icon: 'network', tag: 'Connection' },
+  'licence.refused': { icon: 'ban', tag: 'Licence', bad: true },
+  licence: { icon: 'shieldok', tag: 'Licence' },
   'schedule.voided': { icon: 'shieldx', tag: 'Schedule', bad: true },
   'schedule.missed': { icon: 'hourglass', tag: 'Schedule', bad: true },
   schedule: { icon: 'until', tag: 'Schedule' },

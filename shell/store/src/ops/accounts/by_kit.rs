@@ -9,7 +9,7 @@ use crate::{Actor, Change, Entry, Reader, StoreError, Tx, values};
 
 /// Whether an account is an owner's beside whom no other owner could sign in: with a factor, active, and not ended.
 pub async fn owners(reader: &mut Reader, tenant: TenantId, user: UserId, now: Timestamp) -> Result<Owners, StoreError> {
-    let sql = "SELECT u.id FROM users u JOIN assignments a ON a.user_id = u.id WHERE u.tenant = $1 AND a.role = 'owner' AND (u.id = $2 OR \
+    let sql = "SELECT DISTINCT u.id FROM users u JOIN assignments a ON a.user_id = u.id WHERE u.tenant = $1 AND a.role = 'owner' AND (u.id = $2 OR \
                (u.state = 'active' AND (u.expires IS NULL OR u.expires > $3) \
                AND EXISTS (SELECT 1 FROM factors f WHERE f.user_id = u.id AND f.kind <> 'recovery')))";
     let rows = reader.fetch_all(sql, values![tenant, user, now]).await?;
