@@ -272,6 +272,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clients/{id}/licences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The licences of an API client
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_clients_id_licences"];
+        put?: never;
+        /**
+         * Issue a licence: what lets a tool's program in
+         * @description Needs `clients.write`. Class: 2. Audit: request.created licence.issued.
+         */
+        post: operations["post_clients_id_licences"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clients/{id}/stop": {
         parameters: {
             query?: never;
@@ -848,6 +872,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/licences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One licence
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_licences_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/licences/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A licence as the file that its tool shows
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_licences_id_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/licences/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a licence for good
+         * @description Needs `clients.write`. Class: -. Audit: licence.revoked.
+         */
+        post: operations["post_licences_id_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/mails": {
         parameters: {
             query?: never;
@@ -1103,7 +1187,7 @@ export interface paths {
         put?: never;
         /**
          * Register a passkey
-         * @description Needs `self.enrol`. Class: -. Audit: factor.added.
+         * @description Needs `self.enrol`. Class: -. Audit: factor.added recovery_code.issued.
          */
         post: operations["post_me_passkeys_finish"];
         delete?: never;
@@ -1267,7 +1351,7 @@ export interface paths {
         put?: never;
         /**
          * Enrol one more authenticator
-         * @description Needs `self.enrol`. Class: -. Audit: factor.added.
+         * @description Needs `self.enrol`. Class: -. Audit: factor.added recovery_code.issued.
          */
         post: operations["post_me_totp_finish"];
         delete?: never;
@@ -1935,7 +2019,7 @@ export interface paths {
         put?: never;
         /**
          * Let a paused schedule go on, where it still is what was published
-         * @description Needs `schedules.publish`. Class: -. Audit: schedule.resumed schedule.voided.
+         * @description Needs `schedules.publish`. Class: 1. Audit: schedule.resumed schedule.voided.
          */
         post: operations["post_schedules_id_resume"];
         delete?: never;
@@ -2150,6 +2234,46 @@ export interface paths {
          * @description Public: asks for password and code together.
          */
         post: operations["post_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/kit/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Recover the account of a tenant's only owner by password and authority kit
+         * @description Public: asks for the password and the authority's signature over our challenge.
+         */
+        post: operations["post_sign_in_kit_finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/kit/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a recovery by the authority kit
+         * @description Public: a challenge names nobody and proves nothing.
+         */
+        post: operations["post_sign_in_kit_start"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2522,6 +2646,9 @@ export interface components {
         }) | (components["schemas"]["ConnectionDetails"] & {
             /** @enum {string} */
             kind: "change_connection";
+        }) | (components["schemas"]["LicenceDetails"] & {
+            /** @enum {string} */
+            kind: "issue_licence";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2602,6 +2729,7 @@ export interface components {
             key_created: string;
             /** @description From which address. */
             last_address?: string | null;
+            last_refusal?: components["schemas"]["LicenceRefused"] | null;
             /** @description When it last got an access token. */
             last_used?: string | null;
             /** @description In whose name it works. */
@@ -2635,6 +2763,8 @@ export interface components {
         ApiClientShape: {
             /** @description When it ends by itself. */
             expires: string;
+            /** @description Whether it must show a licence for each token. */
+            licence: components["schemas"]["LicenceRule"];
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -2802,8 +2932,12 @@ export interface components {
             hour_limit: number;
             /** @description Its id. */
             id: string;
+            /** @description For its asker alone, where it takes two people: the number that they read to the second one. */
+            number?: string | null;
             /** @description Who asked. */
             requested_by: string;
+            /** @description Their address, for names can be alike. */
+            requested_by_email: string;
             /** @description Their name. */
             requested_by_name: string;
             /** @description The steps that are needed, in order. */
@@ -2815,6 +2949,8 @@ export interface components {
             state: components["schemas"]["RequestState"];
             /** @description What will happen, as one sentence. */
             summary: string;
+            /** @description Whether your proof wants the number on the asker's screen: you are the second person. */
+            wants_number?: boolean;
         };
         /** @description One page of a list. */
         AuthorizationRequestPage: {
@@ -2837,6 +2973,7 @@ export interface components {
         ChangeApiClient: {
             /** @description When it ends by itself. */
             expires: string;
+            licence?: components["schemas"]["LicenceRule"] | null;
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -2966,7 +3103,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "kit_refused" | "not_the_only_owner" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "asker_muted" | "number_refused" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -3604,6 +3741,11 @@ export interface components {
              */
             total?: number | null;
         };
+        /** @description A recovery code that takes the place of the one that was used, shown once. */
+        FreshRecoveryCode: {
+            /** @description Good for one sign-in, like the others that are left. */
+            recovery_code: string;
+        };
         /** @description A guarded action that somebody asked for. */
         GuardedAction: {
             /** @description When it was asked for. */
@@ -3645,6 +3787,16 @@ export interface components {
             /** @description When it happens. */
             until: string;
         };
+        /**
+         * @description Where the key of a host is kept.
+         * @enum {string}
+         */
+        HostKeyKind: "tpm" | "file";
+        /**
+         * @description What keys the hosts of a licence must have.
+         * @enum {string}
+         */
+        HostKeyRule: "any" | "tpm";
         /**
          * @description What a request does.
          * @enum {string}
@@ -3899,6 +4051,126 @@ export interface components {
          * @enum {string}
          */
         KeyRotation: "daily" | "by_hand";
+        /** @description What the authority has to sign so that this browser, and no other, is let in. */
+        KitChallenge: {
+            /** @description Goes into the statement as it is; good once, for five minutes. */
+            challenge: string;
+            /** @description RFC 7638 thumbprint of the key that signed this request, 64 hexadecimal digits, for the statement. */
+            key: string;
+            /** @description This server's origin, for the statement. Compare it with the one that the kit names. */
+            server: string;
+        };
+        /** @description Signs in as a tenant's only owner, who has lost every factor and every recovery code. */
+        KitSignIn: {
+            /** @description The e-mail address. */
+            email: string;
+            /** @description The password. */
+            password: string;
+            /**
+             * @description An envelope (`application/vnd.sallyport.recovery.v1+json`) with `{"type":"sallyport.recovery/1","tenant","email","server","key",
+             *     "challenge"}`, signed by the authority key of the kit.
+             */
+            statement: string;
+        };
+        /** @description A licence. */
+        Licence: components["schemas"]["LicenceTerms"] & {
+            /** @description The API client that it is for. */
+            client: string;
+            /** @description SHA-256 of what is signed. */
+            digest: string;
+            /** @description Its id, which is in the file too. */
+            id: string;
+            /** @description When it was issued. */
+            issued: string;
+            /** @description By whom. */
+            issued_by: string;
+            /** @description On which host. */
+            last_host?: string | null;
+            /** @description When it last let its tool in. */
+            last_used?: string | null;
+            /** @description When it was revoked. */
+            revoked?: string | null;
+            /** @description By whom. */
+            revoked_by?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["LicenceState"];
+        };
+        /** @description A licence that is issued, exactly. */
+        LicenceDetails: components["schemas"]["LicenceTerms"] & {
+            /** @description The API client that it is for. */
+            client: string;
+            /** @description What people call that client. */
+            client_name: string;
+            /** @description Which. */
+            licence: string;
+        };
+        /** @description A licence as a file: a signed document, no secret. */
+        LicenceFile: {
+            /** @description Its content. */
+            file: string;
+            /** @description What to call the file. */
+            file_name: string;
+            /** @description Which. */
+            id: string;
+        };
+        /** @description A machine that a tool may run on. */
+        LicenceHost: {
+            /** @description Its public key, as `sallyport tool host-key` prints it: a compressed P-256 point, 66 hexadecimal digits. */
+            key: string;
+            /** @description Where its key is kept, as you found it on that machine: the server cannot see it. */
+            kind: components["schemas"]["HostKeyKind"];
+            /** @description For people. */
+            name: string;
+        };
+        /** @description A token that a client did not get for want of a licence. */
+        LicenceRefused: {
+            /** @description From where. */
+            address: string;
+            /** @description When. */
+            at: string;
+            /** @description `missing`, `not_signed`, `revoked`, `expired`, `host_missing`, `other_host`, `version`, `executable`, ... */
+            reason: string;
+            /** @description The same for people. */
+            why: string;
+        };
+        /**
+         * @description Whether an API client must show a licence to get a token.
+         * @enum {string}
+         */
+        LicenceRule: "not_needed" | "needed";
+        /** @description The licences of an API client. */
+        Licences: {
+            /** @description The newest first, 200 at most. */
+            items: components["schemas"]["Licence"][];
+        };
+        /**
+         * @description Where a licence stands.
+         * @enum {string}
+         */
+        LicenceState: "valid" | "expiring_soon" | "expired" | "revoked";
+        /** @description What a licence says. */
+        LicenceTerms: {
+            /** @description The first version that is too new. */
+            below: string;
+            /** @description SHA-256 of each executable that may run. */
+            executables: string[];
+            /** @description When it ends, within 400 days. */
+            expires: string;
+            /** @description The first version. */
+            from: string;
+            /** @description What keys those hosts must have. */
+            host_keys: components["schemas"]["HostKeyRule"];
+            /** @description Where it may run. */
+            hosts: components["schemas"]["LicenceHost"][];
+            /** @description Who makes it. */
+            publisher: string;
+            /** @description What it may do, within what its client may do. */
+            scopes: string[];
+            /** @description SHA-256 of each script that the executable may be given; none leaves open what it reads. */
+            scripts: string[];
+            /** @description What the tool is called. */
+            tool: string;
+        };
         /** @description A token out of a link's fragment. */
         LinkToken: {
             /** @description The token. */
@@ -4096,6 +4368,8 @@ export interface components {
             expires: string;
             /** @description Its public key. */
             key: components["schemas"]["PublicJwk"];
+            /** @description Whether it must show a licence for each token. */
+            licence?: components["schemas"]["LicenceRule"];
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -4179,13 +4453,38 @@ export interface components {
              */
             version: number;
         };
+        /** @description A licence that is asked for. */
+        NewLicence: {
+            /** @description The first version that is too new. */
+            below: string;
+            /** @description SHA-256 of each executable that may run; 1 to 16. */
+            executables: string[];
+            /** @description When it ends, within 400 days. */
+            expires: string;
+            /** @description The first version that may run, as `2.14.0`. */
+            from: string;
+            /** @description What keys those hosts must have. */
+            host_keys?: components["schemas"]["HostKeyRule"];
+            /** @description Where it may run; 1 to 32. */
+            hosts: components["schemas"]["LicenceHost"][];
+            /** @description Who makes it. */
+            publisher: string;
+            /** @description What it may do, of what its client may do. */
+            scopes: string[];
+            /** @description SHA-256 of each script that the executable may be given; none leaves open what it reads. */
+            scripts?: string[];
+            /** @description What the tool is called. */
+            tool: string;
+        };
         /** @description Names a new customer or site. */
         NewName: {
             /** @description The name. */
             name: string;
         };
-        /** @description One person's answer: exactly one of the two. */
+        /** @description One person's answer: a code or a passkey's, and of the second person the number. */
         NewProof: {
+            /** @description The three digits on the asker's screen, where somebody else asked. */
+            number?: string | null;
             passkey?: components["schemas"]["PasskeyProof"] | null;
             /** @description A fresh code from the authenticator. */
             totp?: string | null;
@@ -5509,7 +5808,7 @@ export interface components {
             idle_expires: string;
             /** @description When its person last did something. */
             last_active: string;
-            /** @description How its person proved themselves: `totp`, `passkey`, `recovery_code` or `password`. */
+            /** @description How its person proved themselves: `totp`, `passkey`, `recovery_code`, `authority_kit` or `password`. */
             method: string;
             /** @description Town and country of the address, where a database of places is configured. */
             place?: string | null;
@@ -5517,6 +5816,7 @@ export interface components {
             program?: string | null;
             /** @description What it may do. */
             stage: components["schemas"]["SessionStage"];
+            two_networks?: components["schemas"]["TwoNetworks"] | null;
             /** @description What the browser or the command line calls itself. */
             user_agent: string;
         };
@@ -5721,6 +6021,10 @@ export interface components {
             code_verifier?: string | null;
             /** @description `client_credentials`, or `authorization_code` for a program that a person let in. */
             grant_type: string;
+            /** @description A JWT that the host's key signed about this request: `typ` `sallyport-host+jwt`, see the guide. */
+            host_assertion?: string | null;
+            /** @description The licence, where the client needs one: base64url of the file, without padding. */
+            licence?: string | null;
             /** @description The program's address, as it was asked for. */
             redirect_uri?: string | null;
             /** @description Fewer scopes than the client has, with spaces between them. */
@@ -5762,6 +6066,13 @@ export interface components {
             label: string;
             /** @description `192.0.2.0/24`, `2001:db8::/48`, or single addresses. */
             ranges: string[];
+        };
+        /** @description A session was used from two networks at the same time. */
+        TwoNetworks: {
+            /** @description When that was noticed last. */
+            at: string;
+            /** @description The two: an autonomous system (`AS64500`) where a database of them is configured, otherwise a range of addresses. */
+            networks: string[];
         };
         /** @description A user, as the list shows them. */
         User: {
@@ -6447,6 +6758,81 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clients_id_licences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Licences"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clients_id_licences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLicence"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -7714,6 +8100,97 @@ export interface operations {
             };
         };
     };
+    get_licences_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Licence"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_licences_id_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LicenceFile"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_licences_id_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_mails: {
         parameters: {
             query?: {
@@ -8124,6 +8601,15 @@ export interface operations {
         };
         responses: {
             /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreshRecoveryCode"];
+                };
+            };
+            /** @description Done */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -8392,6 +8878,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreshRecoveryCode"];
+                };
+            };
             /** @description Done */
             204: {
                 headers: {
@@ -10178,6 +10673,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sign_in_kit_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KitSignIn"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sign_in_kit_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KitChallenge"];
                 };
             };
             /** @description Refused */
