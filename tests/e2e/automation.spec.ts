@@ -3,6 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Installation, PROGRAMS } from './support/installation.js';
+import { keep } from './support/pictures.js';
 import { accessible, authorize, look, type Owner, setUp, watch } from './support/steps.js';
 
 /** An API client from its key to its end, with the tool as people run it. */
@@ -68,6 +69,7 @@ test('the tool runs as the page says', async () => {
   const ran = await run();
   expect([ran.stdout, ran.status], ran.stderr).toEqual(['200', 0]);
   await accessible(page, 'clients');
+  await keep(page, 'clients');
   await look(page, 'clients');
 });
 

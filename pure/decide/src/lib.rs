@@ -5,9 +5,11 @@
 pub mod accounts;
 pub mod actions;
 pub mod automation;
+pub mod bridge;
 pub mod client_address;
 pub mod enrolment;
 pub mod networks;
+pub mod outbound;
 pub mod people;
 pub mod policy;
 pub mod posture;

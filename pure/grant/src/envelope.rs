@@ -57,6 +57,8 @@ pub enum PayloadType {
     Answer,
     /// What lets a tool's program in.
     Licence,
+    /// An authority's word for an owner who has lost everything else.
+    Recovery,
 }
 
 impl PayloadType {
@@ -69,6 +71,7 @@ impl PayloadType {
             Self::Receipt => "application/vnd.sallyport.receipt.v1+json",
             Self::Answer => "application/vnd.sallyport.answer.v1+json",
             Self::Licence => "application/vnd.sallyport.licence.v1+json",
+            Self::Recovery => "application/vnd.sallyport.recovery.v1+json",
         }
     }
 
@@ -81,6 +84,7 @@ impl PayloadType {
             Self::Receipt => limits::RECEIPT_BYTES,
             Self::Answer => limits::ANSWER_BYTES,
             Self::Licence => limits::LICENCE_BYTES,
+            Self::Recovery => limits::RECOVERY_BYTES,
         }
     }
 

@@ -23,6 +23,7 @@ pub mod merkle;
 pub mod occurrence;
 mod pae;
 pub mod receipt;
+pub mod recovery;
 pub mod root;
 pub mod schedule;
 pub mod sealed;

@@ -155,6 +155,8 @@ ids! {
     MailId = "mail";
     /// A published schedule: a script that runs unattended at its times.
     ScheduleId = "sch";
+    /// A connection to another vendor's API.
+    ConnectionId = "con";
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use sallyport_decide::actions::approvals::Numbers;
 use sallyport_store::Store;
 
 use crate::accounts;
@@ -12,6 +13,7 @@ use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
+use crate::outbound::Outbound;
 use crate::places::Places;
 use crate::remote::Remote;
 
@@ -35,10 +37,14 @@ pub struct Parts {
     pub events: Events,
     /// How much each address asks.
     pub rate: Rate,
-    /// Where addresses are.
+    /// The numbers of requests that take two people.
+    pub numbers: Numbers,
+    /// Where addresses are, and whose.
     pub places: Places,
     /// What signing in needs in memory.
     pub accounts: accounts::Live,
+    /// What sends requests to other servers.
+    pub outbound: Outbound,
     /// Remote sessions that are open.
     pub remote: Remote,
 }

@@ -39,6 +39,10 @@ migrations! {
     46 "0046_programs",
     49 "0049_schedules",
     50 "0050_licences",
+    53 "0053_connections",
+    57 "0057_recoveries",
+    58 "0058_session_networks",
+    59 "0059_approvals",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

@@ -19,7 +19,7 @@ use crate::systemd;
 use crate::tools::{debian, node};
 
 /// Debian packages: a browser, authenticator codes that are not our own, a QR reader, a second database, the grant verifier's language.
-const PACKAGES: [&str; 21] = [
+const PACKAGES: [&str; 22] = [
     "chromium",
     "oathtool",
     "zbar-tools",
@@ -45,6 +45,8 @@ const PACKAGES: [&str; 21] = [
     "xdotool",
     "vncsnapshot",
     "libjpeg-turbo-progs",
+    // Terminals: somebody else's player of recordings.
+    "asciinema",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{OpenRemoteSession, PublishSchedule, RunScript};
 use crate::automation::{ChangeClient, IssueLicence};
+use crate::bridge::ChangeConnection;
 use crate::networks::Rules;
 use crate::people::{
     self, ChangeMfaPolicy, ChangeRole, ChangeSessionLimits, ChangedRole, InviteUser, Person, RequireMfa, ResetFactor, ResetTakes,
@@ -91,6 +92,10 @@ pub enum Action {
     ChangeClient(ChangeClient),
     /// A script runs unattended at its times.
     PublishSchedule(PublishSchedule),
+    /// A connection to another vendor's API is made.
+    CreateConnection(ChangeConnection),
+    /// A connection gets other terms, or another credential.
+    ChangeConnection(ChangeConnection),
     /// A licence lets a tool's program in.
     IssueLicence(IssueLicence),
 }
@@ -165,13 +170,17 @@ pub enum ActionKind {
     ChangeClient,
     /// See [`Action::PublishSchedule`].
     PublishSchedule,
+    /// See [`Action::CreateConnection`].
+    CreateConnection,
+    /// See [`Action::ChangeConnection`].
+    ChangeConnection,
     /// See [`Action::IssueLicence`].
     IssueLicence,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 23] = [
+    pub const ALL: [ActionKind; 25] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -194,6 +203,8 @@ impl ActionKind {
         Self::CreateClient,
         Self::ChangeClient,
         Self::PublishSchedule,
+        Self::CreateConnection,
+        Self::ChangeConnection,
         Self::IssueLicence,
     ];
 
@@ -222,6 +233,8 @@ impl ActionKind {
             Self::CreateClient => "create_client",
             Self::ChangeClient => "change_client",
             Self::PublishSchedule => "publish_schedule",
+            Self::CreateConnection => "create_connection",
+            Self::ChangeConnection => "change_connection",
             Self::IssueLicence => "issue_licence",
         }
     }
@@ -247,6 +260,8 @@ impl ActionKind {
             | Self::CreateClient
             | Self::ChangeClient
             | Self::PublishSchedule
+            | Self::CreateConnection
+            | Self::ChangeConnection
             | Self::IssueLicence => Class::Fleet,
         }
     }
@@ -269,6 +284,7 @@ impl ActionKind {
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
             Self::CreateClient | Self::ChangeClient | Self::IssueLicence => const { &policy::ManageClients::ROW },
             Self::PublishSchedule => const { &policy::PublishSchedules::ROW },
+            Self::CreateConnection | Self::ChangeConnection => const { &policy::ManageConnections::ROW },
         }
     }
 
@@ -300,6 +316,8 @@ impl ActionKind {
             | Self::ChangeRemotePolicy
             | Self::CreateClient
             | Self::ChangeClient
+            | Self::CreateConnection
+            | Self::ChangeConnection
             | Self::IssueLicence => false,
         }
     }
@@ -331,6 +349,8 @@ impl Action {
             Self::CreateClient(_) => ActionKind::CreateClient,
             Self::ChangeClient(_) => ActionKind::ChangeClient,
             Self::PublishSchedule(_) => ActionKind::PublishSchedule,
+            Self::CreateConnection(_) => ActionKind::CreateConnection,
+            Self::ChangeConnection(_) => ActionKind::ChangeConnection,
             Self::IssueLicence(_) => ActionKind::IssueLicence,
         }
     }
@@ -374,6 +394,8 @@ impl Action {
             | Self::ChangeRemotePolicy(_)
             | Self::CreateClient(_)
             | Self::ChangeClient(_)
+            | Self::CreateConnection(_)
+            | Self::ChangeConnection(_)
             | Self::IssueLicence(_) => &[],
         }
     }
@@ -416,6 +438,11 @@ impl Action {
             Self::CreateClient(client) => format!("Create API client {} with {}", client.after.name, scopes(client)),
             Self::ChangeClient(client) => format!("Change API client {} to {}", client.after.name, scopes(client)),
             Self::PublishSchedule(publish) => publish.sentence(),
+            Self::CreateConnection(new) => format!("Connect {} at {}", new.after.name, new.after.base_url),
+            Self::ChangeConnection(change) => {
+                let secret = if change.secret.is_some() { ", with another credential" } else { "" };
+                format!("Change the connection {} at {}{secret}", change.after.name, change.after.base_url)
+            }
             Self::IssueLicence(issue) => issue.sentence(),
         }
     }

@@ -127,6 +127,12 @@ table! {
     ReadClients = "clients.read": [Owner, Admin, Auditor] in [Full], Tenant;
     /// Ask for API clients in one's own name, for changes of them, and stop them.
     ManageClients = "clients.write": [Owner, Admin] in [Full], Tenant;
+    /// See connections to other vendors' APIs, and how they were used.
+    ReadConnections = "connections.read": [Owner, Admin, Technician, Auditor] in [Full, Client], Tenant;
+    /// Send requests over connections, with credentials that nobody sees.
+    UseConnections = "connections.use": [Owner, Admin, Technician] in [Full, Client], Tenant;
+    /// Ask for connections and for changes of them, replace their credentials, and stop them.
+    ManageConnections = "connections.manage": [Owner, Admin] in [Full], Tenant;
     /// Say "not me": end all of one's sessions, requests and undelivered jobs.
     SayNotMe = "self.not_me": everybody in [Codes, Full, Restricted, Factorless, NewPassword], Oneself;
     /// Ask for the link that begins the activation of one's own factor.

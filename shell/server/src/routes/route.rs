@@ -39,6 +39,17 @@ pub(super) struct Body {
     pub(super) content_type: &'static str,
 }
 
+/// Whether a route passes requests on to somebody else, whose answers have forms of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relays {
+    /// It does not.
+    Nothing,
+    /// Requests without a body.
+    Bare,
+    /// Requests with any body.
+    Bodies,
+}
+
 /// A parameter of the query.
 #[derive(Debug, Clone, Copy)]
 pub struct Query {
@@ -57,6 +68,7 @@ pub struct Route {
     pub(super) query: &'static [Query],
     pub(super) body: Option<Body>,
     pub(super) answers: Vec<(u16, Option<Body>)>,
+    pub(super) relays: Relays,
     pub(super) handler: MethodRouter<App>,
 }
 
@@ -91,7 +103,19 @@ fn page_schemas<T: ToSchema>() -> Schemas {
 
 impl Route {
     fn new(method: &'static str, path: &'static str, about: &'static str, access: Access, handler: MethodRouter<App>) -> Self {
-        Self { method, path, about, access, class: "-", audit: "-", query: &[], body: None, answers: Vec::new(), handler }
+        Self {
+            method,
+            path,
+            about,
+            access,
+            class: "-",
+            audit: "-",
+            query: &[],
+            body: None,
+            answers: Vec::new(),
+            relays: Relays::Nothing,
+            handler,
+        }
     }
 
     /// Reads; must not change anything.
@@ -164,6 +188,12 @@ impl Route {
     /// The server-sent events that it answers with.
     pub fn streams<T: ToSchema>(mut self) -> Self {
         self.answers.push((200, Some(body::<T>("text/event-stream"))));
+        self
+    }
+
+    /// Passes requests on, and whatever comes back.
+    pub(super) fn relays(mut self, what: Relays) -> Self {
+        self.relays = what;
         self
     }
 

@@ -86,6 +86,7 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
         Action::ChangeNetworks(_) => (Part::ChangeNetworks, Keep::Nothing),
         Action::ChangeRemotePolicy(_) => (Part::ChangeRemotePolicy, Keep::Nothing),
         Action::CreateClient(_) | Action::ChangeClient(_) => (Part::Client, Keep::Nothing),
+        Action::CreateConnection(_) | Action::ChangeConnection(_) => (Part::Connection, Keep::Nothing),
         Action::IssueLicence(issue) => (automation::signed_licence(app, frozen.asker.tenant, issue)?, Keep::Nothing),
         Action::RegenerateRecoveryCodes => {
             let codes = accounts::me::new_recovery_codes(app, frozen.asker.user);
@@ -153,6 +154,8 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
         | Action::ChangeRemotePolicy(_)
         | Action::CreateClient(_)
         | Action::ChangeClient(_)
+        | Action::CreateConnection(_)
+        | Action::ChangeConnection(_)
         | Action::IssueLicence(_) => Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index })),
         // What is about people is finished there.
         _ => Err(Code::Internal.into()),

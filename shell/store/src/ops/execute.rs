@@ -2,6 +2,7 @@
 
 use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Target};
 use sallyport_decide::automation::{ChangeClient, IssueLicence};
+use sallyport_decide::bridge::ChangeConnection;
 use sallyport_decide::remote_policy::ChangeRemotePolicy;
 use sallyport_grant::Envelope;
 use sallyport_grant::body::{Body, GrantAction, GrantBody};
@@ -12,6 +13,7 @@ use serde_json::json;
 
 use super::accounts::{RecoveryHashes, UsedFactor};
 use super::automation;
+use super::bridge;
 use super::people::{self, PeopleDone, PeoplePart, may_be_second, may_still_ask};
 use super::remote::{self, NewAttachment};
 use super::requests::{insert_proof, still_suffices};
@@ -42,6 +44,7 @@ pub enum Part {
     Client,
     IssueLicence { envelope: Envelope },
     PublishSchedule { envelope: Envelope },
+    Connection,
 }
 
 /// A run's id for each device.
@@ -121,6 +124,8 @@ impl Change for Execute {
             (Action::ChangeRemotePolicy(change), Part::ChangeRemotePolicy) => (self.remote_policy(tx, change).await?, None),
             (Action::CreateClient(client), Part::Client) => (self.create_client(tx, client).await?, None),
             (Action::ChangeClient(client), Part::Client) => (self.change_client(tx, client).await?, None),
+            (Action::CreateConnection(new), Part::Connection) => (self.create_connection(tx, new).await?, None),
+            (Action::ChangeConnection(change), Part::Connection) => (self.change_connection(tx, change).await?, None),
             (Action::IssueLicence(wanted), Part::IssueLicence { envelope }) => (self.issue_licence(tx, wanted, envelope).await?, None),
             (Action::PublishSchedule(action), Part::PublishSchedule { envelope }) => {
                 devices_still_are(tx, self.tenant(), &action.run.targets, "approved").await?;
@@ -323,6 +328,19 @@ impl Execute {
         automation::change(tx, &self.released.frozen().asker, client, self.at()).await?;
         let payload = json!({ "client": client.client, "name": client.after.name, "before": client.before, "after": client.after });
         tx.append(self.tenant(), self.entry("client.changed", payload)).await
+    }
+
+    async fn create_connection(&self, tx: &mut Tx, new: &ChangeConnection) -> Result<u64, StoreError> {
+        bridge::create(tx, (&self.released.frozen().asker, self.request()), new, self.at()).await?;
+        let payload = json!({ "connection": new.connection, "name": new.after.name, "after": new.after });
+        tx.append(self.tenant(), self.entry("connection.created", payload)).await
+    }
+
+    async fn change_connection(&self, tx: &mut Tx, change: &ChangeConnection) -> Result<u64, StoreError> {
+        bridge::change(tx, (&self.released.frozen().asker, self.request()), change, self.at()).await?;
+        let payload = json!({ "connection": change.connection, "name": change.after.name, "before": change.before, "after": change.after,
+            "new_credential": change.secret.is_some() });
+        tx.append(self.tenant(), self.entry("connection.changed", payload)).await
     }
 
     async fn issue_licence(&self, tx: &mut Tx, wanted: &IssueLicence, envelope: &Envelope) -> Result<u64, StoreError> {

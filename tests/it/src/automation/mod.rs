@@ -6,7 +6,7 @@ mod foreign;
 mod licence_files;
 mod licences;
 mod people;
-mod programs;
+pub(crate) mod programs;
 mod proofs;
 mod rotation;
 mod tokens;

@@ -272,30 +272,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/clients/{id}/licences": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The licences of an API client
-         * @description Needs `clients.read`. Class: -. Audit: -.
-         */
-        get: operations["get_clients_id_licences"];
-        put?: never;
-        /**
-         * Issue a licence: what lets a tool's program in
-         * @description Needs `clients.write`. Class: 2. Audit: request.created licence.issued.
-         */
-        post: operations["post_clients_id_licences"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/clients/{id}/stop": {
         parameters: {
             query?: never;
@@ -310,6 +286,150 @@ export interface paths {
          * @description Needs `clients.write`. Class: -. Audit: client.stopped.
          */
         post: operations["post_clients_id_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Connections to other vendors' APIs
+         * @description Needs `connections.read`. Class: -. Audit: -.
+         */
+        get: operations["get_connections"];
+        put?: never;
+        /**
+         * Make a connection
+         * @description Needs `connections.manage`. Class: 2. Audit: request.created connection.created.
+         */
+        post: operations["post_connections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One connection
+         * @description Needs `connections.read`. Class: -. Audit: -.
+         */
+        get: operations["get_connections_id"];
+        /**
+         * Change a connection, or give it another credential
+         * @description Needs `connections.manage`. Class: 2. Audit: request.created connection.changed.
+         */
+        put: operations["put_connections_id"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last calls of a connection
+         * @description Needs `connections.read`. Class: -. Audit: -.
+         */
+        get: operations["get_connections_id_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/proxy/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        get: operations["get_connections_id_proxy_path"];
+        /**
+         * Replace over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        put: operations["put_connections_id_proxy_path"];
+        /**
+         * Send over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        post: operations["post_connections_id_proxy_path"];
+        /**
+         * Take away over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        delete: operations["delete_connections_id_proxy_path"];
+        options?: never;
+        head?: never;
+        /**
+         * Change over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        patch: operations["patch_connections_id_proxy_path"];
+        trace?: never;
+    };
+    "/v1/connections/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have the credential of a connection replaced now
+         * @description Needs `connections.manage`. Class: -. Audit: connection.rotation_asked connection.rotation_began connection.rotated connection.rotation_failed.
+         */
+        post: operations["post_connections_id_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a connection for good
+         * @description Needs `connections.manage`. Class: -. Audit: connection.stopped.
+         */
+        post: operations["post_connections_id_stop"];
         delete?: never;
         options?: never;
         head?: never;
@@ -722,66 +842,6 @@ export interface paths {
         get: operations["get_jobs_id_runs"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/licences/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One licence
-         * @description Needs `clients.read`. Class: -. Audit: -.
-         */
-        get: operations["get_licences_id"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/licences/{id}/file": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A licence as the file that its tool shows
-         * @description Needs `clients.read`. Class: -. Audit: -.
-         */
-        get: operations["get_licences_id_file"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/licences/{id}/revoke": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Revoke a licence for good
-         * @description Needs `clients.write`. Class: -. Audit: licence.revoked.
-         */
-        post: operations["post_licences_id_revoke"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2456,9 +2516,12 @@ export interface components {
         }) | (components["schemas"]["PublishScheduleDetails"] & {
             /** @enum {string} */
             kind: "publish_schedule";
-        }) | (components["schemas"]["LicenceDetails"] & {
+        }) | (components["schemas"]["ConnectionDetails"] & {
             /** @enum {string} */
-            kind: "issue_licence";
+            kind: "create_connection";
+        }) | (components["schemas"]["ConnectionDetails"] & {
+            /** @enum {string} */
+            kind: "change_connection";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2520,6 +2583,13 @@ export interface components {
             /** @description The token. */
             token: string;
         };
+        /** @description Requests that are allowed. */
+        AllowedRequests: {
+            /** @description By what they do. */
+            methods: components["schemas"]["HttpVerb"][];
+            /** @description By their path below the connection's address: `*` is one segment, `/**` at the end whatever follows. */
+            path: string;
+        };
         /** @description An API client. */
         ApiClient: components["schemas"]["ApiClientShape"] & {
             /** @description When it was made. */
@@ -2532,7 +2602,6 @@ export interface components {
             key_created: string;
             /** @description From which address. */
             last_address?: string | null;
-            last_refusal?: components["schemas"]["LicenceRefused"] | null;
             /** @description When it last got an access token. */
             last_used?: string | null;
             /** @description In whose name it works. */
@@ -2566,8 +2635,6 @@ export interface components {
         ApiClientShape: {
             /** @description When it ends by itself. */
             expires: string;
-            /** @description Whether it must show a licence for each token. */
-            licence: components["schemas"]["LicenceRule"];
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -2770,7 +2837,6 @@ export interface components {
         ChangeApiClient: {
             /** @description When it ends by itself. */
             expires: string;
-            licence?: components["schemas"]["LicenceRule"] | null;
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -2900,12 +2966,108 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
          */
         Confirmed: "in_person" | "by_call";
+        /** @description A connection to another vendor's API. */
+        Connection: components["schemas"]["ConnectionShape"] & {
+            /** @description When it was made. */
+            created: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Why, in a word. */
+            last_refusal?: string | null;
+            /** @description When a call was last refused. */
+            last_refused?: string | null;
+            /** @description When it was last used. */
+            last_used?: string | null;
+            /** @description Who proved its terms last, and is told what becomes of it. */
+            owner: string;
+            /** @description Their name. */
+            owner_name: string;
+            /** @description How its credential is replaced. */
+            rotation_state: components["schemas"]["RotationState"];
+            /** @description Since when the present credential is kept; none where it is forgotten. */
+            secret_since?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["ConnectionState"];
+            /** @description When it was stopped. */
+            stopped?: string | null;
+            /** @description By whom. */
+            stopped_by?: string | null;
+            /** @description Whether the reader may send requests over it. */
+            usable: boolean;
+        };
+        /** @description A call over a connection. */
+        ConnectionCall: {
+            /** @description When. */
+            at: string;
+            /** @description The id of the user or API client who sent it. */
+            caller: string;
+            /** @description Their name then. */
+            caller_name: string;
+            /** @description What it did. */
+            method: string;
+            /** @description The vendor's status, or why there is none; absent while it is under way. */
+            outcome?: string | null;
+            /** @description Its path, without the query. */
+            path: string;
+        };
+        /** @description The last calls of a connection. */
+        ConnectionCalls: {
+            /** @description The newest first. */
+            items: components["schemas"]["ConnectionCall"][];
+        };
+        /** @description A connection that is made or changed, exactly. The credential is sealed already, and shown to nobody. */
+        ConnectionDetails: {
+            /** @description The terms that it gets. */
+            after: components["schemas"]["ConnectionShape"];
+            before?: components["schemas"]["ConnectionShape"] | null;
+            /** @description Which. */
+            connection: string;
+            /** @description Whether another credential comes with it. */
+            new_credential: boolean;
+        };
+        /** @description Connections. */
+        Connections: {
+            /** @description The newest first. */
+            items: components["schemas"]["Connection"][];
+        };
+        /** @description The terms of a connection. Its credential is no part of them. */
+        ConnectionShape: {
+            /** @description What is allowed. */
+            allows: components["schemas"]["AllowedRequests"][];
+            /** @description Where requests go. */
+            base_url: string;
+            /** @description Who may use it; all who have `connections.use` where it is empty. */
+            callers: string[];
+            /** @description What proves a credential. */
+            check?: string | null;
+            /** @description How the credential goes in. */
+            credential: components["schemas"]["CredentialPlacement"];
+            /** @description When it ends by itself. */
+            expires: string;
+            /** @description Headers that go with every request. */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Calls within a minute.
+             */
+            per_minute: number;
+            rotation?: components["schemas"]["RotationHook"] | null;
+        };
+        /**
+         * @description Where a connection stands.
+         * @enum {string}
+         */
+        ConnectionState: "active" | "rotation_failing" | "credential_refused" | "stopped" | "expired";
         /**
          * @description What the person at the machine is told or asked.
          * @enum {string}
@@ -2998,6 +3160,23 @@ export interface components {
             alg: number;
             /** @description `public-key`. */
             type: string;
+        };
+        /** @description How the credential goes into each request. There is no place for it in the address, which lands in logs. */
+        CredentialPlacement: {
+            /** @enum {string} */
+            in: "bearer";
+        } | {
+            /** @enum {string} */
+            in: "header";
+            /** @description Its name. */
+            name: string;
+            /** @description What stands before the secret, with its blank. */
+            prefix?: string;
+        } | {
+            /** @enum {string} */
+            in: "basic";
+            /** @description The user name. */
+            user: string;
         };
         /** @description The account that a credential is for. */
         CredentialUser: {
@@ -3467,15 +3646,10 @@ export interface components {
             until: string;
         };
         /**
-         * @description Where the key of a host is kept.
+         * @description What a request does.
          * @enum {string}
          */
-        HostKeyKind: "tpm" | "file";
-        /**
-         * @description What keys the hosts of a licence must have.
-         * @enum {string}
-         */
-        HostKeyRule: "any" | "tpm";
+        HttpVerb: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
         /** @description Shows that an entry is in the log. */
         InclusionProof: {
             /** @description The checkpoint that it is shown for. */
@@ -3725,105 +3899,6 @@ export interface components {
          * @enum {string}
          */
         KeyRotation: "daily" | "by_hand";
-        /** @description A licence. */
-        Licence: components["schemas"]["LicenceTerms"] & {
-            /** @description The API client that it is for. */
-            client: string;
-            /** @description SHA-256 of what is signed. */
-            digest: string;
-            /** @description Its id, which is in the file too. */
-            id: string;
-            /** @description When it was issued. */
-            issued: string;
-            /** @description By whom. */
-            issued_by: string;
-            /** @description On which host. */
-            last_host?: string | null;
-            /** @description When it last let its tool in. */
-            last_used?: string | null;
-            /** @description When it was revoked. */
-            revoked?: string | null;
-            /** @description By whom. */
-            revoked_by?: string | null;
-            /** @description Where it stands. */
-            state: components["schemas"]["LicenceState"];
-        };
-        /** @description A licence that is issued, exactly. */
-        LicenceDetails: components["schemas"]["LicenceTerms"] & {
-            /** @description The API client that it is for. */
-            client: string;
-            /** @description What people call that client. */
-            client_name: string;
-            /** @description Which. */
-            licence: string;
-        };
-        /** @description A licence as a file: a signed document, no secret. */
-        LicenceFile: {
-            /** @description Its content. */
-            file: string;
-            /** @description What to call the file. */
-            file_name: string;
-            /** @description Which. */
-            id: string;
-        };
-        /** @description A machine that a tool may run on. */
-        LicenceHost: {
-            /** @description Its public key, as `sallyport tool host-key` prints it: a compressed P-256 point, 66 hexadecimal digits. */
-            key: string;
-            /** @description Where its key is kept, as you found it on that machine: the server cannot see it. */
-            kind: components["schemas"]["HostKeyKind"];
-            /** @description For people. */
-            name: string;
-        };
-        /** @description A token that a client did not get for want of a licence. */
-        LicenceRefused: {
-            /** @description From where. */
-            address: string;
-            /** @description When. */
-            at: string;
-            /** @description `missing`, `not_signed`, `revoked`, `expired`, `host_missing`, `other_host`, `version`, `executable`, ... */
-            reason: string;
-            /** @description The same for people. */
-            why: string;
-        };
-        /**
-         * @description Whether an API client must show a licence to get a token.
-         * @enum {string}
-         */
-        LicenceRule: "not_needed" | "needed";
-        /** @description The licences of an API client. */
-        Licences: {
-            /** @description The newest first, 200 at most. */
-            items: components["schemas"]["Licence"][];
-        };
-        /**
-         * @description Where a licence stands.
-         * @enum {string}
-         */
-        LicenceState: "valid" | "expiring_soon" | "expired" | "revoked";
-        /** @description What a licence says. */
-        LicenceTerms: {
-            /** @description The first version that is too new. */
-            below: string;
-            /** @description SHA-256 of each executable that may run. */
-            executables: string[];
-            /** @description When it ends, within 400 days. */
-            expires: string;
-            /** @description The first version. */
-            from: string;
-            /** @description What keys those hosts must have. */
-            host_keys: components["schemas"]["HostKeyRule"];
-            /** @description Where it may run. */
-            hosts: components["schemas"]["LicenceHost"][];
-            /** @description Who makes it. */
-            publisher: string;
-            /** @description What it may do, within what its client may do. */
-            scopes: string[];
-            /** @description SHA-256 of each script that the executable may be given; none leaves open what it reads. */
-            scripts: string[];
-            /** @description What the tool is called. */
-            tool: string;
-        };
         /** @description A token out of a link's fragment. */
         LinkToken: {
             /** @description The token. */
@@ -4021,8 +4096,6 @@ export interface components {
             expires: string;
             /** @description Its public key. */
             key: components["schemas"]["PublicJwk"];
-            /** @description Whether it must show a licence for each token. */
-            licence?: components["schemas"]["LicenceRule"];
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -4105,29 +4178,6 @@ export interface components {
              * @description The version that was seen; another one in the meantime is a conflict.
              */
             version: number;
-        };
-        /** @description A licence that is asked for. */
-        NewLicence: {
-            /** @description The first version that is too new. */
-            below: string;
-            /** @description SHA-256 of each executable that may run; 1 to 16. */
-            executables: string[];
-            /** @description When it ends, within 400 days. */
-            expires: string;
-            /** @description The first version that may run, as `2.14.0`. */
-            from: string;
-            /** @description What keys those hosts must have. */
-            host_keys?: components["schemas"]["HostKeyRule"];
-            /** @description Where it may run; 1 to 32. */
-            hosts: components["schemas"]["LicenceHost"][];
-            /** @description Who makes it. */
-            publisher: string;
-            /** @description What it may do, of what its client may do. */
-            scopes: string[];
-            /** @description SHA-256 of each script that the executable may be given; none leaves open what it reads. */
-            scripts?: string[];
-            /** @description What the tool is called. */
-            tool: string;
         };
         /** @description Names a new customer or site. */
         NewName: {
@@ -4986,6 +5036,45 @@ export interface components {
             /** @description The next public key: a JSON Web Key, as text. */
             next_key: string;
         };
+        /** @description The request that replaces the credential. */
+        RotationHook: {
+            /** @description Its body: JSON, in whose texts `{new}` and `{old}` stand for the credentials. Empty for none. */
+            body?: string;
+            /**
+             * Format: int32
+             * @description Days between two replacements.
+             */
+            every_days: number;
+            /** @description What it does. */
+            method: components["schemas"]["HttpVerb"];
+            /** @description Where the new credential comes from. */
+            new: components["schemas"]["SecretSource"];
+            /** @description Its path below the connection's address. Callers must not be allowed to send it. */
+            path: string;
+        };
+        /** @description The replacement of a connection's credential. */
+        RotationState: {
+            /**
+             * Format: int32
+             * @description How often this one failed.
+             */
+            attempts: number;
+            /** @description When the next one is due. */
+            due?: string | null;
+            /** @description Why: `unreachable`, `refused`, `unknown`, `no_secret`, `not_taken` or `neither`. */
+            failure?: string | null;
+            /** @description When the last one came to its end. */
+            last?: string | null;
+            /** @description When it is tried again. */
+            next_try?: string | null;
+            /** @description How far it is. */
+            step: components["schemas"]["RotationStep"];
+        };
+        /**
+         * @description How far the replacement of a credential is.
+         * @enum {string}
+         */
+        RotationStep: "idle" | "ready" | "sent" | "answered";
         /** @description A job on one device. */
         Run: {
             /** @description The device. */
@@ -5361,6 +5450,16 @@ export interface components {
              */
             version: number;
         };
+        /** @description Where a new credential comes from. */
+        SecretSource: {
+            /** @enum {string} */
+            from: "made";
+        } | {
+            /** @enum {string} */
+            from: "answer";
+            /** @description Where its answer has it (RFC 6901): `/data/token`. */
+            pointer: string;
+        };
         /** @description A part of an entry's sentence. */
         SentencePart: {
             /** @description The id that they stand for, to link to. */
@@ -5622,10 +5721,6 @@ export interface components {
             code_verifier?: string | null;
             /** @description `client_credentials`, or `authorization_code` for a program that a person let in. */
             grant_type: string;
-            /** @description A JWT that the host's key signed about this request: `typ` `sallyport-host+jwt`, see the guide. */
-            host_assertion?: string | null;
-            /** @description The licence, where the client needs one: base64url of the file, without padding. */
-            licence?: string | null;
             /** @description The program's address, as it was asked for. */
             redirect_uri?: string | null;
             /** @description Fewer scopes than the client has, with spaces between them. */
@@ -5780,6 +5875,35 @@ export interface components {
             name: string;
             /** @description Its value. */
             value: string;
+        };
+        /** @description A connection that is asked for, or other terms for one. */
+        WantedConnection: {
+            /** @description What is allowed; nothing else is. */
+            allows: components["schemas"]["AllowedRequests"][];
+            /** @description Where requests go: scheme, host, port, and the path that all of them begin with. */
+            base_url: string;
+            /** @description Ids of the users and API clients who may use it; all who have `connections.use` where it is empty. */
+            callers?: string[];
+            /** @description A path that answers 2xx to a good credential, and 401 or 403 to any other. */
+            check?: string | null;
+            /** @description How the credential goes in. */
+            credential: components["schemas"]["CredentialPlacement"];
+            /** @description When it ends by itself, within 400 days. */
+            expires: string;
+            /** @description Headers that go with every request and are no secret. */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Calls within a minute.
+             */
+            per_minute: number;
+            rotation?: components["schemas"]["RotationHook"] | null;
+            /** @description The credential itself: taken, sealed, and never shown again. Needed for a new connection, and where `base_url` or `credential` changes. */
+            secret?: string | null;
         };
         /** @description This user, from this address, with these factors, wants to do this: what happens? Nothing is changed, and nothing is logged. */
         WhatIf: {
@@ -6343,7 +6467,7 @@ export interface operations {
             };
         };
     };
-    get_clients_id_licences: {
+    post_clients_id_stop: {
         parameters: {
             query?: never;
             header?: never;
@@ -6355,12 +6479,39 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Licences"];
+                    "application/json": components["schemas"]["Connections"];
                 };
             };
             /** @description Refused */
@@ -6374,18 +6525,16 @@ export interface operations {
             };
         };
     };
-    post_clients_id_licences: {
+    post_connections: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                id: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewLicence"];
+                "application/json": components["schemas"]["WantedConnection"];
             };
         };
         responses: {
@@ -6418,7 +6567,318 @@ export interface operations {
             };
         };
     };
-    post_clients_id_stop: {
+    get_connections_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connection"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_connections_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedConnection"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections_id_calls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionCalls"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections_id_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections_id_stop: {
         parameters: {
             query?: never;
             header?: never;
@@ -7242,97 +7702,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RunPage"];
                 };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_licences_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Licence"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_licences_id_file: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LicenceFile"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_licences_id_revoke: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {

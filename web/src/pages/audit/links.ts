@@ -9,6 +9,7 @@ export function linkTo(id: string): string {
   if (kind === 'sit') return `/devices?site=${id}`;
   if (kind === 'ins') return '/installers';
   if (kind === 'cli') return '/automation/clients';
+  if (kind === 'con') return `/automation/connections/${id}`;
   if (kind === 'sch') return `/automation/schedules/${id}`;
   if (kind === 'req') return '/approvals';
   if (kind === 'rol') return `/roles?role=${id}`;

@@ -77,6 +77,7 @@ pub(super) fn rows() -> Vec<Route> {
             schedules::resume,
         )
         .empty(204)
+        .class("1")
         .audit("schedule.resumed schedule.voided"),
         Route::post("/v1/schedules/{id}/stop", "Stop a schedule for good", needs::<policy::StopSchedules>(), schedules::stop)
             .empty(204)
