@@ -83,12 +83,9 @@ fn is_public(address: IpAddr) -> bool {
 /// What the registry of special addresses (RFC 6890 and its successors) leaves, without a cloud's own address among the public ones.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    let special = match (a, b, c) {
-        (0 | 10 | 127, _, _) | (224..=255, _, _) => true,
-        (100, 64..=127, _) | (169, 254, _) | (172, 16..=31, _) | (192, 168, _) | (198, 18 | 19, _) => true,
-        (192, 0, 0 | 2) | (192, 88, 99) | (198, 51, 100) | (203, 0, 113) => true,
-        _ => false,
-    };
+    let whole = matches!(a, 0 | 10 | 127 | 224..=255);
+    let wide = matches!((a, b), (100, 64..=127) | (169, 254) | (172, 16..=31) | (192, 168) | (198, 18 | 19));
+    let special = whole || wide || matches!((a, b, c), (192, 0, 0 | 2) | (192, 88, 99) | (198, 51, 100) | (203, 0, 113));
     // Azure's machines reach their host here.
     !special && address != Ipv4Addr::new(168, 63, 129, 16)
 }
@@ -100,11 +97,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         let [.., a, b, c, d] = address.octets();
         return is_public_v4(Ipv4Addr::new(a, b, c, d));
     }
-    let special = match (segments[0], segments[1]) {
-        (0x2001, 0..=0x1ff | 0xdb8) | (0x2002, _) => true,
-        (0x3fff, 0..=0xfff) => true,
-        _ => false,
-    };
+    let special = matches!((segments[0], segments[1]), (0x2001, 0..=0x1ff | 0xdb8) | (0x2002, _) | (0x3fff, 0..=0xfff));
     segments[0] & 0xe000 == 0x2000 && !special
 }
 

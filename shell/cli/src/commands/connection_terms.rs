@@ -200,7 +200,7 @@ mod tests {
             Err("how its credential goes in")
         );
         assert_eq!(frozen(|shape| shape.allows[0].path.push('x')), Err("what it allows"));
-        assert_eq!(frozen(|shape| drop(shape.callers.insert("usr_x".into()))), Err("who may use it"));
+        assert_eq!(frozen(|shape| shape.callers = BTreeSet::from(["usr_x".into()])), Err("who may use it"));
         assert_eq!(frozen(|shape| shape.per_minute += 1), Err("its limit"));
         assert_eq!(frozen(|shape| shape.expires = shape.expires.plus_secs(1)), Err("when it ends"));
         assert_eq!(frozen(|shape| shape.check = Some("/me".into())), Err("what proves its credential"));

@@ -20,7 +20,7 @@ on_both!(
 /// How many sealed credentials there are.
 pub(super) async fn kept(world: &World) -> u64 {
     let mut reader = world.server.app.store.read().await.expect("a reader");
-    let row = reader.fetch_one("SELECT COUNT(*) AS n FROM connection_secrets", &values![]).await.expect("a count");
+    let row = reader.fetch_one("SELECT COUNT(*) AS n FROM connection_secrets", values![]).await.expect("a count");
     row.uint("n").expect("a number")
 }
 

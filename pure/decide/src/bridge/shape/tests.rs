@@ -54,7 +54,7 @@ fn each_field_is_judged() {
         ("allows", with(|shape| shape.allows.clear())),
         ("allows", with(|shape| shape.allows[0].methods.clear())),
         ("allows", with(|shape| shape.allows[0].path = "tickets".into())),
-        ("callers", with(|shape| drop(shape.callers.insert("dev_1".into())))),
+        ("callers", with(|shape| shape.callers = BTreeSet::from(["dev_1".into()]))),
         ("per_minute", with(|shape| shape.per_minute = 0)),
         ("per_minute", with(|shape| shape.per_minute = limits::CONNECTION_CALLS_PER_MINUTE + 1)),
         ("expires", with(|shape| shape.expires = at(0))),

@@ -219,11 +219,18 @@ impl Change for SumCalls {
         let name = tx.fetch_one(sql, values![connection]).await?.text("name")?;
         let sql = "UPDATE connection_calls SET logged = $4 WHERE connection = $1 AND caller = $2 AND minute = $3 AND logged IS NULL";
         tx.execute(sql, values![connection, caller, minute, self.at]).await?;
-        for (kind, mut payload) in sums(&rows)? {
+        let Sums { sent, refused } = sums(&rows)?;
+        let whole = |mut payload: Value| {
             payload["connection"] = json!(connection);
             payload["name"] = json!(name);
             payload["minute"] = json!(minute);
-            tx.append(tenant, Entry::new(kind, actor(caller), self.at, self.salt, payload)).await?;
+            payload
+        };
+        if let Some(sent) = sent {
+            tx.append(tenant, Entry::new("connection.used", actor(caller), self.at, self.salt, whole(sent))).await?;
+        }
+        if let Some(refused) = refused {
+            tx.append(tenant, Entry::new("connection.refused", actor(caller), self.at, self.salt, whole(refused))).await?;
         }
         self.forget_oldest(tx).await
     }
@@ -246,12 +253,16 @@ fn actor(caller: &str) -> Actor {
     }
 }
 
-/// One entry for what was sent, by rule and outcome; one for what was refused before it was, by reason.
-fn sums(rows: &[Row]) -> Result<Vec<(&'static str, Value)>, StoreError> {
+/// What was sent, by rule and outcome; and what was refused before it was, by reason.
+struct Sums {
+    sent: Option<Value>,
+    refused: Option<Value>,
+}
+
+fn sums(rows: &[Row]) -> Result<Sums, StoreError> {
     let (mut sent, mut refused) = (BTreeMap::new(), BTreeMap::new());
     for row in rows {
-        let outcome = row.text_opt("outcome")?;
-        match (row.text_opt("rule")?, outcome) {
+        match (row.text_opt("rule")?, row.text_opt("outcome")?) {
             (Some(rule), outcome) => {
                 *sent.entry((row.text("method")?, rule, outcome.unwrap_or_else(|| "unknown".to_owned()))).or_insert(0u32) += 1;
             }
@@ -262,12 +273,8 @@ fn sums(rows: &[Row]) -> Result<Vec<(&'static str, Value)>, StoreError> {
         .iter()
         .map(|((method, rule, outcome), calls)| json!({ "method": method, "rule": rule, "outcome": outcome, "calls": calls }))
         .collect();
-    let mut entries = Vec::new();
-    if !by.is_empty() {
-        entries.push(("connection.used", json!({ "calls": sent.values().sum::<u32>(), "by": by })));
-    }
-    if !refused.is_empty() {
-        entries.push(("connection.refused", json!({ "calls": refused.values().sum::<u32>(), "reasons": refused })));
-    }
-    Ok(entries)
+    Ok(Sums {
+        sent: (!by.is_empty()).then(|| json!({ "calls": sent.values().sum::<u32>(), "by": by })),
+        refused: (!refused.is_empty()).then(|| json!({ "calls": refused.values().sum::<u32>(), "reasons": refused })),
+    })
 }

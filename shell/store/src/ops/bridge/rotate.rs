@@ -1,8 +1,8 @@
 //! Replacing credentials: each step is a commit of its own, made by whoever has the turn and before the step is taken.
 
 use sallyport_decide::bridge::rotation::{Failure, State, is_told, wait_secs};
-use sallyport_model::{ConnectionId, Timestamp, limits};
-use serde_json::json;
+use sallyport_model::{ConnectionId, TenantId, Timestamp, UserId, limits};
+use serde_json::{Value, json};
 
 use super::change::due_after;
 use super::read::{ConnectionRow, SealedSecret, read, select};
@@ -67,7 +67,9 @@ impl Change for BeginRotation {
         if let Some(candidate) = &self.candidate {
             keep_candidate(tx, self.connection, candidate, self.at).await?;
         }
-        tell(tx, self.connection, ("connection.rotation_began", json!({})), (self.at, self.salt)).await
+        let (tenant, payload) = about(tx, self.connection, json!({})).await?;
+        tx.append(tenant, Entry::new("connection.rotation_began", Actor::System, self.at, self.salt, payload)).await?;
+        Ok(())
     }
 }
 
@@ -124,7 +126,9 @@ impl Change for FinishRotation {
         tx.execute("DELETE FROM connection_secrets WHERE connection = $1 AND state = 'present'", values![id]).await?;
         let sql = "UPDATE connection_secrets SET state = 'present', created = $2 WHERE connection = $1 AND state = 'candidate'";
         tx.execute_versioned(sql, values![id, self.at]).await?;
-        tell(tx, id, ("connection.rotated", json!({})), (self.at, self.salt)).await
+        let (tenant, payload) = about(tx, id, json!({})).await?;
+        tx.append(tenant, Entry::new("connection.rotated", Actor::System, self.at, self.salt, payload)).await?;
+        Ok(())
     }
 }
 
@@ -150,21 +154,18 @@ impl Change for FailRotation {
         tx.execute_versioned(sql, args).await?;
         let told = is_told(attempts, self.failure);
         let payload = json!({ "reason": self.failure.as_str(), "attempts": attempts, "next_try": next_try, "told": told });
-        tell(tx, self.row.id, ("connection.rotation_failed", payload), (self.at, self.salt)).await
+        let (tenant, payload) = about(tx, self.row.id, payload).await?;
+        tx.append(tenant, Entry::new("connection.rotation_failed", Actor::System, self.at, self.salt, payload)).await?;
+        Ok(())
     }
 }
 
-async fn tell(
-    tx: &mut Tx,
-    connection: ConnectionId,
-    (kind, mut payload): (&'static str, serde_json::Value),
-    (at, salt): (Timestamp, [u8; 32]),
-) -> Result<(), StoreError> {
+/// What an entry says about a replacement, beside what is its own; and whose log it goes to.
+async fn about(tx: &mut Tx, connection: ConnectionId, mut payload: Value) -> Result<(TenantId, Value), StoreError> {
     let row = tx.fetch_one("SELECT tenant, name, owner FROM connections WHERE id = $1", values![connection]).await?;
-    let owner: sallyport_model::UserId = row.get("owner")?;
+    let owner: UserId = row.get("owner")?;
     payload["connection"] = json!(connection);
     payload["name"] = json!(row.text("name")?);
     payload["user"] = json!(owner);
-    tx.append(row.get("tenant")?, Entry::new(kind, Actor::System, at, salt, payload)).await?;
-    Ok(())
+    Ok((row.get("tenant")?, payload))
 }
