@@ -74,7 +74,7 @@ test('the tool runs as the page says', async () => {
 });
 
 test('a client is changed by proof, and the tool feels it', async () => {
-  await row().getByRole('link', { name: 'Nightly report' }).click();
+  await row().getByRole('link', { name: 'Nightly report', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'Change Nightly report' })).toBeVisible();
   await expect(page.getByLabel('Works from')).toHaveValue('127.0.0.1');
   await page.getByRole('checkbox', { name: /devices\.read/ }).uncheck();
@@ -136,7 +136,7 @@ test('a licence is issued for a file that the browser measures, and its tool run
   await expect(page.getByLabel(/SHA-256 of the executable/)).toHaveValue(/^[0-9a-f]{64} {2}report$/);
   const host = sallyport(['tool', 'host-key', '--file']);
   expect(host.stdout).toContain('file:0');
-  await page.getByLabel(/^Hosts/).fill(`build-1 ${host.stdout.trim()}`);
+  await page.getByLabel(/^Hosts/).fill(`build-1 ${host.stdout.split('\n')[0]}`);
   await accessible(page, 'licence-new');
   await look(page, 'licence-new');
   await page.getByRole('button', { name: 'Issue licence' }).click();

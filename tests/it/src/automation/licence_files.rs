@@ -2,7 +2,7 @@
 //! licence that is checked without a server.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use sallyport_model::Digest;
@@ -265,13 +265,15 @@ impl Tpm {
         command.arg("--server").arg(format!("type=unixio,path={}", at("tpm")));
         command.arg("--ctrl").arg(format!("type=unixio,path={}", at("tpm.ctrl")));
         let child = command.stdin(Stdio::null()).spawn().expect("swtpm must be installed: apt-get install swtpm tpm2-tools");
-        for _ in 0..600 {
-            if Path::new(&at("tpm")).exists() && Path::new(&at("tpm.ctrl")).exists() {
-                return Self { folder, child };
-            }
+        let tpm = Self { folder, child };
+        let listens = || ["tpm", "tpm.ctrl"].iter().all(|name| tpm.folder.path().join(name).exists());
+        let mut looks = 0;
+        while !listens() {
+            looks += 1;
+            assert!(looks < 1200, "swtpm does not listen");
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        panic!("swtpm does not listen");
+        tpm
     }
 
     fn address(&self) -> String {
