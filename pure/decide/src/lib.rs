@@ -16,3 +16,4 @@ pub mod remote_policy;
 pub mod schedules;
 pub mod scripts;
 pub mod search;
+pub mod webhooks;

@@ -153,6 +153,10 @@ ids! {
     MailId = "mail";
     /// A published schedule: a script that runs unattended at its times.
     ScheduleId = "sch";
+    /// A webhook: an address that is told what happens.
+    WebhookId = "whk";
+    /// Something that happened, as webhooks are told it; the same at every attempt.
+    EventId = "evt";
 }
 
 #[cfg(test)]

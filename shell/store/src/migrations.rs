@@ -38,6 +38,7 @@ migrations! {
     42 "0042_admins_passkey",
     46 "0046_programs",
     49 "0049_schedules",
+    55 "0055_webhooks",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

@@ -13,6 +13,7 @@ use crate::people::{
 };
 use crate::policy::{self, Capability, Row};
 use crate::remote_policy::ChangeRemotePolicy;
+use crate::webhooks::{ChangeWebhook, RotateWebhook};
 
 /// A device that an action names, as it was when the action was frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +92,12 @@ pub enum Action {
     ChangeClient(ChangeClient),
     /// A script runs unattended at its times.
     PublishSchedule(PublishSchedule),
+    /// A webhook is made.
+    CreateWebhook(ChangeWebhook),
+    /// A webhook gets another name, address or other events.
+    ChangeWebhook(ChangeWebhook),
+    /// A webhook gets another secret.
+    RotateWebhook(RotateWebhook),
 }
 
 /// A factor that its owner wants to be without.
@@ -163,11 +170,17 @@ pub enum ActionKind {
     ChangeClient,
     /// See [`Action::PublishSchedule`].
     PublishSchedule,
+    /// See [`Action::CreateWebhook`].
+    CreateWebhook,
+    /// See [`Action::ChangeWebhook`].
+    ChangeWebhook,
+    /// See [`Action::RotateWebhook`].
+    RotateWebhook,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 22] = [
+    pub const ALL: [ActionKind; 25] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -190,6 +203,9 @@ impl ActionKind {
         Self::CreateClient,
         Self::ChangeClient,
         Self::PublishSchedule,
+        Self::CreateWebhook,
+        Self::ChangeWebhook,
+        Self::RotateWebhook,
     ];
 
     /// The stable word.
@@ -217,6 +233,9 @@ impl ActionKind {
             Self::CreateClient => "create_client",
             Self::ChangeClient => "change_client",
             Self::PublishSchedule => "publish_schedule",
+            Self::CreateWebhook => "create_webhook",
+            Self::ChangeWebhook => "change_webhook",
+            Self::RotateWebhook => "rotate_webhook",
         }
     }
 
@@ -240,7 +259,10 @@ impl ActionKind {
             | Self::ChangeRemotePolicy
             | Self::CreateClient
             | Self::ChangeClient
-            | Self::PublishSchedule => Class::Fleet,
+            | Self::PublishSchedule
+            | Self::CreateWebhook
+            | Self::ChangeWebhook
+            | Self::RotateWebhook => Class::Fleet,
         }
     }
 
@@ -262,6 +284,7 @@ impl ActionKind {
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
             Self::CreateClient | Self::ChangeClient => const { &policy::ManageClients::ROW },
             Self::PublishSchedule => const { &policy::PublishSchedules::ROW },
+            Self::CreateWebhook | Self::ChangeWebhook | Self::RotateWebhook => const { &policy::ManageWebhooks::ROW },
         }
     }
 
@@ -292,7 +315,10 @@ impl ActionKind {
             | Self::ChangeNetworks
             | Self::ChangeRemotePolicy
             | Self::CreateClient
-            | Self::ChangeClient => false,
+            | Self::ChangeClient
+            | Self::CreateWebhook
+            | Self::ChangeWebhook
+            | Self::RotateWebhook => false,
         }
     }
 }
@@ -323,6 +349,9 @@ impl Action {
             Self::CreateClient(_) => ActionKind::CreateClient,
             Self::ChangeClient(_) => ActionKind::ChangeClient,
             Self::PublishSchedule(_) => ActionKind::PublishSchedule,
+            Self::CreateWebhook(_) => ActionKind::CreateWebhook,
+            Self::ChangeWebhook(_) => ActionKind::ChangeWebhook,
+            Self::RotateWebhook(_) => ActionKind::RotateWebhook,
         }
     }
 
@@ -364,7 +393,10 @@ impl Action {
             | Self::ChangeNetworks(_)
             | Self::ChangeRemotePolicy(_)
             | Self::CreateClient(_)
-            | Self::ChangeClient(_) => &[],
+            | Self::ChangeClient(_)
+            | Self::CreateWebhook(_)
+            | Self::ChangeWebhook(_)
+            | Self::RotateWebhook(_) => &[],
         }
     }
 
@@ -406,6 +438,9 @@ impl Action {
             Self::CreateClient(client) => format!("Create API client {} with {}", client.after.name, scopes(client)),
             Self::ChangeClient(client) => format!("Change API client {} to {}", client.after.name, scopes(client)),
             Self::PublishSchedule(publish) => publish.sentence(),
+            Self::CreateWebhook(webhook) => format!("Create webhook {} to {}", webhook.after.name, webhook.after.url),
+            Self::ChangeWebhook(webhook) => format!("Change webhook {} to {}", webhook.after.name, webhook.after.url),
+            Self::RotateWebhook(rotate) => format!("Replace the secret of webhook {}", rotate.name),
         }
     }
 

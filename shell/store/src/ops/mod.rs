@@ -22,3 +22,4 @@ pub mod schedules;
 pub mod scripts;
 pub mod search;
 pub mod targets;
+pub mod webhooks;
