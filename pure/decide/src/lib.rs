@@ -8,6 +8,7 @@ pub mod automation;
 pub mod client_address;
 pub mod enrolment;
 pub mod networks;
+pub mod outbound;
 pub mod people;
 pub mod policy;
 pub mod posture;

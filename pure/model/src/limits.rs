@@ -424,3 +424,24 @@ pub const WEBHOOK_DELIVERIES: u64 = 10_000;
 pub const WEBHOOK_OVERLAP_SECS: i64 = 24 * 60 * 60;
 /// A device that was connected is told to be offline after so long without a link.
 pub const PRESENCE_GRACE_SECS: i64 = 60;
+
+/// Longest address that the server sends a request to for somebody, in bytes,
+pub const OUTBOUND_URL_BYTES: usize = 4_096;
+/// with at most so many headers,
+pub const OUTBOUND_HEADERS: usize = 64;
+/// of so many bytes together;
+pub const OUTBOUND_HEADER_BYTES: usize = 16 * 1024;
+/// as much as the head of an answer may have.
+pub const OUTBOUND_ANSWER_HEAD_BYTES: usize = 32 * 1024;
+/// Largest body of such a request, where whoever sends it sets no smaller one,
+pub const OUTBOUND_REQUEST_BYTES: usize = 1024 * 1024;
+/// and of its answer.
+pub const OUTBOUND_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// A request with its answer takes at most this long, the wait for a place included.
+pub const OUTBOUND_SECS: u64 = 30;
+/// Such requests that are under way at once: all of them,
+pub const OUTBOUND_AT_ONCE: usize = 64;
+/// those of one tenant,
+pub const OUTBOUND_PER_TENANT: usize = 16;
+/// and those of one tenant to one host and port.
+pub const OUTBOUND_PER_TARGET: usize = 8;

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
+use crate::outbound::Outbound;
 use crate::places::Places;
 use crate::remote::Remote;
 
@@ -39,6 +40,8 @@ pub struct Parts {
     pub places: Places,
     /// What signing in needs in memory.
     pub accounts: accounts::Live,
+    /// What sends requests to other servers.
+    pub outbound: Outbound,
     /// Remote sessions that are open.
     pub remote: Remote,
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sallyport_decide::client_address::{Method, Proxies};
 use sallyport_decide::networks::Range;
+use sallyport_decide::outbound::{Networks, PlainHttp};
 use sallyport_model::limits;
 use serde::Deserialize;
 
@@ -50,6 +51,12 @@ pub struct Raw {
     pub forwarded_header: Option<String>,
     /// `v2` where these proxies speak the PROXY protocol instead of either header.
     pub proxy_protocol: Option<String>,
+    /// Networks that are not public, and to which the server may send requests that people with accounts configure.
+    pub outbound_networks: Option<Vec<String>>,
+    /// `refused` (the default) or `listed`: whether these networks may be reached without TLS.
+    pub outbound_http: Option<String>,
+    /// Certificates (PEM) that are trusted for such requests beside the system's.
+    pub outbound_ca: Option<PathBuf>,
     /// How mail is sent; absent means that links are shown to administrators instead.
     pub mail: Option<RawMail>,
 }
@@ -137,6 +144,10 @@ pub struct Config {
     pub place_database: Option<PathBuf>,
     /// Whose word on a client's address counts.
     pub proxies: Proxies,
+    /// What requests that people configured may reach beside public addresses.
+    pub outbound: Networks,
+    /// Certificates that are trusted for them beside the system's.
+    pub outbound_ca: Option<PathBuf>,
     /// How mail is sent.
     pub mail: Option<Mail>,
 }
@@ -177,6 +188,9 @@ impl Raw {
         self.trusted_proxies = list("TRUSTED_PROXIES").or(self.trusted_proxies);
         self.forwarded_header = text("FORWARDED_HEADER").or(self.forwarded_header);
         self.proxy_protocol = text("PROXY_PROTOCOL").or(self.proxy_protocol);
+        self.outbound_networks = list("OUTBOUND_NETWORKS").or(self.outbound_networks);
+        self.outbound_http = text("OUTBOUND_HTTP").or(self.outbound_http);
+        self.outbound_ca = path("OUTBOUND_CA").or(self.outbound_ca);
         let written = self.mail.take().unwrap_or_default();
         let mail = RawMail { smtp: text("MAIL_SMTP").or(written.smtp), from: text("MAIL_FROM").or(written.from) };
         self.mail = (mail.smtp.is_some() || mail.from.is_some()).then_some(mail);
@@ -215,6 +229,8 @@ impl Raw {
             breached_range_url: self.breached_range_url.map(range_url).transpose()?,
             place_database: self.place_database,
             proxies: proxies(self.trusted_proxies, self.forwarded_header, self.proxy_protocol)?,
+            outbound: outbound(self.outbound_networks, self.outbound_http.as_deref())?,
+            outbound_ca: self.outbound_ca,
             mail: self.mail.map(mail).transpose()?,
         })
     }
@@ -243,10 +259,7 @@ fn address(key: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
 /// One way of saying it at a time: with two, whoever reaches a proxy could choose the one that it passes on unread.
 fn proxies(trusted: Option<Vec<String>>, header: Option<String>, protocol: Option<String>) -> Result<Proxies, ConfigError> {
     let fix = "Write it like trusted_proxies = [\"192.0.2.10\", \"2001:db8::/64\"]";
-    let wrong = |why: String| ConfigError { key: "trusted_proxies", why, fix };
-    let texts = trusted.unwrap_or_default();
-    let trusted: Vec<Range> =
-        texts.iter().map(|text| text.parse().map_err(|why| wrong(format!("{text:?} {why}")))).collect::<Result<_, _>>()?;
+    let trusted = ranges("trusted_proxies", trusted, fix)?;
     let wrong = |key, why: &str, fix| ConfigError { key, why: why.to_owned(), fix };
     let method = match (header.as_deref(), protocol.as_deref()) {
         (None | Some("x-forwarded-for"), None) => Method::XForwardedFor,
@@ -260,6 +273,27 @@ fn proxies(trusted: Option<Vec<String>>, header: Option<String>, protocol: Optio
         (Method::Forwarded | Method::ProxyV2, true) => Err(wrong("trusted_proxies", "missing: no proxy would be believed", fix)),
         _ => Ok(Proxies { trusted, method }),
     }
+}
+
+fn ranges(key: &'static str, texts: Option<Vec<String>>, fix: &'static str) -> Result<Vec<Range>, ConfigError> {
+    let wrong = |why: String| ConfigError { key, why, fix };
+    let texts = texts.unwrap_or_default();
+    texts.iter().map(|text| text.parse().map_err(|why| wrong(format!("{text:?} {why}")))).collect()
+}
+
+fn outbound(listed: Option<Vec<String>>, http: Option<&str>) -> Result<Networks, ConfigError> {
+    let fix = "Write it like outbound_networks = [\"10.20.0.0/16\", \"192.0.2.10\"]";
+    let listed = ranges("outbound_networks", listed, fix)?;
+    let wrong = |key, why: String, fix| ConfigError { key, why, fix };
+    let plain_http = match http {
+        None | Some("refused") => PlainHttp::Refused,
+        Some("listed") if listed.is_empty() => {
+            return Err(wrong("outbound_networks", "missing: nothing is reached by plain HTTP".into(), fix));
+        }
+        Some("listed") => PlainHttp::Listed,
+        Some(other) => return Err(wrong("outbound_http", format!("{other:?} is unknown"), "Write refused or listed")),
+    };
+    Ok(Networks { listed, plain_http })
 }
 
 fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, ConfigError> {
@@ -387,6 +421,21 @@ mod tests {
         assert!(wrong(raw(&["proxy.example"], None, None)).starts_with("trusted_proxies"));
         assert!(wrong(raw(&["192.0.2.1"], Some("x-real-ip"), None)).starts_with("forwarded_header"));
         assert!(wrong(raw(&["192.0.2.1"], None, Some("v1"))).starts_with("proxy_protocol"));
+    }
+
+    #[test]
+    fn networks_behind_the_server_are_reached_where_they_are_listed() {
+        let raw = |listed: &[&str], http: Option<&str>| Raw {
+            outbound_networks: Some(listed.iter().map(|text| (*text).to_owned()).collect()),
+            outbound_http: http.map(str::to_owned),
+            ..Raw::default()
+        };
+        assert_eq!(Raw::default().check().unwrap().outbound, Networks::default());
+        assert_eq!(raw(&["10.0.0.0/8"], None).check().unwrap().outbound.plain_http, PlainHttp::Refused);
+        assert_eq!(raw(&["10.0.0.0/8"], Some("listed")).check().unwrap().outbound.plain_http, PlainHttp::Listed);
+        assert!(wrong(raw(&[], Some("listed"))).starts_with("outbound_networks"));
+        assert!(wrong(raw(&["psa.example"], None)).starts_with("outbound_networks"));
+        assert!(wrong(raw(&["10.0.0.0/8"], Some("yes"))).starts_with("outbound_http"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod live;
 mod mail;
 mod observe;
 mod open;
+mod outbound;
 mod paging;
 mod people;
 mod places;

@@ -56,6 +56,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
     let breached = BreachedLists::open(&config)?;
     let places = config.place_database.as_deref().map(Places::open).transpose().map_err(ServeError::Places)?.unwrap_or_default();
     let accounts = accounts::Live::new(&keys, breached);
+    let outbound = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
     Ok(App::new(Parts {
         config,
         store,
@@ -66,6 +67,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
         rate: Rate::default(),
         places,
         accounts,
+        outbound,
         remote: Remote::default(),
     }))
 }

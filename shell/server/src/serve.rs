@@ -55,6 +55,9 @@ pub enum ServeError {
     /// The database of places cannot be used.
     #[error("place_database cannot be used: {0}")]
     Places(maxminddb::MaxMindDbError),
+    /// The certificates for requests to other servers cannot be used.
+    #[error("outbound_ca cannot be used: {0}")]
+    Outbound(std::io::Error),
     /// The list of breached passwords cannot be used.
     #[error("breached_passwords cannot be used: {0}")]
     Breached(std::io::Error),

@@ -54,7 +54,7 @@ pub(crate) async fn look_up(app: &App, password: &Password) -> Breached {
         (found, _) => found,
     };
     match (here, &lists.range) {
-        (Breached::NotListed, Some(range)) => answered(app, "range", range.look_up(password).await).await,
+        (Breached::NotListed, Some(range)) => answered(app, "range", range.look_up(&app.outbound, password).await).await,
         (found, _) => found,
     }
 }
