@@ -136,6 +136,12 @@ pub enum ActionDetails {
     ChangeClient(crate::ApiClientDetails),
     /// A script runs unattended at its times.
     PublishSchedule(crate::PublishScheduleDetails),
+    /// A webhook is made.
+    CreateWebhook(crate::WebhookDetails),
+    /// A webhook gets another name, address or other events.
+    ChangeWebhook(crate::WebhookDetails),
+    /// A webhook gets another secret.
+    RotateWebhook(crate::RotateWebhookDetails),
 }
 
 /// A factor that goes.
@@ -270,6 +276,8 @@ pub enum ActionResult {
     Users(ChangedUsers),
     /// A reset of a factor that waits for a day.
     ResetHeld(ResetHeld),
+    /// A webhook's secret.
+    WebhookSecret(crate::WebhookSecret),
     /// The job that began, or what is left to tell later: secrets are not shown twice.
     Done(Done),
 }

@@ -33,7 +33,7 @@ use clap::{Args, Subcommand};
 use client::Client;
 use commands::{
     audit, clients, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs,
-    schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, whoami,
+    schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, webhooks, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -104,6 +104,8 @@ pub enum Command {
     Clients(clients::Clients),
     /// Run a tool with an API client.
     Tool(tool_command::Tool),
+    /// List, make, change, pause and try webhooks: addresses that are told what happens.
+    Webhooks(webhooks::Webhooks),
     /// Read the audit log, and check that it holds.
     Audit(audit::Audit),
     /// Print a shell's completion script.
@@ -179,6 +181,7 @@ impl Command {
             Self::Posture(command) => command.run(),
             Self::Clients(command) => command.run(),
             Self::Tool(command) => command.run(),
+            Self::Webhooks(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
         }
@@ -206,6 +209,7 @@ impl Command {
             Self::Posture(command) => &command.common,
             Self::Clients(command) => &command.common,
             Self::Tool(command) => &command.common,
+            Self::Webhooks(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,
         };

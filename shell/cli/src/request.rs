@@ -61,8 +61,24 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
         api::ActionDetails::ChangeNetworks(rules) => networks(screen, rules),
         api::ActionDetails::ChangeRemotePolicy(change) => remote_policy::changes(screen, &change.before, &change.after),
         api::ActionDetails::CreateClient(client) | api::ActionDetails::ChangeClient(client) => api_client(screen, client),
+        api::ActionDetails::CreateWebhook(webhook) | api::ActionDetails::ChangeWebhook(webhook) => webhook_change(screen, webhook),
+        api::ActionDetails::RotateWebhook(rotate) => {
+            screen.facts(&[("webhook", format!("{} ({})", one_line(&rotate.name), rotate.webhook))]);
+        }
         other => people::action(screen, other),
     }
+}
+
+fn webhook_change(screen: Screen, details: &api::WebhookDetails) {
+    let shape = |shape: &api::WebhookShape| {
+        let events = shape.events.iter().map(|word| one_line(word)).collect::<Vec<_>>().join(" ");
+        format!("{} to {}: {events}", one_line(&shape.name), one_line(&shape.url))
+    };
+    screen.facts(&[
+        ("webhook", details.webhook.to_string()),
+        ("before", details.before.as_ref().map(shape).unwrap_or_default()),
+        ("after", shape(&details.after)),
+    ]);
 }
 
 fn api_client(screen: Screen, details: &api::ApiClientDetails) {

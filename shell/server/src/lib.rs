@@ -34,6 +34,7 @@ pub mod routes;
 mod schedules;
 mod serve;
 mod trust;
+mod webhooks;
 mod work;
 
 pub use accounts::{ImportError, Imported, ListFormat, import_passwords};

@@ -17,7 +17,7 @@ use crate::hub::Hub;
 use crate::keys::Keys;
 use crate::places::Places;
 use crate::remote::{self, Remote};
-use crate::{App, Parts, ServeError, background, mail, schedules};
+use crate::{App, Parts, ServeError, background, mail, schedules, webhooks};
 
 /// Signs the head of each tenant's log with that tenant's key.
 struct Signer(Arc<Keys>);
@@ -39,6 +39,8 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
     tokio::spawn(background::tell_growth(app.clone()));
     tokio::spawn(remote::sweep(app.clone()));
     tokio::spawn(schedules::time::run(app.clone()));
+    tokio::spawn(webhooks::run(app.clone()));
+    tokio::spawn(webhooks::watch_presence(app.clone()));
     tokio::spawn(mail::run(app.clone()));
     tokio::spawn(mail::tell(app.clone()));
     Ok(app)
@@ -56,6 +58,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
     let breached = BreachedLists::open(&config)?;
     let places = config.place_database.as_deref().map(Places::open).transpose().map_err(ServeError::Places)?.unwrap_or_default();
     let accounts = accounts::Live::new(&keys, breached);
+    let webhooks = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
     let outbound = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
     Ok(App::new(Parts {
         config,
@@ -68,6 +71,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
         places,
         accounts,
         outbound,
+        webhooks,
         remote: Remote::default(),
     }))
 }
