@@ -76,6 +76,7 @@ pub struct TestServer {
     /// The link that it printed; `None` once it is set up.
     pub setup_link: Option<String>,
     folder: TempDir,
+    settings: Raw,
     running: Running,
 }
 
@@ -92,14 +93,28 @@ impl TestServer {
 
     /// A new installation with other settings.
     pub async fn configured(engine: Engine, change: impl FnOnce(&mut Raw)) -> Self {
+        Self::configured_on(engine, TestClock::new(), change).await
+    }
+
+    /// The same on a clock of one's own.
+    pub async fn configured_on(engine: Engine, clock: TestClock, change: impl FnOnce(&mut Raw)) -> Self {
+        Self::changed(engine, clock, ORIGIN, change).await
+    }
+
+    /// As [`Self::live_on`], with other settings.
+    pub async fn live_configured(clock: TestClock, change: impl FnOnce(&mut Raw)) -> Self {
+        Self::changed(Engine::Sqlite, clock, &free_origin(), change).await
+    }
+
+    async fn changed(engine: Engine, clock: TestClock, origin: &str, change: impl FnOnce(&mut Raw)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = match engine {
             Engine::Sqlite => sqlite_in(&folder),
             Engine::Postgres => postgres::fresh_database(),
         };
-        let mut raw = settings(&folder, ORIGIN, database);
+        let mut raw = settings(&folder, origin, database);
         change(&mut raw);
-        Self::run(folder, TestClock::new(), raw).await
+        Self::run(folder, clock, raw).await
     }
 
     /// A new installation on the system's clock, at an address that real agents can dial.
@@ -109,8 +124,7 @@ impl TestServer {
 
     /// As [`Self::live`], in such a database and on a clock that may be off.
     pub async fn live_on(engine: Engine, clock: TestClock) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-        Self::fresh(engine, clock, &format!("http://127.0.0.1:{port}")).await
+        Self::fresh(engine, clock, &free_origin()).await
     }
 
     async fn fresh(engine: Engine, clock: TestClock, origin: &str) -> Self {
@@ -139,11 +153,12 @@ impl TestServer {
     }
 
     async fn run(folder: TempDir, clock: TestClock, raw: Raw) -> Self {
+        let settings = raw.clone();
         let config = raw.check().expect("good settings");
         let app = sallyport_server::open(config, Arc::new(clock.clone())).await.expect("the parts open");
         let setup_link = sallyport_server::accounts::offer_setup(&app).await.expect("the store answers").map(|link| link.to_string());
         let running = sallyport_server::start(app.clone()).await.expect("a loopback port");
-        Self { address: running.address, clock, app, setup_link, folder, running }
+        Self { address: running.address, clock, app, setup_link, folder, settings, running }
     }
 
     /// Where database and master key lie.
@@ -169,8 +184,9 @@ impl TestServer {
         for file in std::fs::read_dir(self.folder()).expect("the folder").flatten().filter(|file| file.path().is_file()) {
             std::fs::copy(file.path(), copy.path().join(file.file_name())).expect("a copy");
         }
-        let database = sqlite_in(&copy);
-        Self::reopen(copy, self.clock.clone(), ORIGIN, database).await
+        let (data_dir, database) = (Some(copy.path().to_owned()), Some(sqlite_in(&copy)));
+        let settings = Raw { data_dir, database, listen: Some("127.0.0.1:0".to_owned()), ..self.settings.clone() };
+        Self::run(copy, self.clock.clone(), settings).await
     }
 
     /// Every byte that the server keeps, but for the master key.
@@ -197,6 +213,12 @@ impl Host for TestServer {
     fn clock(&self) -> &TestClock {
         &self.clock
     }
+}
+
+/// An address that real agents can dial.
+fn free_origin() -> String {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+    format!("http://127.0.0.1:{port}")
 }
 
 fn settings(folder: &TempDir, origin: &str, database: String) -> Raw {

@@ -43,6 +43,8 @@ const KINDS: Record<string, Kind> = {
   mail: { icon: 'mail', tag: 'Mail' },
   'client.stopped': { icon: 'ban', tag: 'API client', bad: true },
   client: { icon: 'key', tag: 'API client' },
+  'webhook.paused': { icon: 'pause', tag: 'Webhook', bad: true },
+  webhook: { icon: 'webhook', tag: 'Webhook' },
   'schedule.voided': { icon: 'shieldx', tag: 'Schedule', bad: true },
   'schedule.missed': { icon: 'hourglass', tag: 'Schedule', bad: true },
   schedule: { icon: 'until', tag: 'Schedule' },
