@@ -143,7 +143,7 @@ pub enum DeliveryState {
 
 /// One event for one webhook.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Delivery {
+pub struct WebhookDelivery {
     /// The event's id: the same at every attempt, and in the header `webhook-id`.
     #[schema(value_type = String)]
     pub event: EventId,
@@ -178,7 +178,7 @@ pub struct Delivery {
 pub struct DeliveryDetails {
     /// What the list says of it.
     #[serde(flatten)]
-    pub delivery: Delivery,
+    pub delivery: WebhookDelivery,
     /// What is sent.
     pub payload: WebhookEvent,
     /// The attempts, the newest first.

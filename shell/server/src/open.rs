@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
+use crate::outbound::Outbound;
 use crate::places::Places;
 use crate::remote::{self, Remote};
 use crate::{App, Parts, ServeError, background, mail, schedules, webhooks};

@@ -19,7 +19,7 @@ use crate::systemd;
 use crate::tools::{debian, node};
 
 /// Debian packages: a browser, authenticator codes that are not our own, a QR reader, a second database, the grant verifier's language.
-const PACKAGES: [&str; 19] = [
+const PACKAGES: [&str; 21] = [
     "chromium",
     "oathtool",
     "zbar-tools",
@@ -29,6 +29,8 @@ const PACKAGES: [&str; 19] = [
     // Somebody else's OAuth client comes into a folder of its own; what people write in scripts is curl.
     "python3-venv",
     "curl",
+    "jq",
+    "openssl",
     // A mail server whose mails are read.
     "python3-aiosmtpd",
     // Screens: X servers, programs to look at, and other people's clients and captures to compare with.

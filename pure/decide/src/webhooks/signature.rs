@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sallyport_model::Timestamp;
 use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};

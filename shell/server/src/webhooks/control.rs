@@ -76,7 +76,7 @@ pub(crate) async fn deliveries(
     Allowed(permit): Allowed<ReadWebhooks>,
     Id(webhook): Id<WebhookId>,
     Query(query): Query<ListDeliveries>,
-) -> Result<Json<api::Page<api::Delivery>>, Refusal> {
+) -> Result<Json<api::Page<api::WebhookDelivery>>, Refusal> {
     let limit = paging::limit(query.limit)?;
     let state = query.state.filter(|state| !state.is_empty());
     if state.as_deref().is_some_and(|state| shown::state(state).is_none()) {

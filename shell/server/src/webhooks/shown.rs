@@ -51,9 +51,9 @@ pub(super) fn state(word: &str) -> Option<api::DeliveryState> {
     })
 }
 
-pub(super) fn delivery(row: &DeliveryRow) -> Result<api::Delivery, Refusal> {
+pub(super) fn delivery(row: &DeliveryRow) -> Result<api::WebhookDelivery, Refusal> {
     let state = state(&row.state).ok_or(Code::Internal)?;
-    Ok(api::Delivery {
+    Ok(api::WebhookDelivery {
         event: row.event,
         kind: row.kind.as_str().to_owned(),
         at: row.at,

@@ -3,6 +3,7 @@
 mod consumers;
 mod contract;
 mod foreign;
+mod guide;
 mod people;
 mod programs;
 mod proofs;

@@ -11,7 +11,7 @@ export const change = (id: string, body: T.WantedWebhook) => guarded(`webhooks/$
 export const rotate = (id: string) => guarded(`webhooks/${id}/secret`, {});
 export const order = (id: string, verb: 'pause' | 'resume') => post<void>(`webhooks/${id}/${verb}`);
 export const removeWebhook = (id: string) => remove(`webhooks/${id}`);
-export const test = (id: string) => post<T.Delivery>(`webhooks/${id}/test`);
-export const deliveries = (id: string, query: Query) => get<T.Page<T.Delivery>>(`webhooks/${id}/deliveries`, { query });
+export const test = (id: string) => post<T.WebhookDelivery>(`webhooks/${id}/test`);
+export const deliveries = (id: string, query: Query) => get<T.Page<T.WebhookDelivery>>(`webhooks/${id}/deliveries`, { query });
 export const delivery = (id: string, event: string) => get<T.DeliveryDetails>(`webhooks/${id}/deliveries/${event}`);
 export const redeliver = (id: string, event: string) => post<void>(`webhooks/${id}/deliveries/${event}/redeliver`);

@@ -1,6 +1,6 @@
 /** How webhooks and deliveries look. */
 
-import type { Delivery, DeliveryState, Webhook } from '$lib/api/types';
+import type { WebhookDelivery, DeliveryState, Webhook } from '$lib/api/types';
 import type { Look } from '$parts/looks';
 
 const PAUSED: Record<string, string> = {
@@ -38,7 +38,7 @@ const ERRORS: Record<string, string> = {
 };
 
 /** What the endpoint answered last: a status, or why there was none. */
-export function answerOf(one: Pick<Delivery, 'last_status' | 'last_error'>): string {
+export function answerOf(one: Pick<WebhookDelivery, 'last_status' | 'last_error'>): string {
   if (one.last_status) return String(one.last_status);
   return one.last_error ? (ERRORS[one.last_error] ?? one.last_error) : '';
 }

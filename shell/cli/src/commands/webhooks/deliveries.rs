@@ -39,7 +39,7 @@ impl Deliveries {
     pub(super) fn run(self, client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
         let one = find(client, &self.webhook)?;
         let query = Query::default().with_some("state", self.state.as_deref()).with_some("type", self.kind.as_deref());
-        let list: Vec<api::Delivery> = client.read_up_to(&format!("/v1/webhooks/{}/deliveries", one.id), &query, self.most)?;
+        let list: Vec<api::WebhookDelivery> = client.read_up_to(&format!("/v1/webhooks/{}/deliveries", one.id), &query, self.most)?;
         let now = clock::now();
         screen.give(&list, |screen| {
             let rows = list.iter().map(|delivery| {
@@ -60,7 +60,7 @@ impl Deliveries {
     }
 }
 
-fn standing(delivery: &api::Delivery) -> (&'static str, Tone) {
+fn standing(delivery: &api::WebhookDelivery) -> (&'static str, Tone) {
     match delivery.state {
         api::DeliveryState::Waiting => ("waiting", Tone::Waiting),
         api::DeliveryState::Delivered => ("delivered", Tone::Good),
@@ -69,7 +69,7 @@ fn standing(delivery: &api::Delivery) -> (&'static str, Tone) {
     }
 }
 
-fn answer(delivery: &api::Delivery) -> String {
+fn answer(delivery: &api::WebhookDelivery) -> String {
     match (delivery.last_status, &delivery.last_error) {
         (Some(status), _) => status.to_string(),
         (None, Some(error)) => one_line(error),
@@ -112,7 +112,7 @@ pub(super) fn redeliver(client: &mut Client, screen: Screen, wanted: &str, event
 /// Sends a test; ends with 1 where it did not arrive.
 pub(super) fn test(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Failure> {
     let one = find(client, wanted)?;
-    let sent: api::Delivery = client.change(Method::POST, &format!("/v1/webhooks/{}/test", one.id), &json!({}))?;
+    let sent: api::WebhookDelivery = client.change(Method::POST, &format!("/v1/webhooks/{}/test", one.id), &json!({}))?;
     let path = format!("/v1/webhooks/{}/deliveries/{}", one.id, sent.event);
     let mut details: api::DeliveryDetails = client.read(&path)?;
     for _ in 0..LOOKS {
