@@ -106,6 +106,8 @@ codes! {
     LocksYouOut = 409, "locks_you_out", "That would lock you out", "Your own address must be within the ranges that you require; see the address in the answer of /v1/policy/networks.";
     RequestClosed = 409, "request_closed", "This request no longer waits for proofs", "Start the action again.";
     TooManyRequests = 429, "too_many_open_requests", "Too many requests wait for proofs", "Prove or deny one of the open requests first.";
+    IdempotencyKeyReused = 422, "idempotency_key_reused", "This key belongs to another request", "Make a new Idempotency-Key for each creation; send a key again only with the very same request.";
+    IdempotencyRunning = 409, "idempotency_running", "The request with this key has no answer yet", "Wait a moment and send it again; where it stays so, the server stopped in between: look whether it was done.";
     Conflict = 409, "conflict", "It changed in the meantime", "Load it again, then repeat your change.";
     PasswordRefused = 422, "password_refused", "The password is not acceptable", "Choose a longer or less common one; a sentence works well.";
     SetupClosed = 404, "setup_closed", "There is nothing here", "Set-up is over, or the link is not the one that the server printed.";

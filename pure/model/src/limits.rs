@@ -445,3 +445,10 @@ pub const OUTBOUND_AT_ONCE: usize = 64;
 pub const OUTBOUND_PER_TENANT: usize = 16;
 /// and those of one tenant to one host and port.
 pub const OUTBOUND_PER_TARGET: usize = 8;
+
+/// How long the answer of a creation is kept for whoever sends it again with its key.
+pub const IDEMPOTENCY_SECS: i64 = 24 * 60 * 60;
+/// Keys of one caller that are kept; the oldest go first.
+pub const IDEMPOTENCY_KEYS: usize = 1_000;
+/// Longest key, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES: usize = 200;

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod app;
+mod asking;
 mod audit;
 mod automation;
 mod background;
@@ -41,7 +42,7 @@ pub use accounts::{ImportError, Imported, ListFormat, import_passwords};
 pub use app::{App, Parts};
 pub use docs::{print_errors, print_openapi, print_roles, print_unsigned_messages};
 pub use error::Refusal;
-pub use extract::{Id, Json, Query};
+pub use extract::{Id, Ids, Json, Query};
 pub use guard::Allowed;
 pub use observe::{files_and_agents, serve_metrics};
 pub use open::open;

@@ -39,6 +39,7 @@ migrations! {
     46 "0046_programs",
     49 "0049_schedules",
     55 "0055_webhooks",
+    56 "0056_idempotency",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

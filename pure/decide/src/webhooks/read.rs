@@ -68,12 +68,13 @@ mod tests {
 
     #[test]
     fn a_bulk_change_is_an_event_for_each_device() {
-        let payload = json!({ "devices": [{ "id": "dev_1", "name": "a", "thumbprint": "x" }, { "id": "dev_2", "name": "b" }], "proofs": [1] });
+        let payload =
+            json!({ "devices": [{ "id": "dev_1", "name": "a", "thumbprint": "x" }, { "id": "dev_2", "name": "b" }], "proofs": [1] });
         let told = of_entry("devices.approved", &payload);
-        assert_eq!(told.iter().map(|event| event.data.clone()).collect::<Vec<_>>(), [
-            json!({ "device": "dev_1", "name": "a" }),
-            json!({ "device": "dev_2", "name": "b" })
-        ]);
+        assert_eq!(
+            told.iter().map(|event| event.data.clone()).collect::<Vec<_>>(),
+            [json!({ "device": "dev_1", "name": "a" }), json!({ "device": "dev_2", "name": "b" })]
+        );
     }
 
     #[test]

@@ -73,11 +73,7 @@ fn subject(event: &Event) -> Option<Subject> {
 }
 
 /// Whether something lies within a reach. What does not exist lies nowhere.
-pub(crate) async fn covers(
-    reader: &mut Reader,
-    (tenant, reach): (TenantId, &Reach),
-    subject: Subject,
-) -> Result<bool, StoreError> {
+pub(crate) async fn covers(reader: &mut Reader, (tenant, reach): (TenantId, &Reach), subject: Subject) -> Result<bool, StoreError> {
     let found = |found: Result<(), StoreError>| match found {
         Ok(()) => Ok(true),
         Err(StoreError::NotFound) => Ok(false),

@@ -1,10 +1,9 @@
 //! What is done to webhooks by a click, and the log of their deliveries.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use sallyport_api as api;
-use sallyport_api::Code;
 use sallyport_decide::policy::{ManageWebhooks, Permit, ReadWebhooks};
 use sallyport_decide::webhooks::EventKind;
 use sallyport_model::{EventId, WebhookId};
@@ -13,7 +12,7 @@ use serde::Deserialize;
 
 use super::{find, shown};
 use crate::clock::random;
-use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
+use crate::{Allowed, App, Id, Ids, Json, Query, Refusal, paging};
 
 /// Pauses a webhook: what happens waits.
 pub(crate) async fn pause(
@@ -91,37 +90,25 @@ pub(crate) async fn deliveries(
     Ok(Json(paging::page(shown, limit, |(event, _)| event.to_string(), |(_, delivery)| delivery)))
 }
 
-/// The two ids of a path.
-async fn seen(app: &App, permit: &Permit<ReadWebhooks>, (webhook, event): &(String, String)) -> Result<api::DeliveryDetails, Refusal> {
-    let (webhook, event) = ids(webhook, event)?;
-    let tenant = permit.actor().tenant;
-    let mut reader = app.store.read().await?;
-    let row = store::delivery(&mut reader, (tenant, webhook), event).await?;
-    let attempts = store::attempts(&mut reader, webhook, event).await?;
-    shown::delivery_details(tenant, &row, attempts)
-}
-
-fn ids(webhook: &str, event: &str) -> Result<(WebhookId, EventId), Refusal> {
-    let none = |_| Refusal::from(Code::NotFound);
-    Ok((webhook.parse().map_err(none)?, event.parse().map_err(none)?))
-}
-
 /// One delivery: what is sent, and every attempt.
 pub(crate) async fn delivery(
     State(app): State<App>,
     Allowed(permit): Allowed<ReadWebhooks>,
-    Path(path): Path<(String, String)>,
+    Ids(webhook, event): Ids<WebhookId, EventId>,
 ) -> Result<Json<api::DeliveryDetails>, Refusal> {
-    seen(&app, &permit, &path).await.map(Json)
+    let tenant = permit.actor().tenant;
+    let mut reader = app.store.read().await?;
+    let row = store::delivery(&mut reader, (tenant, webhook), event).await?;
+    let attempts = store::attempts(&mut reader, webhook, event).await?;
+    shown::delivery_details(tenant, &row, attempts).map(Json)
 }
 
 /// Sends a delivery that is over once more.
 pub(crate) async fn redeliver(
     State(app): State<App>,
     Allowed(permit): Allowed<ManageWebhooks>,
-    Path((webhook, event)): Path<(String, String)>,
+    Ids(webhook, event): Ids<WebhookId, EventId>,
 ) -> Result<StatusCode, Refusal> {
-    let (webhook, event) = ids(&webhook, &event)?;
     app.store.commit(Redeliver { permit, webhook, event, at: app.clock.now(), salt: random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

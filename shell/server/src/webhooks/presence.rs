@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_device_that_is_back_within_the_grace_is_not_told_of() {
         let (device, mut missing) = (DeviceId::from_bytes([1; 16]), BTreeMap::new());
-        let at = |secs| Timestamp::from_secs(1_790_000_000 + secs);
+        let at = |secs: i64| Timestamp::from_secs(1_790_000_000 + secs);
         let (here, nobody) = (BTreeSet::from([device]), BTreeSet::new());
         assert_eq!(changes(&BTreeMap::new(), &here, &mut missing, at(0)), [(device, EventKind::DeviceOnline)]);
         let told = BTreeMap::from([(device, true)]);

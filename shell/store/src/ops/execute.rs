@@ -30,20 +30,33 @@ pub struct Execute {
 
 /// What the execution of each kind of action needs that is made outside: random ids, signatures, hashes.
 pub enum Part {
-    RunScript { job: JobId, envelope: Envelope, runs: Vec<NewRun> },
-    CreateInstaller { installer: InstallerId, secret_hash: Digest },
+    RunScript {
+        job: JobId,
+        envelope: Envelope,
+        runs: Vec<NewRun>,
+    },
+    CreateInstaller {
+        installer: InstallerId,
+        secret_hash: Digest,
+    },
     ApproveDevices,
     RemoveDevices,
-    RegenerateRecoveryCodes { hashes: RecoveryHashes },
+    RegenerateRecoveryCodes {
+        hashes: RecoveryHashes,
+    },
     OpenRemoteSession(NewAttachment),
     People(PeoplePart),
     RemoveFactor,
     ChangeNetworks,
     ChangeRemotePolicy,
     Client,
-    PublishSchedule { envelope: Envelope },
+    PublishSchedule {
+        envelope: Envelope,
+    },
     /// The sealed secret, where it gets one.
-    Webhook { secret: Vec<u8> },
+    Webhook {
+        secret: Vec<u8>,
+    },
 }
 
 /// A run's id for each device.
@@ -161,7 +174,8 @@ impl Change for Execute {
 impl Execute {
     fn announce(&self, tx: &mut Tx, job: Option<JobId>) {
         let frozen = self.released.frozen();
-        let data = json!({ "request": frozen.id, "action": frozen.action.kind().as_str(), "summary": frozen.action.sentence(), "job": job });
+        let data =
+            json!({ "request": frozen.id, "action": frozen.action.kind().as_str(), "summary": frozen.action.sentence(), "job": job });
         tx.announce(self.tenant(), self.at(), frozen.id.as_bytes(), Event { kind: EventKind::RequestExecuted, data });
     }
 

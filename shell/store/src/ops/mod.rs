@@ -13,6 +13,7 @@ pub mod installers;
 pub mod jobs;
 pub mod names;
 pub mod networks;
+pub mod once;
 pub mod people;
 pub mod posture;
 pub mod remote;

@@ -306,7 +306,9 @@ fn powershell_is_powershell_and_asks_for_what_bash_asks_for() {
     let said: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
     assert_ne!(said[1]["wrong"], json!([]), "the grammar finds what is wrong");
     let mut requests = 0;
-    for (one, examples) in said.iter().zip(&asked).filter(|(_, examples)| !examples["powershell"].as_str().unwrap_or_default().contains("broken")) {
+    for (one, examples) in
+        said.iter().zip(&asked).filter(|(_, examples)| !examples["powershell"].as_str().unwrap_or_default().contains("broken"))
+    {
         assert_eq!(one["wrong"], json!([]), "{}", examples["powershell"]);
         assert_eq!(one["powershell"], one["bash"], "{}", examples["powershell"]);
         requests += one["bash"].as_array().map_or(0, Vec::len);

@@ -1,5 +1,6 @@
 //! Automation: API clients, their tokens and proofs, what they can and cannot do in their owner's name.
 
+mod asking;
 mod consumers;
 mod contract;
 mod foreign;

@@ -11,7 +11,12 @@ use serde_json::Value;
 
 fn run(folder: &std::path::Path, line: &[&str], input: &str) -> Output {
     let mut command = Command::new(program("sallyport"));
-    command.args(line).env("SALLYPORT_SESSION", folder.join("session.json")).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(line)
+        .env("SALLYPORT_SESSION", folder.join("session.json"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it listens");
     child.wait_with_output().expect("it ends")
@@ -38,7 +43,8 @@ async fn a_webhook_is_made_tried_paused_and_removed_from_a_terminal() {
         server.clock.advance(30);
         format!("{}\n", owner.code(&server))
     };
-    let login = run(folder.path(), &["login", &origin, "--email", EMAIL, "--password-stdin", "--code-stdin"], &format!("{PASSWORD}\n{}", code()));
+    let login =
+        run(folder.path(), &["login", &origin, "--email", EMAIL, "--password-stdin", "--code-stdin"], &format!("{PASSWORD}\n{}", code()));
     assert!(login.status.success(), "{}", said(&login));
     let url = receiver.url("/ok");
     let create = ["webhooks", "create", "--name", "Tickets", "--url", &url, "--event", "job.finished", "--code-stdin", "--json"];

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use sallyport_decide::webhooks::EventKind;
+use sallyport_server::clock::Clock as _;
 use sallyport_store::ops::webhooks::ForgetDeliveries;
 use sallyport_store::{Actor, Change, Entry, StoreError, Tx};
-use sallyport_server::clock::Clock as _;
 use sallyport_testkit::client::Call;
 use sallyport_testkit::on_both;
 use sallyport_testkit::server::{Engine, TestServer};
@@ -104,7 +104,8 @@ async fn an_event_that_was_delivered_is_sent_once_more_by_a_click(engine: Engine
     world.once(&hook, |all| states(all) == ["delivered"]).await;
     let details = world.get(&path).await;
     assert_eq!(details["payload"], first[0].json());
-    let numbers: Vec<_> = details["tries"].as_array().expect("tries").iter().map(|one| (one["number"].clone(), one["status"].clone())).collect();
+    let numbers: Vec<_> =
+        details["tries"].as_array().expect("tries").iter().map(|one| (one["number"].clone(), one["status"].clone())).collect();
     assert_eq!(numbers, [(json!(2), json!(200)), (json!(1), json!(200))]);
     assert_eq!(details["tries"][0]["answer"], "taken");
     // A test is sent whatever the webhook is told otherwise.
@@ -213,7 +214,8 @@ async fn what_was_not_sent_when_the_server_died_is_sent_by_the_next() {
         world.something_happens().await;
     }
     // Each was tried at most once, and nothing arrived. Now the power goes.
-    let before: BTreeSet<String> = world.deliveries(&hook).await.iter().map(|one| one["event"].as_str().expect("an id").to_owned()).collect();
+    let before: BTreeSet<String> =
+        world.deliveries(&hook).await.iter().map(|one| one["event"].as_str().expect("an id").to_owned()).collect();
     assert_eq!(before.len(), 5);
     let next = world.server.after_a_crash().await;
     world.server.stop().await;

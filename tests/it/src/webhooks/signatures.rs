@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use sallyport_model::limits;
 use sallyport_testkit::client::Call;
-use sallyport_testkit::receiver::Got;
-use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use sallyport_testkit::owner::Owner;
+use sallyport_testkit::receiver::Got;
 use sallyport_testkit::receiver::Receiver;
+use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use serde_json::{Value, json};
 
 use super::World;

@@ -86,7 +86,11 @@ pub(super) fn show(client: &mut Client, screen: Screen, wanted: &str, event: &st
 
 fn tell(screen: Screen, details: &api::DeliveryDetails) {
     let (word, tone) = standing(&details.delivery);
-    screen.facts(&[("event", details.delivery.kind.clone()), ("state", screen.painted(tone, word)), ("id", details.delivery.event.to_string())]);
+    screen.facts(&[
+        ("event", details.delivery.kind.clone()),
+        ("state", screen.painted(tone, word)),
+        ("id", details.delivery.event.to_string()),
+    ]);
     screen.say(lines(&serde_json::to_string_pretty(&details.payload).unwrap_or_default()));
     let now = clock::now();
     let rows = details.tries.iter().map(|attempt| {

@@ -173,7 +173,10 @@ fn show(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Fa
             ("owner", one_line(&one.owner_name)),
             ("waiting", one.waiting.to_string()),
             ("last arrival", say::relative_or_dash(one.last_arrival, now)),
-            ("former secret", one.former_secret_until.map(|until| format!("signs until {}", say::relative(until, now))).unwrap_or_default()),
+            (
+                "former secret",
+                one.former_secret_until.map(|until| format!("signs until {}", say::relative(until, now))).unwrap_or_default(),
+            ),
             ("id", one.id.to_string()),
         ]);
     });

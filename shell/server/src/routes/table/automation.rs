@@ -45,15 +45,21 @@ fn told() -> Vec<Route> {
         Route::post("/v1/webhooks/{id}/resume", "Let a paused webhook go on", manage, webhooks::resume).empty(204).audit("webhook.resumed"),
         Route::post("/v1/webhooks/{id}/test", "Send a test to a webhook", manage, webhooks::test)
             .answers::<api::WebhookDelivery>(201)
+            .once()
             .audit("webhook.tested"),
         Route::get("/v1/webhooks/{id}/deliveries", "What became of events, the newest first", read, webhooks::deliveries)
             .query(DELIVERIES)
             .pages::<api::WebhookDelivery>(),
         Route::get("/v1/webhooks/{id}/deliveries/{event}", "What was sent, and every attempt", read, webhooks::delivery)
             .answers::<api::DeliveryDetails>(200),
-        Route::post("/v1/webhooks/{id}/deliveries/{event}/redeliver", "Send a delivery that is over once more", manage, webhooks::redeliver)
-            .empty(204)
-            .audit("webhook.redelivered"),
+        Route::post(
+            "/v1/webhooks/{id}/deliveries/{event}/redeliver",
+            "Send a delivery that is over once more",
+            manage,
+            webhooks::redeliver,
+        )
+        .empty(204)
+        .audit("webhook.redelivered"),
     ]
 }
 

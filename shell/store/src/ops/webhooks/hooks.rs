@@ -115,12 +115,7 @@ fn text(events: &BTreeSet<String>) -> String {
 }
 
 /// Does what was released to a webhook; says which entry tells of it.
-pub(crate) async fn apply(
-    tx: &mut Tx,
-    released: &Released,
-    action: &Action,
-    secret: &[u8],
-) -> Result<(&'static str, Json), StoreError> {
+pub(crate) async fn apply(tx: &mut Tx, released: &Released, action: &Action, secret: &[u8]) -> Result<(&'static str, Json), StoreError> {
     let asker = &released.frozen().asker;
     match action {
         Action::CreateWebhook(new) => create(tx, (asker.tenant, asker.user), new, secret, released.at()).await,
@@ -156,11 +151,7 @@ async fn create(
 }
 
 /// Whoever changes it owns it from then on: what it sends is what they may see.
-async fn changed(
-    tx: &mut Tx,
-    (tenant, user): (TenantId, UserId),
-    change: &ChangeWebhook,
-) -> Result<(&'static str, Json), StoreError> {
+async fn changed(tx: &mut Tx, (tenant, user): (TenantId, UserId), change: &ChangeWebhook) -> Result<(&'static str, Json), StoreError> {
     let row = webhook(tx, change.webhook).await?.filter(|row| row.tenant == tenant).ok_or(StoreError::NotFound)?;
     let may = change.after.check(&rights_of(tx, user).await?).is_ok();
     if !may || change.before.as_ref() != Some(&row.endpoint) {
