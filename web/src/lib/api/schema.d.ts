@@ -2276,6 +2276,198 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Webhooks, and what can be told
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks"];
+        put?: never;
+        /**
+         * Make a webhook
+         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.created.
+         */
+        post: operations["post_webhooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One webhook
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks_id"];
+        /**
+         * Change a webhook: name, address, events
+         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.changed.
+         */
+        put: operations["put_webhooks_id"];
+        post?: never;
+        /**
+         * Remove a webhook with its secret, queue and log
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.removed.
+         */
+        delete: operations["delete_webhooks_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of events, the newest first
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks_id_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries/{event}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was sent, and every attempt
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks_id_deliveries_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries/{event}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery that is over once more
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.redelivered.
+         */
+        post: operations["post_webhooks_id_deliveries_event_redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a webhook: what happens waits
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.paused.
+         */
+        post: operations["post_webhooks_id_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a paused webhook go on
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.resumed.
+         */
+        post: operations["post_webhooks_id_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a webhook's secret: both sign for a day
+         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.rotated.
+         */
+        post: operations["post_webhooks_id_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to a webhook
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.tested.
+         */
+        post: operations["post_webhooks_id_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2372,6 +2564,15 @@ export interface components {
         }) | (components["schemas"]["PublishScheduleDetails"] & {
             /** @enum {string} */
             kind: "publish_schedule";
+        }) | (components["schemas"]["WebhookDetails"] & {
+            /** @enum {string} */
+            kind: "create_webhook";
+        }) | (components["schemas"]["WebhookDetails"] & {
+            /** @enum {string} */
+            kind: "change_webhook";
+        }) | (components["schemas"]["RotateWebhookDetails"] & {
+            /** @enum {string} */
+            kind: "rotate_webhook";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2395,6 +2596,9 @@ export interface components {
         }) | (components["schemas"]["ResetHeld"] & {
             /** @enum {string} */
             kind: "reset_held";
+        }) | (components["schemas"]["WebhookSecret"] & {
+            /** @enum {string} */
+            kind: "webhook_secret";
         }) | (components["schemas"]["Done"] & {
             /** @enum {string} */
             kind: "done";
@@ -2809,7 +3013,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "idempotency_key_reused" | "idempotency_running" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -2943,6 +3147,42 @@ export interface components {
          * @enum {string}
          */
         Delivery: "mail" | "copy";
+        /** @description One attempt. */
+        DeliveryAttempt: {
+            /** @description The first bytes of the answer, as text. */
+            answer: string;
+            /** @description When. */
+            at: string;
+            /** @description Why there was no answer, in a word. */
+            error?: string | null;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            millis: number;
+            /**
+             * Format: int32
+             * @description Which: from 1 on.
+             */
+            number: number;
+            /**
+             * Format: int32
+             * @description The status of the answer.
+             */
+            status?: number | null;
+        };
+        /** @description A delivery with what is sent and every attempt. */
+        DeliveryDetails: components["schemas"]["WebhookDelivery"] & {
+            /** @description What is sent. */
+            payload: components["schemas"]["WebhookEvent"];
+            /** @description The attempts, the newest first. */
+            tries: components["schemas"]["DeliveryAttempt"][];
+        };
+        /**
+         * @description What became of a delivery.
+         * @enum {string}
+         */
+        DeliveryState: "waiting" | "delivered" | "failed" | "withheld";
         /** @description A device in a list. */
         Device: {
             /** @description What is wrong, most urgent first. */
@@ -4761,6 +5001,13 @@ export interface components {
             /** @description The next public key: a JSON Web Key, as text. */
             next_key: string;
         };
+        /** @description A webhook that gets another secret. */
+        RotateWebhookDetails: {
+            /** @description What people call it. */
+            name: string;
+            /** @description Which. */
+            webhook: string;
+        };
         /** @description A job on one device. */
         Run: {
             /** @description The device. */
@@ -5552,6 +5799,139 @@ export interface components {
             /** @description Its value. */
             value: string;
         };
+        /** @description A webhook that somebody wants. */
+        WantedWebhook: {
+            /** @description What it is told. */
+            events: string[];
+            /** @description What people call it. */
+            name: string;
+            /** @description Where it sends: `https://...`. */
+            url: string;
+        };
+        /** @description An address that is told what happens. */
+        Webhook: components["schemas"]["WebhookShape"] & {
+            /** @description When it was made. */
+            created: string;
+            /** @description Until when the secret before the present one signs too. */
+            former_secret_until?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description When something arrived last. */
+            last_arrival?: string | null;
+            /** @description In whose name it sends: never more than they may see when it is sent. */
+            owner: string;
+            /** @description Their name. */
+            owner_name: string;
+            /** @description Why it is paused: `by_person`, `failing` (nothing arrived for about a day) or `gone` (it answered 410). */
+            paused_why?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["WebhookState"];
+            /**
+             * Format: int64
+             * @description Deliveries that wait.
+             */
+            waiting: number;
+        };
+        /** @description One event for one webhook. */
+        WebhookDelivery: {
+            /** @description When. */
+            at: string;
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** @description When it was over. */
+            ended?: string | null;
+            /** @description The event's id: the same at every attempt, and in the header `webhook-id`. */
+            event: string;
+            /** @description Why the last attempt had no answer that counts, in a word. */
+            last_error?: string | null;
+            /**
+             * Format: int32
+             * @description The status of the last answer.
+             */
+            last_status?: number | null;
+            /** @description When it is tried next, where it waits. */
+            next_attempt?: string | null;
+            /** @description What became of it. */
+            state: components["schemas"]["DeliveryState"];
+            /** @description What happened. */
+            type: string;
+        };
+        /** @description One page of a list. */
+        WebhookDeliveryPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["WebhookDelivery"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
+        };
+        /** @description A webhook that is made or changed, exactly. */
+        WebhookDetails: {
+            /** @description What it becomes. */
+            after: components["schemas"]["WebhookShape"];
+            before?: components["schemas"]["WebhookShape"] | null;
+            /** @description Which. */
+            webhook: string;
+        };
+        /** @description What a webhook is sent: the body of the request. */
+        WebhookEvent: {
+            /** @description Ids, names and numbers, by the event: never a secret, a script or its output. */
+            data: Record<string, never>;
+            /** @description The same at every attempt: whoever has seen it can leave it. */
+            id: string;
+            /** @description Whose it is. */
+            tenant: string;
+            /** @description When it happened. */
+            timestamp: string;
+            /** @description What happened, like `job.finished`. */
+            type: string;
+        };
+        /** @description An event that can be told. */
+        WebhookEventKind: {
+            /** @description What happened. */
+            about: string;
+            /** @description Its word, like `job.finished`. */
+            name: string;
+        };
+        /** @description All webhooks of a tenant, and what can be told. */
+        Webhooks: {
+            /** @description The events that the reader could ask for. */
+            events: components["schemas"]["WebhookEventKind"][];
+            /** @description The webhooks, the newest first. */
+            items: components["schemas"]["Webhook"][];
+        };
+        /** @description A webhook with its secret, which is shown this once. */
+        WebhookSecret: {
+            /**
+             * Format: int64
+             * @description The audit log's entry.
+             */
+            log_index: number;
+            /** @description `whsec_` and base64, as the libraries of Standard Webhooks take it. */
+            secret: string;
+            /** @description Which. */
+            webhook: string;
+        };
+        /** @description A webhook's name, address and events. */
+        WebhookShape: {
+            /** @description What it is told. */
+            events: string[];
+            /** @description What people call it. */
+            name: string;
+            /** @description Where it sends: `https://...`. */
+            url: string;
+        };
+        /**
+         * @description Where a webhook stands.
+         * @enum {string}
+         */
+        WebhookState: "active" | "paused" | "owner_over";
         /** @description This user, from this address, with these factors, wants to do this: what happens? Nothing is changed, and nothing is logged. */
         WhatIf: {
             /** @description From which address. */
@@ -5644,8 +6024,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr_values_supported": [
+                     *         "example"
+                     *       ],
+                     *       "authorization_endpoint": "example",
+                     *       "authorization_response_iss_parameter_supported": true,
+                     *       "code_challenge_methods_supported": [
+                     *         "example"
+                     *       ],
+                     *       "dpop_signing_alg_values_supported": [
+                     *         "example"
+                     *       ],
+                     *       "grant_types_supported": [
+                     *         "example"
+                     *       ],
+                     *       "issuer": "example",
+                     *       "response_types_supported": [
+                     *         "example"
+                     *       ],
+                     *       "revocation_endpoint": "example",
+                     *       "revocation_endpoint_auth_methods_supported": [
+                     *         "example"
+                     *       ],
+                     *       "revocation_endpoint_auth_signing_alg_values_supported": [
+                     *         "example"
+                     *       ],
+                     *       "sallyport_key_endpoint": "example",
+                     *       "scopes_supported": [
+                     *         "example"
+                     *       ],
+                     *       "token_endpoint": "example",
+                     *       "token_endpoint_auth_methods_supported": [
+                     *         "example"
+                     *       ],
+                     *       "token_endpoint_auth_signing_alg_values_supported": [
+                     *         "example"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthMetadata"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -5653,6 +6080,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5667,6 +6105,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AddressToken"];
             };
         };
@@ -5684,6 +6127,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5698,6 +6152,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AddressToken"];
             };
         };
@@ -5708,6 +6167,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "203.0.113.7",
+                     *       "asked": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "place": "Hafen & Söhne / Kiel",
+                     *       "user_agent": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AddressToApprove"];
                 };
             };
@@ -5717,6 +6186,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5731,6 +6211,8 @@ export interface operations {
                 before?: string;
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
+                /** @description Only these members of the items, with commas between them: index, at, kind, actor, sentence, details, leaf */
+                fields?: string;
                 /** @description Only entries of this kind */
                 kind?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
@@ -5748,8 +6230,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "actor": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "name": "Backup"
+                     *           },
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "details": {},
+                     *           "index": 3,
+                     *           "kind": "job.finished",
+                     *           "leaf": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "sentence": [
+                     *             {
+                     *               "link": "example",
+                     *               "text": "uptime"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditEntryPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -5757,6 +6271,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5779,8 +6304,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "checkpoint": {
+                     *         "at": "2026-11-22T12:00:00Z",
+                     *         "note": "example",
+                     *         "origin": "example",
+                     *         "root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size": 3
+                     *       },
+                     *       "hashes": [
+                     *         "example"
+                     *       ],
+                     *       "index": 3,
+                     *       "leaf": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *     }
+                     */
                     "application/json": components["schemas"]["InclusionProof"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -5788,6 +6336,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5808,8 +6367,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-22T12:00:00Z",
+                     *       "note": "example",
+                     *       "origin": "example",
+                     *       "root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "size": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["Checkpoint"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -5817,6 +6392,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5837,8 +6423,105 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "action": {
+                     *             "arguments": [
+                     *               "example"
+                     *             ],
+                     *             "bytes": 3,
+                     *             "environment": [
+                     *               {
+                     *                 "name": null,
+                     *                 "value": null
+                     *               }
+                     *             ],
+                     *             "interpreter": "sh",
+                     *             "kind": "run_script",
+                     *             "name": "Backup",
+                     *             "output_limit_bytes": 1048576,
+                     *             "previous": {
+                     *               "text": null,
+                     *               "version": null
+                     *             },
+                     *             "run_as": "example",
+                     *             "secrets": [
+                     *               "example"
+                     *             ],
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "targets": {
+                     *               "count": 1,
+                     *               "devices": [
+                     *                 null
+                     *               ],
+                     *               "first_time": 3,
+                     *               "online": 1
+                     *             },
+                     *             "text": "uptime",
+                     *             "time_limit_secs": 600,
+                     *             "version": 1
+                     *           },
+                     *           "approve_at": "https://rmm.example/approvals",
+                     *           "class": 1,
+                     *           "class_reason": "example",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "hour_devices": 3,
+                     *           "hour_limit": 3,
+                     *           "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "requested_by_name": "Amelie Winter",
+                     *           "requirement": [
+                     *             {
+                     *               "at": "2026-11-22T12:00:00Z",
+                     *               "by": "example",
+                     *               "met": true,
+                     *               "proof": "example",
+                     *               "text": "uptime",
+                     *               "who": "example"
+                     *             }
+                     *           ],
+                     *           "result": {
+                     *             "enrolment_file": "example",
+                     *             "file_name": "example",
+                     *             "installer": {
+                     *               "created": null,
+                     *               "created_by": null,
+                     *               "customer_name": null,
+                     *               "expires": null,
+                     *               "id": null,
+                     *               "label": null,
+                     *               "network": null,
+                     *               "platform": null,
+                     *               "revoked": null,
+                     *               "site": null,
+                     *               "site_name": null,
+                     *               "used": null,
+                     *               "uses": null
+                     *             },
+                     *             "kind": "installer"
+                     *           },
+                     *           "short": "2V4W-6X00",
+                     *           "state": "open",
+                     *           "summary": "Run Backup on web-1"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequestPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -5846,6 +6529,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5868,8 +6562,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -5877,6 +6667,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5906,6 +6707,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5928,6 +6740,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "allowCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "challenge": "example",
+                     *         "rpId": "example",
+                     *         "timeout": 3,
+                     *         "userVerification": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -5937,6 +6769,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5953,6 +6796,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "totp": "492039"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewProof"];
             };
         };
@@ -5963,6 +6811,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -5972,6 +6909,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -5992,8 +6940,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "key": {
+                     *             "crv": "example",
+                     *             "kty": "example",
+                     *             "x": "example",
+                     *             "y": "example"
+                     *           },
+                     *           "key_created": "example",
+                     *           "last_address": "example",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "name": "Backup",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ],
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
+                     *           "rotation": "daily",
+                     *           "scopes": [
+                     *             "devices.read"
+                     *           ],
+                     *           "state": "active",
+                     *           "stopped": "example",
+                     *           "stopped_why": "example"
+                     *         }
+                     *       ],
+                     *       "scopes": [
+                     *         {
+                     *           "about": "example",
+                     *           "name": "Backup"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiClients"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6001,6 +6995,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6009,12 +7014,34 @@ export interface operations {
     post_clients: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "key": {
+                 *         "crv": "example",
+                 *         "kty": "example",
+                 *         "x": "example",
+                 *         "y": "example"
+                 *       },
+                 *       "name": "Backup",
+                 *       "networks": [
+                 *         "203.0.113.0/24"
+                 *       ],
+                 *       "rotation": "daily",
+                 *       "scopes": [
+                 *         "devices.read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewApiClient"];
             };
         };
@@ -6025,6 +7052,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -6034,6 +7083,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6043,6 +7181,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6065,8 +7214,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "key": {
+                     *         "crv": "example",
+                     *         "kty": "example",
+                     *         "x": "example",
+                     *         "y": "example"
+                     *       },
+                     *       "key_created": "example",
+                     *       "last_address": "example",
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "name": "Backup",
+                     *       "networks": [
+                     *         "203.0.113.0/24"
+                     *       ],
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
+                     *       "rotation": "daily",
+                     *       "scopes": [
+                     *         "devices.read"
+                     *       ],
+                     *       "state": "active",
+                     *       "stopped": "example",
+                     *       "stopped_why": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiClient"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6074,6 +7259,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6090,6 +7286,19 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "name": "Backup",
+                 *       "networks": [
+                 *         "203.0.113.0/24"
+                 *       ],
+                 *       "rotation": "daily",
+                 *       "scopes": [
+                 *         "devices.read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeApiClient"];
             };
         };
@@ -6100,6 +7309,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6109,6 +7407,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6138,6 +7447,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6158,8 +7478,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup",
+                     *           "sites": [
+                     *             {
+                     *               "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["CustomerPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6167,6 +7512,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6175,12 +7531,20 @@ export interface operations {
     post_customers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewName"];
             };
         };
@@ -6191,6 +7555,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "name": "Backup",
+                     *       "sites": [
+                     *         {
+                     *           "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Customer"];
                 };
             };
@@ -6200,6 +7576,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6208,7 +7595,10 @@ export interface operations {
     post_customers_id_sites: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -6216,6 +7606,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewName"];
             };
         };
@@ -6226,6 +7621,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "name": "Backup"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Site"];
                 };
             };
@@ -6235,6 +7636,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6255,6 +7667,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": true,
+                     *       "credentials": [
+                     *         {
+                     *           "attributes": "example",
+                     *           "name": "Backup",
+                     *           "type": "example"
+                     *         }
+                     *       ],
+                     *       "refresh_url": "example",
+                     *       "scope": {
+                     *         "include_site": true,
+                     *         "origin": "example",
+                     *         "scope_specification": [
+                     *           "example"
+                     *         ]
+                     *       },
+                     *       "session_identifier": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeviceSession"];
                 };
             };
@@ -6264,6 +7697,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6284,6 +7728,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": true,
+                     *       "credentials": [
+                     *         {
+                     *           "attributes": "example",
+                     *           "name": "Backup",
+                     *           "type": "example"
+                     *         }
+                     *       ],
+                     *       "refresh_url": "example",
+                     *       "scope": {
+                     *         "include_site": true,
+                     *         "origin": "example",
+                     *         "scope_specification": [
+                     *           "example"
+                     *         ]
+                     *       },
+                     *       "session_identifier": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeviceSession"];
                 };
             };
@@ -6293,6 +7758,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6305,6 +7781,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Only devices of this customer; may be repeated */
                 customer?: string;
+                /** @description Only these members of the items, with commas between them: id, name, state, online, last_seen, customer, customer_name, site, site_name, os, signed_in, alerts, tags */
+                fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
                 /** @description Only devices whose operating system contains this; may be repeated */
@@ -6340,8 +7818,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "counts": {
+                     *         "all": 3,
+                     *         "attention": 3,
+                     *         "offline": 3,
+                     *         "online": 1,
+                     *         "pending": 3
+                     *       },
+                     *       "items": [
+                     *         {
+                     *           "alerts": [
+                     *             "example"
+                     *           ],
+                     *           "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_seen": "2026-11-22T12:00:00Z",
+                     *           "name": "Backup",
+                     *           "online": true,
+                     *           "os": "Debian GNU/Linux 13",
+                     *           "signed_in": [
+                     *             "example"
+                     *           ],
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "state": "pending",
+                     *           "tags": [
+                     *             "patched"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["DevicePage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6349,6 +7870,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6371,8 +7903,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "agent_version": "example",
+                     *       "approved": "2026-11-22T12:00:00Z",
+                     *       "approved_by": "example",
+                     *       "device": {
+                     *         "alerts": [
+                     *           "example"
+                     *         ],
+                     *         "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "last_seen": "2026-11-22T12:00:00Z",
+                     *         "name": "Backup",
+                     *         "online": true,
+                     *         "os": "Debian GNU/Linux 13",
+                     *         "signed_in": [
+                     *           "example"
+                     *         ],
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "state": "pending",
+                     *         "tags": [
+                     *           "patched"
+                     *         ]
+                     *       },
+                     *       "enrolled": "2026-11-22T12:00:00Z",
+                     *       "enrolled_from": "example",
+                     *       "figures": {
+                     *         "load_milli": 3,
+                     *         "memory_total": 3,
+                     *         "memory_used": 3,
+                     *         "uptime_secs": 3
+                     *       },
+                     *       "inventory_at": "example",
+                     *       "thumbprint": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeviceDetails"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6380,6 +7957,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6402,8 +7990,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "arch": "example",
+                     *       "booted": "example",
+                     *       "collected": "example",
+                     *       "disks": [
+                     *         {
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "filesystem": "example",
+                     *           "free": 3,
+                     *           "mount": "example",
+                     *           "total": 1
+                     *         }
+                     *       ],
+                     *       "hardware": {
+                     *         "cores": 3,
+                     *         "cpu": "example",
+                     *         "memory": 3,
+                     *         "product": "example",
+                     *         "serial": "example",
+                     *         "vendor": "example",
+                     *         "virtualization": "example"
+                     *       },
+                     *       "hostname": "example",
+                     *       "kernel": "example",
+                     *       "network": [
+                     *         {
+                     *           "addresses": [
+                     *             "example"
+                     *           ],
+                     *           "mac": "example",
+                     *           "name": "Backup"
+                     *         }
+                     *       ],
+                     *       "omitted": 3,
+                     *       "os": "Debian GNU/Linux 13",
+                     *       "ports": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "pid": 3,
+                     *           "port": 3,
+                     *           "process": "example",
+                     *           "protocol": "example"
+                     *         }
+                     *       ],
+                     *       "processes": [
+                     *         {
+                     *           "command": "example",
+                     *           "cpu_permille": 3,
+                     *           "memory": 3,
+                     *           "name": "Backup",
+                     *           "parent": 3,
+                     *           "pid": 3,
+                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         }
+                     *       ],
+                     *       "services": [
+                     *         {
+                     *           "description": "Says how long the device has been up",
+                     *           "name": "Backup",
+                     *           "start": "example",
+                     *           "state": "example"
+                     *         }
+                     *       ],
+                     *       "signed_in": [
+                     *         {
+                     *           "host": "example",
+                     *           "since": "example",
+                     *           "terminal": "example",
+                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         }
+                     *       ],
+                     *       "software": [
+                     *         {
+                     *           "name": "Backup",
+                     *           "source": "example",
+                     *           "version": "example"
+                     *         }
+                     *       ],
+                     *       "timezone": "example",
+                     *       "users": [
+                     *         {
+                     *           "administrator": true,
+                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Inventory"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6411,6 +8095,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6427,6 +8122,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "tags": [
+                 *         "patched"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetTags"];
             };
         };
@@ -6437,6 +8139,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alerts": [
+                     *         "example"
+                     *       ],
+                     *       "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "customer_name": "Hafen & Söhne",
+                     *       "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_seen": "2026-11-22T12:00:00Z",
+                     *       "name": "Backup",
+                     *       "online": true,
+                     *       "os": "Debian GNU/Linux 13",
+                     *       "signed_in": [
+                     *         "example"
+                     *       ],
+                     *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "site_name": "Kiel",
+                     *       "state": "pending",
+                     *       "tags": [
+                     *         "patched"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Device"];
                 };
             };
@@ -6446,6 +8171,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6454,12 +8190,22 @@ export interface operations {
     post_devices_approve: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Devices"];
             };
         };
@@ -6470,6 +8216,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -6479,6 +8247,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6488,6 +8345,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6496,12 +8364,22 @@ export interface operations {
     post_devices_remove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Devices"];
             };
         };
@@ -6512,6 +8390,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -6521,6 +8421,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6530,6 +8519,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6559,6 +8559,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6584,8 +8595,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["InstallerPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6593,6 +8634,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6601,12 +8653,25 @@ export interface operations {
     post_installers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "label": "Kiel, November",
+                 *       "lifetime_secs": 86400,
+                 *       "network": "203.0.113.0/24",
+                 *       "platform": "linux",
+                 *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "uses": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewInstaller"];
             };
         };
@@ -6617,6 +8682,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -6626,6 +8713,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6635,6 +8811,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6664,6 +8851,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6678,6 +8876,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "draft": "example",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishActivation"];
             };
         };
@@ -6688,6 +8893,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "example"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
@@ -6697,6 +8909,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6711,6 +8934,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["LinkToken"];
             };
         };
@@ -6721,6 +8949,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "203.0.113.7",
+                     *       "email": "bea@nordwind.example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "invited_by": "example",
+                     *       "name": "Backup",
+                     *       "needs": "password",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "user_agent": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Invitation"];
                 };
             };
@@ -6730,6 +8970,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6744,6 +8995,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "new_password": "example",
+                 *       "password": "violet teapots whistle at dawn",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartActivation"];
             };
         };
@@ -6754,6 +9012,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "draft": "example",
+                     *       "totp": {
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                     *         "uri": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActivationDraft"];
                 };
             };
@@ -6763,6 +9030,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6796,8 +9074,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "arguments": [
+                     *             "example"
+                     *           ],
+                     *           "counts": {
+                     *             "failed": 3,
+                     *             "other": 3,
+                     *             "refused": 3,
+                     *             "running": 3,
+                     *             "succeeded": 3,
+                     *             "total": 1,
+                     *             "waiting": 3
+                     *           },
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "id": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "interpreter": "sh",
+                     *           "log_index": 3,
+                     *           "name": "Backup",
+                     *           "occurrence": {
+                     *             "due": "2026-11-22T12:00:00Z",
+                     *             "name": "Backup",
+                     *             "schedule": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *           },
+                     *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "run_as": "example",
+                     *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "secrets": [
+                     *             "example"
+                     *           ],
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["JobPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6805,6 +9133,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6813,12 +9152,42 @@ export interface operations {
     post_jobs: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "arguments": [
+                 *         "example"
+                 *       ],
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "environment": [
+                 *         {
+                 *           "name": "Backup",
+                 *           "value": "example"
+                 *         }
+                 *       ],
+                 *       "output_limit_bytes": 1048576,
+                 *       "run_as": "example",
+                 *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "secrets": [
+                 *         {
+                 *           "name": "Backup",
+                 *           "value": "example"
+                 *         }
+                 *       ],
+                 *       "time_limit_secs": 600,
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewJob"];
             };
         };
@@ -6829,6 +9198,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -6838,6 +9229,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6847,6 +9327,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6869,8 +9360,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "arguments": [
+                     *         "example"
+                     *       ],
+                     *       "counts": {
+                     *         "failed": 3,
+                     *         "other": 3,
+                     *         "refused": 3,
+                     *         "running": 3,
+                     *         "succeeded": 3,
+                     *         "total": 1,
+                     *         "waiting": 3
+                     *       },
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "id": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "interpreter": "sh",
+                     *       "log_index": 3,
+                     *       "name": "Backup",
+                     *       "occurrence": {
+                     *         "due": "2026-11-22T12:00:00Z",
+                     *         "name": "Backup",
+                     *         "schedule": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       },
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "run_as": "example",
+                     *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "secrets": [
+                     *         "example"
+                     *       ],
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Job"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6878,6 +9413,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6907,6 +9453,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6917,6 +9474,8 @@ export interface operations {
             query?: {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
+                /** @description Only these members of the items, with commas between them: id, job, device, device_name, state, exit_code, signal, reason, started, ended, output_bytes, output_sha256, receipt */
+                fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
                 /** @description Only runs in this state */
@@ -6936,8 +9495,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "device_name": "web-1",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "exit_code": 3,
+                     *           "id": "run_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "job": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "output_bytes": 3,
+                     *           "output_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "reason": "example",
+                     *           "receipt": true,
+                     *           "signal": 3,
+                     *           "started": "2026-11-22T12:00:00Z",
+                     *           "state": "waiting"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6945,6 +9534,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6970,8 +9570,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "attempts": 3,
+                     *           "error": "example",
+                     *           "queued": "example",
+                     *           "sent": "example",
+                     *           "state": "example",
+                     *           "subject": "example",
+                     *           "to": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["MailPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6979,6 +9603,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6999,8 +9634,73 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7008,6 +9708,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7028,6 +9739,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "to": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActivationMail"];
                 };
             };
@@ -7037,6 +9754,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7057,8 +9785,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "approved": "2026-11-22T12:00:00Z",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "place": "Hafen & Söhne / Kiel",
+                     *           "user_agent": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovedAddressPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7066,6 +9816,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7095,6 +9856,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7109,6 +9881,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "purpose": "factors"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewChallenge"];
             };
         };
@@ -7119,6 +9896,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "allowCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "challenge": "example",
+                     *         "rpId": "example",
+                     *         "timeout": 3,
+                     *         "userVerification": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -7128,6 +9925,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7142,6 +9950,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["CheckUp"];
             };
         };
@@ -7159,6 +9974,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7173,6 +9999,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["Elevate"];
             };
         };
@@ -7183,6 +10016,64 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -7192,6 +10083,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7212,8 +10114,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "counts_from": "example",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "kind": "job.finished",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "locked": true,
+                     *           "name": "Backup",
+                     *           "passkey": {
+                     *             "aaguid": "example",
+                     *             "backed_up": true,
+                     *             "backup_eligible": true,
+                     *             "transports": [
+                     *               "example"
+                     *             ]
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["FactorPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7221,6 +10155,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7243,6 +10188,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7252,6 +10286,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7268,6 +10313,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RenameFactor"];
             };
         };
@@ -7285,6 +10335,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7312,6 +10373,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7332,6 +10404,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next": "example",
+                     *       "recent": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "example",
+                     *           "summary": "Run Backup on web-1"
+                     *         }
+                     *       ],
+                     *       "requests": 3,
+                     *       "reset_stopped": true,
+                     *       "runs": 3,
+                     *       "sessions": [
+                     *         "ses_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["NotMeDone"];
                 };
             };
@@ -7341,6 +10432,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7355,6 +10457,23 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "ceremony": "example",
+                 *       "credential": {
+                 *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *         "response": {
+                 *           "attestationObject": "example",
+                 *           "clientDataJSON": "example",
+                 *           "transports": [
+                 *             "example"
+                 *           ]
+                 *         },
+                 *         "type": "example"
+                 *       },
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishPasskey"];
             };
         };
@@ -7372,6 +10491,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7386,6 +10516,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartPasskey"];
             };
         };
@@ -7396,6 +10533,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "attestation": "example",
+                     *         "authenticatorSelection": {
+                     *           "requireResidentKey": true,
+                     *           "residentKey": "example",
+                     *           "userVerification": "example"
+                     *         },
+                     *         "challenge": "example",
+                     *         "excludeCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "pubKeyCredParams": [
+                     *           {
+                     *             "alg": 3,
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "rp": {
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         },
+                     *         "timeout": 3,
+                     *         "user": {
+                     *           "displayName": "example",
+                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedRegistration"];
                 };
             };
@@ -7405,6 +10581,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7419,6 +10606,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "current": "example",
+                 *       "new": "example",
+                 *       "other_sessions": "end",
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangePassword"];
             };
         };
@@ -7436,6 +10633,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7450,6 +10658,21 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "acr_values": "example",
+                 *       "answer": "yes",
+                 *       "client_id": "example",
+                 *       "code_challenge": "example",
+                 *       "code_challenge_method": "example",
+                 *       "dpop_jkt": "example",
+                 *       "max_age": 3,
+                 *       "name": "Backup",
+                 *       "redirect_uri": "example",
+                 *       "response_type": "example",
+                 *       "state": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProgramAnswer"];
             };
         };
@@ -7460,6 +10683,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "redirect": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProgramRedirect"];
                 };
             };
@@ -7469,6 +10697,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7489,6 +10728,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7498,6 +10826,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7525,6 +10864,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7545,8 +10895,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "current": true,
+                     *           "device_bound": true,
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "idle_expires": "example",
+                     *           "last_active": "example",
+                     *           "method": "example",
+                     *           "place": "Hafen & Söhne / Kiel",
+                     *           "program": "example",
+                     *           "stage": "codes",
+                     *           "user_agent": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["SessionPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7554,6 +10934,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7581,6 +10972,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7610,6 +11012,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7624,6 +11037,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "draft": "example",
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishTotp"];
             };
         };
@@ -7641,6 +11061,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7655,6 +11086,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartTotp"];
             };
         };
@@ -7665,6 +11103,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "draft": "example",
+                     *       "totp": {
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                     *         "uri": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["TotpDraft"];
                 };
             };
@@ -7674,6 +11121,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7701,6 +11159,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7715,6 +11184,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["LinkToken"];
             };
         };
@@ -7725,6 +11199,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next": "example",
+                     *       "recent": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "example",
+                     *           "summary": "Run Backup on web-1"
+                     *         }
+                     *       ],
+                     *       "requests": 3,
+                     *       "reset_stopped": true,
+                     *       "runs": 3,
+                     *       "sessions": [
+                     *         "ses_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["NotMeDone"];
                 };
             };
@@ -7734,6 +11227,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7748,6 +11252,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "client_assertion": "example",
+                 *       "client_assertion_type": "example",
+                 *       "client_id": "example",
+                 *       "next_assertion": "example",
+                 *       "next_key": "example"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["RotateForm"];
             };
         };
@@ -7758,6 +11271,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "due": "2026-11-22T12:00:00Z",
+                     *       "former_until": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RotatedKey"];
                 };
             };
@@ -7767,6 +11286,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -7776,6 +11301,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -7785,6 +11316,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7799,6 +11341,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "client_assertion": "example",
+                 *       "client_assertion_type": "example",
+                 *       "client_id": "example",
+                 *       "token": "example",
+                 *       "token_type_hint": "example"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["RevokeForm"];
             };
         };
@@ -7816,6 +11367,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -7825,6 +11382,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -7834,6 +11397,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7848,6 +11422,18 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "client_assertion": "example",
+                 *       "client_assertion_type": "example",
+                 *       "client_id": "example",
+                 *       "code": "492039",
+                 *       "code_verifier": "example",
+                 *       "grant_type": "example",
+                 *       "redirect_uri": "example",
+                 *       "scope": "example"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["TokenForm"];
             };
         };
@@ -7858,6 +11444,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "example",
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "auth_time": 3,
+                     *       "expires_in": 3,
+                     *       "key_due": true,
+                     *       "scope": "example",
+                     *       "token_type": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["IssuedToken"];
                 };
             };
@@ -7867,6 +11467,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -7876,6 +11482,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -7885,6 +11497,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7905,8 +11528,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "openapi": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiDescription"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7914,6 +11549,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7934,8 +11580,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "mail": {
+                     *         "configured": "yes",
+                     *         "failed": 3,
+                     *         "last_error": "example",
+                     *         "last_sent": "example",
+                     *         "waiting": 3
+                     *       },
+                     *       "mfa": {
+                     *         "admins_passkey": "yes",
+                     *         "deadline": "example",
+                     *         "factorless": "yes",
+                     *         "roles": [
+                     *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         ],
+                     *         "who": "admins"
+                     *       },
+                     *       "sessions": {
+                     *         "idle_secs": 3,
+                     *         "lifetime_secs": 86400
+                     *       },
+                     *       "without_factor": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["Policy"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7943,6 +11621,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7957,6 +11646,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "admins_passkey": "yes",
+                 *       "deadline": "example",
+                 *       "factorless": "yes",
+                 *       "roles": [
+                 *         "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "who": "admins"
+                 *     }
+                 */
                 "application/json": components["schemas"]["MfaPolicy"];
             };
         };
@@ -7967,6 +11667,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -7976,6 +11698,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7985,6 +11796,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8005,8 +11827,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address_verification": "on",
+                     *       "required": [
+                     *         {
+                     *           "capability": "sign_in",
+                     *           "ranges": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "trusted": [
+                     *         {
+                     *           "label": "Kiel, November",
+                     *           "ranges": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "your_address": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["NetworkPolicy"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8014,6 +11866,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8028,6 +11891,28 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "address_verification": "on",
+                 *       "required": [
+                 *         {
+                 *           "capability": "sign_in",
+                 *           "ranges": [
+                 *             "203.0.113.0/24"
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "trusted": [
+                 *         {
+                 *           "label": "Kiel, November",
+                 *           "ranges": [
+                 *             "203.0.113.0/24"
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeNetworks"];
             };
         };
@@ -8038,6 +11923,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8047,6 +12021,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8061,6 +12046,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "hours": 3,
+                 *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PauseAddressVerification"];
             };
         };
@@ -8071,6 +12062,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "until": "2026-12-22T12:00:00Z",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PausedAddressVerification"];
                 };
             };
@@ -8080,6 +12077,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8100,8 +12108,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "rules": {
+                     *         "background": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "clipboard": "on",
+                     *         "files": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "terminal": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "viewer": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "virtual_display": "on"
+                     *       },
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["StoredRemotePolicy"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8109,6 +12157,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8123,6 +12182,39 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "rules": {
+                 *         "background": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "clipboard": "on",
+                 *         "files": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "terminal": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "viewer": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "virtual_display": "on"
+                 *       },
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeRemotePolicy"];
             };
         };
@@ -8133,6 +12225,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8142,6 +12256,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8151,6 +12354,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8165,6 +12379,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "idle_secs": 3,
+                 *       "lifetime_secs": 86400
+                 *     }
+                 */
                 "application/json": components["schemas"]["SessionLimits"];
             };
         };
@@ -8175,6 +12395,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8184,6 +12426,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8193,6 +12524,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8213,8 +12555,60 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "counts": {
+                     *         "accepted": 3,
+                     *         "critical": 3,
+                     *         "hidden": 3,
+                     *         "holds": 3,
+                     *         "unseen": 3,
+                     *         "warning": 3
+                     *       },
+                     *       "judged": "example",
+                     *       "rules": [
+                     *         {
+                     *           "checked": "example",
+                     *           "findings": [
+                     *             {
+                     *               "accepted": {
+                     *                 "at": "2026-11-22T12:00:00Z",
+                     *                 "because": "example",
+                     *                 "by": "example",
+                     *                 "until": "2026-12-22T12:00:00Z"
+                     *               },
+                     *               "fix": {
+                     *                 "path": "example",
+                     *                 "word": "example"
+                     *               },
+                     *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "state": "critical",
+                     *               "subjects": [
+                     *                 {
+                     *                   "path": "example",
+                     *                   "word": "example"
+                     *                 }
+                     *               ],
+                     *               "title": "example",
+                     *               "why": "example"
+                     *             }
+                     *           ],
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "critical",
+                     *           "wants": "example"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Posture"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8222,6 +12616,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8236,6 +12641,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "finding": "example",
+                 *       "reason": "example",
+                 *       "until": "2026-12-22T12:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AcceptFinding"];
             };
         };
@@ -8253,6 +12665,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8282,6 +12705,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8296,6 +12730,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "address": "203.0.113.7",
+                 *       "devices": 3,
+                 *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "wants": "read_devices",
+                 *       "with": "password"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WhatIf"];
             };
         };
@@ -8306,6 +12750,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "492039",
+                     *       "outcome": "done",
+                     *       "people": 3,
+                     *       "sentence": "example",
+                     *       "steps": [
+                     *         {
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "met",
+                     *           "what": "example"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["WhatIfAnswer"];
                 };
             };
@@ -8315,6 +12774,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8344,8 +12814,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "attachments": [
+                     *             {
+                     *               "access": "example",
+                     *               "connected": true,
+                     *               "created": "2026-11-22T12:00:00Z",
+                     *               "end_reason": "example",
+                     *               "ended": "2026-11-22T12:00:00Z",
+                     *               "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *             }
+                     *           ],
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "device_name": "web-1",
+                     *           "end_reason": "example",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "kind": "job.finished",
+                     *           "opened_by": "example",
+                     *           "opened_by_name": "example",
+                     *           "recorded": true,
+                     *           "recording": {
+                     *             "bytes": 3,
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "run_as": "example",
+                     *           "state": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["RemoteSessionPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8353,6 +12869,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8361,12 +12888,28 @@ export interface operations {
     post_remote_sessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "access": "example",
+                 *       "client_key": "example",
+                 *       "columns": 3,
+                 *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "joins": "example",
+                 *       "kind": "job.finished",
+                 *       "record": "yes",
+                 *       "rows": 3,
+                 *       "run_as": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewRemoteSession"];
             };
         };
@@ -8377,6 +12920,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8386,6 +12951,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8395,6 +13049,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8417,8 +13082,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "attachments": [
+                     *         {
+                     *           "access": "example",
+                     *           "connected": true,
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "end_reason": "example",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup",
+                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         }
+                     *       ],
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "device_name": "web-1",
+                     *       "end_reason": "example",
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "kind": "job.finished",
+                     *       "opened_by": "example",
+                     *       "opened_by_name": "example",
+                     *       "recorded": true,
+                     *       "recording": {
+                     *         "bytes": 3,
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "run_as": "example",
+                     *       "state": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RemoteSession"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8426,6 +13131,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8455,6 +13171,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8484,6 +13211,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8500,6 +13238,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewTicket"];
             };
         };
@@ -8510,6 +13253,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ticket": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["StreamTicket"];
                 };
             };
@@ -8519,6 +13267,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8546,6 +13305,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8566,8 +13336,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "capabilities": [
+                     *         {
+                     *           "about": "example",
+                     *           "name": "Backup",
+                     *           "scoped": true
+                     *         }
+                     *       ],
+                     *       "roles": [
+                     *         {
+                     *           "about": "example",
+                     *           "capabilities": [
+                     *             "devices.read"
+                     *           ],
+                     *           "id": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "kind": "built_in",
+                     *           "must_expire": true,
+                     *           "name": "Backup",
+                     *           "scopes": [
+                     *             "tenant"
+                     *           ],
+                     *           "users": 3
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Roles"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8575,6 +13379,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8583,12 +13398,23 @@ export interface operations {
     post_roles: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "capabilities": [
+                 *         "devices.read"
+                 *       ],
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveRole"];
             };
         };
@@ -8599,6 +13425,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8608,6 +13456,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8617,6 +13554,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8633,6 +13581,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "capabilities": [
+                 *         "devices.read"
+                 *       ],
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveRole"];
             };
         };
@@ -8643,6 +13599,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8652,6 +13630,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8661,6 +13728,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8683,6 +13761,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8692,6 +13792,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8701,6 +13890,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8723,8 +13923,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "device_name": "web-1",
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "exit_code": 3,
+                     *       "id": "run_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "job": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "output_bytes": 3,
+                     *       "output_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "reason": "example",
+                     *       "receipt": true,
+                     *       "signal": 3,
+                     *       "started": "2026-11-22T12:00:00Z",
+                     *       "state": "waiting"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Run"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8732,6 +13956,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8761,6 +13996,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8786,8 +14032,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "chunks": [
+                     *         {
+                     *           "seq": 3,
+                     *           "stream": "example",
+                     *           "text": "uptime"
+                     *         }
+                     *       ],
+                     *       "more": true,
+                     *       "next": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["Output"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8795,6 +14061,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8817,8 +14094,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "envelope": "example",
+                     *       "run": "run_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipt"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8826,6 +14116,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8855,8 +14156,82 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "arguments": [
+                     *             "example"
+                     *           ],
+                     *           "changed": "2026-11-22T12:00:00Z",
+                     *           "changed_by": "example",
+                     *           "devices": [
+                     *             "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *           ],
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "environment": [
+                     *             {
+                     *               "name": "Backup",
+                     *               "value": "example"
+                     *             }
+                     *           ],
+                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "group_words": "example",
+                     *           "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "interpreter": "sh",
+                     *           "log_index": 3,
+                     *           "missed": 3,
+                     *           "name": "Backup",
+                     *           "next": [
+                     *             {
+                     *               "at": "2026-11-22T12:00:00Z",
+                     *               "local": "example",
+                     *               "offset": "example"
+                     *             }
+                     *           ],
+                     *           "published": "2026-11-22T12:00:00Z",
+                     *           "published_by": "example",
+                     *           "run_as": "example",
+                     *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "script_name": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "state": "active",
+                     *           "targets": 1,
+                     *           "time_limit_secs": 600,
+                     *           "timing": {
+                     *             "at_once": 3,
+                     *             "cron": "0 3 * * *",
+                     *             "expires": "2026-12-22T12:00:00Z",
+                     *             "gap_secs": 3,
+                     *             "jitter_secs": 3,
+                     *             "late_secs": 600,
+                     *             "window": {
+                     *               "days": [
+                     *                 "example"
+                     *               ],
+                     *               "from": "example",
+                     *               "to": "example"
+                     *             },
+                     *             "zone": "Europe/Berlin"
+                     *           },
+                     *           "version": 1,
+                     *           "why": "example",
+                     *           "words": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["SchedulePage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8864,6 +14239,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8872,12 +14258,54 @@ export interface operations {
     post_schedules: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "arguments": [
+                 *         "example"
+                 *       ],
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "environment": [
+                 *         {
+                 *           "name": "Backup",
+                 *           "value": "example"
+                 *         }
+                 *       ],
+                 *       "name": "Backup",
+                 *       "output_limit_bytes": 1048576,
+                 *       "replaces": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "run_as": "example",
+                 *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "time_limit_secs": 600,
+                 *       "timing": {
+                 *         "at_once": 3,
+                 *         "cron": "0 3 * * *",
+                 *         "expires": "2026-12-22T12:00:00Z",
+                 *         "gap_secs": 3,
+                 *         "jitter_secs": 3,
+                 *         "late_secs": 600,
+                 *         "window": {
+                 *           "days": [
+                 *             "example"
+                 *           ],
+                 *           "from": "example",
+                 *           "to": "example"
+                 *         },
+                 *         "zone": "Europe/Berlin"
+                 *       },
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewSchedule"];
             };
         };
@@ -8888,6 +14316,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8897,6 +14347,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8906,6 +14445,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8928,8 +14478,76 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "arguments": [
+                     *         "example"
+                     *       ],
+                     *       "changed": "2026-11-22T12:00:00Z",
+                     *       "changed_by": "example",
+                     *       "devices": [
+                     *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ],
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "environment": [
+                     *         {
+                     *           "name": "Backup",
+                     *           "value": "example"
+                     *         }
+                     *       ],
+                     *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "group_words": "example",
+                     *       "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "interpreter": "sh",
+                     *       "log_index": 3,
+                     *       "missed": 3,
+                     *       "name": "Backup",
+                     *       "next": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "local": "example",
+                     *           "offset": "example"
+                     *         }
+                     *       ],
+                     *       "published": "2026-11-22T12:00:00Z",
+                     *       "published_by": "example",
+                     *       "run_as": "example",
+                     *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "script_name": "example",
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "state": "active",
+                     *       "targets": 1,
+                     *       "time_limit_secs": 600,
+                     *       "timing": {
+                     *         "at_once": 3,
+                     *         "cron": "0 3 * * *",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "gap_secs": 3,
+                     *         "jitter_secs": 3,
+                     *         "late_secs": 600,
+                     *         "window": {
+                     *           "days": [
+                     *             "example"
+                     *           ],
+                     *           "from": "example",
+                     *           "to": "example"
+                     *         },
+                     *         "zone": "Europe/Berlin"
+                     *       },
+                     *       "version": 1,
+                     *       "why": "example",
+                     *       "words": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Schedule"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8937,6 +14555,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8966,6 +14595,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8995,6 +14635,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9024,6 +14675,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9038,6 +14700,26 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "timing": {
+                 *         "at_once": 3,
+                 *         "cron": "0 3 * * *",
+                 *         "expires": "2026-12-22T12:00:00Z",
+                 *         "gap_secs": 3,
+                 *         "jitter_secs": 3,
+                 *         "late_secs": 600,
+                 *         "window": {
+                 *           "days": [
+                 *             "example"
+                 *           ],
+                 *           "from": "example",
+                 *           "to": "example"
+                 *         },
+                 *         "zone": "Europe/Berlin"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["ScheduleQuestion"];
             };
         };
@@ -9048,6 +14730,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "local": "example",
+                     *           "offset": "example"
+                     *         }
+                     *       ],
+                     *       "words": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScheduleAnswer"];
                 };
             };
@@ -9057,6 +14751,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9077,8 +14782,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "description": "Says how long the device has been up",
+                     *           "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "interpreter": "sh",
+                     *           "last_run": "example",
+                     *           "name": "Backup",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "updated": "example",
+                     *           "updated_by": "example",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9086,6 +14817,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9094,12 +14836,33 @@ export interface operations {
     post_scripts: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "based_on": 3,
+                 *       "description": "Says how long the device has been up",
+                 *       "interpreter": "sh",
+                 *       "name": "Backup",
+                 *       "parameters": [
+                 *         {
+                 *           "default": "example",
+                 *           "label": "Kiel, November",
+                 *           "name": "Backup",
+                 *           "required": true,
+                 *           "secret": true
+                 *         }
+                 *       ],
+                 *       "text": "uptime"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveScript"];
             };
         };
@@ -9110,6 +14873,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "last_run_version": 3,
+                     *       "parameters": [
+                     *         {
+                     *           "default": "example",
+                     *           "label": "Kiel, November",
+                     *           "name": "Backup",
+                     *           "required": true,
+                     *           "secret": true
+                     *         }
+                     *       ],
+                     *       "script": {
+                     *         "description": "Says how long the device has been up",
+                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "interpreter": "sh",
+                     *         "last_run": "example",
+                     *         "name": "Backup",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "updated": "example",
+                     *         "updated_by": "example",
+                     *         "version": 1
+                     *       },
+                     *       "text": "uptime",
+                     *       "versions": [
+                     *         {
+                     *           "saved": "example",
+                     *           "saved_by": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
             };
@@ -9119,6 +14916,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9144,8 +14952,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "last_run_version": 3,
+                     *       "parameters": [
+                     *         {
+                     *           "default": "example",
+                     *           "label": "Kiel, November",
+                     *           "name": "Backup",
+                     *           "required": true,
+                     *           "secret": true
+                     *         }
+                     *       ],
+                     *       "script": {
+                     *         "description": "Says how long the device has been up",
+                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "interpreter": "sh",
+                     *         "last_run": "example",
+                     *         "name": "Backup",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "updated": "example",
+                     *         "updated_by": "example",
+                     *         "version": 1
+                     *       },
+                     *       "text": "uptime",
+                     *       "versions": [
+                     *         {
+                     *           "saved": "example",
+                     *           "saved_by": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9153,6 +15002,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9169,6 +15029,24 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "based_on": 3,
+                 *       "description": "Says how long the device has been up",
+                 *       "interpreter": "sh",
+                 *       "name": "Backup",
+                 *       "parameters": [
+                 *         {
+                 *           "default": "example",
+                 *           "label": "Kiel, November",
+                 *           "name": "Backup",
+                 *           "required": true,
+                 *           "secret": true
+                 *         }
+                 *       ],
+                 *       "text": "uptime"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveScript"];
             };
         };
@@ -9179,6 +15057,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "last_run_version": 3,
+                     *       "parameters": [
+                     *         {
+                     *           "default": "example",
+                     *           "label": "Kiel, November",
+                     *           "name": "Backup",
+                     *           "required": true,
+                     *           "secret": true
+                     *         }
+                     *       ],
+                     *       "script": {
+                     *         "description": "Says how long the device has been up",
+                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "interpreter": "sh",
+                     *         "last_run": "example",
+                     *         "name": "Backup",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "updated": "example",
+                     *         "updated_by": "example",
+                     *         "version": 1
+                     *       },
+                     *       "text": "uptime",
+                     *       "versions": [
+                     *         {
+                     *           "saved": "example",
+                     *           "saved_by": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
             };
@@ -9188,6 +15100,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9217,6 +15140,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9252,8 +15186,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "found": [
+                     *             {
+                     *               "detail": "example",
+                     *               "name": "Backup",
+                     *               "version": "example"
+                     *             }
+                     *           ],
+                     *           "name": "Backup",
+                     *           "online": true,
+                     *           "site_name": "Kiel"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["FoundOnPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9261,6 +15224,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9275,6 +15249,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "after": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RefreshSearch"];
             };
         };
@@ -9285,6 +15264,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "asked": 3,
+                     *       "next": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RefreshedSearch"];
                 };
             };
@@ -9294,6 +15279,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9314,8 +15310,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "open": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["SetupState"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9323,6 +15331,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9337,6 +15356,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "authority_key": "example",
+                 *       "code": "492039",
+                 *       "draft": "example",
+                 *       "root_body": "example",
+                 *       "root_signature": "example",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishSetup"];
             };
         };
@@ -9347,6 +15376,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "example"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
@@ -9356,6 +15392,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9370,6 +15417,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "bea@nordwind.example",
+                 *       "name": "Backup",
+                 *       "password": "violet teapots whistle at dawn",
+                 *       "tenant_name": "example",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartSetup"];
             };
         };
@@ -9380,6 +15436,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "draft": "example",
+                     *       "server_keys": {
+                     *         "attestation": "example",
+                     *         "enrolment": "example",
+                     *         "fresh": "example",
+                     *         "link": "example",
+                     *         "log": "example"
+                     *       },
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "totp": {
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                     *         "uri": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["SetupDraft"];
                 };
             };
@@ -9389,6 +15462,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9403,6 +15487,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "email": "bea@nordwind.example",
+                 *       "password": "violet teapots whistle at dawn"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignIn"];
             };
         };
@@ -9413,6 +15504,64 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -9422,6 +15571,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9436,6 +15596,21 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "ceremony": "example",
+                 *       "credential": {
+                 *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *         "response": {
+                 *           "authenticatorData": "example",
+                 *           "clientDataJSON": "example",
+                 *           "signature": "example",
+                 *           "userHandle": "example"
+                 *         },
+                 *         "type": "example"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["PasskeyAnswer"];
             };
         };
@@ -9446,6 +15621,64 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -9455,6 +15688,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9475,6 +15719,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "allowCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "challenge": "example",
+                     *         "rpId": "example",
+                     *         "timeout": 3,
+                     *         "userVerification": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -9484,6 +15748,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9511,6 +15786,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9531,8 +15817,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "authority_pin": "example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "profile": "example",
+                     *       "root_envelope": "example",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Trust"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9540,6 +15842,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9575,8 +15888,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "counts": {
+                     *         "all": 3,
+                     *         "disabled": 3,
+                     *         "invited": 3,
+                     *         "locked": 3,
+                     *         "mfa_active": 3,
+                     *         "mfa_off": 3,
+                     *         "mfa_required": 3
+                     *       },
+                     *       "items": [
+                     *         {
+                     *           "assignments": [
+                     *             {
+                     *               "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "role_name": "example",
+                     *               "scope": {
+                     *                 "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *                 "kind": "tenant",
+                     *                 "name": "Backup"
+                     *               }
+                     *             }
+                     *           ],
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "email": "bea@nordwind.example",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "factors": {
+                     *             "passkeys": 3,
+                     *             "recovery_codes_left": 3,
+                     *             "totp": 3
+                     *           },
+                     *           "held_reset": {
+                     *             "by": "example",
+                     *             "until": "2026-12-22T12:00:00Z"
+                     *           },
+                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "invited_until": "example",
+                     *           "last_sign_in": "example",
+                     *           "mfa": "active",
+                     *           "mfa_required_by": "tenant",
+                     *           "name": "Backup",
+                     *           "sessions": 3,
+                     *           "state": "invited",
+                     *           "you": true
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["UserPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9584,6 +15955,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9592,12 +15974,29 @@ export interface operations {
     post_users: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "assignments": [
+                 *         {
+                 *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "scope": "tenant"
+                 *         }
+                 *       ],
+                 *       "email": "bea@nordwind.example",
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["InviteUser"];
             };
         };
@@ -9608,6 +16007,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9617,6 +16038,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9626,6 +16136,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9648,8 +16169,89 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "policy": {
+                     *         "admins_passkey": "yes",
+                     *         "deadline": "example",
+                     *         "factorless": "yes",
+                     *         "roles": [
+                     *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         ],
+                     *         "who": "admins"
+                     *       },
+                     *       "recent": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "example",
+                     *           "summary": "Run Backup on web-1"
+                     *         }
+                     *       ],
+                     *       "reset_takes": "one_admin",
+                     *       "sessions": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "current": true,
+                     *           "device_bound": true,
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "idle_expires": "example",
+                     *           "last_active": "example",
+                     *           "method": "example",
+                     *           "place": "Hafen & Söhne / Kiel",
+                     *           "program": "example",
+                     *           "stage": "codes",
+                     *           "user_agent": "example"
+                     *         }
+                     *       ],
+                     *       "user": {
+                     *         "assignments": [
+                     *           {
+                     *             "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "role_name": "example",
+                     *             "scope": {
+                     *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "kind": "tenant",
+                     *               "name": "Backup"
+                     *             }
+                     *           }
+                     *         ],
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "email": "bea@nordwind.example",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "factors": {
+                     *           "passkeys": 3,
+                     *           "recovery_codes_left": 3,
+                     *           "totp": 3
+                     *         },
+                     *         "held_reset": {
+                     *           "by": "example",
+                     *           "until": "2026-12-22T12:00:00Z"
+                     *         },
+                     *         "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "invited_until": "example",
+                     *         "last_sign_in": "example",
+                     *         "mfa": "active",
+                     *         "mfa_required_by": "tenant",
+                     *         "name": "Backup",
+                     *         "sessions": 3,
+                     *         "state": "invited",
+                     *         "you": true
+                     *       },
+                     *       "verification_paused_until": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UserDetails"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9657,6 +16259,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9665,7 +16278,10 @@ export interface operations {
     post_users_id_assignments: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -9673,6 +16289,18 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "assignments": [
+                 *         {
+                 *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "scope": "tenant"
+                 *         }
+                 *       ],
+                 *       "expires": "2026-12-22T12:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAssignments"];
             };
         };
@@ -9683,6 +16311,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9692,6 +16342,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9701,6 +16440,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9730,6 +16480,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9752,6 +16513,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "delivery": "mail",
+                     *       "email": "bea@nordwind.example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "link": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedInvitation"];
                 };
             };
@@ -9761,6 +16531,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9769,7 +16550,10 @@ export interface operations {
     post_users_id_reset_factor: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -9777,6 +16561,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "confirmed": "in_person"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ResetFactor"];
             };
         };
@@ -9787,6 +16576,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9796,6 +16607,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9805,6 +16705,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9813,12 +16724,22 @@ export interface operations {
     post_users_disable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "users": [
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Users"];
             };
         };
@@ -9829,6 +16750,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9838,6 +16781,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9847,6 +16879,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9855,12 +16898,22 @@ export interface operations {
     post_users_enable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "users": [
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Users"];
             };
         };
@@ -9871,6 +16924,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9880,6 +16955,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9889,6 +17053,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9897,12 +17072,23 @@ export interface operations {
     post_users_mfa: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "required": "yes",
+                 *       "users": [
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["RequireMfa"];
             };
         };
@@ -9913,6 +17099,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9922,6 +17130,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9931,6 +17228,986 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "about": "example",
+                     *           "name": "Backup"
+                     *         }
+                     *       ],
+                     *       "items": [
+                     *         {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "events": [
+                     *             "job.finished"
+                     *           ],
+                     *           "former_secret_until": "example",
+                     *           "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_arrival": "2026-11-22T12:00:00Z",
+                     *           "name": "Backup",
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
+                     *           "paused_why": "example",
+                     *           "state": "active",
+                     *           "url": "https://psa.example/hooks/sallyport",
+                     *           "waiting": 3
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhooks"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "events": [
+                 *         "job.finished"
+                 *       ],
+                 *       "name": "Backup",
+                 *       "url": "https://psa.example/hooks/sallyport"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WantedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "events": [
+                     *         "job.finished"
+                     *       ],
+                     *       "former_secret_until": "example",
+                     *       "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_arrival": "2026-11-22T12:00:00Z",
+                     *       "name": "Backup",
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
+                     *       "paused_why": "example",
+                     *       "state": "active",
+                     *       "url": "https://psa.example/hooks/sallyport",
+                     *       "waiting": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_webhooks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "events": [
+                 *         "job.finished"
+                 *       ],
+                 *       "name": "Backup",
+                 *       "url": "https://psa.example/hooks/sallyport"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WantedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhooks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks_id_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+                /** @description Only deliveries in this state */
+                state?: string;
+                /** @description Only deliveries of this event */
+                type?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "attempts": 3,
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_error": "example",
+                     *           "last_status": 200,
+                     *           "next_attempt": "2026-11-22T12:00:00Z",
+                     *           "state": "waiting",
+                     *           "type": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDeliveryPage"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks_id_deliveries_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-22T12:00:00Z",
+                     *       "attempts": 3,
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_error": "example",
+                     *       "last_status": 200,
+                     *       "next_attempt": "2026-11-22T12:00:00Z",
+                     *       "payload": {
+                     *         "data": {},
+                     *         "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "timestamp": "2026-11-22T12:00:00Z",
+                     *         "type": "example"
+                     *       },
+                     *       "state": "waiting",
+                     *       "tries": [
+                     *         {
+                     *           "answer": "example",
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "error": "example",
+                     *           "millis": 3,
+                     *           "number": 1,
+                     *           "status": 200
+                     *         }
+                     *       ],
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryDetails"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_deliveries_event_redeliver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_test: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-22T12:00:00Z",
+                     *       "attempts": 3,
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_error": "example",
+                     *       "last_status": 200,
+                     *       "next_attempt": "2026-11-22T12:00:00Z",
+                     *       "state": "waiting",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
