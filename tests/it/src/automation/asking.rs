@@ -99,7 +99,7 @@ async fn lists_have_the_members_that_are_asked_for(engine: Engine) {
         assert_refused(&refused, 422, "invalid_field");
         assert_eq!(refused.json()["field"], "fields", "{path}");
     }
-    assert_refused(&owner.client.get("/v1/customers?fields=id").await, 400, "malformed");
+    assert_refused(&owner.client.get("/v1/jobs?fields=id").await, 400, "malformed");
 }
 
 #[test]

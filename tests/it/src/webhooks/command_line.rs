@@ -29,7 +29,7 @@ fn said(output: &Output) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_made_tried_paused_and_removed_from_a_terminal() {
     let clock = TestClock::system();
-    clock.advance(-150);
+    clock.advance(-80);
     let server = TestServer::live_configured(clock, |raw| {
         raw.outbound_networks = Some(vec!["127.0.0.0/8".to_owned()]);
         raw.outbound_http = Some("listed".to_owned());

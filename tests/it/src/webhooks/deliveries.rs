@@ -27,10 +27,10 @@ const WORK: &[&str] = &["request.waiting", "request.executed", "request.denied",
 
 async fn what_happens_is_told_without_secrets_and_without_the_script(engine: Engine) {
     let mut world = World::new(engine).await;
-    with_devices(&world.server, &mut world.owner, 2).await;
+    with_devices(&world.server, &mut world.owner, 3).await;
     let (hook, secret) = world.hook("/ok", WORK).await;
     let script = world.owner.script("Backup", "echo the-text-of-the-script").await;
-    let body = json!({ "script": script, "version": 1, "devices": [device(0), device(1)], "arguments": ["an-argument"],
+    let body = json!({ "script": script, "version": 1, "devices": [device(1), device(2)], "arguments": ["an-argument"],
         "secrets": [{ "name": "TOKEN", "value": "a-secret-value" }] });
     let ran = world.owner.does(&world.server, Call::new("POST", "/v1/jobs").body(body)).await;
     assert_eq!(ran.status, 200, "{}", ran.json());
@@ -38,11 +38,11 @@ async fn what_happens_is_told_without_secrets_and_without_the_script(engine: Eng
     let cancelled = world.owner.client.post(&format!("/v1/jobs/{job}/cancel"), json!({})).await;
     assert_eq!(cancelled.status, 204, "{}", cancelled.json());
 
-    // Asked, done, begun; two runs and the job over.
-    let got = world.receiver.wait("/ok", 6).await;
+    // The webhook's own creation was done; the job is asked for, done, begun; two runs and the job are over.
+    let got = world.receiver.wait("/ok", 7).await;
     let mut kinds: Vec<String> = got.iter().map(sallyport_testkit::receiver::Got::kind).collect();
     kinds.sort();
-    assert_eq!(kinds, ["job.created", "job.finished", "request.executed", "request.waiting", "run.finished", "run.finished"]);
+    assert_eq!(kinds, ["job.created", "job.finished", "request.executed", "request.executed", "request.waiting", "run.finished", "run.finished"]);
     let tenant = world.get("/v1/me").await["tenant"].clone();
     for one in &got {
         let event = one.json();
@@ -56,9 +56,9 @@ async fn what_happens_is_told_without_secrets_and_without_the_script(engine: Eng
     let finished = got.iter().find(|one| one.kind() == "job.finished").expect("it is there").json();
     assert_eq!(finished["data"], json!({ "job": job, "runs": { "cancelled": 2 } }));
     let ids: BTreeSet<&str> = got.iter().map(sallyport_testkit::receiver::Got::id).collect();
-    assert_eq!(ids.len(), 6, "an id for each");
+    assert_eq!(ids.len(), 7, "an id for each");
     let log = world.once(&hook, |all| states(all).iter().all(|state| *state == "delivered")).await;
-    assert_eq!(log.len(), 6);
+    assert_eq!(log.len(), 7);
     assert!(!world.server.bytes_at_rest().windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "the secret is sealed");
 }
 

@@ -39,7 +39,7 @@ async fn az_02_a_demoted_owners_webhook_sends_less_and_a_disabled_owners_nothing
     assert_eq!(got[0].json()["data"]["request"], json!(first));
 
     // From now on a technician of another customer: the device of the first one is not theirs any more.
-    let scope = json!({ "assignments": [{ "role": "technician", "scope": "customer", "customer": elsewhere["id"] }] });
+    let scope = json!({ "assignments": [{ "role": "technician", "scope": "customer", "id": elsewhere["id"] }] });
     let demoted = world.owner.does(&world.server, Call::new("POST", &format!("/v1/users/{}/assignments", admin.id)).body(scope)).await;
     assert_eq!(demoted.status, 200, "{}", demoted.json());
     asked_for(&mut world, &script).await;

@@ -37,6 +37,7 @@ fn told() -> Vec<Route> {
             .audit("webhook.removed"),
         Route::post("/v1/webhooks/{id}/secret", "Replace a webhook's secret: both sign for a day", manage, webhooks::rotate)
             .answers::<api::AuthorizationRequest>(202)
+            .once()
             .class("2")
             .audit("request.created webhook.rotated"),
         Route::post("/v1/webhooks/{id}/pause", "Pause a webhook: what happens waits", manage, webhooks::pause)
