@@ -13,8 +13,8 @@ use crate::report::{Op, Row};
 /// Most devices of one installer.
 const PER_INSTALLER: usize = 10_000;
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Inventories and the first heartbeats are over by then.
-const SETTLE: Duration = Duration::from_secs(15);
+/// Inventories and the first heartbeats are over by then, and the server has tidied up after them, which it does every 20 s.
+const SETTLE: Duration = Duration::from_secs(45);
 /// One heartbeat of each agent.
 const WATCH: Duration = Duration::from_secs(60);
 

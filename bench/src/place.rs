@@ -101,14 +101,17 @@ fn secret() -> StreamSecret {
     StreamSecret::from_bytes(sallyport_server::clock::random())
 }
 
-/// Lines of digits.
+/// Lines of 80 digits, as wide as terminals are.
 pub(crate) fn text(bytes: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes);
     let mut state = 1u64;
     while text.len() < bytes {
         // Numerical Recipes' generator: nothing here depends on its quality.
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        text.extend(format!("{:019}\n", state >> 1).into_bytes());
+        text.extend(format!("{:020}", state >> 1).into_bytes());
+        if text.len() % 81 == 80 {
+            text.push(b'\n');
+        }
     }
     text.truncate(bytes);
     text

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Installation, PROGRAMS } from './support/installation.js';
+import { keep } from './support/pictures.js';
 import { accessible, authorize, look, type Owner, setUp, watch } from './support/steps.js';
 
 /** An API client from its key to its end, with the tool as people run it. */
@@ -67,6 +69,7 @@ test('the tool runs as the page says', async () => {
   const ran = await run();
   expect([ran.stdout, ran.status], ran.stderr).toEqual(['200', 0]);
   await accessible(page, 'clients');
+  await keep(page, 'clients');
   await look(page, 'clients');
 });
 
@@ -94,5 +97,71 @@ test('a client that is stopped gets nothing any more', async () => {
   await page.reload();
   await expect(row()).toContainText('Stopped');
   await expect(row()).toContainText(/ago|now/); // when it was used
+  expect(faults).toEqual([]);
+});
+
+/** What a licensed tool does. */
+const REPORT = '#!/bin/sh\ncurl -sS -o /dev/null -w "%{http_code}" -H "Authorization: Bearer $SALLYPORT_TOKEN" "$SALLYPORT_URL/v1/devices"\n';
+const at = (name: string) => join(place.folder, name);
+const runLicensed = () => sallyport(['tool', 'exec', '--client', 'licensed', '--licence', at('report.licence'), '--tool-version', '1.4', '--', at('report')]);
+
+test('a client that needs a licence gets nothing by its key alone, and its page says why', async () => {
+  writeFileSync(at('report'), REPORT);
+  chmodSync(at('report'), 0o755);
+  await page.goto(`${place.url}/automation/clients?new=1`);
+  await page.getByLabel('Name', { exact: true }).fill('Licensed');
+  const made = sallyport([...(await shown('Copy the command that makes the key')), '--json']);
+  await page.getByRole('checkbox', { name: /devices\.read/ }).check();
+  await page.getByLabel('Works from').fill('127.0.0.1');
+  await page.getByLabel('Public key').fill(made.stdout);
+  await page.getByRole('checkbox', { name: /Needs a licence/ }).check();
+  await page.getByRole('button', { name: 'Create API client' }).click();
+  await authorize(page, () => owner.authenticator.soon(), 'client-licensed');
+  expect(sallyport(await shown('Copy the command that binds the key')).status).toBe(0);
+  expect((await run()).stderr).toContain('invalid_client');
+  await page.getByRole('link', { name: 'Licences of Licensed' }).click();
+  await expect(page.getByRole('heading', { name: 'Licensed', exact: true })).toBeVisible();
+  await expect(page.getByText('no licence was shown')).toBeVisible();
+  await expect(page.getByText('No licence yet')).toBeVisible();
+  await accessible(page, 'licences-none');
+});
+
+test('a licence is issued for a file that the browser measures, and its tool runs', async () => {
+  await page.getByRole('button', { name: 'New licence' }).click();
+  await page.getByLabel('Tool', { exact: true }).fill('Patch report');
+  await page.getByLabel('Publisher').fill('Nordwind');
+  await page.getByLabel('Versions from').fill('1');
+  await page.getByLabel('below', { exact: true }).fill('2');
+  await page.getByLabel('Measure a file').setInputFiles(at('report'));
+  await expect(page.getByLabel(/SHA-256 of the executable/)).toHaveValue(/^[0-9a-f]{64} {2}report$/);
+  const host = sallyport(['tool', 'host-key', '--file']);
+  expect(host.stdout).toContain('file:0');
+  await page.getByLabel(/^Hosts/).fill(`build-1 ${host.stdout.trim()}`);
+  await accessible(page, 'licence-new');
+  await look(page, 'licence-new');
+  await page.getByRole('button', { name: 'Issue licence' }).click();
+  await authorize(page, () => owner.authenticator.soon(), 'licence');
+  const licence = page.getByRole('row').filter({ hasText: 'Patch report' });
+  await expect(licence).toContainText('Valid');
+  const download = page.waitForEvent('download');
+  await licence.getByRole('button', { name: /Download/ }).click();
+  await (await download).saveAs(at('report.licence'));
+  const ran = runLicensed();
+  expect([ran.stdout, ran.status], ran.stderr).toEqual(['200', 0]);
+  await page.reload();
+  await expect(licence).toContainText('build-1');
+  await accessible(page, 'licences');
+  await look(page, 'licences');
+});
+
+test('a licence that is revoked lets its tool in no more', async () => {
+  const licence = page.getByRole('row').filter({ hasText: 'Patch report' });
+  await licence.getByRole('button', { name: 'Revoke' }).click();
+  await licence.getByRole('button', { name: 'Revoke it' }).click();
+  await expect(licence).toContainText('Revoked');
+  const refused = runLicensed();
+  expect(refused.status).not.toBe(0);
+  await page.reload();
+  await expect(page.getByText('the licence was revoked')).toBeVisible();
   expect(faults).toEqual([]);
 });

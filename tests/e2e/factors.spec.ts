@@ -4,7 +4,7 @@ import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Authenticator } from './support/authenticator.js';
 import { Installation } from './support/installation.js';
 import { Passkeys } from './support/passkeys.js';
-import { accessible, look, OWNER, type Owner, setUp, signIn, watch } from './support/steps.js';
+import { accessible, keepCodes, look, OWNER, type Owner, setUp, signIn, watch } from './support/steps.js';
 
 /** One installation, one owner: each test goes on where the one before left it. */
 test.describe.configure({ mode: 'serial' });
@@ -177,7 +177,7 @@ test('networks: nobody locks themselves out, and the page says why no person is 
   await expect(page.getByRole('listitem').filter({ hasText: 'Administration' }).getByRole('textbox')).toHaveValue(/203\.0\.113\.0\/24\s+127\.0\.0\.1/);
 });
 
-test('REC-04: a recovery code sets up a new authenticator, which signs in and waits before it authorizes', async () => {
+test('REC-04, REC-05: a recovery code sets up a new authenticator, brings one new code, and waits before it authorizes', async () => {
   await page.goto(`${place.url}/profile`);
   await leave(); // the laptop is out of reach from here on
   await signIn(page, { password: NEW_PASSWORD, recovery: owner.recoveryCodes[0] ?? '' });
@@ -191,6 +191,11 @@ test('REC-04: a recovery code sets up a new authenticator, which signs in and wa
   const uri = execFileSync('zbarimg', ['-q', '--raw', picture], { encoding: 'utf8' }).trim();
   const fresh = new Authenticator(new URL(uri).searchParams.get('secret') ?? '');
   await page.locator('#enrol-code').fill(await fresh.soon());
+  await expect(page.getByRole('heading', { name: 'One more recovery code' })).toBeVisible();
+  await expect(page.getByText('The 9 others still work.')).toBeVisible();
+  await accessible(page, 'restricted-code');
+  const [more] = await keepCodes(page, () => look(page, 'restricted-code'), 1);
+  expect(owner.recoveryCodes).not.toContain(more);
   await expect(page.getByText('New phone is set up.')).toBeVisible();
   await look(page, 'restricted-enrolled');
   await page.getByRole('button', { name: /Sign out/ }).click();

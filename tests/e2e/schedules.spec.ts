@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
+import { keep } from './support/pictures.js';
 import { accessible, authorize, choose, installer, look, type Owner, setUp, toolbar, watch, writeScript } from './support/steps.js';
 
 /** A schedule from its publication to its end, on one real device. */
@@ -49,9 +50,17 @@ test('a schedule is published from the script, after reading what it means', asy
   await page.getByLabel('Expression').fill('* * * * *');
   await page.getByLabel('Time zone').fill('Europe/Berlin');
   await expect(page.getByText('Runs every minute')).toBeVisible();
+  await page.getByLabel('Not before').fill('00:00');
+  await page.getByLabel('Not after').fill('23:59');
+  await page.getByRole('checkbox', { name: 'Monday' }).check();
+  await look(page, 'schedule-days');
+  await page.getByRole('checkbox', { name: 'Monday' }).uncheck();
+  await page.getByLabel('Not before').fill('');
+  await page.getByLabel('Not after').fill('');
   await page.getByRole('button', { name: 'All approved devices' }).click();
   await expect(page.getByRole('list', { name: 'Chosen devices' }).getByRole('listitem')).toHaveCount(1);
   await accessible(page, 'schedule-new');
+  await keep(page, 'schedule-new');
   await look(page, 'schedule-new');
   await page.getByRole('button', { name: 'Publish on 1 device' }).click();
   await expect(page.getByRole('dialog')).toContainText('unattended, every minute');
@@ -59,6 +68,7 @@ test('a schedule is published from the script, after reading what it means', asy
   await authorize(page, code, 'schedule');
   await expect(page.getByRole('link', { name: 'Minutely' })).toBeVisible();
   await accessible(page, 'schedules');
+  await keep(page, 'schedules');
   await look(page, 'schedules');
 });
 
@@ -68,6 +78,7 @@ test('its occurrences are jobs with what the device said', async () => {
   // The next full minute.
   await expect(job).toBeVisible({ timeout: 100_000 });
   await accessible(page, 'schedule');
+  await keep(page, 'schedule');
   await look(page, 'schedule');
   await job.click();
   await expect(page.getByText('unattended as promised')).toBeVisible({ timeout: 30_000 });

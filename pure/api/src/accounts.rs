@@ -112,7 +112,7 @@ pub enum SessionStage {
     Codes,
     /// Signed in with a password and a factor.
     Full,
-    /// Signed in with a recovery code: may enrol a factor, nothing else.
+    /// Signed in with a recovery code or the authority kit: may enrol a factor, nothing else.
     Restricted,
     /// Signed in without a factor, where the tenant's policy allows it: reads, and never acts.
     Factorless,
@@ -196,17 +196,30 @@ pub struct Session {
     pub address: String,
     /// What the browser or the command line calls itself.
     pub user_agent: String,
-    /// How its person proved themselves: `totp`, `passkey`, `recovery_code` or `password`.
+    /// How its person proved themselves: `totp`, `passkey`, `recovery_code`, `authority_kit` or `password`.
     pub method: String,
     /// Town and country of the address, where a database of places is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Where it was used from two networks at the same time: its person was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub two_networks: Option<TwoNetworks>,
     /// Whether the browser also keeps the session to this device (Device Bound Session Credentials).
     #[serde(default)]
     pub device_bound: bool,
     /// What the program calls itself that was let in by a browser; absent for browsers themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
+}
+
+/// A session was used from two networks at the same time.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TwoNetworks {
+    /// The two: an autonomous system (`AS64500`) where a database of them is configured, otherwise a range of addresses.
+    pub networks: [String; 2],
+    /// When that was noticed last.
+    #[schema(value_type = String)]
+    pub at: Timestamp,
 }
 
 /// One of a user's factors.

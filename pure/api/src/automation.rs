@@ -6,6 +6,8 @@ use sallyport_model::{ApiClientId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::{LicenceRefused, LicenceRule};
+
 /// Whether a client must replace its key each day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +52,9 @@ pub struct NewApiClient {
     /// Whether it must replace its key each day.
     #[serde(default)]
     pub rotation: KeyRotation,
+    /// Whether it must show a licence for each token.
+    #[serde(default)]
+    pub licence: LicenceRule,
 }
 
 /// Another shape for an API client.
@@ -68,6 +73,9 @@ pub struct ChangeApiClient {
     /// Whether it must replace its key each day.
     #[serde(default)]
     pub rotation: KeyRotation,
+    /// Whether it must show a licence for each token; as it is, where this is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<LicenceRule>,
 }
 
 /// What an API client may do, from where, until when.
@@ -84,6 +92,8 @@ pub struct ApiClientShape {
     pub expires: Timestamp,
     /// Whether it must replace its key each day.
     pub rotation: KeyRotation,
+    /// Whether it must show a licence for each token.
+    pub licence: LicenceRule,
 }
 
 /// Where an API client stands.
@@ -136,6 +146,8 @@ pub struct ApiClient {
     /// When that key was registered.
     #[schema(value_type = String)]
     pub key_created: Timestamp,
+    /// The last time that it got no token for want of a licence.
+    pub last_refusal: Option<LicenceRefused>,
 }
 
 /// A capability that an API client can have.
@@ -185,6 +197,10 @@ pub struct TokenForm {
     pub client_id: Option<String>,
     /// Fewer scopes than the client has, with spaces between them.
     pub scope: Option<String>,
+    /// The licence, where the client needs one: base64url of the file, without padding.
+    pub licence: Option<String>,
+    /// A JWT that the host's key signed about this request: `typ` `sallyport-host+jwt`, see the guide.
+    pub host_assertion: Option<String>,
     /// The code that came to the program's address.
     pub code: Option<String>,
     /// The verifier of the challenge (RFC 7636).

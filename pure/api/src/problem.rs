@@ -87,6 +87,11 @@ codes! {
     TokenRefused = 401, "token_refused", "The access token is not accepted", "Get a new one; it ends after five minutes, or one without use, and works as `Authorization: DPoP` with its own key alone.";
     AuthenticationTooWeak = 401, "insufficient_user_authentication", "This needs a stronger or a fresher proof of who you are", "Prove a factor in this session, with `sallyport step-up` or at `/v1/me/elevate`, and repeat it; WWW-Authenticate says what is enough.";
     ClientRefused = 403, "client_refused", "API clients cannot do this", "Identities, factors, policy, trust and proofs are for people: sign in to the console.";
+    ConnectionRefused = 403, "connection_refused", "The connection does not allow this request", "See the connection for what it allows, and for whom.";
+    ConnectionOver = 409, "connection_over", "The connection does not work any more", "It was stopped or has expired: ask for another one, or for a later end.";
+    VendorRefused = 502, "vendor_refused", "The vendor does not take the credential", "Look whether the credential still works at the vendor, and give the connection another one.";
+    VendorUnreachable = 502, "vendor_unreachable", "The vendor did not answer", "Try again later; the detail says what went wrong.";
+    AnswerRefused = 502, "answer_refused", "The vendor's answer does not go back", "The detail says what is wrong with it. Answers that have the credential in them are never passed on.";
     ScopeRefused = 403, "scope_refused", "This is not among what the API client may do", "Its scopes, or its owner's roles of this moment, do not allow it; see the client in the console.";
     SessionRestricted = 403, "session_restricted", "This session may not do that", "Confirm that the recovery codes are saved; after a recovery code, sign in again with a code from the authenticator.";
     RoleRefused = 403, "role_refused", "Your role does not allow this", "Ask an owner or an admin of the tenant.";
@@ -98,6 +103,8 @@ codes! {
     FactorLocked = 429, "factor_locked", "The factor is locked after too many wrong codes", "Sign in with a recovery code: it opens the factor again.";
     PasskeyRefused = 422, "passkey_refused", "The passkey's answer was not accepted", "Start again with a passkey of this account; it must verify you by fingerprint, face or PIN.";
     PasskeyKnown = 409, "passkey_known", "This passkey is registered already", "Use another authenticator, or the passkey as it is.";
+    KitRefused = 422, "kit_refused", "The authority kit's answer was not accepted", "Begin again; an answer works once, within five minutes, in the browser or program that asked for it.";
+    NotTheOnlyOwner = 409, "not_the_only_owner", "The authority kit lets a tenant's only owner back in, and nobody else", "Ask another owner or an administrator to reset your factor.";
     LastFactor = 409, "last_factor", "This is the last factor", "Enrol another factor first: an account without one could do nothing.";
     FactorTooNew = 403, "factor_too_new", "This factor does not count yet", "A factor that was enrolled after a recovery counts for guarded actions after 24 hours.";
     AddressUnverified = 403, "address_unverified", "This address is new for your account", "Open the link that was mailed to you, in the browser of your choice, and sign in again; or sign in with a passkey.";
@@ -106,6 +113,8 @@ codes! {
     LocksYouOut = 409, "locks_you_out", "That would lock you out", "Your own address must be within the ranges that you require; see the address in the answer of /v1/policy/networks.";
     RequestClosed = 409, "request_closed", "This request no longer waits for proofs", "Start the action again.";
     TooManyRequests = 429, "too_many_open_requests", "Too many requests wait for proofs", "Prove or deny one of the open requests first.";
+    AskerMuted = 429, "asker_muted", "A second person said no a moment ago", "Talk to them first; for 15 minutes nobody is asked again.";
+    NumberRefused = 422, "number_refused", "That is not the number on the asker's screen", "Call them and let them read it to you; three wrong ones end the request.";
     IdempotencyKeyReused = 422, "idempotency_key_reused", "This key belongs to another request", "Make a new Idempotency-Key for each creation; send a key again only with the very same request.";
     IdempotencyRunning = 409, "idempotency_running", "The request with this key has no answer yet", "Wait a moment and send it again; where it stays so, the server stopped in between: look whether it was done.";
     Conflict = 409, "conflict", "It changed in the meantime", "Load it again, then repeat your change.";

@@ -54,6 +54,14 @@ pub struct AuthorizationRequest {
     pub requested_by: UserId,
     /// Their name.
     pub requested_by_name: String,
+    /// Their address, for names can be alike.
+    pub requested_by_email: String,
+    /// For its asker alone, where it takes two people: the number that they read to the second one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// Whether your proof wants the number on the asker's screen: you are the second person.
+    #[serde(default)]
+    pub wants_number: bool,
     /// When it was asked for.
     #[schema(value_type = String)]
     pub created: Timestamp,
@@ -136,6 +144,12 @@ pub enum ActionDetails {
     ChangeClient(crate::ApiClientDetails),
     /// A script runs unattended at its times.
     PublishSchedule(crate::PublishScheduleDetails),
+    /// A connection to another vendor's API is made.
+    CreateConnection(crate::ConnectionDetails),
+    /// A connection gets other terms, or another credential.
+    ChangeConnection(crate::ConnectionDetails),
+    /// A licence is issued.
+    IssueLicence(crate::LicenceDetails),
     /// A webhook is made.
     CreateWebhook(crate::WebhookDetails),
     /// A webhook gets another name, address or other events.
@@ -309,7 +323,7 @@ pub struct Done {
     pub log_index: u64,
 }
 
-/// One person's answer: exactly one of the two.
+/// One person's answer: a code or a passkey's, and of the second person the number.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProof {
@@ -319,4 +333,7 @@ pub struct NewProof {
     /// A passkey's answer over the request's digest, begun at `/v1/authorization-requests/{id}/passkey`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passkey: Option<crate::PasskeyProof>,
+    /// The three digits on the asker's screen, where somebody else asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
 }

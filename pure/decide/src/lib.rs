@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod actions;
 pub mod automation;
+pub mod bridge;
 pub mod client_address;
 pub mod enrolment;
 pub mod networks;

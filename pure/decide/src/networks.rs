@@ -122,7 +122,10 @@ impl Capability {
         if word == "installers.write" {
             needed.push(Self::Installers);
         }
-        if ["people.", "roles.", "policy.", "networks.", "posture.", "clients."].iter().any(|area| word.starts_with(area)) {
+        if ["people.", "roles.", "policy.", "networks.", "posture.", "clients.", "connections.manage"]
+            .iter()
+            .any(|area| word.starts_with(area))
+        {
             needed.push(Self::Administration);
         }
         needed
@@ -412,5 +415,7 @@ mod tests {
         assert_eq!(Capability::of_route("networks.write", Guarding::Guarded), [Guarded, Administration]);
         assert_eq!(Capability::of_route("people.read", Guarding::Free), [Administration]);
         assert_eq!(Capability::of_route("clients.write", Guarding::Guarded), [Guarded, Administration]);
+        assert_eq!(Capability::of_route("connections.manage", Guarding::Free), [Administration]);
+        assert_eq!(Capability::of_route("connections.use", Guarding::Free), []);
     }
 }

@@ -88,7 +88,7 @@ pub enum Stage {
     Codes,
     /// Signed in with a password and a factor.
     Full,
-    /// Signed in with a recovery code.
+    /// Signed in with a recovery code or the authority kit.
     Restricted,
     /// Signed in without a factor, where the tenant's policy or a trusted network allows it: reads, and never acts (class 0).
     Factorless,

@@ -55,6 +55,10 @@ pub enum PayloadType {
     Receipt,
     /// A device's half of the keys of a stream.
     Answer,
+    /// What lets a tool's program in.
+    Licence,
+    /// An authority's word for an owner who has lost everything else.
+    Recovery,
 }
 
 impl PayloadType {
@@ -66,6 +70,8 @@ impl PayloadType {
             Self::Enrolment => "application/vnd.sallyport.enrolment.v1+json",
             Self::Receipt => "application/vnd.sallyport.receipt.v1+json",
             Self::Answer => "application/vnd.sallyport.answer.v1+json",
+            Self::Licence => "application/vnd.sallyport.licence.v1+json",
+            Self::Recovery => "application/vnd.sallyport.recovery.v1+json",
         }
     }
 
@@ -77,6 +83,8 @@ impl PayloadType {
             Self::Enrolment => limits::ENROLMENT_BYTES,
             Self::Receipt => limits::RECEIPT_BYTES,
             Self::Answer => limits::ANSWER_BYTES,
+            Self::Licence => limits::LICENCE_BYTES,
+            Self::Recovery => limits::RECOVERY_BYTES,
         }
     }
 

@@ -163,7 +163,7 @@ impl TrustRoot {
 }
 
 /// Whether the threshold of `authority`'s keys signed; keys are distinct, and so are an envelope's signers.
-fn signed_by(envelope: &Envelope, authority: &RootBody) -> Result<(), RootError> {
+pub(crate) fn signed_by(envelope: &Envelope, authority: &RootBody) -> Result<(), RootError> {
     let mut good = 0;
     for key in &authority.authority {
         match envelope.signature_by(key, &SignatureKind::NativeEd25519) {

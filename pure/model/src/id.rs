@@ -149,10 +149,14 @@ ids! {
     RoleId = "rol";
     /// An API client: a tool, never a person.
     ApiClientId = "cli";
+    /// A licence: what lets a tool's program in.
+    LicenceId = "lic";
     /// A queued mail.
     MailId = "mail";
     /// A published schedule: a script that runs unattended at its times.
     ScheduleId = "sch";
+    /// A connection to another vendor's API.
+    ConnectionId = "con";
     /// A webhook: an address that is told what happens.
     WebhookId = "whk";
     /// Something that happened, as webhooks are told it; the same at every attempt.

@@ -59,6 +59,12 @@ pub const SESSION_LIFETIME_RANGE_SECS: (i64, i64) = (15 * 60, 24 * 60 * 60);
 pub const MAIL_ATTEMPTS: u32 = 12;
 /// Open authorization requests of one session.
 pub const OPEN_REQUESTS_PER_SESSION: usize = 20;
+/// Requests of one person that wait for a second one.
+pub const OPEN_APPROVALS: u64 = 3;
+/// After somebody said no to a request that takes two people, its asker asks nobody for so long.
+pub const APPROVAL_MUTE_SECS: i64 = 15 * 60;
+/// Wrong numbers from the asker's screen that end a request.
+pub const NUMBER_FAILURES: u32 = 3;
 /// How long an authorization request waits for its proofs.
 pub const REQUEST_LIFETIME_SECS: i64 = 10 * 60;
 /// How long a grant lives after it was asked for; the request lapses earlier, so that some of it is always left.
@@ -109,6 +115,24 @@ pub const ADDRESS_PAUSE_HOURS: u32 = 7 * 24;
 pub const FACTORS_PER_USER: usize = 20;
 /// A factor that was enrolled after a recovery counts for guarded actions after this.
 pub const NEW_FACTOR_SECS: i64 = 24 * 60 * 60;
+/// A session that is back in a network within this, while it was used from another one in between, is used from both.
+pub const TWO_NETWORKS_SECS: i64 = 10 * 60;
+/// Networks that are remembered of one session.
+pub const SESSION_NETWORKS: i64 = 8;
+/// Pairs of networks of one session that its person is told of.
+pub const SESSION_PAIRS: i64 = 4;
+/// How often it is written down that a session is still used from the same network.
+pub const SESSION_SEEN_SECS: i64 = 60;
+/// Sessions whose network a server keeps in memory.
+pub const SESSIONS_REMEMBERED: usize = 10_000;
+/// Largest database of places or networks, read whole at start.
+pub const PLACE_DATABASE_BYTES: u64 = 512 * 1024 * 1024;
+/// A paused schedule goes on by who proved a factor within the step-up window, or within this where that is shorter.
+pub const RESUME_PROOF_SECS: i64 = 60;
+/// Largest envelope of a recovery statement, signatures included.
+pub const RECOVERY_BYTES: usize = 8 * 1024;
+/// Longest challenge that a recovery statement repeats.
+pub const RECOVERY_CHALLENGE_BYTES: usize = 128;
 /// An authenticator that was not used for so long is due for a check-up.
 pub const CHECK_UP_SECS: i64 = 28 * 24 * 60 * 60;
 /// Distinct devices in a rolling hour that one person may touch one by one as class 1.
@@ -163,6 +187,28 @@ pub const CLIENT_KEY_MAX_SECS: i64 = 36 * 60 * 60;
 pub const CLIENT_KEY_OVERLAP_SECS: i64 = 10 * 60;
 /// Replaced keys of a client that are remembered, so that their use is noticed.
 pub const CLIENT_KEYS_REMEMBERED: i64 = 16;
+/// Largest licence as a file, the trust root inside of it and signatures included: it fits into a form beside two assertions.
+pub const LICENCE_BYTES: usize = 24 * 1024;
+/// Longest life of a licence.
+pub const LICENCE_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
+/// A licence with less time than this is shown as expiring soon.
+pub const LICENCE_SOON_SECS: i64 = 14 * 24 * 60 * 60;
+/// Standing licences of one API client.
+pub const LICENCES_PER_CLIENT: usize = 50;
+/// Licences of one API client that are listed, the newest first: the standing ones and those that are over.
+pub const LICENCES_LISTED: usize = 200;
+/// Executables that one licence names, and scripts.
+pub const LICENCE_PROGRAMS: usize = 16;
+/// Largest executable or script that is measured for a licence: it is copied into memory.
+pub const LICENCE_PROGRAM_BYTES: u64 = 512 * 1024 * 1024;
+/// Hosts of one licence.
+pub const LICENCE_HOSTS: usize = 32;
+/// Scopes of one licence.
+pub const LICENCE_SCOPES: usize = 64;
+/// Longest assertion of a host, as written.
+pub const HOST_ASSERTION_BYTES: usize = 4 * 1024;
+/// Refusals for want of a licence are told to the audit log at most once in this time for each API client.
+pub const LICENCE_REFUSAL_LOGGED_SECS: i64 = 60 * 60;
 /// Uses of an API client are told to the audit log at most once in this time, unless its address changes.
 pub const CLIENT_USE_LOGGED_SECS: i64 = 15 * 60;
 
@@ -446,6 +492,40 @@ pub const OUTBOUND_PER_TENANT: usize = 16;
 /// and those of one tenant to one host and port.
 pub const OUTBOUND_PER_TARGET: usize = 8;
 
+/// Connections of a tenant to other vendors' APIs that were not stopped.
+pub const CONNECTIONS: usize = 100;
+/// A connection ends at the latest this long after it was asked for.
+pub const CONNECTION_LIFETIME_SECS: i64 = 400 * 24 * 60 * 60;
+/// Shortest and longest credential, in bytes: shorter ones would be found in answers by chance.
+pub const CONNECTION_SECRET_BYTES: (usize, usize) = (8, 4_096);
+/// Most rules of what a connection allows,
+pub const CONNECTION_RULES: usize = 50;
+/// each of so many bytes.
+pub const CONNECTION_PATH_BYTES: usize = 300;
+/// Most headers that a connection adds beside its credential.
+pub const CONNECTION_HEADERS: usize = 10;
+/// Longest value of such a header, in bytes.
+pub const CONNECTION_HEADER_BYTES: usize = 300;
+/// Most people and API clients that a connection names.
+pub const CONNECTION_CALLERS: usize = 100;
+/// Most calls of one connection within a minute.
+pub const CONNECTION_CALLS_PER_MINUTE: u32 = 600;
+/// Calls of those who may not use a connection that are written down in a minute.
+pub const CONNECTION_STRANGERS_PER_MINUTE: u32 = 10;
+/// Calls of a connection that are kept,
+pub const CONNECTION_CALLS_KEPT: usize = 200;
+/// and so many that one look shows.
+pub const CONNECTION_CALLS_SHOWN: u32 = 50;
+/// Largest body of a call.
+pub const CONNECTION_BODY_BYTES: usize = 1024 * 1024;
+/// Largest answer to a call.
+pub const CONNECTION_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// Longest body of the request that replaces a credential, in bytes.
+pub const ROTATION_BODY_BYTES: usize = 4_096;
+/// Least and most days between two replacements of a credential.
+pub const ROTATION_DAYS: (u32, u32) = (1, 366);
+/// Whoever replaces a credential has this long before another process takes it over.
+pub const ROTATION_CLAIM_SECS: i64 = 5 * 60;
 /// How long the answer of a creation is kept for whoever sends it again with its key.
 pub const IDEMPOTENCY_SECS: i64 = 24 * 60 * 60;
 /// Keys of one caller that are kept; the oldest go first.

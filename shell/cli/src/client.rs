@@ -23,6 +23,8 @@ use crate::{ask, clock};
 pub(crate) use crate::query::{Query, form};
 
 const COOKIE: &str = "__Host-sallyport";
+/// Marks what a vendor answered over a connection.
+const VENDORS: &str = "sallyport-connection";
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 const CONNECT: Duration = Duration::from_secs(10);
@@ -180,6 +182,11 @@ impl Client {
         self.send(method, target, Vec::new()).map(drop)
     }
 
+    /// Sends a request over a connection: the vendor's status and answer, whatever they are.
+    pub(crate) fn pass(&mut self, method: Method, target: &str, body: Vec<u8>) -> Result<(u16, Vec<u8>), Failure> {
+        self.send(method, target, body).map(|answer| (answer.status, answer.body))
+    }
+
     /// Asks for a guarded operation.
     pub(crate) fn ask(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<Asked, Failure> {
         let answer = self.send(method, target, written(body)?)?;
@@ -215,9 +222,10 @@ impl Client {
         self.keep(&response)?;
         let status = response.status().as_u16();
         let request_id = header(&response, "x-request-id").unwrap_or_default().to_owned();
+        let is_vendors = header(&response, VENDORS).is_some();
         let body =
             response.into_body().into_with_config().limit(ANSWER_BYTES).read_to_vec().map_err(|error| unreachable(&self.origin, &error))?;
-        if (200..300).contains(&status) {
+        if is_vendors || (200..300).contains(&status) {
             return Ok(Answer { status, body });
         }
         Err(refused(status, request_id, &body))

@@ -83,6 +83,8 @@ pub(crate) enum Failure {
     Ended(String),
     #[error("the audit log does not hold: {0}")]
     Log(String),
+    #[error("the licence does not hold: {0}")]
+    Licence(String),
 }
 
 fn refusal(problem: &Problem) -> String {
@@ -122,6 +124,7 @@ impl Failure {
             Self::Log(_) => {
                 "Do not go on as if nothing happened: compare with a device's `sallyport-agent status`, and tell the owner.".to_owned()
             }
+            Self::Licence(_) => "Ask whoever issued it; `sallyport licence verify FILE` says what it is for.".to_owned(),
         }
     }
 
@@ -146,10 +149,11 @@ impl Failure {
             Self::OtherAction(_) => "other_action",
             Self::Ended(_) => "remote_session_ended",
             Self::Log(_) => "log_does_not_hold",
+            Self::Licence(_) => "licence_does_not_hold",
         }
     }
 
-    /// 2 refused or wrongly asked, 3 the surroundings, 4 not signed in, 5 the log does not hold.
+    /// 2 refused or wrongly asked, 3 the surroundings, 4 not signed in, 5 the log or a licence does not hold.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Refused(problem) => match problem.code.as_str() {
@@ -159,7 +163,7 @@ impl Failure {
             },
             Self::NoSession(_) => 4,
             Self::Unreachable { .. } | Self::Answer(_) | Self::File { .. } | Self::Content { .. } | Self::NoRandomness => 3,
-            Self::Log(_) => 5,
+            Self::Log(_) | Self::Licence(_) => 5,
             _ => 2,
         }
     }

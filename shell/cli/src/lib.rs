@@ -32,8 +32,8 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, clients, completion, devices, installers, jobs, login, logout, password, posture, remote_sessions, requests, run, runs,
-    schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, webhooks, whoami,
+    audit, clients, completion, connections, devices, installers, jobs, licence, login, logout, password, posture, recover,
+    remote_sessions, requests, run, runs, schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, webhooks, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -60,6 +60,11 @@ pub enum Command {
     /// Wants the present one, the new one and a fresh code. Your other sessions end, unless you say otherwise. The secrets are asked for;
     /// without a terminal they come by standard input.
     Password(password::ChangePassword),
+    /// Get back in as a tenant's only owner who has lost everything but the password and the authority kit.
+    ///
+    /// The kit is read here and never sent: its key signs for this one try. What comes of it sets up a new authenticator and does nothing
+    /// else; for guarded actions that counts after 24 hours.
+    Recover(recover::Recover),
     /// List, show, approve, remove and tag devices.
     ///
     /// Without a command: lists devices, all or those that the options name. Values of one option are alternatives; the options hold
@@ -102,8 +107,14 @@ pub enum Command {
     Posture(posture::Posture),
     /// List, make, show, change and stop API clients: tools that work in somebody's name.
     Clients(clients::Clients),
+    /// List, make, show, stop and use connections to other vendors' APIs.
+    ///
+    /// Their credentials are kept sealed on the server, and shown to nobody.
+    Connections(connections::Connections),
     /// Run a tool with an API client.
     Tool(tool_command::Tool),
+    /// Issue, list, show, revoke and verify licences: which program may use an API client, on which hosts.
+    Licence(licence::Licences),
     /// List, make, change, pause and try webhooks: addresses that are told what happens.
     Webhooks(webhooks::Webhooks),
     /// Read the audit log, and check that it holds.
@@ -144,7 +155,7 @@ impl Command {
     /// Does it and tells what went wrong. `whole` is the program's command, for completion scripts.
     ///
     /// Exit codes: 0 done, 1 some runs did not succeed, 2 refused or wrongly asked, 3 network, files, an unreadable answer,
-    /// 4 not signed in, 5 the audit log does not hold, 130 left before it was over.
+    /// 4 not signed in, 5 the audit log or a licence does not hold, 130 left before it was over.
     pub fn run(self, whole: clap::Command) -> ExitCode {
         let form = self.form();
         match self.outcome(whole) {
@@ -166,6 +177,7 @@ impl Command {
             Self::Whoami(command) => command.run(),
             Self::StepUp(command) => command.run(),
             Self::Password(command) => command.run(),
+            Self::Recover(command) => command.run(),
             Self::Devices(command) => command.run(),
             Self::Scripts(command) => command.run(),
             Self::Installers(command) => command.run(),
@@ -180,7 +192,9 @@ impl Command {
             Self::Users(command) => command.run(),
             Self::Posture(command) => command.run(),
             Self::Clients(command) => command.run(),
+            Self::Connections(command) => command.run(),
             Self::Tool(command) => command.run(),
+            Self::Licence(command) => command.run(),
             Self::Webhooks(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
@@ -194,6 +208,7 @@ impl Command {
             Self::Whoami(command) => &command.common,
             Self::StepUp(command) => &command.common,
             Self::Password(command) => &command.common,
+            Self::Recover(command) => &command.common,
             Self::Devices(command) => &command.common,
             Self::Scripts(command) => &command.common,
             Self::Installers(command) => &command.common,
@@ -208,7 +223,9 @@ impl Command {
             Self::Users(command) => &command.common,
             Self::Posture(command) => &command.common,
             Self::Clients(command) => &command.common,
+            Self::Connections(command) => &command.common,
             Self::Tool(command) => &command.common,
+            Self::Licence(command) => &command.common,
             Self::Webhooks(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,

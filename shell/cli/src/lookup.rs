@@ -46,6 +46,15 @@ pub(crate) fn script(client: &mut Client, wanted: &str) -> Result<api::Script, F
     one(all, "script", wanted, |script| &script.name, |script| format!("{}  {}", script.id, script.name))
 }
 
+/// One customer by id or by name.
+pub(crate) fn customer(client: &mut Client, wanted: &str) -> Result<api::Customer, Failure> {
+    let customers: Vec<api::Customer> = client.read_all("/v1/customers", &Query::default())?;
+    if let Some(customer) = customers.iter().find(|customer| customer.id.to_string() == wanted) {
+        return Ok(customer.clone());
+    }
+    one(customers, "customer", wanted, |customer| &customer.name, |customer| format!("{}  {}", customer.id, customer.name))
+}
+
 /// One site by id, by name, or by `customer/site`.
 pub(crate) fn site(client: &mut Client, wanted: &str) -> Result<Place, Failure> {
     let customers: Vec<api::Customer> = client.read_all("/v1/customers", &Query::default())?;

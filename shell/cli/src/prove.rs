@@ -23,7 +23,7 @@ const POLL: Duration = Duration::from_secs(2);
 /// How the person agrees.
 #[derive(Args, Debug, Clone, Copy)]
 pub(crate) struct Agreement {
-    /// Read codes from standard input, one per line, instead of asking.
+    /// Read codes from standard input, one per line, instead of asking; of a second person, the asker's number in a line before.
     #[arg(long)]
     code_stdin: bool,
     /// Do not ask back where an open step-up window makes a code unnecessary.
@@ -97,13 +97,18 @@ pub(crate) fn prove(
     agreement: Agreement,
     asked: &api::AuthorizationRequest,
 ) -> Result<api::ActionResult, Failure> {
+    let number = if asked.wants_number { Some(number(agreement, asked)?) } else { None };
+    if let Some(number) = &asked.number {
+        screen
+            .say_in(Tone::Waiting, format!("Number for the second person: {}. Read it to them; they are asked for it.", one_line(number)));
+    }
     for _ in 0..TRIES {
         let code = code(agreement, asked)?;
         if code.is_empty() {
             deny(client, asked)?;
             return Err(Failure::Declined);
         }
-        let proof = api::NewProof { totp: Some(code), passkey: None };
+        let proof = api::NewProof { totp: Some(code), passkey: None, number: number.clone() };
         match client.change::<api::AuthorizationRequest>(Method::POST, &path(asked, "/proofs"), &proof) {
             Ok(proved) => return outcome(client, screen, proved),
             Err(failure) if failure.is_refusal(api::Code::CodeRefused) => {
@@ -113,6 +118,15 @@ pub(crate) fn prove(
         }
     }
     Err(Failure::Unproven(asked.short.clone()))
+}
+
+/// What only the asker sees: whoever knows it has talked to them.
+fn number(agreement: Agreement, asked: &api::AuthorizationRequest) -> Result<String, Failure> {
+    const WHAT: &str = "the number on the asker's screen";
+    if agreement.code_stdin {
+        return ask::stdin_line(WHAT).map(|line| line.trim().to_owned());
+    }
+    ask::line(&format!("Number on the screen of {}, three digits", one_line(&asked.requested_by_name)), WHAT)
 }
 
 fn code(agreement: Agreement, asked: &api::AuthorizationRequest) -> Result<String, Failure> {

@@ -4,7 +4,7 @@ use sallyport_api as api;
 use sallyport_grant::sha256;
 
 use crate::clock;
-use crate::commands::{remote_policy, schedules};
+use crate::commands::{connections, licence, remote_policy, schedules};
 use crate::people;
 use crate::safe::{lines, one_line};
 use crate::say;
@@ -21,7 +21,7 @@ pub(crate) fn show(screen: Screen, request: &api::AuthorizationRequest) {
     screen.facts(&[
         ("class", screen.painted(tone, &format!("{}: {}", request.class, one_line(&request.class_reason)))),
         ("this hour", format!("{} touched, {} is the limit of the class", say::devices(count(request.hour_devices)), request.hour_limit)),
-        ("asked by", one_line(&request.requested_by_name)),
+        ("asked by", format!("{}, {}", one_line(&request.requested_by_name), one_line(&request.requested_by_email))),
         ("digest", say::groups(&request.digest)),
         ("request", format!("{}, lapses {}", one_line(&request.short), say::relative(request.expires, clock::now()))),
     ]);
@@ -61,12 +61,46 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
         api::ActionDetails::ChangeNetworks(rules) => networks(screen, rules),
         api::ActionDetails::ChangeRemotePolicy(change) => remote_policy::changes(screen, &change.before, &change.after),
         api::ActionDetails::CreateClient(client) | api::ActionDetails::ChangeClient(client) => api_client(screen, client),
+        api::ActionDetails::CreateConnection(details) | api::ActionDetails::ChangeConnection(details) => connection(screen, details),
+        api::ActionDetails::IssueLicence(issue) => {
+            screen.facts(&[
+                ("client", format!("{} ({})", one_line(&issue.client_name), issue.client)),
+                ("licence", issue.licence.to_string()),
+            ]);
+            licence::terms(screen, &issue.terms);
+        }
         api::ActionDetails::CreateWebhook(webhook) | api::ActionDetails::ChangeWebhook(webhook) => webhook_change(screen, webhook),
         api::ActionDetails::RotateWebhook(rotate) => {
             screen.facts(&[("webhook", format!("{} ({})", one_line(&rotate.name), rotate.webhook))]);
         }
         other => people::action(screen, other),
     }
+}
+
+fn connection(screen: Screen, details: &api::ConnectionDetails) {
+    let shape = |shape: &api::ConnectionShape| {
+        let rotation = shape.rotation.as_ref().map_or_else(
+            || "credential kept".to_owned(),
+            |hook| format!("credential replaced every {} days by {:?} {}", hook.every_days, hook.method, one_line(&hook.path)),
+        );
+        let headers: Vec<_> = shape.headers.iter().map(|(name, value)| one_line(&format!("{name}={value}"))).collect();
+        format!(
+            "{}; {}; with {}; {}; for {}; {} calls a minute; until {}; {rotation}",
+            one_line(&shape.base_url),
+            connections::placement(&shape.credential),
+            if headers.is_empty() { "no other header".to_owned() } else { headers.join(" ") },
+            connections::allowed(shape),
+            connections::for_whom(shape),
+            shape.per_minute,
+            say::relative(shape.expires, clock::now()),
+        )
+    };
+    screen.facts(&[
+        ("connection", format!("{} ({})", one_line(&details.after.name), details.connection)),
+        ("credential", if details.new_credential { "another one, sealed already" } else { "stays" }.to_owned()),
+        ("before", details.before.as_ref().map(shape).unwrap_or_default()),
+        ("after", shape(&details.after)),
+    ]);
 }
 
 fn webhook_change(screen: Screen, details: &api::WebhookDetails) {
@@ -85,7 +119,9 @@ fn api_client(screen: Screen, details: &api::ApiClientDetails) {
     let shape = |shape: &api::ApiClientShape| {
         let scopes = shape.scopes.iter().map(|word| one_line(word)).collect::<Vec<_>>().join(" ");
         let key = if shape.rotation == api::KeyRotation::Daily { "replaced each day" } else { "kept" };
-        format!("{scopes}; from {}; until {}; key {key}", one_line(&shape.networks.join(" ")), say::relative(shape.expires, clock::now()))
+        let licence = if shape.licence == api::LicenceRule::Needed { "; needs a licence" } else { "" };
+        let (networks, until) = (one_line(&shape.networks.join(" ")), say::relative(shape.expires, clock::now()));
+        format!("{scopes}; from {networks}; until {until}; key {key}{licence}")
     };
     screen.facts(&[
         ("client", format!("{} ({})", one_line(&details.after.name), details.client)),

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use sallyport_decide::actions::approvals::Numbers;
 use sallyport_store::Store;
 
 use crate::accounts;
@@ -36,7 +37,9 @@ pub struct Parts {
     pub events: Events,
     /// How much each address asks.
     pub rate: Rate,
-    /// Where addresses are.
+    /// The numbers of requests that take two people.
+    pub numbers: Numbers,
+    /// Where addresses are, and whose.
     pub places: Places,
     /// What signing in needs in memory.
     pub accounts: accounts::Live,

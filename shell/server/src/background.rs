@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sallyport_model::limits;
 use sallyport_store::StoreError;
-use sallyport_store::ops::accounts::ForgetChallenges;
+use sallyport_store::ops::accounts::{ForgetChallenges, ForgetOldNetworks};
 use sallyport_store::ops::housekeeping::{ForgetOldTouches, work_is_due};
 use sallyport_store::ops::once::ForgetOldKeys;
 use sallyport_store::ops::requests::LapseRequests;
@@ -69,6 +69,7 @@ async fn once(app: &App, round: u64) -> Result<(), StoreError> {
         let before = at.plus_secs(-limits::TOUCHES_KEPT_SECS);
         app.store.commit(ForgetOldTouches { before }).await?;
         app.store.commit(ForgetChallenges { at }).await?;
+        app.store.commit(ForgetOldNetworks { before: at.plus_secs(-limits::TWO_NETWORKS_SECS) }).await?;
         app.store.reserve(ForgetOldKeys { at }).await?;
     }
     Ok(())

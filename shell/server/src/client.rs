@@ -69,6 +69,9 @@ pub(crate) fn tell(response: &mut Response, left: Left) {
     let policy = format!("\"address\";q={};w={whole}", limits::REQUESTS_AT_ONCE);
     let now = format!("\"address\";r={};t={}", left.requests, left.full_in_secs);
     for (name, value) in [("ratelimit-policy", policy), ("ratelimit", now)] {
+        // A route with a limit of its own has told that already.
+        let own = response.headers().get(name).and_then(|own| own.to_str().ok());
+        let value = own.map_or(value.clone(), |own| format!("{value}, {own}"));
         if let Ok(value) = HeaderValue::try_from(value) {
             response.headers_mut().insert(HeaderName::from_static(name), value);
         }

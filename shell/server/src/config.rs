@@ -45,6 +45,8 @@ pub struct Raw {
     pub device_bound_sessions: Option<String>,
     /// A database of places in MaxMind's format (`GeoLite2-City.mmdb`), to show where addresses are.
     pub place_database: Option<PathBuf>,
+    /// A database of autonomous systems in MaxMind's format (`GeoLite2-ASN.mmdb`), to tell whose network an address is.
+    pub network_database: Option<PathBuf>,
     /// Networks of proxies in front of the server: from these alone is it believed whom a request was passed on for.
     pub trusted_proxies: Option<Vec<String>>,
     /// What these proxies say it with: `x-forwarded-for` (the default) or `forwarded`.
@@ -142,6 +144,8 @@ pub struct Config {
     pub device_bound_sessions: DeviceBound,
     /// The database of places.
     pub place_database: Option<PathBuf>,
+    /// The database of autonomous systems.
+    pub network_database: Option<PathBuf>,
     /// Whose word on a client's address counts.
     pub proxies: Proxies,
     /// What requests that people configured may reach beside public addresses.
@@ -184,6 +188,7 @@ impl Raw {
         self.device_bound_sessions = text("DEVICE_BOUND_SESSIONS").or(self.device_bound_sessions);
         self.breached_range_url = text("BREACHED_RANGE_URL").or(self.breached_range_url);
         self.place_database = path("PLACE_DATABASE").or(self.place_database);
+        self.network_database = path("NETWORK_DATABASE").or(self.network_database);
         let list = |key: &str| text(key).map(|value| value.split(',').map(|part| part.trim().to_owned()).collect());
         self.trusted_proxies = list("TRUSTED_PROXIES").or(self.trusted_proxies);
         self.forwarded_header = text("FORWARDED_HEADER").or(self.forwarded_header);
@@ -228,6 +233,7 @@ impl Raw {
             device_bound_sessions: device_bound(self.device_bound_sessions.as_deref())?,
             breached_range_url: self.breached_range_url.map(range_url).transpose()?,
             place_database: self.place_database,
+            network_database: self.network_database,
             proxies: proxies(self.trusted_proxies, self.forwarded_header, self.proxy_protocol)?,
             outbound: outbound(self.outbound_networks, self.outbound_http.as_deref())?,
             outbound_ca: self.outbound_ca,

@@ -41,7 +41,7 @@ pub(crate) async fn guard(
     let by_token = automation::shows_token(&parts);
     if let Access::Session(row) = access {
         let actor = match by_token {
-            true => automation::authenticate(&app, &parts, &body).await?,
+            true => automation::authenticate(&app, &parts, &body, &row).await?,
             false => accounts::authenticate(&app, &parts, &body, &row).await?,
         };
         decide(&row, &actor).map_err(|error| refused(error, &actor))?;

@@ -6,6 +6,7 @@ mod asking;
 mod audit;
 mod automation;
 mod background;
+mod bridge;
 mod client;
 pub mod clock;
 pub mod config;

@@ -1,12 +1,19 @@
 //! Metrics on a listener of their own, and the limit of open files.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::time::{interval, timeout};
 
 use crate::ServeError;
+
+/// Samples are kept one by one until they are summed up: also while nobody scrapes.
+const SUM_UP: Duration = Duration::from_secs(5);
+/// A scraper that is slower than this comes again.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Serves Prometheus text at every path of an address that only operators reach.
 ///
@@ -17,9 +24,11 @@ pub async fn serve_metrics(address: SocketAddr) -> Result<(), ServeError> {
     let handle = PrometheusBuilder::new().install_recorder().map_err(|error| wrong(&error))?;
     let listener = TcpListener::bind(address).await.map_err(|error| wrong(&error))?;
     tokio::spawn(async move {
+        let mut sum_up = interval(SUM_UP);
         loop {
-            if let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, handle.clone()));
+            tokio::select! {
+                Ok((stream, _)) = listener.accept() => drop(tokio::spawn(timeout(ANSWER, answer(stream, handle.clone())))),
+                _ = sum_up.tick() => handle.run_upkeep(),
             }
         }
     });

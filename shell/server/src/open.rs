@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sallyport_decide::actions::approvals::Numbers;
 use sallyport_grant::body::LogKey;
 use sallyport_grant::checkpoint;
 use sallyport_grant::merkle::TreeHead;
@@ -18,7 +19,7 @@ use crate::keys::Keys;
 use crate::outbound::Outbound;
 use crate::places::Places;
 use crate::remote::{self, Remote};
-use crate::{App, Parts, ServeError, background, mail, schedules, webhooks};
+use crate::{App, Parts, ServeError, background, bridge, mail, schedules, webhooks};
 
 /// Signs the head of each tenant's log with that tenant's key.
 struct Signer(Arc<Keys>);
@@ -40,6 +41,7 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
     tokio::spawn(background::tell_growth(app.clone()));
     tokio::spawn(remote::sweep(app.clone()));
     tokio::spawn(schedules::time::run(app.clone()));
+    tokio::spawn(bridge::time::run(app.clone()));
     tokio::spawn(webhooks::run(app.clone()));
     tokio::spawn(webhooks::watch_presence(app.clone()));
     tokio::spawn(mail::run(app.clone()));
@@ -57,10 +59,11 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
     let store = Store::open(&config.database, Arc::new(Signer(keys.clone()))).await?;
     accounts::open_keys(&store, &keys).await?;
     let breached = BreachedLists::open(&config)?;
-    let places = config.place_database.as_deref().map(Places::open).transpose().map_err(ServeError::Places)?.unwrap_or_default();
+    let places = Places::open(config.place_database.as_deref(), config.network_database.as_deref())?;
     let accounts = accounts::Live::new(&keys, breached);
     let webhooks = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
     let outbound = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
+    let numbers = Numbers::new(*keys.derive("approval-numbers"));
     Ok(App::new(Parts {
         config,
         store,
@@ -69,6 +72,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
         hub: Hub::default(),
         events: Events::default(),
         rate: Rate::default(),
+        numbers,
         places,
         accounts,
         outbound,

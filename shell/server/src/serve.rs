@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 
 use crate::config::Tls;
 use crate::keys::KeyError;
+use crate::places::PlacesError;
 use crate::{App, client, routes};
 
 /// TLS handshakes under way at once, so that a reconnect storm cannot starve who is connected.
@@ -52,9 +53,9 @@ pub enum ServeError {
     /// A key cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The database of places cannot be used.
-    #[error("place_database cannot be used: {0}")]
-    Places(maxminddb::MaxMindDbError),
+    /// A database of places or networks cannot be used.
+    #[error(transparent)]
+    Places(#[from] PlacesError),
     /// The certificates for requests to other servers cannot be used.
     #[error("outbound_ca cannot be used: {0}")]
     Outbound(std::io::Error),

@@ -35,6 +35,8 @@ export async function serious(page: Page, where: string): Promise<string[]> {
 export interface Owner {
   authenticator: Authenticator;
   recoveryCodes: string[];
+  /** The authority kit, as the set-up saved it. */
+  kit: string;
 }
 
 /** The set-up as its owner does it, with the code read from the picture by another program. */
@@ -49,6 +51,8 @@ export async function setUp(page: Page, place: Installation, { see = async (_: s
   const kit = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Download the kit' }).click();
   expect((await kit).suggestedFilename()).toContain('authority');
+  const kept = join(place.folder, (await kit).suggestedFilename());
+  await (await kit).saveAs(kept);
   await see('setup-authority');
   await page.getByRole('checkbox').check();
   await page.getByRole('button', { name: 'Go on' }).click();
@@ -62,13 +66,13 @@ export async function setUp(page: Page, place: Installation, { see = async (_: s
   await page.locator('#enrol-code').fill(await code(authenticator));
   const recoveryCodes = await keepCodes(page, () => see('setup-codes'));
   await expect(page).toHaveURL(/\/devices/);
-  return { authenticator, recoveryCodes };
+  return { authenticator, recoveryCodes, kit: kept };
 }
 
-/** Ten recovery codes: read, saved, confirmed. */
-export async function keepCodes(page: Page, see: () => Promise<void> = async () => {}): Promise<string[]> {
+/** Ten recovery codes, or the one that takes a used one's place: read, saved, confirmed. */
+export async function keepCodes(page: Page, see: () => Promise<void> = async () => {}, count = 10): Promise<string[]> {
   const list = page.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem');
-  await expect(list).toHaveCount(10);
+  await expect(list).toHaveCount(count);
   const codes = await list.allInnerTexts();
   await see();
   const file = page.waitForEvent('download');

@@ -5,6 +5,8 @@ mod accounts;
 #[cfg(test)]
 mod automation;
 #[cfg(test)]
+mod bridge;
+#[cfg(test)]
 mod browser_login;
 #[cfg(test)]
 mod cli;

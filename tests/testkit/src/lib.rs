@@ -5,6 +5,7 @@ pub mod client;
 pub mod fleet;
 pub mod host;
 pub mod installation;
+pub mod licence;
 pub mod mail;
 pub mod operator;
 pub mod owner;

@@ -76,7 +76,7 @@ pub struct TestServer {
     /// The link that it printed; `None` once it is set up.
     pub setup_link: Option<String>,
     folder: TempDir,
-    settings: Raw,
+    raw: Raw,
     running: Running,
 }
 
@@ -153,12 +153,11 @@ impl TestServer {
     }
 
     async fn run(folder: TempDir, clock: TestClock, raw: Raw) -> Self {
-        let settings = raw.clone();
-        let config = raw.check().expect("good settings");
+        let config = raw.clone().check().expect("good settings");
         let app = sallyport_server::open(config, Arc::new(clock.clone())).await.expect("the parts open");
         let setup_link = sallyport_server::accounts::offer_setup(&app).await.expect("the store answers").map(|link| link.to_string());
         let running = sallyport_server::start(app.clone()).await.expect("a loopback port");
-        Self { address: running.address, clock, app, setup_link, folder, settings, running }
+        Self { address: running.address, clock, app, setup_link, folder, raw, running }
     }
 
     /// Where database and master key lie.
@@ -169,7 +168,10 @@ impl TestServer {
     /// Ends in an orderly way and starts again.
     pub async fn restart(self) -> Self {
         let (origin, database, clock) = (self.app.config.origin().to_owned(), self.app.config.database.clone(), self.clock.clone());
-        Self::reopen(self.stop().await, clock, &origin, database).await
+        let before = self.raw.clone();
+        let folder = self.stop().await;
+        let raw = reaching_as(before, settings(&folder, &origin, database));
+        Self::run(folder, clock, raw).await
     }
 
     /// Ends in an orderly way; the folder stays.
@@ -184,9 +186,8 @@ impl TestServer {
         for file in std::fs::read_dir(self.folder()).expect("the folder").flatten().filter(|file| file.path().is_file()) {
             std::fs::copy(file.path(), copy.path().join(file.file_name())).expect("a copy");
         }
-        let (data_dir, database) = (Some(copy.path().to_owned()), Some(sqlite_in(&copy)));
-        let settings = Raw { data_dir, database, listen: Some("127.0.0.1:0".to_owned()), ..self.settings.clone() };
-        Self::run(copy, self.clock.clone(), settings).await
+        let raw = reaching_as(self.raw.clone(), settings(&copy, ORIGIN, sqlite_in(&copy)));
+        Self::run(copy, self.clock.clone(), raw).await
     }
 
     /// Every byte that the server keeps, but for the master key.
@@ -219,6 +220,11 @@ impl Host for TestServer {
 fn free_origin() -> String {
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
     format!("http://127.0.0.1:{port}")
+}
+
+/// What a server may send requests to stays so over its lives.
+fn reaching_as(before: Raw, raw: Raw) -> Raw {
+    Raw { outbound_networks: before.outbound_networks, outbound_http: before.outbound_http, ..raw }
 }
 
 fn settings(folder: &TempDir, origin: &str, database: String) -> Raw {

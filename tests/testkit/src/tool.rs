@@ -79,6 +79,16 @@ impl Tool {
         Self { wire: Client::new(server, seed), token: String::new(), nonce: String::new(), ..self.clone() }
     }
 
+    /// The server's time.
+    pub fn now(&self) -> sallyport_model::Timestamp {
+        self.clock.now()
+    }
+
+    /// The server's own identifier.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// The public key of its assertions.
     pub fn jwk(&self) -> Value {
         json!({ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(VerifyKey::of(&self.key).as_bytes()) })

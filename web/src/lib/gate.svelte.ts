@@ -45,19 +45,19 @@ class Gate {
   }
 
   /** True where the code was accepted. */
-  async prove(totp: string): Promise<boolean> {
+  async prove(totp: string, number?: string): Promise<boolean> {
     const id = this.request?.id;
-    return id !== undefined && this.#answer(() => api.prove(id, { totp }));
+    return id !== undefined && this.#answer(() => api.prove(id, { totp, number }));
   }
 
   /** The passkey signs the digest of this very request: its challenge is nothing else. */
-  async proveByPasskey(): Promise<boolean> {
+  async proveByPasskey(number?: string): Promise<boolean> {
     const id = this.request?.id;
     return (
       id !== undefined &&
       this.#answer(async () => {
         const { options } = await api.challengeOf(id);
-        return api.prove(id, { passkey: { credential: await usePasskey(options) } });
+        return api.prove(id, { passkey: { credential: await usePasskey(options) }, number });
       })
     );
   }

@@ -5,6 +5,7 @@ import { Problem } from '$lib/api/problem';
 import * as factors from '$lib/api/factors';
 import * as api from '$lib/api/routes';
 import type { Me } from '$lib/api/types';
+import { type Kit, signRecovery } from '$lib/crypto/kit';
 import { usePasskey } from '$lib/passkey';
 
 export type SignedIn = 'unknown' | 'out' | 'codes' | 'in' | 'locked';
@@ -67,6 +68,13 @@ class Session {
     const { ceremony, options } = await factors.startPasskeySignIn();
     waiting?.signal.throwIfAborted();
     await factors.finishPasskeySignIn(ceremony, await usePasskey(options, waiting));
+    await this.#entered();
+  }
+
+  /** The kit signs for exactly this challenge and this browser's key; the file stays here. */
+  async recover(email: string, password: string, kit: Kit): Promise<void> {
+    const asked = await factors.startKit();
+    await factors.finishKit({ email, password, statement: await signRecovery(kit, { ...asked, email }) });
     await this.#entered();
   }
 

@@ -4,7 +4,10 @@ import type { Component } from 'svelte';
 import { matched, type Params } from '$lib/router.svelte';
 import Approvals from './Approvals.svelte';
 import Audit from './audit/Audit.svelte';
+import Client from './automation/Client.svelte';
 import Clients from './automation/Clients.svelte';
+import Connection from './automation/Connection.svelte';
+import Connections from './automation/Connections.svelte';
 import NewSchedule from './automation/NewSchedule.svelte';
 import Schedule from './automation/Schedule.svelte';
 import Schedules from './automation/Schedules.svelte';
@@ -57,6 +60,9 @@ const ROUTES: Route[] = [
   { pattern: '/approvals', title: 'Approvals', page: Approvals },
   { pattern: '/audit', title: 'Audit', page: Audit },
   { pattern: '/automation/clients', title: 'API clients', page: Clients },
+  { pattern: '/automation/connections', title: 'Connections', page: Connections },
+  { pattern: '/automation/connections/:id', title: 'Connection', page: Connection },
+  { pattern: '/automation/clients/:id', title: 'API client', page: Client },
   { pattern: '/automation/schedules', title: 'Schedules', page: Schedules },
   { pattern: '/automation/schedules/new', title: 'New schedule', page: NewSchedule },
   { pattern: '/automation/schedules/:id', title: 'Schedule', page: Schedule },

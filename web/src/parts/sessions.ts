@@ -6,6 +6,7 @@ export const METHOD_WORDS: Record<string, string> = {
   totp: 'password and code',
   passkey: 'passkey',
   recovery_code: 'recovery code',
+  authority_kit: 'authority kit',
   password: 'password alone',
 };
 

@@ -19,7 +19,7 @@ use crate::systemd;
 use crate::tools::{debian, node};
 
 /// Debian packages: a browser, authenticator codes that are not our own, a QR reader, a second database, the grant verifier's language.
-const PACKAGES: [&str; 21] = [
+const PACKAGES: [&str; 24] = [
     "chromium",
     "oathtool",
     "zbar-tools",
@@ -29,6 +29,9 @@ const PACKAGES: [&str; 21] = [
     // Somebody else's OAuth client comes into a folder of its own; what people write in scripts is curl.
     "python3-venv",
     "curl",
+    // A TPM in software, and the programs that people speak to one with.
+    "swtpm",
+    "tpm2-tools",
     "jq",
     "openssl",
     // A mail server whose mails are read.
@@ -44,6 +47,8 @@ const PACKAGES: [&str; 21] = [
     "xdotool",
     "vncsnapshot",
     "libjpeg-turbo-progs",
+    // Terminals: somebody else's player of recordings.
+    "asciinema",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

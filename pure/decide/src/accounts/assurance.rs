@@ -8,7 +8,7 @@ use super::webauthn::Eligibility;
 /// Our classes of authentication, weakest first. Each satisfies what asks for a weaker one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Acr {
-    /// A password, or a password and a recovery code.
+    /// A password, or a password and a recovery code or the authority kit.
     Password,
     /// Two factors.
     MultiFactor,
@@ -40,7 +40,7 @@ impl Acr {
     /// Of a session's method. Only keys that no cloud may copy are taken for hardware.
     pub fn of(method: Method, keys: Eligibility) -> Self {
         match (method, keys) {
-            (Method::Password | Method::RecoveryCode, _) => Acr::Password,
+            (Method::Password | Method::RecoveryCode | Method::AuthorityKit, _) => Acr::Password,
             (Method::Totp, _) => Acr::MultiFactor,
             (Method::Passkey, Eligibility::Synced) => Acr::PhishingResistant,
             (Method::Passkey, Eligibility::DeviceBound) => Acr::PhishingResistantHardware,
@@ -56,7 +56,8 @@ impl Acr {
 /// The methods of a session, from IANA's registry alone (RFC 8176): `mfa` where there were two, `hwk` only for a key that is not synced.
 pub fn amr(method: Method, keys: Eligibility) -> &'static [&'static str] {
     match (method, keys) {
-        (Method::Password, _) => &["pwd"],
+        // The registry has no word for a key that is kept on paper.
+        (Method::Password | Method::AuthorityKit, _) => &["pwd"],
         (Method::RecoveryCode, _) => &["pwd", "otp"],
         (Method::Totp, _) => &["pwd", "otp", "mfa"],
         (Method::Passkey, Eligibility::Synced) => &["swk", "user", "mfa"],
@@ -105,7 +106,7 @@ mod tests {
     use crate::policy::Stage;
     use sallyport_model::SessionId;
 
-    const METHODS: [Method; 4] = [Method::Totp, Method::Passkey, Method::RecoveryCode, Method::Password];
+    const METHODS: [Method; 5] = [Method::Totp, Method::Passkey, Method::RecoveryCode, Method::AuthorityKit, Method::Password];
     const KEYS: [Eligibility; 2] = [Eligibility::Synced, Eligibility::DeviceBound];
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod alone;
 pub mod assurance;
+pub mod by_kit;
 pub mod device_bound;
 pub mod password;
 pub mod program;
@@ -13,3 +14,4 @@ pub mod sign_in;
 pub mod throttle;
 pub mod totp;
 pub mod webauthn;
+pub mod whereabouts;

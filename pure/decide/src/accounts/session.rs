@@ -94,6 +94,8 @@ pub enum Method {
     Passkey,
     /// A recovery code.
     RecoveryCode,
+    /// The password and the authority's signature, of an only owner who had nothing else left.
+    AuthorityKit,
     /// The password alone, where policy allows that.
     Password,
 }
@@ -105,13 +107,15 @@ impl Method {
             Method::Totp => "totp",
             Method::Passkey => "passkey",
             Method::RecoveryCode => "recovery_code",
+            Method::AuthorityKit => "authority_kit",
             Method::Password => "password",
         }
     }
 
     /// Reads the stored word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Method::Totp, Method::Passkey, Method::RecoveryCode, Method::Password].into_iter().find(|method| method.as_str() == text)
+        let known = [Method::Totp, Method::Passkey, Method::RecoveryCode, Method::AuthorityKit, Method::Password];
+        known.into_iter().find(|method| method.as_str() == text)
     }
 }
 

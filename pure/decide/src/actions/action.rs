@@ -6,7 +6,8 @@ use sallyport_model::{DeviceId, Digest, FactorId, SiteId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{OpenRemoteSession, PublishSchedule, RunScript};
-use crate::automation::ChangeClient;
+use crate::automation::{ChangeClient, IssueLicence};
+use crate::bridge::ChangeConnection;
 use crate::networks::Rules;
 use crate::people::{
     self, ChangeMfaPolicy, ChangeRole, ChangeSessionLimits, ChangedRole, InviteUser, Person, RequireMfa, ResetFactor, ResetTakes,
@@ -92,6 +93,12 @@ pub enum Action {
     ChangeClient(ChangeClient),
     /// A script runs unattended at its times.
     PublishSchedule(PublishSchedule),
+    /// A connection to another vendor's API is made.
+    CreateConnection(ChangeConnection),
+    /// A connection gets other terms, or another credential.
+    ChangeConnection(ChangeConnection),
+    /// A licence lets a tool's program in.
+    IssueLicence(IssueLicence),
     /// A webhook is made.
     CreateWebhook(ChangeWebhook),
     /// A webhook gets another name, address or other events.
@@ -170,6 +177,12 @@ pub enum ActionKind {
     ChangeClient,
     /// See [`Action::PublishSchedule`].
     PublishSchedule,
+    /// See [`Action::CreateConnection`].
+    CreateConnection,
+    /// See [`Action::ChangeConnection`].
+    ChangeConnection,
+    /// See [`Action::IssueLicence`].
+    IssueLicence,
     /// See [`Action::CreateWebhook`].
     CreateWebhook,
     /// See [`Action::ChangeWebhook`].
@@ -180,7 +193,7 @@ pub enum ActionKind {
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 25] = [
+    pub const ALL: [ActionKind; 28] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -203,6 +216,9 @@ impl ActionKind {
         Self::CreateClient,
         Self::ChangeClient,
         Self::PublishSchedule,
+        Self::CreateConnection,
+        Self::ChangeConnection,
+        Self::IssueLicence,
         Self::CreateWebhook,
         Self::ChangeWebhook,
         Self::RotateWebhook,
@@ -233,6 +249,9 @@ impl ActionKind {
             Self::CreateClient => "create_client",
             Self::ChangeClient => "change_client",
             Self::PublishSchedule => "publish_schedule",
+            Self::CreateConnection => "create_connection",
+            Self::ChangeConnection => "change_connection",
+            Self::IssueLicence => "issue_licence",
             Self::CreateWebhook => "create_webhook",
             Self::ChangeWebhook => "change_webhook",
             Self::RotateWebhook => "rotate_webhook",
@@ -260,9 +279,10 @@ impl ActionKind {
             | Self::CreateClient
             | Self::ChangeClient
             | Self::PublishSchedule
-            | Self::CreateWebhook
-            | Self::ChangeWebhook
-            | Self::RotateWebhook => Class::Fleet,
+            | Self::CreateConnection
+            | Self::ChangeConnection
+            | Self::IssueLicence => Class::Fleet,
+            Self::CreateWebhook | Self::ChangeWebhook | Self::RotateWebhook => Class::Fleet,
         }
     }
 
@@ -282,8 +302,9 @@ impl ActionKind {
             Self::SaveRole | Self::DeleteRole => const { &policy::ManageRoles::ROW },
             Self::RemoveFactor => const { &policy::RemoveOwnFactor::ROW },
             Self::ChangeNetworks => const { &policy::ChangeNetworks::ROW },
-            Self::CreateClient | Self::ChangeClient => const { &policy::ManageClients::ROW },
+            Self::CreateClient | Self::ChangeClient | Self::IssueLicence => const { &policy::ManageClients::ROW },
             Self::PublishSchedule => const { &policy::PublishSchedules::ROW },
+            Self::CreateConnection | Self::ChangeConnection => const { &policy::ManageConnections::ROW },
             Self::CreateWebhook | Self::ChangeWebhook | Self::RotateWebhook => const { &policy::ManageWebhooks::ROW },
         }
     }
@@ -316,9 +337,10 @@ impl ActionKind {
             | Self::ChangeRemotePolicy
             | Self::CreateClient
             | Self::ChangeClient
-            | Self::CreateWebhook
-            | Self::ChangeWebhook
-            | Self::RotateWebhook => false,
+            | Self::CreateConnection
+            | Self::ChangeConnection
+            | Self::IssueLicence => false,
+            Self::CreateWebhook | Self::ChangeWebhook | Self::RotateWebhook => false,
         }
     }
 }
@@ -349,6 +371,9 @@ impl Action {
             Self::CreateClient(_) => ActionKind::CreateClient,
             Self::ChangeClient(_) => ActionKind::ChangeClient,
             Self::PublishSchedule(_) => ActionKind::PublishSchedule,
+            Self::CreateConnection(_) => ActionKind::CreateConnection,
+            Self::ChangeConnection(_) => ActionKind::ChangeConnection,
+            Self::IssueLicence(_) => ActionKind::IssueLicence,
             Self::CreateWebhook(_) => ActionKind::CreateWebhook,
             Self::ChangeWebhook(_) => ActionKind::ChangeWebhook,
             Self::RotateWebhook(_) => ActionKind::RotateWebhook,
@@ -394,9 +419,10 @@ impl Action {
             | Self::ChangeRemotePolicy(_)
             | Self::CreateClient(_)
             | Self::ChangeClient(_)
-            | Self::CreateWebhook(_)
-            | Self::ChangeWebhook(_)
-            | Self::RotateWebhook(_) => &[],
+            | Self::CreateConnection(_)
+            | Self::ChangeConnection(_)
+            | Self::IssueLicence(_) => &[],
+            Self::CreateWebhook(_) | Self::ChangeWebhook(_) | Self::RotateWebhook(_) => &[],
         }
     }
 
@@ -438,6 +464,12 @@ impl Action {
             Self::CreateClient(client) => format!("Create API client {} with {}", client.after.name, scopes(client)),
             Self::ChangeClient(client) => format!("Change API client {} to {}", client.after.name, scopes(client)),
             Self::PublishSchedule(publish) => publish.sentence(),
+            Self::CreateConnection(new) => format!("Connect {} at {}", new.after.name, new.after.base_url),
+            Self::ChangeConnection(change) => {
+                let secret = if change.secret.is_some() { ", with another credential" } else { "" };
+                format!("Change the connection {} at {}{secret}", change.after.name, change.after.base_url)
+            }
+            Self::IssueLicence(issue) => issue.sentence(),
             Self::CreateWebhook(webhook) => format!("Create webhook {} to {}", webhook.after.name, webhook.after.url),
             Self::ChangeWebhook(webhook) => format!("Change webhook {} to {}", webhook.after.name, webhook.after.url),
             Self::RotateWebhook(rotate) => format!("Replace the secret of webhook {}", rotate.name),

@@ -4,6 +4,7 @@
 //! executed once by the one function that takes a [`Released`].
 
 mod action;
+pub mod approvals;
 mod class;
 mod publish_schedule;
 mod release;

@@ -7,6 +7,7 @@ use sallyport_model::{ApiClientId, Name, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
 use super::key::PublicJwk;
+use super::licence::LicenceRule;
 use crate::networks::{Range, within};
 use crate::policy::{Reach, Rights, Row, TABLE};
 
@@ -48,6 +49,9 @@ pub struct Shape {
     pub expires: Timestamp,
     /// Whether it must replace its key each day.
     pub rotation: Rotation,
+    /// Whether it must show a licence for a token.
+    #[serde(default)]
+    pub licence: LicenceRule,
 }
 
 /// A client is made, or gets another shape.
@@ -212,6 +216,7 @@ mod tests {
             networks: vec!["192.0.2.0/24".parse().unwrap()],
             expires: at(1000),
             rotation: Rotation::Daily,
+            licence: LicenceRule::NotNeeded,
         }
     }
 

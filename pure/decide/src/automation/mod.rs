@@ -6,9 +6,12 @@
 
 pub mod assertion;
 mod client;
+pub mod host;
 mod key;
+pub mod licence;
 mod token;
 
 pub use client::{ChangeClient, ClientState, Rotation, Shape, ShapeError, Standing, Stopped, scopes};
 pub use key::{ClientKey, ClientKeyError, KeyAge, KeyStanding, PublicJwk, age_of};
+pub use licence::{IssueLicence, LicenceRefusal, LicenceRule, Licensed};
 pub use token::{AccessToken, TokenError};

@@ -13,6 +13,8 @@ pub struct AccessToken {
     pub issued: Timestamp,
     /// When it was last used; when it was issued, at first.
     pub last_used: Timestamp,
+    /// When the licence that it stands on ends, where it stands on one.
+    pub licence_ends: Option<Timestamp>,
 }
 
 /// Why a token is not accepted.
@@ -24,6 +26,9 @@ pub enum TokenError {
     /// It was not used for [`limits::ACCESS_TOKEN_IDLE_SECS`].
     #[error("the access token was not used for a minute, and closed by itself")]
     Unused,
+    /// The licence that it stands on is over.
+    #[error("the licence behind the access token has expired")]
+    Licence,
     /// The request is signed by another key: the token was copied.
     #[error("the access token is bound to another key")]
     OtherKey,
@@ -52,6 +57,9 @@ impl AccessToken {
         if now >= self.expires() {
             return Err(TokenError::Expired);
         }
+        if self.licence_ends.is_some_and(|ends| now >= ends) {
+            return Err(TokenError::Licence);
+        }
         if now >= self.last_used.plus_secs(limits::ACCESS_TOKEN_IDLE_SECS) { Err(TokenError::Unused) } else { Ok(()) }
     }
 
@@ -77,7 +85,7 @@ mod tests {
     #[test]
     fn oa_04_a_token_ends_after_five_minutes_and_after_one_without_use() {
         let key = Thumbprint::from_bytes([1; 32]);
-        let token = |last_used| AccessToken { key, issued: at(0), last_used: at(last_used) };
+        let token = |last_used| AccessToken { key, issued: at(0), last_used: at(last_used), licence_ends: None };
         assert_eq!(token(0).lives(at(59)), Ok(()));
         assert_eq!(token(0).lives(at(60)), Err(TokenError::Unused));
         assert_eq!(token(290).lives(at(299)), Ok(()));
@@ -86,8 +94,15 @@ mod tests {
     }
 
     #[test]
+    fn oa_04_a_token_ends_with_its_licence() {
+        let key = Thumbprint::from_bytes([1; 32]);
+        let token = AccessToken { key, issued: at(0), last_used: at(30), licence_ends: Some(at(40)) };
+        assert_eq!((token.lives(at(39)), token.lives(at(40))), (Ok(()), Err(TokenError::Licence)));
+    }
+
+    #[test]
     fn oa_12_a_token_works_for_its_own_key_alone() {
-        let token = AccessToken { key: Thumbprint::from_bytes([1; 32]), issued: at(0), last_used: at(0) };
+        let token = AccessToken { key: Thumbprint::from_bytes([1; 32]), issued: at(0), last_used: at(0), licence_ends: None };
         assert_eq!(token.judge(&ProvenKey::for_tests(Thumbprint::from_bytes([1; 32])), at(1)), Ok(()));
         assert_eq!(token.judge(&ProvenKey::for_tests(Thumbprint::from_bytes([2; 32])), at(1)), Err(TokenError::OtherKey));
     }

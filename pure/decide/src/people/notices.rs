@@ -32,7 +32,8 @@ pub struct Notice {
 }
 
 const LOOK: &str = "If that was you, nothing is to be done.";
-const CODES: &str = "Count how many recovery codes you have left, and set up an authenticator app again if you lost yours.";
+const CODES: &str = "Count how many recovery codes you have left, and set up an authenticator app again if you lost yours: with it \
+                     comes a new code in place of the used one.";
 const PASSWORD: &str = "If these were not you, somebody tries your password. It is not in danger as long as nobody else knows it.";
 
 /// What the person whom an entry is about is told of it; `None` for what needs no mail.
@@ -54,6 +55,12 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
                 LOOK,
             ),
         },
+        "session.two_networks" => of(
+            "A session of yours was used from two networks at once",
+            format!("One session of your account was used from {} and from {} at the same time.", text("here"), text("there")),
+            "If that was you, as with a VPN that came and went, nothing is to be done. If one of them is not yours, press Not me, look for \
+             what runs on your computer that should not, and choose another password from another computer.",
+        ),
         "sign_in.failed" => {
             let attempts = payload["attempts"].as_u64().unwrap_or(0);
             let what = format!("{attempts} sign-ins to your account failed.");
@@ -79,6 +86,22 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
         "recovery_code.used" => {
             of("A recovery code was used", "Somebody signed in to your account with one of your recovery codes.".into(), CODES)
         }
+        "recovery_code.issued" => of(
+            "A new recovery code was issued",
+            "A factor was set up after a sign-in with a recovery code, and a new code took the place of the used one.".into(),
+            "If that was you, keep it with the others. The new factor counts for guarded actions after 24 hours.",
+        ),
+        "authority_kit.used" => of(
+            "Your account was recovered with the authority kit",
+            "Somebody signed in to your account with its password and the authority kit of your tenant.".into(),
+            "If that was you, set up a factor now: it counts for guarded actions after 24 hours. If it was not, somebody has the kit and \
+             your password: press Not me, change the password, and replace every factor that is not yours.",
+        ),
+        "authority_kit.refused" => of(
+            "The authority kit was used for your account",
+            "Somebody showed your password and the authority kit of your tenant. They were not let in: another owner can help you.".into(),
+            "If that was you, ask another owner to reset your factor. If it was not, somebody has the kit and your password: change it.",
+        ),
         "recovery_codes.regenerated" => {
             of("Your recovery codes were replaced", "All recovery codes of your account were replaced by new ones.".into(), LOOK)
         }
@@ -141,6 +164,11 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
             format!("The key of your API client {} is older than a day.", text("name")),
             "Look whether its tool still runs: half a day later the client is stopped.",
         ),
+        "licence.refused" => of(
+            "A tool was refused for want of a licence",
+            format!("Somebody with the key of your API client {} got no access token: {}.", text("name"), text("why")),
+            "If its tool did not change, somebody has a copy of its key: stop the client under Automation.",
+        ),
         "client.stopped" => match text("reason") {
             "rotation_missed" => of(
                 "An API client was stopped",
@@ -153,6 +181,21 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
                 "Find out who had access to the machine where its tool runs before you make another one.",
             ),
             _ => None,
+        },
+        "connection.rotation_failed" if payload["told"] == true => match text("reason") {
+            "neither" => of(
+                "A credential must be replaced by hand",
+                format!("The vendor behind the connection {} takes neither the old credential nor the new one.", text("name")),
+                "Make a credential at the vendor, and change the connection to it under Automation.",
+            ),
+            _ => of(
+                "A credential was not replaced",
+                format!(
+                    "The credential of the connection {} could not be replaced. The old one stays until a new one has proved itself.",
+                    text("name")
+                ),
+                "It is tried again by itself. Look under Automation what the vendor says.",
+            ),
         },
         _ => None,
     }
@@ -189,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn a_credential_that_is_not_replaced_is_its_owners_news_now_and_then() {
+        let told = |reason: &str, told: bool| {
+            notice("connection.rotation_failed", &json!({ "name": "PSA", "reason": reason, "told": told }), Origin::Known)
+        };
+        assert_eq!(told("refused", false), None);
+        assert!(told("refused", true).unwrap().what.contains("PSA"));
+        assert!(told("neither", true).unwrap().what.contains("neither"));
+    }
+
+    #[test]
     fn a_few_failures_are_nobodys_concern() {
         let told = |attempts: u32| notice("sign_in.failed", &json!({ "attempts": attempts }), Origin::Known);
         assert_eq!(told(4), None);
@@ -202,7 +255,11 @@ mod tests {
             "factor.added",
             "factor.removed",
             "factor.copied",
+            "session.two_networks",
             "recovery_code.used",
+            "recovery_code.issued",
+            "authority_kit.used",
+            "authority_kit.refused",
             "recovery_codes.regenerated",
             "password.changed",
             "password.breached",
@@ -212,6 +269,7 @@ mod tests {
             "user.not_me",
             "client.created",
             "client.key_due",
+            "licence.refused",
             "webhook.created",
         ] {
             let notice = notice(kind, &json!({}), Origin::Known).unwrap_or_else(|| panic!("{kind}"));

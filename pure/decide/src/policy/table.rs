@@ -127,6 +127,12 @@ table! {
     ReadClients = "clients.read": [Owner, Admin, Auditor] in [Full], Tenant;
     /// Ask for API clients in one's own name, for changes of them, and stop them.
     ManageClients = "clients.write": [Owner, Admin] in [Full], Tenant;
+    /// See connections to other vendors' APIs, and how they were used.
+    ReadConnections = "connections.read": [Owner, Admin, Technician, Auditor] in [Full, Client], Tenant;
+    /// Send requests over connections, with credentials that nobody sees.
+    UseConnections = "connections.use": [Owner, Admin, Technician] in [Full, Client], Tenant;
+    /// Ask for connections and for changes of them, replace their credentials, and stop them.
+    ManageConnections = "connections.manage": [Owner, Admin] in [Full], Tenant;
     /// See webhooks and what became of their deliveries.
     ReadWebhooks = "webhooks.read": [Owner, Admin, Auditor] in [Full], Tenant;
     /// Ask for webhooks in one's own name and for changes of them; pause, try and remove them.

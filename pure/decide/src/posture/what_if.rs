@@ -352,7 +352,7 @@ fn covered(question: &Question, reach: &Reach, steps: &mut Vec<Step>) -> Result<
 fn stage_says(stage: Stage) -> &'static str {
     match stage {
         Stage::Factorless => "A session without a factor reads, and never acts",
-        Stage::Restricted => "A session of a recovery code is for one's own factors alone",
+        Stage::Restricted => "A session of a recovery is for one's own factors alone",
         Stage::Codes => "The recovery codes have to be confirmed as saved first",
         Stage::NewPassword => "A password that is known from a data breach has to be changed first",
         Stage::Full => "The session is not good for it",

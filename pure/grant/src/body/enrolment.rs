@@ -129,16 +129,16 @@ impl Body for EnrolmentBody {
 }
 
 /// An envelope inside of a body, as an object of its own.
-mod nested_root {
+pub(super) mod nested_root {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
     use crate::envelope::{Envelope, PayloadType, Written};
 
-    pub(super) fn serialize<S: Serializer>(envelope: &Envelope, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::body) fn serialize<S: Serializer>(envelope: &Envelope, to: S) -> Result<S::Ok, S::Error> {
         Written::from(envelope).serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Envelope, D::Error> {
+    pub(in crate::body) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Envelope, D::Error> {
         Envelope::from_written(Written::deserialize(from)?, PayloadType::Root).map_err(D::Error::custom)
     }
 }

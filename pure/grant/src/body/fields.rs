@@ -17,6 +17,12 @@ pub enum FieldError {
     /// Not a code of lower-case words.
     #[error("must be a code of lower-case letters and underscores")]
     ReasonCode,
+    /// Not one to four numbers with dots between them.
+    #[error("must be one to four numbers with dots between them, like 2.14.0")]
+    Version,
+    /// Not the word of a capability.
+    #[error("must be a word like devices.read")]
+    Scope,
     /// Neither `wss://HOST/agent/link` nor `ws://` on this machine.
     #[error("must be wss://HOST/agent/link")]
     ServerUrl,

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use sallyport_grant::body::{Body, EnrolmentBody, GrantBody, ReceiptBody, RootBody, Statement};
+use sallyport_grant::body::{Body, EnrolmentBody, GrantBody, LicenceBody, ReceiptBody, RootBody, Statement};
 use sallyport_grant::enrol::{self, Enrolment};
+use sallyport_grant::licence::Licence;
 use sallyport_grant::targets::TargetProof;
 use sallyport_grant::{Envelope, PayloadType, Signature, TrustRoot, json, receipt};
 use sallyport_model::{Digest, limits};
@@ -12,7 +13,7 @@ use sallyport_model::{Digest, limits};
 use crate::roots::enrolment;
 use crate::world::{Offered, World};
 
-const TYPES: [PayloadType; 4] = [PayloadType::Grant, PayloadType::Root, PayloadType::Enrolment, PayloadType::Receipt];
+const TYPES: [PayloadType; 5] = [PayloadType::Grant, PayloadType::Root, PayloadType::Enrolment, PayloadType::Receipt, PayloadType::Licence];
 
 static OFFERED: LazyLock<(World, Offered)> = LazyLock::new(|| {
     let mut world = World::seeded(1);
@@ -33,6 +34,8 @@ fn read_everything(bytes: &[u8]) {
     let _ = RootBody::parse(bytes);
     let _ = EnrolmentBody::parse(bytes);
     let _ = ReceiptBody::parse(bytes);
+    let _ = LicenceBody::parse(bytes);
+    let _ = Licence::verify(bytes, None, world.now);
     let _ = json::parse::<serde::de::IgnoredAny>(bytes, limits::ENVELOPE_BYTES);
     let _ = TrustRoot::verify(bytes, world.pin(), world.now);
     let _ = Enrolment::verify(bytes, world.now);
@@ -140,6 +143,11 @@ proptest! {
     fn a_mutated_enrolment_never_panics(
         bytes in mutated(enrol::sign(enrolment(&World::seeded(1)), &World::seeded(1).key("enrolment")).unwrap()),
     ) {
+        read_everything(&bytes);
+    }
+
+    #[test]
+    fn a_mutated_licence_never_panics(bytes in mutated(crate::licences::signed(&World::seeded(1), |_| {}))) {
         read_everything(&bytes);
     }
 

@@ -9,6 +9,7 @@ mod checkpoints;
 mod envelopes;
 mod errors;
 mod hostile;
+mod licences;
 mod merkles;
 mod occurrences;
 mod roots;

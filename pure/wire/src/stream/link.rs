@@ -174,11 +174,13 @@ impl StreamEnd {
         taken
     }
 
-    /// Lets the other end go on sending, or not: for an end whose own consumer is slow. A new connection takes note of all
-    /// that arrived in any case.
+    /// Lets the other end go on sending, or not: for an end whose own consumer is slow. What was held back meanwhile is
+    /// acknowledged at once: the other end may have stopped. A new connection takes note of all that arrived in any case.
     pub fn set_flow(&mut self, flow: Flow) {
-        if let Some(keyed) = &mut self.keyed {
-            keyed.flow = flow;
+        let Some(keyed) = &mut self.keyed else { return };
+        keyed.flow = flow;
+        if let Err(error) = keyed.acknowledge_much() {
+            self.over.get_or_insert(error);
         }
     }
 
@@ -289,10 +291,14 @@ impl Keyed {
                 Some(payload)
             }
         };
-        if self.due.bytes >= limits::STREAM_ACK_BYTES && self.flow == Flow::Open {
-            self.acknowledge()?;
-        }
+        self.acknowledge_much()?;
         Ok(payload)
+    }
+
+    /// Acknowledges without waiting where much has come.
+    fn acknowledge_much(&mut self) -> Result<(), StreamError> {
+        let much = self.due.bytes >= limits::STREAM_ACK_BYTES && self.flow == Flow::Open;
+        if much { self.acknowledge() } else { Ok(()) }
     }
 
     /// Acknowledgements have no deadline of their own, so two ends do not acknowledge one another for ever; but their

@@ -193,6 +193,20 @@ fn an_end_that_is_not_acknowledged_stops_sending() {
 }
 
 #[test]
+fn an_end_that_was_held_back_goes_on_as_soon_as_it_is_let() {
+    let mut pair = Pair::connected();
+    pair.ends[CLIENT].set_flow(Flow::Held);
+    while pair.ends[DEVICE].room() == limits::STREAM_PAYLOAD_BYTES {
+        pair.ends[DEVICE].send(&Payload::data(0, vec![7; limits::STREAM_PAYLOAD_BYTES])).unwrap();
+    }
+    pair.settle();
+    assert!(pair.ends[DEVICE].room() < limits::STREAM_PAYLOAD_BYTES, "nothing is acknowledged while it is held");
+    pair.ends[CLIENT].set_flow(Flow::Open);
+    pair.settle();
+    assert!(pair.ends[DEVICE].is_drained(), "no time has to pass");
+}
+
+#[test]
 fn a_stream_in_one_direction_goes_on_for_ever() {
     let mut pair = Pair::connected();
     for _ in 0..10_000 {

@@ -36,6 +36,12 @@ pub(crate) struct Change {
     /// Its key is replaced each day.
     #[arg(long)]
     daily_key: bool,
+    /// It needs a licence for each token from now on; what it has without one ends.
+    #[arg(long, conflicts_with = "no_licence")]
+    needs_licence: bool,
+    /// Its key is enough.
+    #[arg(long)]
+    no_licence: bool,
     #[command(flatten)]
     agreement: Agreement,
 }
@@ -66,12 +72,18 @@ impl Change {
             (_, true) => api::KeyRotation::Daily,
             _ => now.rotation,
         };
+        let licence = match (self.needs_licence, self.no_licence) {
+            (true, _) => api::LicenceRule::Needed,
+            (_, true) => api::LicenceRule::NotNeeded,
+            _ => now.licence,
+        };
         api::ChangeApiClient {
             name: self.name.unwrap_or(now.name),
             scopes: if scopes.is_empty() { now.scopes } else { scopes },
             networks: if self.networks.is_empty() { now.networks } else { self.networks },
             expires: self.lifetime.map_or(now.expires, |secs| clock::now().plus_secs(i64::from(secs))),
             rotation,
+            licence: Some(licence),
         }
     }
 }
@@ -86,6 +98,7 @@ pub(crate) fn is_shape(frozen: &api::ApiClientShape, wanted: &api::ChangeApiClie
         frozen if ranges(&frozen.networks).is_none() || ranges(&frozen.networks) != ranges(&wanted.networks) => Err("the networks"),
         frozen if frozen.expires != wanted.expires => Err("when it ends"),
         frozen if frozen.rotation != wanted.rotation => Err("whether its key is replaced"),
+        frozen if Some(frozen.licence) != wanted.licence => Err("whether it needs a licence"),
         _ => Ok(()),
     }
 }
@@ -119,15 +132,17 @@ mod tests {
             networks: vec!["203.0.113.7/32".to_owned(), "2001:DB8:0::/32".to_owned()],
             expires: Timestamp::from_secs(1_790_000_000),
             rotation: api::KeyRotation::Daily,
+            licence: Some(api::LicenceRule::Needed),
         }
     }
 
     #[test]
     fn whatever_was_frozen_differently_is_named() {
         let frozen = |change: fn(&mut api::ApiClientShape)| {
-            let api::ChangeApiClient { name, scopes, expires, rotation, .. } = wanted();
+            let api::ChangeApiClient { name, scopes, expires, rotation, licence, .. } = wanted();
+            let licence = licence.unwrap_or_default();
             let networks = vec!["2001:db8::/32".to_owned(), "203.0.113.7".to_owned()];
-            let mut shape = api::ApiClientShape { name, scopes, networks, expires, rotation };
+            let mut shape = api::ApiClientShape { name, scopes, networks, expires, rotation, licence };
             change(&mut shape);
             is_shape(&shape, &wanted())
         };
@@ -139,6 +154,7 @@ mod tests {
         assert_eq!(frozen(|shape| shape.networks[0] = "everywhere".to_owned()), Err("the networks"));
         assert_eq!(frozen(|shape| shape.expires = shape.expires.plus_secs(1)), Err("when it ends"));
         assert_eq!(frozen(|shape| shape.rotation = api::KeyRotation::ByHand), Err("whether its key is replaced"));
+        assert_eq!(frozen(|shape| shape.licence = api::LicenceRule::NotNeeded), Err("whether it needs a licence"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use sallyport_api as api;
+use sallyport_model::Timestamp;
 use serde_json::json;
 use ureq::http::Method;
 
@@ -85,6 +86,9 @@ struct Create {
     /// Its key stays, for tools that cannot replace it each day.
     #[arg(long)]
     keep_key: bool,
+    /// It needs a licence for each token: `sallyport licence issue` makes them.
+    #[arg(long)]
+    needs_licence: bool,
     #[command(flatten)]
     agreement: Agreement,
 }
@@ -172,7 +176,7 @@ fn state(one: &api::ApiClient) -> (&'static str, Tone) {
     }
 }
 
-fn find(client: &mut Client, wanted: &str) -> Result<api::ApiClient, Failure> {
+pub(super) fn find(client: &mut Client, wanted: &str) -> Result<api::ApiClient, Failure> {
     let clients: api::ApiClients = client.read("/v1/clients")?;
     let id_fits = |one: &api::ApiClient| wanted.len() >= 4 && one.id.to_string().ends_with(wanted);
     let mut found: Vec<_> = clients.items.into_iter().filter(|one| one.shape.name == wanted || id_fits(one)).collect();
@@ -201,11 +205,17 @@ fn show(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Fa
             ("expires", say::relative(one.shape.expires, now)),
             ("last used", say::relative_or_dash(one.last_used, now)),
             ("from", one.last_address.clone().unwrap_or_default()),
+            ("licence", if one.shape.licence == api::LicenceRule::Needed { "needed for each token" } else { "not needed" }.to_owned()),
+            ("last refusal", one.last_refusal.as_ref().map(|refused| refusal(refused, now)).unwrap_or_default()),
             ("key since", say::relative(one.key_created, now)),
             ("id", one.id.to_string()),
         ]);
     });
     Ok(Outcome::Done)
+}
+
+fn refusal(refused: &api::LicenceRefused, now: Timestamp) -> String {
+    format!("{}, from {}, {}", one_line(&refused.why), one_line(&refused.address), say::relative(refused.at, now))
 }
 
 fn stop(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Failure> {
@@ -227,10 +237,11 @@ impl Create {
             expires: clock::now().plus_secs(i64::from(self.lifetime)),
             key: public_jwk(&file.key()?),
             rotation: if self.keep_key { api::KeyRotation::ByHand } else { api::KeyRotation::Daily },
+            licence: if self.needs_licence { api::LicenceRule::Needed } else { api::LicenceRule::NotNeeded },
         };
         let before: api::ApiClients = client.read("/v1/clients")?;
-        let api::NewApiClient { name, scopes, networks, expires, rotation, .. } = body.clone();
-        let shape = api::ChangeApiClient { name, scopes, networks, expires, rotation };
+        let api::NewApiClient { name, scopes, networks, expires, rotation, licence, .. } = body.clone();
+        let shape = api::ChangeApiClient { name, scopes, networks, expires, rotation, licence: Some(licence) };
         let expected = |action: &api::ActionDetails| match action {
             api::ActionDetails::CreateClient(frozen) if frozen.key.as_ref() != Some(&body.key) => Err("the key"),
             api::ActionDetails::CreateClient(frozen) => is_shape(&frozen.after, &shape),

@@ -31,13 +31,19 @@ pub(super) struct Publish {
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     zone: String,
     /// Name or id of a device.
-    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["tag", "all"])]
+    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["tag", "customer", "site", "all"])]
     device: Vec<String>,
     /// All approved devices with this tag; one more of them makes the publication void.
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
+    /// All approved devices of this customer, by name or id; one more of them makes the publication void.
+    #[arg(long, value_name = "CUSTOMER", conflicts_with = "site")]
+    customer: Option<String>,
+    /// All approved devices of this site: name, id, or CUSTOMER/SITE; one more of them makes the publication void.
+    #[arg(long, value_name = "SITE")]
+    site: Option<String>,
     /// All approved devices; one more of them makes the publication void.
-    #[arg(long, conflicts_with = "tag")]
+    #[arg(long, conflicts_with_all = ["tag", "customer", "site"])]
     all: bool,
     /// An argument, in order.
     #[arg(long = "arg", value_name = "TEXT", allow_hyphen_values = true)]
@@ -54,6 +60,9 @@ pub(super) struct Publish {
     /// Begin only in this time of the day: 22:00-04:00.
     #[arg(long, value_name = "FROM-TO", value_parser = window)]
     window: Option<api::MaintenanceWindow>,
+    /// Days on which the window begins: mon-fri, or sat,sun [default: every day].
+    #[arg(long, value_name = "DAYS", value_parser = days, requires = "window")]
+    window_days: Option<Days>,
     /// A device that was off begins at most so much later.
     #[arg(long, value_parser = say::parse_secs, value_name = "TIME", default_value = "1h")]
     late: u32,
@@ -80,9 +89,10 @@ impl Publish {
     pub(super) fn run(self, client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
         let script = lookup::script(client, &self.script)?;
         let details = scripts::details(client, &script, None)?;
-        let targets = self.targets(client)?;
+        let group = self.group(client)?;
+        let targets = self.targets(client, group.as_ref())?;
         let replaces = self.replaces.as_deref().map(|old| super::schedules::find(client, old)).transpose()?;
-        let wanted = self.wanted(&details, &targets, replaces.map(|old| old.id.to_string()));
+        let wanted = self.wanted(&details, &targets, (group, replaces.map(|old| old.id.to_string())));
         let preview = || screen.say(format!("Publish {} on {}", one_line(&wanted.name), say::devices(targets.len())));
         let expected = |action: &api::ActionDetails| same(action, (&wanted, &details, &targets));
         let guarded = Guarded { screen, agreement: self.agreement, path: "/v1/schedules", preview: &preview, expected: &expected };
@@ -91,18 +101,42 @@ impl Publish {
         Ok(Outcome::Done)
     }
 
-    fn targets(&self, client: &mut Client) -> Result<Vec<api::Device>, Failure> {
-        let found = match (&self.tag, self.device.is_empty()) {
-            (_, false) => lookup::devices(client, &self.device)?,
-            (Some(tag), _) => devices::find(client, &Filter::approved(Vec::new(), vec![tag.clone()], None))?,
-            (None, _) if self.all => devices::find(client, &Filter::approved(Vec::new(), Vec::new(), None))?,
-            (None, _) => return Err(Failure::Input("say where: --device, --tag or --all".to_owned())),
+    fn days(&self) -> Vec<String> {
+        self.window_days.as_ref().map_or_else(Vec::new, |Days(days)| days.clone())
+    }
+
+    /// The rule, where devices are not named one by one.
+    fn group(&self, client: &mut Client) -> Result<Option<api::DeviceGroup>, Failure> {
+        if !self.device.is_empty() {
+            return Ok(None);
+        }
+        if self.tag.is_none() && self.customer.is_none() && self.site.is_none() && !self.all {
+            return Err(Failure::Input("say where: --device, --tag, --customer, --site or --all".to_owned()));
+        }
+        let customer = self.customer.as_deref().map(|wanted| lookup::customer(client, wanted)).transpose()?;
+        let site = self.site.as_deref().map(|wanted| lookup::site(client, wanted)).transpose()?;
+        let (customer, site) = (customer.map(|customer| customer.id.to_string()), site.map(|place| place.id));
+        Ok(Some(api::DeviceGroup { customer, site, tag: self.tag.clone() }))
+    }
+
+    fn targets(&self, client: &mut Client, group: Option<&api::DeviceGroup>) -> Result<Vec<api::Device>, Failure> {
+        let found = match group {
+            None => lookup::devices(client, &self.device)?,
+            Some(group) => {
+                let sites = sites_of(client, group)?;
+                let tags = group.tag.iter().cloned().collect();
+                devices::find(client, &Filter::approved(sites, tags, None))?
+            }
         };
         if found.is_empty() { Err(Failure::NothingMatches) } else { Ok(found) }
     }
 
-    fn wanted(&self, details: &api::ScriptDetails, targets: &[api::Device], replaces: Option<String>) -> api::NewSchedule {
-        let group = self.device.is_empty().then(|| api::DeviceGroup { tag: self.tag.clone(), ..api::DeviceGroup::default() });
+    fn wanted(
+        &self,
+        details: &api::ScriptDetails,
+        targets: &[api::Device],
+        (group, replaces): (Option<api::DeviceGroup>, Option<String>),
+    ) -> api::NewSchedule {
         let named = if group.is_some() { &[] } else { targets };
         api::NewSchedule {
             name: self.name.clone(),
@@ -119,7 +153,7 @@ impl Publish {
                 cron: self.cron.clone(),
                 zone: self.zone.clone(),
                 expires: clock::now().plus_secs(i64::from(self.lasts)),
-                window: self.window.clone(),
+                window: self.window.clone().map(|window| api::MaintenanceWindow { days: self.days(), ..window }),
                 late_secs: self.late,
                 jitter_secs: self.jitter,
                 gap_secs: self.gap,
@@ -127,6 +161,18 @@ impl Publish {
             },
             replaces,
         }
+    }
+}
+
+/// Sites that a rule means; none where it means all.
+fn sites_of(client: &mut Client, group: &api::DeviceGroup) -> Result<Vec<String>, Failure> {
+    match (&group.customer, &group.site) {
+        (_, Some(site)) => Ok(vec![site.clone()]),
+        (Some(customer), None) => {
+            let sites: Vec<String> = lookup::customer(client, customer)?.sites.iter().map(|site| site.id.to_string()).collect();
+            if sites.is_empty() { Err(Failure::NothingMatches) } else { Ok(sites) }
+        }
+        (None, None) => Ok(Vec::new()),
     }
 }
 
@@ -152,7 +198,10 @@ fn same(
             timing.at_once,
         )
     };
-    let window = |timing: &api::ScheduleTiming| timing.window.as_ref().map(|window| (window.from.clone(), window.to.clone()));
+    let window = |timing: &api::ScheduleTiming| {
+        let days = |window: &api::MaintenanceWindow| window.days.iter().cloned().collect::<BTreeSet<_>>();
+        timing.window.as_ref().map(|window| (window.from.clone(), window.to.clone(), days(window)))
+    };
     let checks = [
         (request::is_whole(run) && run.text == script.text && run.sha256 == script.script.sha256, "the script"),
         (run.interpreter == script.script.interpreter, "the interpreter"),
@@ -170,9 +219,41 @@ fn window(text: &str) -> Result<api::MaintenanceWindow, String> {
     Ok(api::MaintenanceWindow { from: from.trim().to_owned(), to: to.trim().to_owned(), days: Vec::new() })
 }
 
+/// Days of the week, from `sun` to `sat`; all seven are none, as the server shows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Days(Vec<String>);
+
+const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+
+/// `mon-fri`, `sat,sun`, `fri-mon`: ranges go on past Saturday.
+fn days(text: &str) -> Result<Days, String> {
+    let day = |word: &str| DAYS.iter().position(|day| day.eq_ignore_ascii_case(word.trim()));
+    let unknown = || "days like mon-fri, or sat,sun".to_owned();
+    let mut chosen = [false; 7];
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (day(first).ok_or_else(unknown)?, day(last).ok_or_else(unknown)?);
+        (0..=(last + 7 - first) % 7).for_each(|step| chosen[(first + step) % 7] = true);
+    }
+    let named = DAYS.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(day, _)| (*day).to_owned()).collect::<Vec<_>>();
+    Ok(Days(if named.len() == 7 { Vec::new() } else { named }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_names_lists_and_ranges() {
+        let read = |text: &str| days(text).map(|Days(days)| days.join(" "));
+        assert_eq!(read("mon-fri"), Ok("mon tue wed thu fri".to_owned()));
+        assert_eq!(read("Sat, sun"), Ok("sun sat".to_owned()));
+        assert_eq!(read("fri-mon"), Ok("sun mon fri sat".to_owned()));
+        assert_eq!(read("sun-sat"), Ok(String::new()), "every day is no choice");
+        for text in ["", "monday", "mon-", "1-5"] {
+            assert!(days(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn windows_are_two_times() {

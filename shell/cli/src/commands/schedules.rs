@@ -102,7 +102,7 @@ fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
                 Word::toned(word, tone),
                 Word::new(&schedule.words),
                 Word::new(next.map_or_else(|| "-".to_owned(), |next| say::relative(next.at, now))),
-                Word::new(say::devices(usize::try_from(schedule.targets).unwrap_or(usize::MAX))),
+                Word::new(on(schedule)),
                 Word::toned(schedule.id.to_string(), Tone::Quiet),
             ]
         });

@@ -1,6 +1,7 @@
 //! `sallyport tool`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +10,15 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
+use sallyport_grant::body::{HostKind, ToolVersion};
+use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::Common;
 use crate::failure::{Failure, Outcome};
-use crate::tool::{KeyFile, Proxy, Tokens};
+use crate::screen::{Screen, Tone};
+use crate::tool::{HostKey, KeyFile, Program, Proxy, Tokens, Voucher};
 
 /// Between two looks at the command.
 const LOOK: Duration = Duration::from_millis(20);
@@ -34,7 +38,27 @@ enum What {
     /// The command finds SALLYPORT_URL, an address on this computer, and SALLYPORT_TOKEN, which it shows there as `Authorization: Bearer`. What
     /// comes in there is signed and passed on. The access token and its key stay in this program: they are renewed while the command works,
     /// and revoked when it ends, crashes or is stopped. Ends with the command's own exit code.
+    ///
+    /// Where the client needs a licence, the command's executable is copied into memory, measured, and executed from there: what lies on the
+    /// disk may change meanwhile. This host's key signs what was measured, for each token anew.
     Exec(Exec),
+    /// Make this host's key where there is none, and print its public half: a licence names the hosts that a tool may run on.
+    ///
+    /// With a TPM, by tpm2-tools, the key is inside of it and cannot be copied. Otherwise it is a file that you alone read: root can copy it.
+    HostKey(HostKeyWanted),
+}
+
+#[derive(Args)]
+struct HostKeyWanted {
+    /// In the TPM, and nowhere else.
+    #[arg(long, conflicts_with = "file")]
+    tpm: bool,
+    /// In a file, although there is a TPM.
+    #[arg(long)]
+    file: bool,
+    /// Where it is kept [default: sallyport/host-key.json in $XDG_STATE_HOME or ~/.local/state].
+    #[arg(long, value_name = "FILE")]
+    host_key: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -42,6 +66,18 @@ struct Exec {
     /// The API client: the name that its key was made under, or the key's file.
     #[arg(long)]
     client: String,
+    /// The licence, where the client needs one.
+    #[arg(long, value_name = "FILE", requires = "tool_version")]
+    licence: Option<PathBuf>,
+    /// The tool's version, as its licence has it: 2.14.0. Nobody measures it; the executable is measured.
+    #[arg(long, value_name = "VERSION", requires = "licence", value_parser = version)]
+    tool_version: Option<ToolVersion>,
+    /// Which of the command's arguments is a script that is measured too, and given to it from memory.
+    #[arg(long, value_name = "FILE", requires = "licence")]
+    script: Option<PathBuf>,
+    /// This host's key [default: as `sallyport tool host-key` makes it].
+    #[arg(long, value_name = "FILE", requires = "licence")]
+    host_key: Option<PathBuf>,
     /// The command, after --.
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
@@ -49,17 +85,51 @@ struct Exec {
 
 impl Tool {
     pub(crate) fn run(self) -> Result<Outcome, Failure> {
-        let What::Exec(exec) = self.what;
-        exec.run()
+        match self.what {
+            What::Exec(exec) => exec.run(),
+            What::HostKey(wanted) => wanted.run(self.common.screen()),
+        }
+    }
+}
+
+fn version(text: &str) -> Result<ToolVersion, String> {
+    ToolVersion::parse(text).map_err(|error| error.to_string())
+}
+
+impl HostKeyWanted {
+    fn run(self, screen: Screen) -> Result<Outcome, Failure> {
+        let path = HostKey::place(self.host_key);
+        let wanted = match (self.tpm, self.file) {
+            (true, _) => Some(HostKind::Tpm),
+            (_, true) => Some(HostKind::File),
+            _ => None,
+        };
+        let key = if path.exists() { HostKey::load(&path)? } else { HostKey::make(&path, wanted)? };
+        if wanted.is_some_and(|wanted| wanted != key.kind()) {
+            return Err(Failure::Content { path, why: "this host has a key of the other kind: move it away to make another one" });
+        }
+        screen.give(&json!({ "kind": key.kind(), "key": key.text() }), |screen| {
+            screen.say(format!("{}:{}", key.kind().as_str(), key.text()));
+            screen.say_in(
+                Tone::Quiet,
+                match key.kind() {
+                    HostKind::Tpm => format!("The private half is in this machine's TPM; what loads it there is in {}.", path.display()),
+                    HostKind::File => format!("The private half is in {}, for you alone; root can copy it.", path.display()),
+                },
+            );
+        });
+        Ok(Outcome::Done)
     }
 }
 
 impl Exec {
     fn run(self) -> Result<Outcome, Failure> {
-        let tokens = Tokens::begin(KeyFile::load(KeyFile::place(&self.client))?)?;
+        let program = self.licence.is_some().then(|| Program::seal(&self.command, self.script.as_deref())).transpose()?;
+        let voucher = program.as_ref().map(|program| self.voucher(program)).transpose()?;
+        let tokens = Tokens::begin(KeyFile::load(KeyFile::place(&self.client))?, voucher)?;
         let server = tokens.server();
         let tokens = Arc::new(Mutex::new(tokens));
-        let ended = self.with(&tokens, &server);
+        let ended = self.with(&tokens, &server, program.as_ref());
         // Whatever became of the command, nothing of its run stays. A token that cannot be revoked closes by itself within a minute.
         if let Err(failure) = tokens.lock().unwrap_or_else(PoisonError::into_inner).revoke() {
             eprintln!("warning: the access token was not revoked, and ends by itself: {failure}");
@@ -67,11 +137,22 @@ impl Exec {
         ended.map(|status| Outcome::Exit(code_of(status)))
     }
 
-    fn with(&self, tokens: &Arc<Mutex<Tokens>>, server: &str) -> Result<ExitStatus, Failure> {
+    fn voucher(&self, program: &Program) -> Result<Voucher, Failure> {
+        let (Some(licence), Some(version)) = (&self.licence, &self.tool_version) else {
+            return Err(Failure::Input("--licence and --tool-version belong together".to_owned()));
+        };
+        let host = HostKey::load(&HostKey::place(self.host_key.clone()))?;
+        Voucher::new(licence, host, program, version.clone())
+    }
+
+    fn with(&self, tokens: &Arc<Mutex<Tokens>>, server: &str, program: Option<&Program>) -> Result<ExitStatus, Failure> {
         let proxy = Proxy::open(Arc::clone(tokens))?;
         let stopped = stops()?;
-        let mut command = Command::new(&self.command[0]);
-        command.args(&self.command[1..]).env("SALLYPORT_URL", proxy.url()).env("SALLYPORT_TOKEN", proxy.word());
+        let mut command = match program {
+            Some(program) => program.command(&self.command)?,
+            None => plain(&self.command),
+        };
+        command.env("SALLYPORT_URL", proxy.url()).env("SALLYPORT_TOKEN", proxy.word());
         command.env("SALLYPORT_SERVER", server);
         // Through a proxy, what is for the loopback would leave this computer in clear.
         for name in ["NO_PROXY", "no_proxy"] {
@@ -93,6 +174,12 @@ impl Exec {
             sleep(LOOK);
         }
     }
+}
+
+fn plain(words: &[OsString]) -> Command {
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
 }
 
 /// Whether this program was asked to stop: then the command is.

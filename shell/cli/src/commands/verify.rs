@@ -48,7 +48,7 @@ pub(super) fn verify(client: &mut Client, screen: Screen, last: usize, pin: Opti
     Ok(Outcome::Done)
 }
 
-fn parse_pin(text: &str) -> Result<Digest, Failure> {
+pub(super) fn parse_pin(text: &str) -> Result<Digest, Failure> {
     let bare: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     bare.parse().map_err(|_| Failure::Input("a pin is 64 hexadecimal digits".to_owned()))
 }

@@ -60,7 +60,7 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
             screen.say_in(Tone::Bad, "Your password is known from a data breach. Choose another one first: sallyport password");
         }
         api::SessionStage::Restricted => {
-            screen.say_in(Tone::Waiting, "This session was opened with a recovery code: enrol an authenticator in the console.");
+            screen.say_in(Tone::Waiting, "This session came from a recovery: enrol an authenticator in the console.");
         }
     }
 }

@@ -10,6 +10,7 @@ use ureq::Agent;
 use ureq::http::{Request, Response};
 
 use super::key_file::{Bound, KeyFile, public_jwk};
+use super::vouch::{About, Voucher};
 use crate::client::{agent, form};
 use crate::clock;
 use crate::dpop::{Key, Signed};
@@ -41,6 +42,8 @@ pub(crate) struct Tokens {
     run: Key,
     nonce: String,
     token: Option<Token>,
+    /// What is shown beside the key, where the client needs a licence.
+    voucher: Option<Voucher>,
 }
 
 /// An answer to be passed on.
@@ -61,11 +64,11 @@ pub(crate) struct Passing {
 
 impl Tokens {
     /// Begins a run: gets the first token, and replaces the client's key where that is due.
-    pub(crate) fn begin(file: KeyFile) -> Result<Self, Failure> {
+    pub(crate) fn begin(file: KeyFile, voucher: Option<Voucher>) -> Result<Self, Failure> {
         let Bound { server, client, ca } = file.bound()?;
         let origin = Origin::parse(&server)?;
         let agent = agent(&origin, ca.as_deref())?;
-        let mut made = Self { agent, origin, file, client, run: Key::generate()?, nonce: String::new(), token: None };
+        let mut made = Self { agent, origin, file, client, run: Key::generate()?, nonce: String::new(), token: None, voucher };
         made.settle_next()?;
         let issued = made.renew()?;
         if issued.key_due {
@@ -101,8 +104,12 @@ impl Tokens {
 
     fn issue(&mut self, key: &Key) -> Result<api::IssuedToken, Failure> {
         let assertion = self.assertion(key)?;
-        let fields =
-            [("grant_type", "client_credentials"), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str())];
+        let beside = self.vouched(&assertion)?;
+        let mut fields =
+            vec![("grant_type", "client_credentials"), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str())];
+        if let Some((licence, host_assertion)) = &beside {
+            fields.extend([("licence", licence.as_str()), ("host_assertion", host_assertion.as_str())]);
+        }
         let body = form(&fields);
         // The first try learns the nonce; it does not use the assertion up.
         let answer = match self.post("/v1/oauth/token", &body) {
@@ -114,6 +121,14 @@ impl Tokens {
         let lifetime = Duration::from_secs(u64::try_from(issued.expires_in).unwrap_or_default());
         self.token = Some(Token { text: issued.access_token.clone(), ends: now + lifetime.saturating_sub(MARGIN), used: now });
         Ok(issued)
+    }
+
+    /// The licence, and what this host says about this very request.
+    fn vouched(&self, assertion: &str) -> Result<Option<(String, String)>, Failure> {
+        let Some(voucher) = &self.voucher else { return Ok(None) };
+        let server = self.origin.to_string();
+        let about = About { server: &server, client: &self.client, assertion, key: self.run.thumbprint() };
+        Ok(Some((voucher.licence(), voucher.assertion(&about)?)))
     }
 
     /// Registers the next key with the present one.

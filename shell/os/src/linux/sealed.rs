@@ -1,6 +1,6 @@
 //! A file in memory that nobody can change any more, not even its owner.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -20,6 +20,27 @@ impl SealedFile {
         let fd = OwnedFd::from(file);
         rustix::fs::fcntl_add_seals(&fd, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         Ok(Self { fd, len: content.len() })
+    }
+
+    /// Copies a program into a memory file that may be executed, and seals it in the same way.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::FileTooLarge`] for one above `max_bytes`.
+    pub fn program(source: &mut impl Read, max_bytes: u64) -> io::Result<Self> {
+        let mut file = std::fs::File::from(program_file()?);
+        let len = io::copy(&mut source.take(max_bytes.saturating_add(1)), &mut file)?;
+        if len > max_bytes {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let fd = OwnedFd::from(file);
+        rustix::fs::fcntl_add_seals(&fd, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+        Ok(Self { fd, len: usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)? })
+    }
+
+    /// Lets programs that are started from now on inherit the descriptor, and says under which path they open it.
+    pub fn hand_on(&self) -> io::Result<String> {
+        rustix::io::fcntl_setfd(&self.fd, rustix::io::FdFlags::empty())?;
+        Ok(self.inherited_path())
     }
 
     /// Reads the sealed bytes from the very descriptor that the interpreter will read.
@@ -56,9 +77,29 @@ fn memory_file() -> io::Result<OwnedFd> {
     }
 }
 
+/// Kernels that know `EXEC` may forbid executable memory files to whoever does not ask for one.
+fn program_file() -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match rustix::fs::memfd_create("sallyport-program", flags | MemfdFlags::EXEC) {
+        Err(rustix::io::Errno::INVAL) => Ok(rustix::fs::memfd_create("sallyport-program", flags)?),
+        other => Ok(other?),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a28_a_sealed_program_runs_as_it_was_copied() {
+        let file = SealedFile::program(&mut &b"#!/bin/sh\necho \"approved $1\"\n"[..], 100).expect("memory file");
+        assert!(rustix::io::pwrite(&file.fd, b"rm", 0).is_err());
+        let path = file.hand_on().expect("a path");
+        let said = std::process::Command::new(path).arg("once").output().expect("it runs");
+        assert_eq!(said.stdout, b"approved once\n");
+        let large = SealedFile::program(&mut &[0u8; 101][..], 100).map(|_| ()).map_err(|error| error.kind());
+        assert_eq!(large, Err(io::ErrorKind::FileTooLarge));
+    }
 
     #[test]
     fn a28_a_sealed_file_cannot_be_changed_by_any_road() {

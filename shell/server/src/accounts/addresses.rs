@@ -21,6 +21,7 @@ use sallyport_store::{Reader, StoreError};
 
 use super::Source;
 use super::enrol::doing;
+use super::whereabouts::see;
 use crate::clock::random;
 use crate::mail;
 use crate::{Allowed, App, Json, Refusal};
@@ -100,6 +101,7 @@ const WHILE_CHALLENGED: [&str; 4] = ["self.read", "self.sign_out", "self.elevate
 pub(crate) async fn check_address(app: &App, parts: &Parts, actor: &Actor, word: &str, guarding: Guarding) -> Result<(), Refusal> {
     let ConnectInfo(client) = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or(Code::Internal)?;
     let from = client.ip().to_canonical();
+    see(app, actor, from).await;
     let mut reader = app.store.read().await?;
     let rules = rules(&mut reader, actor.tenant).await?.rules;
     let challenged = is_challenged(&mut reader, actor.session).await?;

@@ -51,9 +51,15 @@ pub(crate) async fn program_session(app: &App, token: &Token) -> Result<LiveSess
 }
 
 /// Finds the person behind a program's request, whose proof was verified and not used up yet.
-pub(crate) async fn authenticate_program(app: &App, parts: &Parts, token: &Token, proof: &ProvenKey) -> Result<Actor, Refusal> {
+pub(crate) async fn authenticate_program(
+    app: &App,
+    parts: &Parts,
+    token: &Token,
+    (proof, row): (&ProvenKey, &Row),
+) -> Result<Actor, Refusal> {
     let (live, now) = (program_session(app, token).await?, app.clock.now());
     live.session.judge(proof, now).map_err(|error| Refusal::from(Code::TokenRefused).because(error))?;
+    shows_present(&live, row)?;
     app.accounts.use_up(proof, now)?;
     touch(app, parts, &live, now).await;
     Ok(actor(&live, now))
@@ -77,9 +83,7 @@ pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes, row: &R
     of_browser(&live)?;
     live.session.judge(&proof, now).map_err(ended)?;
     let device = shows_device(app, &parts.headers, &live)?;
-    if live.shown == ShownToken::Former && row.wants_present_token() {
-        return Err(Refusal::from(Code::Conflict).because("The session's cookie was replaced meanwhile: try again."));
-    }
+    shows_present(&live, row)?;
     app.accounts.use_up(&proof, now)?;
     touch(app, parts, &live, now).await;
     let actor = actor(&live, now);
@@ -88,6 +92,16 @@ pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes, row: &R
         // What was under way while the browser bound its session authorizes nothing by itself.
         Device::UnderWay => Actor { step_up_until: None, ..actor },
     })
+}
+
+/// A former token, which requests under way still have for some seconds, changes nothing that a session or its person is known by.
+fn shows_present(live: &LiveSession, row: &Row) -> Result<(), Refusal> {
+    match live.shown {
+        ShownToken::Former if row.wants_present_token() => {
+            Err(Refusal::from(Code::Conflict).because("The session's token was replaced meanwhile: try again with the present one."))
+        }
+        ShownToken::Former | ShownToken::Present => Ok(()),
+    }
 }
 
 fn ended(error: SessionError) -> Refusal {

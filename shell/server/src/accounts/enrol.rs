@@ -2,10 +2,12 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sallyport_api as api;
 use sallyport_api::Code;
+use sallyport_decide::accounts::recovery::RecoveryCode;
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::accounts::throttle::Charged;
 use sallyport_decide::accounts::totp::{self, Secret};
@@ -14,8 +16,8 @@ use sallyport_decide::policy::{Actor, EnrolFactors, Stage};
 use sallyport_model::{Email, FactorId, Name, Timestamp, limits};
 use sallyport_store::StoreError;
 use sallyport_store::ops::accounts::{
-    AddPasskey, AddTotp, Added, ChargeTotpDraft, Doing, NewFactor, RenameFactor, SaveTotpDraft, UseFactor, UsedFactor, live_session_by_id,
-    passkeys,
+    AddPasskey, AddTotp, Added, ChargeTotpDraft, Doing, NewFactor, RenameFactor, Replacement, SaveTotpDraft, UseFactor, UsedFactor,
+    live_session_by_id, passkeys,
 };
 
 use super::passkey::{algorithms, decode, descriptor, refused, site, spend, timeout};
@@ -50,15 +52,20 @@ fn counts_from(actor: &Actor, now: Timestamp) -> Option<Timestamp> {
     (actor.stage == Stage::Restricted).then(|| now.plus_secs(limits::NEW_FACTOR_SECS))
 }
 
-fn new_factor(app: &App, actor: &Actor, factor: FactorId, name: &str) -> Result<NewFactor, Refusal> {
+fn new_factor(app: &App, actor: &Actor, factor: FactorId, name: &str, code: &RecoveryCode) -> Result<NewFactor, Refusal> {
     let at = app.clock.now();
     let name = Name::parse(name).map_err(|why| Refusal::field("name", why))?;
-    Ok(NewFactor { tenant: actor.tenant, user: actor.user, factor, name, counts_from: counts_from(actor, at), at, salt: random() })
+    let hash = code.stored(&app.accounts.recovery_pepper, actor.user);
+    let replacement = (actor.stage == Stage::Restricted).then_some(Replacement { session: actor.session, hash });
+    let counts_from = counts_from(actor, at);
+    Ok(NewFactor { tenant: actor.tenant, user: actor.user, factor, name, counts_from, replacement, at, salt: random() })
 }
 
-fn added(added: Added) -> Result<StatusCode, Refusal> {
+/// Where the factor ends a recovery by a code, the answer has the code that takes the used one's place (REC-05).
+fn added(added: Added, code: &RecoveryCode) -> Result<Response, Refusal> {
     match added {
-        Added::Done => Ok(StatusCode::NO_CONTENT),
+        Added::Done => Ok(StatusCode::NO_CONTENT.into_response()),
+        Added::WithCode => Ok(Json(api::FreshRecoveryCode { recovery_code: code.to_text().to_string() }).into_response()),
         Added::TooMany => Err(Refusal::from(Code::Conflict).because(format!("At most {} factors.", limits::FACTORS_PER_USER))),
     }
 }
@@ -112,9 +119,10 @@ pub async fn finish_passkey(
     State(app): State<App>,
     Allowed(permit): Allowed<EnrolFactors>,
     Json(body): Json<api::FinishPasskey>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<Response, Refusal> {
     let actor = permit.actor();
-    let factor = new_factor(&app, actor, FactorId::new(app.clock.now(), random()), &body.name)?;
+    let code = RecoveryCode::from_bytes(random());
+    let factor = new_factor(&app, actor, FactorId::new(app.clock.now(), random()), &body.name, &code)?;
     let response = &body.credential.response;
     let (client_data, object) =
         (decode("clientDataJSON", &response.client_data_json)?, decode("attestationObject", &response.attestation_object)?);
@@ -128,7 +136,7 @@ pub async fn finish_passkey(
     let transports = TRANSPORTS.into_iter().filter(|known| response.transports.iter().any(|said| said == known)).map(str::to_owned);
     let change = AddPasskey { factor, registered, transports: transports.collect() };
     match app.store.commit(change).await {
-        Ok(outcome) => added(outcome),
+        Ok(outcome) => added(outcome, &code),
         Err(StoreError::Exists) => Err(Code::PasskeyKnown.into()),
         Err(error) => Err(error.into()),
     }
@@ -162,7 +170,7 @@ pub async fn finish_totp(
     State(app): State<App>,
     Allowed(permit): Allowed<EnrolFactors>,
     Json(body): Json<api::FinishTotp>,
-) -> Result<StatusCode, Refusal> {
+) -> Result<Response, Refusal> {
     let (actor, now) = (permit.actor(), app.clock.now());
     let gone = || Refusal::field("draft", "was begun too long ago, in another session, or had too many wrong codes: begin again");
     let code = totp::Code::parse(&body.code).map_err(|why| Refusal::from(Code::CodeRefused).because(why).at("code"))?;
@@ -172,10 +180,12 @@ pub async fn finish_totp(
     if draft.charged == Charged::Locked || now >= draft.created.plus_secs(DRAFT_SECS) {
         return Err(gone());
     }
-    let factor = new_factor(&app, actor, draft.factor, &name)?;
+    let fresh = RecoveryCode::from_bytes(random());
+    let factor = new_factor(&app, actor, draft.factor, &name, &fresh)?;
     let secret = sealed::unseal(&app.keys, draft.factor, &draft.sealed)?;
     let accepted = totp::judge(&secret, &code, None, now).map_err(|_| Refusal::from(Code::CodeRefused).at("code"))?;
-    app.store.commit(AddTotp { factor, token, sealed: draft.sealed, step: accepted.step }).await.map_err(Refusal::from).and_then(added)
+    let change = AddTotp { factor, token, sealed: draft.sealed, step: accepted.step };
+    added(app.store.commit(change).await?, &fresh)
 }
 
 /// Gives a factor another name.

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::BreachedLists;
 use super::hashing::Hasher;
+use super::whereabouts::Whereabouts;
 use crate::clock::random;
 use crate::keys::Keys;
 use crate::{App, Refusal};
@@ -30,6 +31,7 @@ pub struct Live {
     pub(super) recovery_pepper: Zeroizing<[u8; 32]>,
     pub(super) unknown_names: Zeroizing<[u8; 32]>,
     pub(super) ended: broadcast::Sender<SessionId>,
+    pub(super) whereabouts: Whereabouts,
     strangers: Mutex<Seen>,
     sessions: Mutex<Seen>,
 }
@@ -46,6 +48,7 @@ impl Live {
             recovery_pepper: keys.derive("recovery-codes"),
             unknown_names: keys.derive("unknown-names"),
             ended: broadcast::Sender::new(ENDED_BACKLOG),
+            whereabouts: Whereabouts::default(),
             strangers: Mutex::default(),
             sessions: Mutex::default(),
         }

@@ -7,6 +7,7 @@ pub(crate) mod activation;
 pub mod addresses;
 mod authenticate;
 pub(crate) mod breached;
+pub mod by_kit;
 mod cookie;
 pub mod device;
 pub mod enrol;
@@ -23,6 +24,7 @@ pub mod setup;
 pub mod sign_in;
 mod start;
 mod totp;
+mod whereabouts;
 
 pub(crate) use addresses::check_address;
 pub use authenticate::until_ended;

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use sallyport_api as api;
 use sallyport_decide::policy::{ManageOwnSessions, Stage};
 use sallyport_model::SessionId;
-use sallyport_store::ops::accounts::{self as store, DeviceBound, EndOtherSessions, EndReason, EndSession, SessionRow};
+use sallyport_store::ops::accounts::{self as store, DeviceBound, EndOtherSessions, EndReason, EndSession, Pair, SessionRow};
 
 use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Refusal};
@@ -14,8 +14,10 @@ use crate::{Allowed, App, Id, Json, Refusal};
 pub async fn list(State(app): State<App>, Allowed(permit): Allowed<ManageOwnSessions>) -> Result<Json<api::Page<api::Session>>, Refusal> {
     let (actor, now) = (permit.actor(), app.clock.now());
     let rows = store::sessions(&mut app.store.read().await?, actor.user).await?;
+    let pairs = store::pairs(&mut app.store.read().await?, actor.user).await?;
     let live = rows.into_iter().filter(|row| row.session.lives(now).is_ok());
-    Ok(Json(api::Page { items: live.map(|row| placed(&app, shown(row, actor.session))).collect(), next: None, total: None }))
+    let items = live.map(|row| placed(&app, &pairs, shown(row, actor.session)));
+    Ok(Json(api::Page { items: items.collect(), next: None, total: None }))
 }
 
 /// Ends one of one's own sessions.
@@ -54,14 +56,17 @@ pub(crate) fn shown(row: SessionRow, current: SessionId) -> api::Session {
         user_agent: row.user_agent,
         method: session.method.as_str().to_owned(),
         place: None,
+        two_networks: None,
         device_bound: row.device == DeviceBound::Yes,
         program: row.program,
     }
 }
 
-/// With town and country of its address, where a database of places is configured.
-fn placed(app: &App, session: api::Session) -> api::Session {
-    api::Session { place: app.places.of(&session.address), ..session }
+/// With town and country of its address, where a database of places is configured, and with its newest pair of networks.
+pub(crate) fn placed(app: &App, pairs: &[Pair], session: api::Session) -> api::Session {
+    let pair = pairs.iter().find(|pair| pair.session == session.id);
+    let two_networks = pair.map(|pair| api::TwoNetworks { networks: pair.networks.clone(), at: pair.at });
+    api::Session { place: app.places.of(&session.address), two_networks, ..session }
 }
 
 fn shown_stage(stage: Stage) -> api::SessionStage {

@@ -10,7 +10,7 @@ use sallyport_api::Code;
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::automation::Standing;
 use sallyport_decide::networks::{Capability, Guarding};
-use sallyport_decide::policy::{Actor, Stage};
+use sallyport_decide::policy::{Actor, Row, Stage};
 use sallyport_model::{SessionId, Timestamp};
 use sallyport_store::ops::automation::{LiveToken, UseToken, live_token, owner_rights};
 use sallyport_store::ops::networks::rules;
@@ -32,12 +32,14 @@ pub(crate) async fn known(app: &App, parts: &Parts) -> Result<(), Refusal> {
 }
 
 /// Finds the live token of a request whose key signed method, address, nonce and the token itself.
-pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes) -> Result<Actor, Refusal> {
+pub(crate) async fn authenticate(app: &App, parts: &Parts, body: &Bytes, row: &Row) -> Result<Actor, Refusal> {
     let (text, token) = shown(parts)?;
     let proof = accounts::prove_for_token(app, parts, body, Some(text)).map_err(accounts::proof_refused)?;
     let now = app.clock.now();
     let stored = token.stored(Purpose::Access);
-    let Some(live) = found(app, &token, now).await? else { return accounts::authenticate_program(app, parts, &token, &proof).await };
+    let Some(live) = found(app, &token, now).await? else {
+        return accounts::authenticate_program(app, parts, &token, (&proof, row)).await;
+    };
     live.token.judge(&proof, now).map_err(|error| Refusal::from(Code::TokenRefused).because(error))?;
     app.accounts.use_up(&proof, now)?;
     match live.client.state.judge(address(parts)?, now) {

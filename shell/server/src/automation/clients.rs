@@ -6,7 +6,9 @@ use axum::response::Response;
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::Action;
-use sallyport_decide::automation::{ChangeClient, ClientKey, KeyAge, KeyStanding, PublicJwk, Rotation, Shape, ShapeError, age_of, scopes};
+use sallyport_decide::automation::{
+    ChangeClient, ClientKey, KeyAge, KeyStanding, LicenceRule, PublicJwk, Rotation, Shape, ShapeError, age_of, scopes,
+};
 use sallyport_decide::networks::Range;
 use sallyport_decide::policy::{ManageClients, ReadClients, Rights};
 use sallyport_model::{ApiClientId, TenantId, Timestamp, limits};
@@ -36,7 +38,7 @@ pub(crate) async fn show(
     shown(row, app.clock.now()).map(Json)
 }
 
-async fn find(app: &App, tenant: TenantId, id: ApiClientId) -> Result<ClientRow, Refusal> {
+pub(super) async fn find(app: &App, tenant: TenantId, id: ApiClientId) -> Result<ClientRow, Refusal> {
     let row = store::client(&mut app.store.read().await?, id).await?;
     row.filter(|row| row.tenant == tenant).ok_or_else(|| Code::NotFound.into())
 }
@@ -48,8 +50,8 @@ pub(crate) async fn create(
     Json(body): Json<api::NewApiClient>,
 ) -> Result<Response, Refusal> {
     let (actor, now) = (permit.actor(), app.clock.now());
-    let api::NewApiClient { name, scopes, networks, expires, key, rotation } = body;
-    let after = parsed(api::ChangeApiClient { name, scopes, networks, expires, rotation })?;
+    let api::NewApiClient { name, scopes, networks, expires, key, rotation, licence } = body;
+    let after = parsed(api::ChangeApiClient { name, scopes, networks, expires, rotation, licence: Some(licence) }, LicenceRule::NotNeeded)?;
     checked(&after, &actor.rights, now)?;
     let jwk = PublicJwk { kty: key.kty, crv: key.crv, x: key.x, y: key.y };
     let key = ClientKey::parse(jwk).map_err(|error| Refusal::field("key", error))?;
@@ -75,7 +77,7 @@ pub(crate) async fn change(
     if row.state.stopped.is_some() {
         return Err(Refusal::from(Code::Conflict).because("It was stopped for good: make another one."));
     }
-    let after = parsed(body)?;
+    let after = parsed(body, row.state.shape.licence)?;
     checked(&after, &actor.rights, now)?;
     if row.owner != actor.user && !after.may_be_given_by(&actor.rights) {
         return Err(Refusal::from(Code::RoleRefused).because("You can only give what you may do yourself, for the whole tenant."));
@@ -98,7 +100,8 @@ pub(crate) async fn stop(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn parsed(body: api::ChangeApiClient) -> Result<Shape, Refusal> {
+/// Whether a licence is needed stays as it was, unless the body says otherwise.
+fn parsed(body: api::ChangeApiClient, licence: LicenceRule) -> Result<Shape, Refusal> {
     let networks: Result<Vec<Range>, _> = body.networks.iter().map(|text| text.parse()).collect();
     Ok(Shape {
         name: body.name.trim().to_owned(),
@@ -108,6 +111,11 @@ fn parsed(body: api::ChangeApiClient) -> Result<Shape, Refusal> {
         rotation: match body.rotation {
             api::KeyRotation::Daily => Rotation::Daily,
             api::KeyRotation::ByHand => Rotation::ByHand,
+        },
+        licence: match body.licence {
+            None => licence,
+            Some(api::LicenceRule::NotNeeded) => LicenceRule::NotNeeded,
+            Some(api::LicenceRule::Needed) => LicenceRule::Needed,
         },
     })
 }
@@ -136,6 +144,12 @@ fn shown(row: ClientRow, now: Timestamp) -> Result<api::ApiClient, Refusal> {
         last_address: row.last_address,
         key: serde_json::from_str(&row.key).map_err(|_| Refusal::from(Code::Internal))?,
         key_created: row.key_created,
+        last_refusal: row.refused.map(|refused| api::LicenceRefused {
+            at: refused.at,
+            reason: refused.why.as_str().to_owned(),
+            why: refused.why.words().to_owned(),
+            address: refused.address,
+        }),
     })
 }
 
@@ -160,6 +174,10 @@ fn shown_shape(shape: &Shape) -> api::ApiClientShape {
         rotation: match shape.rotation {
             Rotation::Daily => api::KeyRotation::Daily,
             Rotation::ByHand => api::KeyRotation::ByHand,
+        },
+        licence: match shape.licence {
+            LicenceRule::NotNeeded => api::LicenceRule::NotNeeded,
+            LicenceRule::Needed => api::LicenceRule::Needed,
         },
     }
 }

@@ -3,6 +3,8 @@
 mod authenticate;
 pub(crate) mod clients;
 pub(crate) mod keys;
+pub(crate) mod licences;
+mod licensed;
 pub(crate) mod metadata;
 mod oauth;
 pub(crate) mod programs;
@@ -11,3 +13,4 @@ pub(crate) mod token;
 
 pub(crate) use authenticate::{authenticate, check_rules, known, shows_token};
 pub(crate) use clients::details;
+pub(crate) use licences::{details as licence_details, signed as signed_licence};

@@ -1,17 +1,20 @@
 //! `/v1/oauth/token` and `/v1/oauth/revoke`: access tokens, from the first second to the last.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use sallyport_api as api;
 use sallyport_decide::accounts::proof::ProvenKey;
 use sallyport_decide::accounts::session::{Purpose, Token};
-use sallyport_decide::automation::KeyStanding;
+use sallyport_decide::automation::{KeyStanding, Licensed};
 use sallyport_model::limits;
 use sallyport_store::StoreError;
 use sallyport_store::ops::automation::{IssueToken, NewToken, RevokeToken};
 
 use super::authenticate::address;
+use super::licensed::{Shown, licensed};
 use super::oauth::{Authenticated, Credentials, OauthRefusal, authenticated, form};
 use super::programs;
 use crate::clock::random;
@@ -36,38 +39,52 @@ pub(crate) async fn issue(State(app): State<App>, request: Request) -> Result<Js
 async fn to_client(app: &App, parts: &Parts, form: &api::TokenForm, proof: &ProvenKey) -> Result<api::IssuedToken, OauthRefusal> {
     let credentials = credentials(&form.client_assertion_type, &form.client_assertion, &form.client_id);
     let client = authenticated(app, parts, credentials).await?;
-    let scopes = scopes(&client, form.scope.as_deref())?;
-    let token = Token::from_bytes(random());
+    let address = address(parts)?.to_string();
+    let licensed = licensed(app, &client, &Shown { form, key: proof.key(), address: address.clone() }).await?;
+    let scopes = scopes(&client, licensed.as_ref(), form.scope.as_deref())?;
+    let (token, at) = (Token::from_bytes(random()), app.clock.now());
+    let left_secs = licensed.as_ref().map_or(i64::MAX, |licensed| licensed.expires().secs() - at.secs());
     let change = IssueToken {
         tenant: client.row.tenant,
         client: client.row.id,
         assertion: client.used(),
         token: NewToken { token: token.stored(Purpose::Access), key: *proof.key(), scopes: scopes.clone() },
-        address: address(parts)?.to_string(),
-        at: app.clock.now(),
+        licence: licensed,
+        address,
+        at,
         salt: random(),
     };
     app.store.commit(change).await.map_err(|error| match error {
-        StoreError::Conflict => OauthRefusal::Client("the client was stopped, or has as many live tokens as it may have".to_owned()),
+        StoreError::Conflict => {
+            OauthRefusal::Client("the client was stopped, its licence revoked, or it has as many live tokens as it may have".to_owned())
+        }
         error => error.into(),
     })?;
-    Ok(api::IssuedToken {
+    Ok(issued(&token, scopes, limits::ACCESS_TOKEN_SECS.min(left_secs), client.standing))
+}
+
+fn issued(token: &Token, scope: String, expires_in: i64, standing: KeyStanding) -> api::IssuedToken {
+    api::IssuedToken {
         access_token: token.to_text().to_string(),
         token_type: "DPoP".to_owned(),
-        expires_in: limits::ACCESS_TOKEN_SECS,
-        scope: scopes,
-        key_due: client.standing == KeyStanding::Due,
+        expires_in,
+        scope,
+        key_due: standing == KeyStanding::Due,
         acr: None,
         amr: Vec::new(),
         auth_time: None,
-    })
+    }
 }
 
-/// All of the client's scopes, or those that it asks for.
-fn scopes(client: &Authenticated, wanted: Option<&str>) -> Result<String, OauthRefusal> {
-    let own = &client.row.state.shape.scopes;
+/// All of the client's scopes that its licence names too, or those of them that it asks for; none is not enough.
+fn scopes(client: &Authenticated, licensed: Option<&Licensed>, wanted: Option<&str>) -> Result<String, OauthRefusal> {
+    let named = |word: &&String| licensed.is_none_or(|licensed| licensed.scopes().contains(*word));
+    let own: BTreeSet<&str> = client.row.state.shape.scopes.iter().filter(named).map(String::as_str).collect();
+    if own.is_empty() {
+        return Err(OauthRefusal::Scope);
+    }
     let Some(wanted) = wanted.filter(|wanted| !wanted.trim().is_empty()) else {
-        return Ok(own.iter().map(String::as_str).collect::<Vec<_>>().join(" "));
+        return Ok(own.into_iter().collect::<Vec<_>>().join(" "));
     };
     let mut words: Vec<&str> = wanted.split_whitespace().collect();
     words.sort_unstable();

@@ -6,7 +6,7 @@ use sallyport_decide::outbound::Unreachable;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OutboundError {
+pub(crate) enum OutboundError {
     /// The address may not be reached.
     #[error(transparent)]
     Address(#[from] Unreachable),

@@ -12,6 +12,8 @@ pub use openapi::described;
 pub use route::{Access, Repeats, Route};
 pub use table::table;
 
+use route::Relays;
+
 use crate::asking::{conditional, once, sparse};
 use crate::{App, front, guard, hub, remote};
 
@@ -23,7 +25,7 @@ pub fn router(app: App) -> Router {
         if !route.fields.is_empty() {
             handler = handler.layer(from_fn_with_state(route.fields, sparse::cut));
         }
-        if route.method == "GET" {
+        if route.method == "GET" && route.relays == Relays::Nothing {
             handler = handler.layer(from_fn(conditional::answer));
         }
         if route.repeats == Repeats::Once {

@@ -14,7 +14,7 @@ use utoipa::openapi::{
 };
 
 use super::examples;
-use super::route::{Access, Body, Repeats, Route, schemas};
+use super::route::{Access, Body, Relays, Repeats, Route, schemas};
 use crate::asking::{once, sparse};
 
 type Components = BTreeMap<String, RefOr<Schema>>;
@@ -25,7 +25,8 @@ fn document(routes: &[Route]) -> OpenApi {
     let mut paths = PathsBuilder::new();
     components.extend(schemas::<Problem>());
     for route in routes {
-        paths = paths.path(route.path, PathItem::new(method(route.method), operation(route, &mut components)));
+        // The rest of a path is a parameter like any other in this document.
+        paths = paths.path(route.path.replace("{*", "{"), PathItem::new(method(route.method), operation(route, &mut components)));
     }
     let components = components.into_iter().fold(ComponentsBuilder::new(), |all, (name, schema)| all.schema(name, schema));
     let info = InfoBuilder::new()
@@ -62,7 +63,8 @@ fn operation(route: &Route, components: &mut Components) -> OperationBuilder {
         Access::Public(why) => format!("Public: {why}."),
         Access::Session(row) => format!("Needs `{}`. Class: {}. Audit: {}.", row.name, route.class, route.audit),
     }));
-    for name in route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+    for name in route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| name.trim_start_matches('*'))
+    {
         operation = operation.parameter(parameter(name, "", ParameterIn::Path, Required::True));
     }
     for query in route.query {
@@ -87,7 +89,14 @@ fn operation(route: &Route, components: &mut Components) -> OperationBuilder {
     if route.method == "GET" && route.answers.iter().any(|(status, body)| *status == 200 && is_json(body.as_ref())) {
         operation = operation.response("304", ResponseBuilder::new().description("What `If-None-Match` names is still so").build());
     }
-    operation.response("default", refusal())
+    match route.relays {
+        Relays::Nothing => operation.response("default", refusal()),
+        Relays::Bare => operation.response("200", relayed()).response("default", relayed_or_refused()),
+        Relays::Bodies => {
+            let body = RequestBodyBuilder::new().content("*/*", ContentBuilder::new().build()).description(Some("Passed on as it is"));
+            operation.request_body(Some(body.build())).response("200", relayed()).response("default", relayed_or_refused())
+        }
+    }
 }
 
 fn is_json(body: Option<&Body>) -> bool {
@@ -114,6 +123,20 @@ fn answer(body: Option<&Body>, components: &mut Components) -> Response {
     }
 }
 
+fn relayed() -> Response {
+    let about = "The vendor's answer, as it came, with the header `sallyport-connection`";
+    ResponseBuilder::new().description(about).content("*/*", ContentBuilder::new().build()).build()
+}
+
+fn relayed_or_refused() -> Response {
+    let schema = Ref::from_schema_name(Problem::name());
+    ResponseBuilder::new()
+        .description("The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here")
+        .content("application/problem+json", ContentBuilder::new().schema(Some(schema)).build())
+        .content("*/*", ContentBuilder::new().build())
+        .build()
+}
+
 fn refusal() -> Response {
     let schema = Ref::from_schema_name(Problem::name());
     ResponseBuilder::new()
@@ -131,6 +154,6 @@ fn reference(body: &Body, components: &mut Components) -> Ref {
 
 /// `GET /v1/devices/{id}/inventory` is `get_devices_id_inventory`.
 fn operation_id(route: &Route) -> String {
-    let words = route.path.trim_start_matches("/v1/").replace(['{', '}'], "").replace(['/', '-', '.'], "_");
+    let words = route.path.trim_start_matches("/v1/").replace(['{', '}', '*'], "").replace(['/', '-', '.'], "_");
     format!("{}_{words}", route.method.to_lowercase())
 }

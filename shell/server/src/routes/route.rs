@@ -39,6 +39,17 @@ pub(super) struct Body {
     pub(super) content_type: &'static str,
 }
 
+/// Whether a route passes requests on to somebody else, whose answers have forms of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relays {
+    /// It does not.
+    Nothing,
+    /// Requests without a body.
+    Bare,
+    /// Requests with any body.
+    Bodies,
+}
+
 /// A parameter of the query.
 #[derive(Debug, Clone, Copy)]
 pub struct Query {
@@ -57,6 +68,7 @@ pub struct Route {
     pub(super) query: &'static [Query],
     pub(super) body: Option<Body>,
     pub(super) answers: Vec<(u16, Option<Body>)>,
+    pub(super) relays: Relays,
     /// The members that `fields` can choose from; none where the list is not large.
     pub(super) fields: &'static [&'static str],
     pub(super) repeats: Repeats,
@@ -113,6 +125,7 @@ impl Route {
             query: &[],
             body: None,
             answers: Vec::new(),
+            relays: Relays::Nothing,
             fields: &[],
             repeats: Repeats::Each,
             handler,
@@ -201,6 +214,12 @@ impl Route {
     /// The server-sent events that it answers with.
     pub fn streams<T: ToSchema>(mut self) -> Self {
         self.answers.push((200, Some(body::<T>("text/event-stream"))));
+        self
+    }
+
+    /// Passes requests on, and whatever comes back.
+    pub(super) fn relays(mut self, what: Relays) -> Self {
+        self.relays = what;
         self
     }
 

@@ -1,6 +1,7 @@
 //! The rows.
 
 mod automation;
+mod bridge;
 mod factors;
 mod fleet;
 mod people;
@@ -28,6 +29,7 @@ pub fn table() -> Vec<Route> {
         oneself(),
         guarded(),
         automation::rows(),
+        bridge::rows(),
         factors::rows(),
         fleet::rows(),
         people::rows(),

@@ -9,8 +9,10 @@ mod zones;
 use axum::extract::State;
 use axum::http::StatusCode;
 use sallyport_api::Code;
+use sallyport_decide::accounts::assurance::{Acr, Wanted};
 use sallyport_decide::policy::{PublishSchedules, StopSchedules};
-use sallyport_model::{ScheduleId, TenantId};
+use sallyport_model::{ScheduleId, SessionId, TenantId, limits};
+use sallyport_store::ops::accounts::live_session_by_id;
 use sallyport_store::ops::runs::ToCancel;
 use sallyport_store::ops::schedules::{Control, Order, Resume, Resumed};
 
@@ -51,9 +53,22 @@ pub(crate) async fn resume(
     Allowed(permit): Allowed<PublishSchedules>,
     Id(schedule): Id<ScheduleId>,
 ) -> Result<StatusCode, Refusal> {
+    proved_lately(&app, permit.actor().session).await?;
     match app.store.commit(Resume { permit, schedule, at: app.clock.now(), salt: random() }).await? {
         Resumed::Active => Ok(StatusCode::NO_CONTENT),
         Resumed::Void(why) => Err(Refusal::from(Code::ScheduleVoid).because(shown::void_words(why))),
+    }
+}
+
+/// What runs unattended goes on by somebody who proved a factor within the step-up window, and by no session that was left open. A factor
+/// that does not count yet opens no window, and so lets nothing go on.
+async fn proved_lately(app: &App, session: SessionId) -> Result<(), Refusal> {
+    let live = live_session_by_id(&mut app.store.read().await?, session).await?.ok_or(Code::NotSignedIn)?;
+    // Where the tenant has no window at all, there must be time to prove a factor and to come back.
+    let window = live.step_up_secs.max(limits::RESUME_PROOF_SECS);
+    match live.session.step_up_until(window, app.clock.now()) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::insufficient(Wanted { least: Acr::MultiFactor, max_age_secs: window })),
     }
 }
 

@@ -5,11 +5,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sallyport_api as api;
 use sallyport_api::Code;
+use sallyport_decide::actions::approvals::NotNow;
 use sallyport_decide::actions::{Action, Classified, CreateInstaller, Frozen, Hour, Method, Proof, Requirement, Target, classify, freeze};
 use sallyport_decide::enrolment::Network;
 use sallyport_decide::policy::{self, Actor, Capability, Permit};
 use sallyport_grant::KeyId;
-use sallyport_model::{DeviceId, GrantId, Name, RequestId, SiteId, Timestamp, limits};
+use sallyport_model::{ConnectionId, DeviceId, GrantId, Name, RequestId, SiteId, Timestamp, limits};
+use sallyport_store::ops::bridge::SealedSecret;
 use sallyport_store::ops::people::{devices_within, sites_within};
 use sallyport_store::ops::requests::{self, Freeze, Frost, Sealed, StoredRequest, Waits};
 use sallyport_store::ops::targets::{DeviceFacts, devices_by_id, site_place};
@@ -37,6 +39,19 @@ pub(super) async fn ground(app: &App, actor: &Actor) -> Result<Ground, Refusal> 
 pub(super) struct Extra {
     pub(super) grant: Option<GrantId>,
     pub(super) secrets: Vec<Sealed>,
+    pub(super) credential: Option<(ConnectionId, SealedSecret)>,
+}
+
+/// Asks for an action on a connection, with the sealed credential that comes with it.
+pub(crate) async fn ask_with_credential(
+    app: &App,
+    actor: &Actor,
+    action: Action,
+    credential: Option<(ConnectionId, SealedSecret)>,
+) -> Result<Response, Refusal> {
+    let ground = ground(app, actor).await?;
+    let classified = classify(&action, &ground.hour);
+    ask(app, actor, action, classified, ground, Extra { credential, ..Extra::default() }).await
 }
 
 /// Asks for an action that brings nothing beside itself.
@@ -61,9 +76,12 @@ pub(super) async fn ask(
     let frozen = freeze(id, actor, action, classified, eligible, ground.now);
     let at_once = frozen.requirement == Requirement::StepUp && actor.window_covers(&frozen.action, ground.now);
     let waits = if at_once { Waits::ForNobody } else { Waits::ForPeople };
-    let change = Freeze { frozen: frozen.clone(), grant: extra.grant, secrets: extra.secrets, waits, salt: random() };
-    if app.store.commit(change).await? == Frost::TooMany {
-        return Err(Code::TooManyRequests.into());
+    let (grant, secrets, credential) = (extra.grant, extra.secrets, extra.credential);
+    let change = Freeze { frozen: frozen.clone(), grant, secrets, credential, waits, salt: random() };
+    match app.store.commit(change).await? {
+        Frost::Kept => {}
+        Frost::TooMany => return Err(Code::TooManyRequests.into()),
+        Frost::NotNow(not_now) => return Err(others_not_asked(not_now, ground.now)),
     }
     tell(app, actor, &frozen, "open");
     if waits == Waits::ForNobody {
@@ -84,6 +102,21 @@ pub(super) async fn ask(
     let location = HeaderValue::from_str(&format!("/v1/authorization-requests/{id}")).expect("an id is ASCII");
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
+}
+
+/// Why nobody else is asked, with the time that is left (A10).
+fn others_not_asked(not_now: NotNow, now: Timestamp) -> Refusal {
+    match not_now {
+        NotNow::TooMany => {
+            let why = format!("{} of your requests wait for a second person, and more would only press them.", limits::OPEN_APPROVALS);
+            Refusal::from(Code::TooManyRequests).because(why)
+        }
+        NotNow::Muted(until) => {
+            let left = u32::try_from(until.micros_since(now).max(0) / 1_000_000).unwrap_or(u32::MAX).saturating_add(1);
+            let why = format!("A second person said no. Talk to them; nobody is asked again for {} min.", left.div_ceil(60));
+            Refusal::from(Code::AskerMuted).because(why).retry_after(left)
+        }
+    }
 }
 
 pub(super) fn tell(app: &App, actor: &Actor, frozen: &Frozen, state: &str) {

@@ -18,7 +18,7 @@ use super::view;
 use crate::clock::random;
 use crate::events::Event;
 use crate::fleet::installers::shown as shown_installer;
-use crate::{App, Refusal, accounts, hub, people, remote, webhooks};
+use crate::{App, Refusal, accounts, automation, hub, people, remote, webhooks};
 
 /// Releases an action by its proofs and executes it.
 pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<Proof>) -> Result<api::ActionResult, Refusal> {
@@ -92,6 +92,8 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
         Action::ChangeNetworks(_) => (Part::ChangeNetworks, Keep::Nothing),
         Action::ChangeRemotePolicy(_) => (Part::ChangeRemotePolicy, Keep::Nothing),
         Action::CreateClient(_) | Action::ChangeClient(_) => (Part::Client, Keep::Nothing),
+        Action::CreateConnection(_) | Action::ChangeConnection(_) => (Part::Connection, Keep::Nothing),
+        Action::IssueLicence(issue) => (automation::signed_licence(app, frozen.asker.tenant, issue)?, Keep::Nothing),
         Action::CreateWebhook(ChangeWebhook { webhook, .. }) | Action::RotateWebhook(RotateWebhook { webhook, .. }) => {
             let (sealed, secret) = webhooks::new_secret(&app.keys, *webhook);
             (Part::Webhook { secret: sealed }, Keep::WebhookSecret(*webhook, secret))
@@ -163,6 +165,9 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
         | Action::ChangeRemotePolicy(_)
         | Action::CreateClient(_)
         | Action::ChangeClient(_)
+        | Action::CreateConnection(_)
+        | Action::ChangeConnection(_)
+        | Action::IssueLicence(_)
         | Action::ChangeWebhook(_) => Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index })),
         // What is about people is finished there.
         _ => Err(Code::Internal.into()),
@@ -229,7 +234,7 @@ async fn created_installer(app: &App, tenant: TenantId, id: InstallerId, secret:
 }
 
 /// The pin of the authority that signed the root, after checking that it did.
-fn authority_pin(root: &Envelope, now: Timestamp) -> Result<AuthorityPin, Refusal> {
+pub(crate) fn authority_pin(root: &Envelope, now: Timestamp) -> Result<AuthorityPin, Refusal> {
     let body = RootBody::parse(root.payload()).map_err(|_| Refusal::from(Code::Internal))?;
     let pin = AuthorityPin::of(body.threshold, &body.authority);
     TrustRoot::verify_envelope(root, pin, now).map(|_| pin).map_err(|error| {

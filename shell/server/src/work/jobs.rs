@@ -53,7 +53,7 @@ pub(crate) async fn create(
         targets: facts.iter().map(target).collect(),
     };
     let (action, classified) = run_script(wanted, &ground.hour, ground.now).map_err(refused)?;
-    ask(&app, actor, action, classified, ground, Extra { grant: Some(grant), secrets: sealed.sealed }).await
+    ask(&app, actor, action, classified, ground, Extra { grant: Some(grant), secrets: sealed.sealed, credential: None }).await
 }
 
 /// The script as it was seen: another version in the meantime is a conflict, never a surprise.

@@ -6,15 +6,18 @@ use axum::response::{IntoResponse, Response};
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::accounts::session::{Purpose, Token};
+use sallyport_decide::actions::approvals::Number;
 use sallyport_decide::actions::{Method, Missing, Proof, RequestState, release};
 use sallyport_decide::policy::{self, Capability, Holds, Permit};
 use sallyport_grant::body::Class;
-use sallyport_model::RequestId;
+use sallyport_model::{RequestId, limits};
 use sallyport_store::Reader;
 use sallyport_store::ops::accounts::UsedFactor;
 use sallyport_store::ops::people::{may_be_second, touched};
 use sallyport_store::ops::remote::NewWindow;
-use sallyport_store::ops::requests::{AddProof, Deny, StoredRequest, open_requests, request, still_suffices};
+use sallyport_store::ops::requests::{
+    AddProof, ChargeNumber, Deny, EndGuessed, RefundNumber, StoredRequest, open_requests, request, still_suffices,
+};
 
 use super::execute::{self, Spent};
 use super::view;
@@ -89,6 +92,7 @@ pub(crate) async fn prove(
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
     let stored = provable(&app, &permit, id).await?;
+    heard_the_number(&app, actor, &stored, body.number.as_deref()).await?;
     let used = proven(&app, actor, &stored, &body).await?.counting()?;
     let at = app.clock.now();
     let proof = Proof { user: actor.user, email: actor.email.clone(), method: method(&used), at };
@@ -113,6 +117,28 @@ pub(crate) async fn prove(
         }
         Err(Missing::Lapsed) => Err(Code::RequestClosed.into()),
     }
+}
+
+/// The second person types the number on the asker's screen: they have talked. The try is charged before it is compared, and before any
+/// code is.
+async fn heard_the_number(app: &App, actor: &policy::Actor, stored: &StoredRequest, typed: Option<&str>) -> Result<(), Refusal> {
+    let (tenant, request) = (actor.tenant, stored.frozen.id);
+    if stored.frozen.asker.user == actor.user {
+        return Ok(());
+    }
+    let wrong = || Refusal::from(Code::NumberRefused).at("number");
+    let typed = Number::parse(typed.unwrap_or_default()).map_err(|why| wrong().because(why))?;
+    let charged = app.store.reserve(ChargeNumber { tenant, request }).await?;
+    let right = typed.is(&app.numbers.of(request));
+    if right && charged <= limits::NUMBER_FAILURES {
+        return app.store.reserve(RefundNumber { tenant, request }).await.map_err(Refusal::from);
+    }
+    if charged < limits::NUMBER_FAILURES {
+        return Err(wrong());
+    }
+    app.store.commit(EndGuessed { tenant, request, by: actor.user, at: app.clock.now(), salt: random() }).await?;
+    app.events.tell(tenant, Event::Request { request: request.to_string(), state: "denied".to_owned() });
+    Err(Refusal::from(Code::RequestClosed).because("Too many wrong numbers: the request is over."))
 }
 
 /// A code for a remote session of class 1 opens the step-up window anew, in the session that asked and for no other one (STEP-08).

@@ -46,7 +46,7 @@ pub(crate) async fn publish(
     };
     let grant = wanted.run.grant;
     let (action, classified) = publish_schedule(wanted, &ground.hour, ground.now).map_err(refused)?;
-    ask(&app, actor, action, classified, ground, Extra { grant: Some(grant), secrets: Vec::new() }).await
+    ask(&app, actor, action, classified, ground, Extra { grant: Some(grant), ..Extra::default() }).await
 }
 
 /// People choose days and minutes; nothing is gained by less.

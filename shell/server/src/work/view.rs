@@ -10,7 +10,7 @@ use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
 
 use crate::accounts::addresses::shown_rules;
-use crate::{App, Refusal, automation, people, remote, schedules, webhooks};
+use crate::{App, Refusal, automation, bridge, people, remote, schedules, webhooks};
 
 /// One request in full.
 pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -> Result<api::AuthorizationRequest, Refusal> {
@@ -29,12 +29,30 @@ pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -
         approve_at: format!("{}/approvals", app.config.origin()),
         requested_by: frozen.asker.user,
         requested_by_name: frozen.asker.name.clone(),
+        requested_by_email: frozen.asker.email.clone(),
+        number: number(app, stored, viewer),
+        wants_number: wants_number(stored, viewer),
         created: frozen.created,
         expires: frozen.expires,
         hour_devices: frozen.hour_devices as u64,
         hour_limit: hour_limit(frozen.class),
         result: done(stored),
     })
+}
+
+/// The asker's own number; a tool, whose output anybody may read, does not get it.
+fn number(app: &App, stored: &StoredRequest, viewer: &Actor) -> Option<String> {
+    let own = viewer.user == stored.frozen.asker.user && viewer.client().is_none();
+    (own && waits_for_another(stored)).then(|| app.numbers.of(stored.frozen.id).to_string())
+}
+
+fn wants_number(stored: &StoredRequest, viewer: &Actor) -> bool {
+    viewer.user != stored.frozen.asker.user && waits_for_another(stored)
+}
+
+fn waits_for_another(stored: &StoredRequest) -> bool {
+    let two = stored.frozen.requirement == Requirement::TwoPeople && stored.state == RequestState::Open;
+    two && stored.proofs.iter().all(|proof| proof.user == stored.frozen.asker.user)
 }
 
 fn state(state: RequestState) -> api::RequestState {
@@ -128,6 +146,11 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         Action::ChangeRemotePolicy(change) => api::ActionDetails::ChangeRemotePolicy(remote::policy_details(change)),
         Action::CreateClient(client) => api::ActionDetails::CreateClient(automation::details(client)),
         Action::ChangeClient(client) => api::ActionDetails::ChangeClient(automation::details(client)),
+        Action::CreateConnection(change) => api::ActionDetails::CreateConnection(bridge::details(change)),
+        Action::ChangeConnection(change) => api::ActionDetails::ChangeConnection(bridge::details(change)),
+        Action::IssueLicence(issue) => {
+            api::ActionDetails::IssueLicence(automation::licence_details(issue).map_err(|_| Refusal::from(Code::Internal))?)
+        }
         Action::CreateWebhook(change) => api::ActionDetails::CreateWebhook(webhooks::details(change)),
         Action::ChangeWebhook(change) => api::ActionDetails::ChangeWebhook(webhooks::details(change)),
         Action::RotateWebhook(rotate) => api::ActionDetails::RotateWebhook(webhooks::rotate_details(rotate)),

@@ -1,7 +1,8 @@
 //! Executing a released action: the one place where a guarded operation happens, in one transaction with its entry.
 
 use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Target};
-use sallyport_decide::automation::ChangeClient;
+use sallyport_decide::automation::{ChangeClient, IssueLicence};
+use sallyport_decide::bridge::ChangeConnection;
 use sallyport_decide::remote_policy::ChangeRemotePolicy;
 use sallyport_decide::webhooks::{Event, EventKind};
 use sallyport_grant::Envelope;
@@ -13,6 +14,7 @@ use serde_json::json;
 
 use super::accounts::{RecoveryHashes, UsedFactor};
 use super::automation;
+use super::bridge;
 use super::people::{self, PeopleDone, PeoplePart, may_be_second, may_still_ask};
 use super::remote::{self, NewAttachment};
 use super::requests::{insert_proof, still_suffices};
@@ -50,6 +52,9 @@ pub enum Part {
     ChangeNetworks,
     ChangeRemotePolicy,
     Client,
+    IssueLicence {
+        envelope: Envelope,
+    },
     PublishSchedule {
         envelope: Envelope,
     },
@@ -57,6 +62,7 @@ pub enum Part {
     Webhook {
         secret: Vec<u8>,
     },
+    Connection,
 }
 
 /// A run's id for each device.
@@ -136,6 +142,9 @@ impl Change for Execute {
             (Action::ChangeRemotePolicy(change), Part::ChangeRemotePolicy) => (self.remote_policy(tx, change).await?, None),
             (Action::CreateClient(client), Part::Client) => (self.create_client(tx, client).await?, None),
             (Action::ChangeClient(client), Part::Client) => (self.change_client(tx, client).await?, None),
+            (Action::CreateConnection(new), Part::Connection) => (self.create_connection(tx, new).await?, None),
+            (Action::ChangeConnection(change), Part::Connection) => (self.change_connection(tx, change).await?, None),
+            (Action::IssueLicence(wanted), Part::IssueLicence { envelope }) => (self.issue_licence(tx, wanted, envelope).await?, None),
             (Action::PublishSchedule(action), Part::PublishSchedule { envelope }) => {
                 devices_still_are(tx, self.tenant(), &action.run.targets, "approved").await?;
                 (schedules::publish(tx, (&self.released, action), envelope, self.salt).await?, None)
@@ -346,9 +355,27 @@ impl Execute {
     }
 
     async fn change_client(&self, tx: &mut Tx, client: &ChangeClient) -> Result<u64, StoreError> {
-        automation::change(tx, &self.released.frozen().asker, client).await?;
+        automation::change(tx, &self.released.frozen().asker, client, self.at()).await?;
         let payload = json!({ "client": client.client, "name": client.after.name, "before": client.before, "after": client.after });
         tx.append(self.tenant(), self.entry("client.changed", payload)).await
+    }
+
+    async fn create_connection(&self, tx: &mut Tx, new: &ChangeConnection) -> Result<u64, StoreError> {
+        bridge::create(tx, (&self.released.frozen().asker, self.request()), new, self.at()).await?;
+        let payload = json!({ "connection": new.connection, "name": new.after.name, "after": new.after });
+        tx.append(self.tenant(), self.entry("connection.created", payload)).await
+    }
+
+    async fn change_connection(&self, tx: &mut Tx, change: &ChangeConnection) -> Result<u64, StoreError> {
+        bridge::change(tx, (&self.released.frozen().asker, self.request()), change, self.at()).await?;
+        let payload = json!({ "connection": change.connection, "name": change.after.name, "before": change.before, "after": change.after,
+            "new_credential": change.secret.is_some() });
+        tx.append(self.tenant(), self.entry("connection.changed", payload)).await
+    }
+
+    async fn issue_licence(&self, tx: &mut Tx, wanted: &IssueLicence, envelope: &Envelope) -> Result<u64, StoreError> {
+        let payload = automation::issue(tx, &self.released.frozen().asker, wanted, envelope, self.at()).await?;
+        tx.append(self.tenant(), self.entry("licence.issued", payload)).await
     }
 
     /// What reaches devices counts into the asker's hour.

@@ -3,6 +3,7 @@
 pub mod accepted;
 pub mod accounts;
 pub mod automation;
+pub mod bridge;
 pub mod customers;
 pub mod devices;
 pub mod enrolment;

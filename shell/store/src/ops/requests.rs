@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use sallyport_decide::actions::approvals::{NotNow, Pressure, may_ask_others};
 use sallyport_decide::actions::{Action, Eligible, Frozen, Hour, Method, Proof, RequestState, Requirement};
 use sallyport_decide::policy::{self, Rights, Stage};
 use sallyport_grant::body::Class;
-use sallyport_model::{ApiClientId, DeviceId, Digest, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits};
+use sallyport_model::{
+    ApiClientId, ConnectionId, DeviceId, Digest, GrantId, JobId, RequestId, SessionId, TenantId, Timestamp, UserId, limits,
+};
 use serde_json::json;
 
 use super::accounts::UsedFactor;
+use super::bridge::{SealedSecret, keep_asked};
 use super::people::{eligible_others, rights_of};
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
@@ -61,6 +65,8 @@ pub struct Freeze {
     pub frozen: Frozen,
     pub grant: Option<GrantId>,
     pub secrets: Vec<Sealed>,
+    /// The sealed credential of a connection.
+    pub credential: Option<(ConnectionId, SealedSecret)>,
     pub waits: Waits,
     pub salt: [u8; 32],
 }
@@ -81,6 +87,8 @@ pub enum Frost {
     Kept,
     /// The session has as many open requests as it may have.
     TooMany,
+    /// It takes two people, and others are not to be asked now.
+    NotNow(NotNow),
 }
 
 impl Change for Freeze {
@@ -92,9 +100,14 @@ impl Change for Freeze {
         let sql = "SELECT COUNT(*) AS open FROM requests WHERE session = $1 AND state = 'open' AND expires > $2";
         let open = tx.fetch_one(sql, values![asker.session, frozen.created]).await?.uint("open")?;
         if open >= limits::OPEN_REQUESTS_PER_SESSION as u64 {
-            let payload = json!({ "kind": frozen.action.kind().as_str(), "reason": "too_many_open_requests" });
-            tx.append(asker.tenant, Entry::new("request.refused", Actor::of(asker), frozen.created, self.salt, payload)).await?;
+            self.tell_refused(tx, "too_many_open_requests").await?;
             return Ok(Frost::TooMany);
+        }
+        if let (Requirement::TwoPeople, Err(not_now)) =
+            (frozen.requirement, may_ask_others(pressure(tx, asker, frozen.created).await?, frozen.created))
+        {
+            self.tell_refused(tx, "others_not_asked_now").await?;
+            return Ok(Frost::NotNow(not_now));
         }
         insert(tx, frozen, self.grant).await?;
         let columns = &["grant_id", "device", "name", "sealed"];
@@ -102,6 +115,9 @@ impl Change for Freeze {
             let rows: Vec<_> =
                 self.secrets.iter().map(|secret| values![grant, secret.device, secret.name, secret.sealed].to_vec()).collect();
             tx.insert_rows("sealed_secrets", columns, &rows).await?;
+        }
+        if let Some((connection, secret)) = &self.credential {
+            keep_asked(tx, (*connection, frozen.id), secret, frozen.created).await?;
         }
         let mut payload = json!({ "request": frozen.id, "kind": frozen.action.kind().as_str(), "summary": frozen.action.sentence(),
             "class": u8::from(frozen.class), "digest": frozen.digest, "targets": frozen.action.targets().len() });
@@ -111,6 +127,23 @@ impl Change for Freeze {
         tx.append(asker.tenant, Entry::new("request.created", Actor::of(asker), frozen.created, self.salt, payload)).await?;
         Ok(Frost::Kept)
     }
+}
+
+impl Freeze {
+    async fn tell_refused(&self, tx: &mut Tx, reason: &'static str) -> Result<(), StoreError> {
+        let (frozen, asker) = (&self.frozen, &self.frozen.asker);
+        let payload = json!({ "kind": frozen.action.kind().as_str(), "reason": reason });
+        tx.append(asker.tenant, Entry::new("request.refused", Actor::of(asker), frozen.created, self.salt, payload)).await.map(|_| ())
+    }
+}
+
+/// What a person has put before others: from all of their sessions and tools.
+async fn pressure(tx: &mut Tx, asker: &policy::Actor, now: Timestamp) -> Result<Pressure, StoreError> {
+    let sql =
+        "SELECT COUNT(*) AS open FROM requests WHERE tenant = $1 AND asker = $2 AND requirement = $3 AND state = 'open' AND expires > $4";
+    let open = tx.fetch_one(sql, values![asker.tenant, asker.user, word(Requirement::TwoPeople), now]).await?.uint("open")?;
+    let muted = tx.fetch_optional("SELECT until FROM approval_mutes WHERE asker = $1", values![asker.user]).await?;
+    Ok(Pressure { open, muted_until: muted.map(|row| row.time("until")).transpose()? })
 }
 
 async fn insert(tx: &mut Tx, frozen: &Frozen, grant: Option<GrantId>) -> Result<(), StoreError> {
@@ -276,7 +309,61 @@ pub(super) async fn insert_proof(tx: &mut Tx, request: RequestId, proof: &Proof)
     Ok(())
 }
 
-/// Somebody said no: the request is over.
+/// Charges a try at the number on the asker's screen, before it is compared; gives how many there were with this one.
+pub struct ChargeNumber {
+    pub tenant: TenantId,
+    pub request: RequestId,
+}
+
+impl Change for ChargeNumber {
+    type Out = u32;
+    const AUDIT: Audit = Audit::Exempt("attempts are counted before they are judged; the last one is logged");
+
+    async fn apply(&self, tx: &mut Tx) -> Result<u32, StoreError> {
+        let sql = "UPDATE requests SET number_failures = number_failures + 1 WHERE tenant = $1 AND id = $2 AND state = 'open' \
+                   RETURNING number_failures";
+        tx.fetch_optional(sql, values![self.tenant, self.request]).await?.ok_or(StoreError::Conflict)?.get("number_failures")
+    }
+}
+
+/// Gives the charge back: the number was right.
+pub struct RefundNumber {
+    pub tenant: TenantId,
+    pub request: RequestId,
+}
+
+impl Change for RefundNumber {
+    type Out = ();
+    const AUDIT: Audit = Audit::Exempt("attempts are counted before they are judged; what follows on a right number is logged");
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let sql = "UPDATE requests SET number_failures = number_failures - 1 WHERE tenant = $1 AND id = $2 AND number_failures > 0";
+        tx.execute(sql, values![self.tenant, self.request]).await.map(|_| ())
+    }
+}
+
+/// Somebody guessed at the number too often: the request is over.
+pub struct EndGuessed {
+    pub tenant: TenantId,
+    pub request: RequestId,
+    pub by: UserId,
+    pub at: Timestamp,
+    pub salt: [u8; 32],
+}
+
+impl Change for EndGuessed {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let sql = "UPDATE requests SET state = 'denied' WHERE tenant = $1 AND id = $2 AND state = 'open'";
+        tx.execute_versioned(sql, values![self.tenant, self.request]).await?;
+        forget_secrets(tx, self.request).await?;
+        let payload = json!({ "request": self.request });
+        tx.append(self.tenant, Entry::new("request.guessed", Actor::User(self.by), self.at, self.salt, payload)).await.map(|_| ())
+    }
+}
+
+/// Somebody said no: the request is over. Where another person was asked, its asker asks nobody for a while.
 pub struct Deny {
     pub tenant: TenantId,
     pub request: RequestId,
@@ -292,6 +379,10 @@ impl Change for Deny {
         let sql = "UPDATE requests SET state = 'denied' WHERE tenant = $1 AND id = $2 AND state = 'open' AND expires > $3";
         tx.execute_versioned(sql, values![self.tenant, self.request, self.at]).await?;
         forget_secrets(tx, self.request).await?;
+        let sql = "INSERT INTO approval_mutes (asker, until) SELECT asker, $3 FROM requests WHERE id = $1 AND asker <> $2 AND requirement = $4 \
+                   ON CONFLICT (asker) DO UPDATE SET until = excluded.until";
+        let until = self.at.plus_secs(limits::APPROVAL_MUTE_SECS);
+        tx.execute(sql, values![self.request, self.by, until, word(Requirement::TwoPeople)]).await?;
         let payload = json!({ "request": self.request });
         tx.append(self.tenant, Entry::new("request.denied", Actor::User(self.by), self.at, self.salt, payload)).await?;
         Ok(())

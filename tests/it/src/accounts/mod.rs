@@ -4,6 +4,7 @@ mod admins;
 mod attacks;
 mod breaches;
 mod device;
+mod kit;
 mod networks;
 mod passkeys;
 mod passwords;
@@ -13,6 +14,7 @@ mod sessions;
 mod setup;
 mod strangers;
 mod totp;
+mod whereabouts;
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +23,7 @@ use sallyport_testkit::client::Reply;
 use sallyport_testkit::server::TestServer;
 
 /// People are told of what happens from the server's first look at the log on: waits for that.
-async fn notices_begin(server: &TestServer) {
+pub(crate) async fn notices_begin(server: &TestServer) {
     let begun = Instant::now();
     loop {
         let mut reader = server.app.store.read().await.expect("a reader");

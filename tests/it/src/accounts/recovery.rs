@@ -2,6 +2,7 @@ use sallyport_model::limits;
 use sallyport_server::config::RawMail;
 use sallyport_testkit::client::{Call, Client, Reply};
 use sallyport_testkit::mail::MailServer;
+use sallyport_testkit::on_both;
 use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, oathtool, sign_in};
 use sallyport_testkit::people::{Colleague, THEIR_PASSWORD};
 use sallyport_testkit::server::{Engine, TestServer};
@@ -9,6 +10,11 @@ use serde_json::json;
 
 use super::totp::at_once;
 use super::{assert_refused, assert_signed_in, notices_begin, wrong_code};
+
+on_both!(
+    rec_05_11_the_factor_that_ends_a_recovery_brings_one_code_in_place_of_the_used_one,
+    rec_05_codes_that_were_replaced_meanwhile_are_not_added_to,
+);
 
 #[tokio::test]
 async fn rec_01_02_ten_codes_of_120_bits_of_which_the_database_has_none() {
@@ -192,7 +198,7 @@ async fn rec_04_a_recovery_whose_codes_are_guessed_dies_and_the_control_ends_wel
     }
     assert!(finish(&server, &mut client, &draft).await.status >= 400, "the draft is dead");
     let again = client.post("/v1/me/totp/start", json!({})).await.json();
-    assert_eq!(finish(&server, &mut client, &again).await.status, 204, "the control");
+    assert_eq!(finish(&server, &mut client, &again).await.status, 200, "the control");
 }
 
 #[tokio::test]
@@ -217,6 +223,53 @@ async fn rec_05_a_used_code_is_invalid_told_and_logged_and_new_ones_replace_all(
     assert_eq!((new.len(), new.contains(&owner.recovery_codes[0])), (10, false));
     assert_eq!(owner.client.get("/v1/me").await.json()["recovery_codes_left"], 10);
     mails.wait_for(EMAIL, "recovery codes were replaced").await;
+}
+
+async fn left(client: &mut Client) -> serde_json::Value {
+    client.get("/v1/me").await.json()["recovery_codes_left"].clone()
+}
+
+async fn rec_05_11_the_factor_that_ends_a_recovery_brings_one_code_in_place_of_the_used_one(engine: Engine) {
+    let mails = MailServer::start();
+    let server = TestServer::configured(engine, |raw| {
+        raw.mail = Some(RawMail { smtp: Some(mails.url()), from: Some("Sallyport <rmm@nordwind.example>".into()) });
+    })
+    .await;
+    let owner = Owner::set_up(&server).await;
+    notices_begin(&server).await;
+    let mut client = Client::new(&server, 2);
+    assert_signed_in(&owner.sign_in(&mut client, &owner.recovery_codes[0]).await);
+    assert_eq!(left(&mut client).await, 9, "signing in gives none: a thief with one code has no second one");
+    let draft = client.post("/v1/me/totp/start", json!({})).await.json();
+    let done = finish(&server, &mut client, &draft).await;
+    assert_eq!(done.status, 200, "{}", done.json());
+    let fresh = done.json()["recovery_code"].as_str().expect("a code").to_owned();
+    assert!(!owner.recovery_codes.contains(&fresh) && fresh.len() == owner.recovery_codes[0].len(), "{fresh}");
+    assert_eq!(left(&mut client).await, 10);
+    for path in ["/v1/me", "/v1/me/factors"] {
+        assert!(!String::from_utf8_lossy(&client.get(path).await.body).contains(&fresh), "{path} shows it again");
+    }
+    server.clock.advance(30);
+    let draft = client.post("/v1/me/totp/start", json!({})).await.json();
+    assert_eq!(finish(&server, &mut client, &draft).await.status, 204, "one used code, one new one");
+    assert_eq!(left(&mut client).await, 10);
+    mails.wait_for(EMAIL, "new recovery code was issued").await;
+    assert_refused(&owner.sign_in(&mut Client::new(&server, 3), &owner.recovery_codes[0]).await);
+    for (n, code) in [&owner.recovery_codes[1], &fresh].into_iter().enumerate() {
+        let reply = owner.sign_in(&mut Client::new(&server, 4), code).await;
+        assert_eq!(reply.json()["recovery_codes_left"], json!(9 - n), "the old ones still work, and so does the new one: {}", reply.json());
+    }
+}
+
+async fn rec_05_codes_that_were_replaced_meanwhile_are_not_added_to(engine: Engine) {
+    let server = TestServer::start_on(engine).await;
+    let mut owner = Owner::set_up(&server).await;
+    let mut client = Client::new(&server, 2);
+    assert_signed_in(&owner.sign_in(&mut client, &owner.recovery_codes[0]).await);
+    let draft = client.post("/v1/me/totp/start", json!({})).await.json();
+    assert_eq!(owner.does(&server, Call::new("POST", "/v1/me/recovery-codes")).await.status, 200);
+    assert_eq!(finish(&server, &mut client, &draft).await.status, 204);
+    assert_eq!(left(&mut client).await, 10, "whoever had the old list gets none of the new one");
 }
 
 #[tokio::test]

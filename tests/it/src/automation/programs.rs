@@ -90,7 +90,7 @@ pub(super) fn shows_code(code: &str) -> Call {
 }
 
 /// A program that was let in.
-pub(super) async fn let_in(server: &TestServer, browser: &mut Client, seed: u8) -> Tool {
+pub(crate) async fn let_in(server: &TestServer, browser: &mut Client, seed: u8) -> Tool {
     let mut tool = program(server, seed);
     let code = code(&answers(browser, &tool).await);
     let reply = redeems(&mut tool, &code).await;

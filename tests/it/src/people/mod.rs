@@ -1,5 +1,6 @@
 //! People: roles and scopes, invitations, policy, recovery, mail. Codes come from `oathtool`, mails from a mail server that is not ours.
 
+mod approvals;
 mod guarding;
 mod invitations;
 mod mails;

@@ -20,7 +20,7 @@ on_both!(
     break_glass_restarts_an_enrolment_and_leaves_an_entry,
 );
 
-fn reset(user: &str) -> sallyport_testkit::client::Call {
+pub(super) fn reset(user: &str) -> sallyport_testkit::client::Call {
     post(&format!("/v1/users/{user}/reset-factor"), json!({ "confirmed": "by_call" }))
 }
 
@@ -64,7 +64,7 @@ async fn a_technicians_lost_phone_takes_one_admin_and_minutes(engine: Engine) {
 }
 
 /// An owner and an administrator who is old enough to be a second person.
-async fn with_admin(server: &TestServer, names: &[&str]) -> (Owner, Vec<Colleague>) {
+pub(super) async fn with_admin(server: &TestServer, names: &[&str]) -> (Owner, Vec<Colleague>) {
     let mut owner = Owner::set_up(server).await;
     let mut admins = Vec::new();
     for (n, name) in names.iter().enumerate() {
@@ -100,7 +100,8 @@ async fn a12_rec_10_an_admins_factor_takes_two_people_where_two_exist(engine: En
     assert_refused(&admins[0].client.post(&path, json!({ "totp": own })).await, 403, "role_refused");
     assert_eq!(admins[0].client.get("/v1/me").await.status, 200, "nothing happened yet");
     let code = admins[1].code(&server);
-    let done = admins[1].client.post(&path, json!({ "totp": code })).await;
+    let number = reply.json()["number"].clone();
+    let done = admins[1].client.post(&path, json!({ "totp": code, "number": number })).await;
     assert_eq!((done.status, &done.json()["state"]), (200, &json!("executed")), "{}", done.json());
     assert_refused(&admins[0].client.get("/v1/me").await, 401, "not_signed_in");
     let token = token_of(&done.json()["result"]);

@@ -1,10 +1,15 @@
 //! A terminal on a real agent, as a person uses it.
 
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use sallyport_testkit::owner::Owner;
 use sallyport_testkit::remote::{Closed, RemoteClient};
 use sallyport_testkit::server::TestServer;
 use sallyport_wire::stream::terminal::{FromClient, FromDevice};
 use serde_json::json;
+
+use super::PATIENCE;
 
 #[tokio::test]
 async fn a_shell_answers_is_resized_and_survives_a_lost_link() {
@@ -34,6 +39,42 @@ async fn a_shell_answers_is_resized_and_survives_a_lost_link() {
     assert_eq!(exit, FromDevice::Exit { code: Some(3), signal: None });
     let (closed, _) = end.closed().await;
     assert!(matches!(closed, Closed::By(4002 | 0)), "{closed:?}");
+}
+
+/// The player is somebody else's, and wants a terminal of its own.
+fn played(recording: &[u8]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("session.cast");
+    std::fs::write(&file, recording).expect("a file");
+    let player = format!("asciinema cat '{}'", file.display());
+    let command = Command::new("script").args(["-qec", &player, "/dev/null"]).env("HOME", folder.path()).stdin(Stdio::null()).output();
+    let output = command.expect("script and asciinema must be installed: apt-get install bsdutils asciinema");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn a_recording_plays_in_a_player_that_is_not_ours() {
+    let server = TestServer::live().await;
+    let mut owner = Owner::set_up(&server).await;
+    let (_machines, devices) = owner.machines(&server, 1).await;
+    let client = RemoteClient::open(&mut owner, &server, json!({ "device": devices[0], "columns": 80, "rows": 24 })).await;
+    let mut end = client.dial(&server).await.expect("let in");
+    end.up().await;
+    end.send_data(0, "printf 'wide \\344\\275\\240 %s\\n' li''ne; exit\n".as_bytes()).await;
+    end.until("wide 你 line").await;
+    end.closed().await;
+    let path = format!("/v1/remote-sessions/{}/recording", client.session());
+    let begun = Instant::now();
+    let recording = loop {
+        let reply = owner.client.get(&path).await;
+        if reply.status == 200 && reply.header("sallyport-sha256").is_some() {
+            break reply.body;
+        }
+        assert!(begun.elapsed() < PATIENCE, "no recording: {}", String::from_utf8_lossy(&reply.body));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(played(&recording).contains("wide 你 line"));
 }
 
 #[tokio::test]

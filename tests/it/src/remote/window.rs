@@ -1,7 +1,7 @@
 //! The step-up window: for one session and one kind of remote session, fixed.
 
 use sallyport_server::clock::Clock as _;
-use sallyport_testkit::client::{Client, Reply};
+use sallyport_testkit::client::{Call, Client, Reply};
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::{Owner, PASSWORD, oathtool};
 use sallyport_testkit::remote::body;
@@ -10,6 +10,7 @@ use sallyport_wire::stream::StreamSecret;
 use serde_json::json;
 
 use super::World;
+use crate::automation::programs::let_in;
 
 on_both!(a23_a_window_is_for_the_kind_that_used_it_first,);
 
@@ -117,6 +118,43 @@ async fn step_07_the_token_before_a_window_changes_nothing_about_session_or_fact
     world.server.clock.advance(30);
     let proof = json!({ "totp": world.owner.code(&world.server) });
     assert_eq!(world.owner.client.post("/v1/me/elevate", json!({ "proof": proof })).await.status, 200);
+}
+
+#[tokio::test]
+async fn step_07_a_programs_token_before_a_window_changes_nothing_about_session_or_factors_either() {
+    let mut world = World::new(Engine::Sqlite).await;
+    world.server.clock.advance(30);
+    let proof = json!({ "proof": { "totp": world.owner.code(&world.server) } });
+    assert_eq!(world.owner.client.post("/v1/me/elevate", proof).await.status, 200, "letting a program in wants a fresh factor");
+    let mut tool = let_in(&world.server, &mut world.owner.client, 31).await;
+    let wanted = body(&StreamSecret::from_bytes([1; 32]), json!({ "device": world.device, "kind": "terminal" }));
+    let asked = tool.sends(Call::new("POST", "/v1/remote-sessions").body(wanted)).await;
+    assert_eq!(asked.status, 202, "{}", asked.json());
+    let path = format!("/v1/authorization-requests/{}/proofs", asked.json()["id"].as_str().expect("an id"));
+    let mut old = tool.clone();
+    world.server.clock.advance(30);
+    let code = world.owner.code(&world.server);
+    let proved = tool.sends(Call::new("POST", &path).body(json!({ "totp": code }))).await;
+    assert_eq!(proved.status, 200, "{}", proved.json());
+    proved.header("sallyport-token").expect("another token: a window opened").clone_into(&mut tool.token);
+    assert_eq!(old.get("/v1/me").await.status, 200, "the control: it still reads");
+    let next = json!({ "totp": oathtool(&world.owner.secret, world.server.clock.now().plus_secs(30)) });
+    for (path, body) in [
+        ("/v1/me/elevate", json!({ "proof": next })),
+        ("/v1/me/recovery-codes", json!({})),
+        ("/v1/me/totp/start", json!({ "proof": next })),
+        ("/v1/me/passkeys/start", json!({ "proof": next })),
+    ] {
+        let reply = old.sends(Call::new("POST", path).body(body)).await;
+        assert_eq!(
+            (reply.status, reply.code().as_str(), reply.header("sallyport-token")),
+            (409, "conflict", None),
+            "{path}: {}",
+            reply.json()
+        );
+    }
+    let elevated = tool.sends(Call::new("POST", "/v1/me/elevate").body(json!({ "proof": next }))).await;
+    assert_eq!(elevated.status, 200, "the code was not spent by any of them: {}", elevated.json());
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use super::{FIVE_MINUTES, World};
 on_both!(
     step_09_publishing_takes_a_fresh_code_and_shows_what_was_signed,
     paused_schedules_begin_nothing_and_go_on_as_they_were,
+    step_09_what_runs_unattended_goes_on_by_a_factor_that_was_proved_lately,
     stopped_schedules_stay_so,
     oa_25_tools_stop_schedules_and_publish_none,
 );
@@ -55,6 +56,24 @@ async fn paused_schedules_begin_nothing_and_go_on_as_they_were(engine: Engine) {
         (&json!(1), json!(0)),
         "the pause is not caught up with"
     );
+}
+
+async fn step_09_what_runs_unattended_goes_on_by_a_factor_that_was_proved_lately(engine: Engine) {
+    let mut world = World::new(engine, 1).await;
+    let id = world.publish(json!({})).await;
+    assert_eq!(world.order(&id, "pause").await.status, 204);
+    world.server.clock().advance(600);
+    let refused = world.order_at_once(&id, "resume").await;
+    assert_eq!((refused.status, refused.code().as_str()), (401, "insufficient_user_authentication"), "{}", refused.json());
+    let challenge = refused.header("www-authenticate").unwrap_or_default();
+    assert!(challenge.contains(r#"max_age="300""#) && challenge.contains("urn:sallyport:acr:mfa"), "{challenge}");
+    assert_eq!(world.schedule(&id).await["state"], json!("paused"));
+    assert_eq!(world.owner.client.get("/v1/me").await.status, 200, "the session goes on");
+    world.prove().await;
+    assert_eq!(world.order_at_once(&id, "resume").await.status, 204);
+    assert_eq!(world.schedule(&id).await["state"], json!("active"));
+    world.server.clock().advance(600);
+    assert_eq!(world.order_at_once(&id, "pause").await.status, 204, "stopping is never made hard");
 }
 
 async fn stopped_schedules_stay_so(engine: Engine) {

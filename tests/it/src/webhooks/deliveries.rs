@@ -42,7 +42,10 @@ async fn what_happens_is_told_without_secrets_and_without_the_script(engine: Eng
     let got = world.receiver.wait("/ok", 7).await;
     let mut kinds: Vec<String> = got.iter().map(sallyport_testkit::receiver::Got::kind).collect();
     kinds.sort();
-    assert_eq!(kinds, ["job.created", "job.finished", "request.executed", "request.executed", "request.waiting", "run.finished", "run.finished"]);
+    assert_eq!(
+        kinds,
+        ["job.created", "job.finished", "request.executed", "request.executed", "request.waiting", "run.finished", "run.finished"]
+    );
     let tenant = world.get("/v1/me").await["tenant"].clone();
     for one in &got {
         let event = one.json();

@@ -7,6 +7,12 @@ import type * as T from './types';
 export const clients = () => get<T.ApiClients>('clients');
 export const createClient = (body: T.NewApiClient) => guarded('clients', body);
 export const changeClient = (id: string, body: T.ChangeApiClient) => guarded(`clients/${id}`, body, 'PUT');
+export const client = (id: string) => get<T.ApiClient>(`clients/${id}`);
 export const stopClient = (id: string) => post<void>(`clients/${id}/stop`);
+
+export const licences = (client: string) => get<T.Licences>(`clients/${client}/licences`);
+export const issueLicence = (client: string, body: T.NewLicence) => guarded(`clients/${client}/licences`, body);
+export const licenceFile = (id: string) => get<T.LicenceFile>(`licences/${id}/file`);
+export const revokeLicence = (id: string) => post<void>(`licences/${id}/revoke`);
 
 export const answerProgram = (body: T.ProgramAnswer) => post<T.ProgramRedirect>('me/programs', body);

@@ -7,11 +7,14 @@ import type * as T from './types';
 export const startPasskeySignIn = () => post<T.StartedAssertion>('sign-in/passkey/start');
 export const finishPasskeySignIn = (ceremony: string, credential: T.Assertion) => post<T.Me>('sign-in/passkey/finish', { ceremony, credential });
 
+export const startKit = () => post<T.KitChallenge>('sign-in/kit/start');
+export const finishKit = (body: T.KitSignIn) => post<T.Me>('sign-in/kit/finish', body);
+
 export const challenge = (purpose: T.ChallengePurpose) => post<T.StartedAssertion>('me/challenges', { purpose });
 export const startPasskey = (proof?: T.FactorAnswer) => post<T.StartedRegistration>('me/passkeys/start', { proof });
-export const finishPasskey = (body: { ceremony: string; name: string; credential: T.NewCredential }) => post<void>('me/passkeys/finish', body);
+export const finishPasskey = (body: { ceremony: string; name: string; credential: T.NewCredential }) => post<T.FreshRecoveryCode | undefined>('me/passkeys/finish', body);
 export const startTotp = (proof?: T.FactorAnswer) => post<T.TotpDraft>('me/totp/start', { proof });
-export const finishTotp = (body: { draft: string; name: string; code: string }) => post<void>('me/totp/finish', body);
+export const finishTotp = (body: { draft: string; name: string; code: string }) => post<T.FreshRecoveryCode | undefined>('me/totp/finish', body);
 export const renameFactor = (id: string, name: string) => patch<void>(`me/factors/${id}`, { name });
 export const removeFactor = (id: string) => guarded(`me/factors/${id}`, undefined, 'DELETE');
 export const changePassword = (body: T.ChangePassword) => post<void>('me/password', body);

@@ -62,7 +62,7 @@ export const cancelJob = (id: string) => post<void>(`jobs/${id}/cancel`);
 
 export const requests = (background = false) => get<T.Page<T.AuthorizationRequest>>('authorization-requests', { background }).then(items);
 export const request = (id: string, background = false) => get<T.AuthorizationRequest>(`authorization-requests/${id}`, { background });
-export const prove = (id: string, proof: { totp: string } | { passkey: T.PasskeyProof }) => post<T.AuthorizationRequest>(`authorization-requests/${id}/proofs`, proof);
+export const prove = (id: string, proof: T.NewProof) => post<T.AuthorizationRequest>(`authorization-requests/${id}/proofs`, proof);
 export const challengeOf = (id: string) => post<T.StartedAssertion>(`authorization-requests/${id}/passkey`);
 export const deny = (id: string) => post<void>(`authorization-requests/${id}/deny`);
 

@@ -292,6 +292,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Connections to other vendors' APIs
+         * @description Needs `connections.read`. Class: -. Audit: -.
+         */
+        get: operations["get_connections"];
+        put?: never;
+        /**
+         * Make a connection
+         * @description Needs `connections.manage`. Class: 2. Audit: request.created connection.created.
+         */
+        post: operations["post_connections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One connection
+         * @description Needs `connections.read`. Class: -. Audit: -.
+         */
+        get: operations["get_connections_id"];
+        /**
+         * Change a connection, or give it another credential
+         * @description Needs `connections.manage`. Class: 2. Audit: request.created connection.changed.
+         */
+        put: operations["put_connections_id"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last calls of a connection
+         * @description Needs `connections.read`. Class: -. Audit: -.
+         */
+        get: operations["get_connections_id_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/proxy/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        get: operations["get_connections_id_proxy_path"];
+        /**
+         * Replace over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        put: operations["put_connections_id_proxy_path"];
+        /**
+         * Send over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        post: operations["post_connections_id_proxy_path"];
+        /**
+         * Take away over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        delete: operations["delete_connections_id_proxy_path"];
+        options?: never;
+        head?: never;
+        /**
+         * Change over a connection
+         * @description Needs `connections.use`. Class: -. Audit: connection.used connection.refused.
+         */
+        patch: operations["patch_connections_id_proxy_path"];
+        trace?: never;
+    };
+    "/v1/connections/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have the credential of a connection replaced now
+         * @description Needs `connections.manage`. Class: -. Audit: connection.rotation_asked connection.rotation_began connection.rotated connection.rotation_failed.
+         */
+        post: operations["post_connections_id_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/connections/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a connection for good
+         * @description Needs `connections.manage`. Class: -. Audit: connection.stopped.
+         */
+        post: operations["post_connections_id_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/customers": {
         parameters: {
             query?: never;
@@ -2276,198 +2420,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/webhooks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Webhooks, and what can be told
-         * @description Needs `webhooks.read`. Class: -. Audit: -.
-         */
-        get: operations["get_webhooks"];
-        put?: never;
-        /**
-         * Make a webhook
-         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.created.
-         */
-        post: operations["post_webhooks"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/webhooks/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One webhook
-         * @description Needs `webhooks.read`. Class: -. Audit: -.
-         */
-        get: operations["get_webhooks_id"];
-        /**
-         * Change a webhook: name, address, events
-         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.changed.
-         */
-        put: operations["put_webhooks_id"];
-        post?: never;
-        /**
-         * Remove a webhook with its secret, queue and log
-         * @description Needs `webhooks.write`. Class: -. Audit: webhook.removed.
-         */
-        delete: operations["delete_webhooks_id"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/webhooks/{id}/deliveries": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What became of events, the newest first
-         * @description Needs `webhooks.read`. Class: -. Audit: -.
-         */
-        get: operations["get_webhooks_id_deliveries"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/webhooks/{id}/deliveries/{event}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What was sent, and every attempt
-         * @description Needs `webhooks.read`. Class: -. Audit: -.
-         */
-        get: operations["get_webhooks_id_deliveries_event"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/webhooks/{id}/deliveries/{event}/redeliver": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send a delivery that is over once more
-         * @description Needs `webhooks.write`. Class: -. Audit: webhook.redelivered.
-         */
-        post: operations["post_webhooks_id_deliveries_event_redeliver"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/webhooks/{id}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Pause a webhook: what happens waits
-         * @description Needs `webhooks.write`. Class: -. Audit: webhook.paused.
-         */
-        post: operations["post_webhooks_id_pause"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/webhooks/{id}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Let a paused webhook go on
-         * @description Needs `webhooks.write`. Class: -. Audit: webhook.resumed.
-         */
-        post: operations["post_webhooks_id_resume"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/webhooks/{id}/secret": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Replace a webhook's secret: both sign for a day
-         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.rotated.
-         */
-        post: operations["post_webhooks_id_secret"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/webhooks/{id}/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Send a test to a webhook
-         * @description Needs `webhooks.write`. Class: -. Audit: webhook.tested.
-         */
-        post: operations["post_webhooks_id_test"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2564,15 +2516,12 @@ export interface components {
         }) | (components["schemas"]["PublishScheduleDetails"] & {
             /** @enum {string} */
             kind: "publish_schedule";
-        }) | (components["schemas"]["WebhookDetails"] & {
+        }) | (components["schemas"]["ConnectionDetails"] & {
             /** @enum {string} */
-            kind: "create_webhook";
-        }) | (components["schemas"]["WebhookDetails"] & {
+            kind: "create_connection";
+        }) | (components["schemas"]["ConnectionDetails"] & {
             /** @enum {string} */
-            kind: "change_webhook";
-        }) | (components["schemas"]["RotateWebhookDetails"] & {
-            /** @enum {string} */
-            kind: "rotate_webhook";
+            kind: "change_connection";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2596,9 +2545,6 @@ export interface components {
         }) | (components["schemas"]["ResetHeld"] & {
             /** @enum {string} */
             kind: "reset_held";
-        }) | (components["schemas"]["WebhookSecret"] & {
-            /** @enum {string} */
-            kind: "webhook_secret";
         }) | (components["schemas"]["Done"] & {
             /** @enum {string} */
             kind: "done";
@@ -2636,6 +2582,13 @@ export interface components {
         AddressToken: {
             /** @description The token. */
             token: string;
+        };
+        /** @description Requests that are allowed. */
+        AllowedRequests: {
+            /** @description By what they do. */
+            methods: components["schemas"]["HttpVerb"][];
+            /** @description By their path below the connection's address: `*` is one segment, `/**` at the end whatever follows. */
+            path: string;
         };
         /** @description An API client. */
         ApiClient: components["schemas"]["ApiClientShape"] & {
@@ -3013,12 +2966,108 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "idempotency_key_reused" | "idempotency_running" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
          */
         Confirmed: "in_person" | "by_call";
+        /** @description A connection to another vendor's API. */
+        Connection: components["schemas"]["ConnectionShape"] & {
+            /** @description When it was made. */
+            created: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Why, in a word. */
+            last_refusal?: string | null;
+            /** @description When a call was last refused. */
+            last_refused?: string | null;
+            /** @description When it was last used. */
+            last_used?: string | null;
+            /** @description Who proved its terms last, and is told what becomes of it. */
+            owner: string;
+            /** @description Their name. */
+            owner_name: string;
+            /** @description How its credential is replaced. */
+            rotation_state: components["schemas"]["RotationState"];
+            /** @description Since when the present credential is kept; none where it is forgotten. */
+            secret_since?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["ConnectionState"];
+            /** @description When it was stopped. */
+            stopped?: string | null;
+            /** @description By whom. */
+            stopped_by?: string | null;
+            /** @description Whether the reader may send requests over it. */
+            usable: boolean;
+        };
+        /** @description A call over a connection. */
+        ConnectionCall: {
+            /** @description When. */
+            at: string;
+            /** @description The id of the user or API client who sent it. */
+            caller: string;
+            /** @description Their name then. */
+            caller_name: string;
+            /** @description What it did. */
+            method: string;
+            /** @description The vendor's status, or why there is none; absent while it is under way. */
+            outcome?: string | null;
+            /** @description Its path, without the query. */
+            path: string;
+        };
+        /** @description The last calls of a connection. */
+        ConnectionCalls: {
+            /** @description The newest first. */
+            items: components["schemas"]["ConnectionCall"][];
+        };
+        /** @description A connection that is made or changed, exactly. The credential is sealed already, and shown to nobody. */
+        ConnectionDetails: {
+            /** @description The terms that it gets. */
+            after: components["schemas"]["ConnectionShape"];
+            before?: components["schemas"]["ConnectionShape"] | null;
+            /** @description Which. */
+            connection: string;
+            /** @description Whether another credential comes with it. */
+            new_credential: boolean;
+        };
+        /** @description Connections. */
+        Connections: {
+            /** @description The newest first. */
+            items: components["schemas"]["Connection"][];
+        };
+        /** @description The terms of a connection. Its credential is no part of them. */
+        ConnectionShape: {
+            /** @description What is allowed. */
+            allows: components["schemas"]["AllowedRequests"][];
+            /** @description Where requests go. */
+            base_url: string;
+            /** @description Who may use it; all who have `connections.use` where it is empty. */
+            callers: string[];
+            /** @description What proves a credential. */
+            check?: string | null;
+            /** @description How the credential goes in. */
+            credential: components["schemas"]["CredentialPlacement"];
+            /** @description When it ends by itself. */
+            expires: string;
+            /** @description Headers that go with every request. */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Calls within a minute.
+             */
+            per_minute: number;
+            rotation?: components["schemas"]["RotationHook"] | null;
+        };
+        /**
+         * @description Where a connection stands.
+         * @enum {string}
+         */
+        ConnectionState: "active" | "rotation_failing" | "credential_refused" | "stopped" | "expired";
         /**
          * @description What the person at the machine is told or asked.
          * @enum {string}
@@ -3112,6 +3161,23 @@ export interface components {
             /** @description `public-key`. */
             type: string;
         };
+        /** @description How the credential goes into each request. There is no place for it in the address, which lands in logs. */
+        CredentialPlacement: {
+            /** @enum {string} */
+            in: "bearer";
+        } | {
+            /** @enum {string} */
+            in: "header";
+            /** @description Its name. */
+            name: string;
+            /** @description What stands before the secret, with its blank. */
+            prefix?: string;
+        } | {
+            /** @enum {string} */
+            in: "basic";
+            /** @description The user name. */
+            user: string;
+        };
         /** @description The account that a credential is for. */
         CredentialUser: {
             /** @description The name. */
@@ -3147,42 +3213,6 @@ export interface components {
          * @enum {string}
          */
         Delivery: "mail" | "copy";
-        /** @description One attempt. */
-        DeliveryAttempt: {
-            /** @description The first bytes of the answer, as text. */
-            answer: string;
-            /** @description When. */
-            at: string;
-            /** @description Why there was no answer, in a word. */
-            error?: string | null;
-            /**
-             * Format: int64
-             * @description How long it took.
-             */
-            millis: number;
-            /**
-             * Format: int32
-             * @description Which: from 1 on.
-             */
-            number: number;
-            /**
-             * Format: int32
-             * @description The status of the answer.
-             */
-            status?: number | null;
-        };
-        /** @description A delivery with what is sent and every attempt. */
-        DeliveryDetails: components["schemas"]["WebhookDelivery"] & {
-            /** @description What is sent. */
-            payload: components["schemas"]["WebhookEvent"];
-            /** @description The attempts, the newest first. */
-            tries: components["schemas"]["DeliveryAttempt"][];
-        };
-        /**
-         * @description What became of a delivery.
-         * @enum {string}
-         */
-        DeliveryState: "waiting" | "delivered" | "failed" | "withheld";
         /** @description A device in a list. */
         Device: {
             /** @description What is wrong, most urgent first. */
@@ -3615,6 +3645,11 @@ export interface components {
             /** @description When it happens. */
             until: string;
         };
+        /**
+         * @description What a request does.
+         * @enum {string}
+         */
+        HttpVerb: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
         /** @description Shows that an entry is in the log. */
         InclusionProof: {
             /** @description The checkpoint that it is shown for. */
@@ -5001,13 +5036,45 @@ export interface components {
             /** @description The next public key: a JSON Web Key, as text. */
             next_key: string;
         };
-        /** @description A webhook that gets another secret. */
-        RotateWebhookDetails: {
-            /** @description What people call it. */
-            name: string;
-            /** @description Which. */
-            webhook: string;
+        /** @description The request that replaces the credential. */
+        RotationHook: {
+            /** @description Its body: JSON, in whose texts `{new}` and `{old}` stand for the credentials. Empty for none. */
+            body?: string;
+            /**
+             * Format: int32
+             * @description Days between two replacements.
+             */
+            every_days: number;
+            /** @description What it does. */
+            method: components["schemas"]["HttpVerb"];
+            /** @description Where the new credential comes from. */
+            new: components["schemas"]["SecretSource"];
+            /** @description Its path below the connection's address. Callers must not be allowed to send it. */
+            path: string;
         };
+        /** @description The replacement of a connection's credential. */
+        RotationState: {
+            /**
+             * Format: int32
+             * @description How often this one failed.
+             */
+            attempts: number;
+            /** @description When the next one is due. */
+            due?: string | null;
+            /** @description Why: `unreachable`, `refused`, `unknown`, `no_secret`, `not_taken` or `neither`. */
+            failure?: string | null;
+            /** @description When the last one came to its end. */
+            last?: string | null;
+            /** @description When it is tried again. */
+            next_try?: string | null;
+            /** @description How far it is. */
+            step: components["schemas"]["RotationStep"];
+        };
+        /**
+         * @description How far the replacement of a credential is.
+         * @enum {string}
+         */
+        RotationStep: "idle" | "ready" | "sent" | "answered";
         /** @description A job on one device. */
         Run: {
             /** @description The device. */
@@ -5382,6 +5449,16 @@ export interface components {
              * @description Counts from 1.
              */
             version: number;
+        };
+        /** @description Where a new credential comes from. */
+        SecretSource: {
+            /** @enum {string} */
+            from: "made";
+        } | {
+            /** @enum {string} */
+            from: "answer";
+            /** @description Where its answer has it (RFC 6901): `/data/token`. */
+            pointer: string;
         };
         /** @description A part of an entry's sentence. */
         SentencePart: {
@@ -5799,139 +5876,35 @@ export interface components {
             /** @description Its value. */
             value: string;
         };
-        /** @description A webhook that somebody wants. */
-        WantedWebhook: {
-            /** @description What it is told. */
-            events: string[];
+        /** @description A connection that is asked for, or other terms for one. */
+        WantedConnection: {
+            /** @description What is allowed; nothing else is. */
+            allows: components["schemas"]["AllowedRequests"][];
+            /** @description Where requests go: scheme, host, port, and the path that all of them begin with. */
+            base_url: string;
+            /** @description Ids of the users and API clients who may use it; all who have `connections.use` where it is empty. */
+            callers?: string[];
+            /** @description A path that answers 2xx to a good credential, and 401 or 403 to any other. */
+            check?: string | null;
+            /** @description How the credential goes in. */
+            credential: components["schemas"]["CredentialPlacement"];
+            /** @description When it ends by itself, within 400 days. */
+            expires: string;
+            /** @description Headers that go with every request and are no secret. */
+            headers?: {
+                [key: string]: string;
+            };
             /** @description What people call it. */
             name: string;
-            /** @description Where it sends: `https://...`. */
-            url: string;
-        };
-        /** @description An address that is told what happens. */
-        Webhook: components["schemas"]["WebhookShape"] & {
-            /** @description When it was made. */
-            created: string;
-            /** @description Until when the secret before the present one signs too. */
-            former_secret_until?: string | null;
-            /** @description Its id. */
-            id: string;
-            /** @description When something arrived last. */
-            last_arrival?: string | null;
-            /** @description In whose name it sends: never more than they may see when it is sent. */
-            owner: string;
-            /** @description Their name. */
-            owner_name: string;
-            /** @description Why it is paused: `by_person`, `failing` (nothing arrived for about a day) or `gone` (it answered 410). */
-            paused_why?: string | null;
-            /** @description Where it stands. */
-            state: components["schemas"]["WebhookState"];
-            /**
-             * Format: int64
-             * @description Deliveries that wait.
-             */
-            waiting: number;
-        };
-        /** @description One event for one webhook. */
-        WebhookDelivery: {
-            /** @description When. */
-            at: string;
             /**
              * Format: int32
-             * @description How often it was tried.
+             * @description Calls within a minute.
              */
-            attempts: number;
-            /** @description When it was over. */
-            ended?: string | null;
-            /** @description The event's id: the same at every attempt, and in the header `webhook-id`. */
-            event: string;
-            /** @description Why the last attempt had no answer that counts, in a word. */
-            last_error?: string | null;
-            /**
-             * Format: int32
-             * @description The status of the last answer.
-             */
-            last_status?: number | null;
-            /** @description When it is tried next, where it waits. */
-            next_attempt?: string | null;
-            /** @description What became of it. */
-            state: components["schemas"]["DeliveryState"];
-            /** @description What happened. */
-            type: string;
+            per_minute: number;
+            rotation?: components["schemas"]["RotationHook"] | null;
+            /** @description The credential itself: taken, sealed, and never shown again. Needed for a new connection, and where `base_url` or `credential` changes. */
+            secret?: string | null;
         };
-        /** @description One page of a list. */
-        WebhookDeliveryPage: {
-            /** @description The items, in the list's order. */
-            items: components["schemas"]["WebhookDelivery"][];
-            /** @description Where the next page begins; absent on the last page. */
-            next?: string | null;
-            /**
-             * Format: int64
-             * @description How many there are over all pages, where counting is cheap.
-             */
-            total?: number | null;
-        };
-        /** @description A webhook that is made or changed, exactly. */
-        WebhookDetails: {
-            /** @description What it becomes. */
-            after: components["schemas"]["WebhookShape"];
-            before?: components["schemas"]["WebhookShape"] | null;
-            /** @description Which. */
-            webhook: string;
-        };
-        /** @description What a webhook is sent: the body of the request. */
-        WebhookEvent: {
-            /** @description Ids, names and numbers, by the event: never a secret, a script or its output. */
-            data: Record<string, never>;
-            /** @description The same at every attempt: whoever has seen it can leave it. */
-            id: string;
-            /** @description Whose it is. */
-            tenant: string;
-            /** @description When it happened. */
-            timestamp: string;
-            /** @description What happened, like `job.finished`. */
-            type: string;
-        };
-        /** @description An event that can be told. */
-        WebhookEventKind: {
-            /** @description What happened. */
-            about: string;
-            /** @description Its word, like `job.finished`. */
-            name: string;
-        };
-        /** @description All webhooks of a tenant, and what can be told. */
-        Webhooks: {
-            /** @description The events that the reader could ask for. */
-            events: components["schemas"]["WebhookEventKind"][];
-            /** @description The webhooks, the newest first. */
-            items: components["schemas"]["Webhook"][];
-        };
-        /** @description A webhook with its secret, which is shown this once. */
-        WebhookSecret: {
-            /**
-             * Format: int64
-             * @description The audit log's entry.
-             */
-            log_index: number;
-            /** @description `whsec_` and base64, as the libraries of Standard Webhooks take it. */
-            secret: string;
-            /** @description Which. */
-            webhook: string;
-        };
-        /** @description A webhook's name, address and events. */
-        WebhookShape: {
-            /** @description What it is told. */
-            events: string[];
-            /** @description What people call it. */
-            name: string;
-            /** @description Where it sends: `https://...`. */
-            url: string;
-        };
-        /**
-         * @description Where a webhook stands.
-         * @enum {string}
-         */
-        WebhookState: "active" | "paused" | "owner_over";
         /** @description This user, from this address, with these factors, wants to do this: what happens? Nothing is changed, and nothing is logged. */
         WhatIf: {
             /** @description From which address. */
@@ -6024,55 +5997,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "acr_values_supported": [
-                     *         "example"
-                     *       ],
-                     *       "authorization_endpoint": "example",
-                     *       "authorization_response_iss_parameter_supported": true,
-                     *       "code_challenge_methods_supported": [
-                     *         "example"
-                     *       ],
-                     *       "dpop_signing_alg_values_supported": [
-                     *         "example"
-                     *       ],
-                     *       "grant_types_supported": [
-                     *         "example"
-                     *       ],
-                     *       "issuer": "example",
-                     *       "response_types_supported": [
-                     *         "example"
-                     *       ],
-                     *       "revocation_endpoint": "example",
-                     *       "revocation_endpoint_auth_methods_supported": [
-                     *         "example"
-                     *       ],
-                     *       "revocation_endpoint_auth_signing_alg_values_supported": [
-                     *         "example"
-                     *       ],
-                     *       "sallyport_key_endpoint": "example",
-                     *       "scopes_supported": [
-                     *         "example"
-                     *       ],
-                     *       "token_endpoint": "example",
-                     *       "token_endpoint_auth_methods_supported": [
-                     *         "example"
-                     *       ],
-                     *       "token_endpoint_auth_signing_alg_values_supported": [
-                     *         "example"
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["OauthMetadata"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6080,17 +6006,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6105,11 +6020,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "token": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["AddressToken"];
             };
         };
@@ -6127,17 +6037,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6152,11 +6051,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "token": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["AddressToken"];
             };
         };
@@ -6167,16 +6061,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "address": "203.0.113.7",
-                     *       "asked": "example",
-                     *       "email": "bea@nordwind.example",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "place": "Hafen & Söhne / Kiel",
-                     *       "user_agent": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AddressToApprove"];
                 };
             };
@@ -6186,17 +6070,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6211,8 +6084,6 @@ export interface operations {
                 before?: string;
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
-                /** @description Only these members of the items, with commas between them: index, at, kind, actor, sentence, details, leaf */
-                fields?: string;
                 /** @description Only entries of this kind */
                 kind?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
@@ -6230,40 +6101,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "actor": {
-                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "name": "Backup"
-                     *           },
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "details": {},
-                     *           "index": 3,
-                     *           "kind": "job.finished",
-                     *           "leaf": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "sentence": [
-                     *             {
-                     *               "link": "example",
-                     *               "text": "uptime"
-                     *             }
-                     *           ]
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuditEntryPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6271,17 +6110,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6304,31 +6132,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "checkpoint": {
-                     *         "at": "2026-11-22T12:00:00Z",
-                     *         "note": "example",
-                     *         "origin": "example",
-                     *         "root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "size": 3
-                     *       },
-                     *       "hashes": [
-                     *         "example"
-                     *       ],
-                     *       "index": 3,
-                     *       "leaf": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-                     *     }
-                     */
                     "application/json": components["schemas"]["InclusionProof"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6336,17 +6141,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6367,24 +6161,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "at": "2026-11-22T12:00:00Z",
-                     *       "note": "example",
-                     *       "origin": "example",
-                     *       "root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "size": 3
-                     *     }
-                     */
                     "application/json": components["schemas"]["Checkpoint"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6392,17 +6170,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6423,105 +6190,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "action": {
-                     *             "arguments": [
-                     *               "example"
-                     *             ],
-                     *             "bytes": 3,
-                     *             "environment": [
-                     *               {
-                     *                 "name": null,
-                     *                 "value": null
-                     *               }
-                     *             ],
-                     *             "interpreter": "sh",
-                     *             "kind": "run_script",
-                     *             "name": "Backup",
-                     *             "output_limit_bytes": 1048576,
-                     *             "previous": {
-                     *               "text": null,
-                     *               "version": null
-                     *             },
-                     *             "run_as": "example",
-                     *             "secrets": [
-                     *               "example"
-                     *             ],
-                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *             "targets": {
-                     *               "count": 1,
-                     *               "devices": [
-                     *                 null
-                     *               ],
-                     *               "first_time": 3,
-                     *               "online": 1
-                     *             },
-                     *             "text": "uptime",
-                     *             "time_limit_secs": 600,
-                     *             "version": 1
-                     *           },
-                     *           "approve_at": "https://rmm.example/approvals",
-                     *           "class": 1,
-                     *           "class_reason": "example",
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "hour_devices": 3,
-                     *           "hour_limit": 3,
-                     *           "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "requested_by_name": "Amelie Winter",
-                     *           "requirement": [
-                     *             {
-                     *               "at": "2026-11-22T12:00:00Z",
-                     *               "by": "example",
-                     *               "met": true,
-                     *               "proof": "example",
-                     *               "text": "uptime",
-                     *               "who": "example"
-                     *             }
-                     *           ],
-                     *           "result": {
-                     *             "enrolment_file": "example",
-                     *             "file_name": "example",
-                     *             "installer": {
-                     *               "created": null,
-                     *               "created_by": null,
-                     *               "customer_name": null,
-                     *               "expires": null,
-                     *               "id": null,
-                     *               "label": null,
-                     *               "network": null,
-                     *               "platform": null,
-                     *               "revoked": null,
-                     *               "site": null,
-                     *               "site_name": null,
-                     *               "used": null,
-                     *               "uses": null
-                     *             },
-                     *             "kind": "installer"
-                     *           },
-                     *           "short": "2V4W-6X00",
-                     *           "state": "open",
-                     *           "summary": "Run Backup on web-1"
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequestPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6529,17 +6199,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6562,104 +6221,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6667,17 +6230,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6707,17 +6259,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6740,26 +6281,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "ceremony": "example",
-                     *       "options": {
-                     *         "allowCredentials": [
-                     *           {
-                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "transports": [
-                     *               "example"
-                     *             ],
-                     *             "type": "example"
-                     *           }
-                     *         ],
-                     *         "challenge": "example",
-                     *         "rpId": "example",
-                     *         "timeout": 3,
-                     *         "userVerification": "example"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -6769,17 +6290,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6796,11 +6306,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "totp": "492039"
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewProof"];
             };
         };
@@ -6811,95 +6316,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6909,17 +6325,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6940,54 +6345,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "key": {
-                     *             "crv": "example",
-                     *             "kty": "example",
-                     *             "x": "example",
-                     *             "y": "example"
-                     *           },
-                     *           "key_created": "example",
-                     *           "last_address": "example",
-                     *           "last_used": "2026-11-22T12:00:00Z",
-                     *           "name": "Backup",
-                     *           "networks": [
-                     *             "203.0.113.0/24"
-                     *           ],
-                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "owner_name": "Amelie Winter",
-                     *           "rotation": "daily",
-                     *           "scopes": [
-                     *             "devices.read"
-                     *           ],
-                     *           "state": "active",
-                     *           "stopped": "example",
-                     *           "stopped_why": "example"
-                     *         }
-                     *       ],
-                     *       "scopes": [
-                     *         {
-                     *           "about": "example",
-                     *           "name": "Backup"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["ApiClients"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6995,17 +6354,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7014,34 +6362,12 @@ export interface operations {
     post_clients: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "expires": "2026-12-22T12:00:00Z",
-                 *       "key": {
-                 *         "crv": "example",
-                 *         "kty": "example",
-                 *         "x": "example",
-                 *         "y": "example"
-                 *       },
-                 *       "name": "Backup",
-                 *       "networks": [
-                 *         "203.0.113.0/24"
-                 *       ],
-                 *       "rotation": "daily",
-                 *       "scopes": [
-                 *         "devices.read"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewApiClient"];
             };
         };
@@ -7052,28 +6378,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -7083,95 +6387,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7181,17 +6396,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7214,44 +6418,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "key": {
-                     *         "crv": "example",
-                     *         "kty": "example",
-                     *         "x": "example",
-                     *         "y": "example"
-                     *       },
-                     *       "key_created": "example",
-                     *       "last_address": "example",
-                     *       "last_used": "2026-11-22T12:00:00Z",
-                     *       "name": "Backup",
-                     *       "networks": [
-                     *         "203.0.113.0/24"
-                     *       ],
-                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "owner_name": "Amelie Winter",
-                     *       "rotation": "daily",
-                     *       "scopes": [
-                     *         "devices.read"
-                     *       ],
-                     *       "state": "active",
-                     *       "stopped": "example",
-                     *       "stopped_why": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ApiClient"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7259,17 +6427,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7286,19 +6443,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "expires": "2026-12-22T12:00:00Z",
-                 *       "name": "Backup",
-                 *       "networks": [
-                 *         "203.0.113.0/24"
-                 *       ],
-                 *       "rotation": "daily",
-                 *       "scopes": [
-                 *         "devices.read"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["ChangeApiClient"];
             };
         };
@@ -7309,95 +6453,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7407,17 +6462,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7447,17 +6491,417 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connections"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedConnection"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connection"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_connections_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedConnection"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections_id_calls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionCalls"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_connections_id_proxy_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description Passed on as it is */
+        requestBody?: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections_id_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_connections_id_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7478,33 +6922,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "name": "Backup",
-                     *           "sites": [
-                     *             {
-                     *               "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup"
-                     *             }
-                     *           ]
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["CustomerPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7512,17 +6931,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7531,20 +6939,12 @@ export interface operations {
     post_customers: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "Backup"
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewName"];
             };
         };
@@ -7555,18 +6955,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "name": "Backup",
-                     *       "sites": [
-                     *         {
-                     *           "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "name": "Backup"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["Customer"];
                 };
             };
@@ -7576,17 +6964,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7595,10 +6972,7 @@ export interface operations {
     post_customers_id_sites: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -7606,11 +6980,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "Backup"
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewName"];
             };
         };
@@ -7621,12 +6990,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "name": "Backup"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Site"];
                 };
             };
@@ -7636,17 +6999,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7667,27 +7019,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "continue": true,
-                     *       "credentials": [
-                     *         {
-                     *           "attributes": "example",
-                     *           "name": "Backup",
-                     *           "type": "example"
-                     *         }
-                     *       ],
-                     *       "refresh_url": "example",
-                     *       "scope": {
-                     *         "include_site": true,
-                     *         "origin": "example",
-                     *         "scope_specification": [
-                     *           "example"
-                     *         ]
-                     *       },
-                     *       "session_identifier": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["DeviceSession"];
                 };
             };
@@ -7697,17 +7028,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7728,27 +7048,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "continue": true,
-                     *       "credentials": [
-                     *         {
-                     *           "attributes": "example",
-                     *           "name": "Backup",
-                     *           "type": "example"
-                     *         }
-                     *       ],
-                     *       "refresh_url": "example",
-                     *       "scope": {
-                     *         "include_site": true,
-                     *         "origin": "example",
-                     *         "scope_specification": [
-                     *           "example"
-                     *         ]
-                     *       },
-                     *       "session_identifier": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["DeviceSession"];
                 };
             };
@@ -7758,17 +7057,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7781,8 +7069,6 @@ export interface operations {
                 cursor?: string;
                 /** @description Only devices of this customer; may be repeated */
                 customer?: string;
-                /** @description Only these members of the items, with commas between them: id, name, state, online, last_seen, customer, customer_name, site, site_name, os, signed_in, alerts, tags */
-                fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
                 /** @description Only devices whose operating system contains this; may be repeated */
@@ -7818,51 +7104,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "counts": {
-                     *         "all": 3,
-                     *         "attention": 3,
-                     *         "offline": 3,
-                     *         "online": 1,
-                     *         "pending": 3
-                     *       },
-                     *       "items": [
-                     *         {
-                     *           "alerts": [
-                     *             "example"
-                     *           ],
-                     *           "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "last_seen": "2026-11-22T12:00:00Z",
-                     *           "name": "Backup",
-                     *           "online": true,
-                     *           "os": "Debian GNU/Linux 13",
-                     *           "signed_in": [
-                     *             "example"
-                     *           ],
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "state": "pending",
-                     *           "tags": [
-                     *             "patched"
-                     *           ]
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["DevicePage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7870,17 +7113,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7903,53 +7135,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "agent_version": "example",
-                     *       "approved": "2026-11-22T12:00:00Z",
-                     *       "approved_by": "example",
-                     *       "device": {
-                     *         "alerts": [
-                     *           "example"
-                     *         ],
-                     *         "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "last_seen": "2026-11-22T12:00:00Z",
-                     *         "name": "Backup",
-                     *         "online": true,
-                     *         "os": "Debian GNU/Linux 13",
-                     *         "signed_in": [
-                     *           "example"
-                     *         ],
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "state": "pending",
-                     *         "tags": [
-                     *           "patched"
-                     *         ]
-                     *       },
-                     *       "enrolled": "2026-11-22T12:00:00Z",
-                     *       "enrolled_from": "example",
-                     *       "figures": {
-                     *         "load_milli": 3,
-                     *         "memory_total": 3,
-                     *         "memory_used": 3,
-                     *         "uptime_secs": 3
-                     *       },
-                     *       "inventory_at": "example",
-                     *       "thumbprint": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["DeviceDetails"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7957,17 +7144,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7990,104 +7166,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "arch": "example",
-                     *       "booted": "example",
-                     *       "collected": "example",
-                     *       "disks": [
-                     *         {
-                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "filesystem": "example",
-                     *           "free": 3,
-                     *           "mount": "example",
-                     *           "total": 1
-                     *         }
-                     *       ],
-                     *       "hardware": {
-                     *         "cores": 3,
-                     *         "cpu": "example",
-                     *         "memory": 3,
-                     *         "product": "example",
-                     *         "serial": "example",
-                     *         "vendor": "example",
-                     *         "virtualization": "example"
-                     *       },
-                     *       "hostname": "example",
-                     *       "kernel": "example",
-                     *       "network": [
-                     *         {
-                     *           "addresses": [
-                     *             "example"
-                     *           ],
-                     *           "mac": "example",
-                     *           "name": "Backup"
-                     *         }
-                     *       ],
-                     *       "omitted": 3,
-                     *       "os": "Debian GNU/Linux 13",
-                     *       "ports": [
-                     *         {
-                     *           "address": "203.0.113.7",
-                     *           "pid": 3,
-                     *           "port": 3,
-                     *           "process": "example",
-                     *           "protocol": "example"
-                     *         }
-                     *       ],
-                     *       "processes": [
-                     *         {
-                     *           "command": "example",
-                     *           "cpu_permille": 3,
-                     *           "memory": 3,
-                     *           "name": "Backup",
-                     *           "parent": 3,
-                     *           "pid": 3,
-                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *         }
-                     *       ],
-                     *       "services": [
-                     *         {
-                     *           "description": "Says how long the device has been up",
-                     *           "name": "Backup",
-                     *           "start": "example",
-                     *           "state": "example"
-                     *         }
-                     *       ],
-                     *       "signed_in": [
-                     *         {
-                     *           "host": "example",
-                     *           "since": "example",
-                     *           "terminal": "example",
-                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *         }
-                     *       ],
-                     *       "software": [
-                     *         {
-                     *           "name": "Backup",
-                     *           "source": "example",
-                     *           "version": "example"
-                     *         }
-                     *       ],
-                     *       "timezone": "example",
-                     *       "users": [
-                     *         {
-                     *           "administrator": true,
-                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "name": "Backup"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["Inventory"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8095,17 +7175,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8122,13 +7191,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "tags": [
-                 *         "patched"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["SetTags"];
             };
         };
@@ -8139,29 +7201,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "alerts": [
-                     *         "example"
-                     *       ],
-                     *       "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "customer_name": "Hafen & Söhne",
-                     *       "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "last_seen": "2026-11-22T12:00:00Z",
-                     *       "name": "Backup",
-                     *       "online": true,
-                     *       "os": "Debian GNU/Linux 13",
-                     *       "signed_in": [
-                     *         "example"
-                     *       ],
-                     *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "site_name": "Kiel",
-                     *       "state": "pending",
-                     *       "tags": [
-                     *         "patched"
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["Device"];
                 };
             };
@@ -8171,17 +7210,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8190,22 +7218,12 @@ export interface operations {
     post_devices_approve: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "devices": [
-                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["Devices"];
             };
         };
@@ -8216,28 +7234,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8247,95 +7243,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8345,17 +7252,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8364,22 +7260,12 @@ export interface operations {
     post_devices_remove: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "devices": [
-                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["Devices"];
             };
         };
@@ -8390,28 +7276,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8421,95 +7285,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8519,17 +7294,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8559,17 +7323,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8595,38 +7348,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["InstallerPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8634,17 +7357,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8653,25 +7365,12 @@ export interface operations {
     post_installers: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "label": "Kiel, November",
-                 *       "lifetime_secs": 86400,
-                 *       "network": "203.0.113.0/24",
-                 *       "platform": "linux",
-                 *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *       "uses": 1
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewInstaller"];
             };
         };
@@ -8682,28 +7381,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8713,95 +7390,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8811,17 +7399,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8851,17 +7428,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8876,13 +7442,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "code": "492039",
-                 *       "draft": "example",
-                 *       "token": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["FinishActivation"];
             };
         };
@@ -8893,13 +7452,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "recovery_codes": [
-                     *         "example"
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
@@ -8909,17 +7461,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8934,11 +7475,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "token": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["LinkToken"];
             };
         };
@@ -8949,18 +7485,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "address": "203.0.113.7",
-                     *       "email": "bea@nordwind.example",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "invited_by": "example",
-                     *       "name": "Backup",
-                     *       "needs": "password",
-                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "user_agent": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Invitation"];
                 };
             };
@@ -8970,17 +7494,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8995,13 +7508,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "new_password": "example",
-                 *       "password": "violet teapots whistle at dawn",
-                 *       "token": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["StartActivation"];
             };
         };
@@ -9012,15 +7518,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "draft": "example",
-                     *       "totp": {
-                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                     *         "uri": "example"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActivationDraft"];
                 };
             };
@@ -9030,17 +7527,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9074,58 +7560,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "arguments": [
-                     *             "example"
-                     *           ],
-                     *           "counts": {
-                     *             "failed": 3,
-                     *             "other": 3,
-                     *             "refused": 3,
-                     *             "running": 3,
-                     *             "succeeded": 3,
-                     *             "total": 1,
-                     *             "waiting": 3
-                     *           },
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "ended": "2026-11-22T12:00:00Z",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "id": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "interpreter": "sh",
-                     *           "log_index": 3,
-                     *           "name": "Backup",
-                     *           "occurrence": {
-                     *             "due": "2026-11-22T12:00:00Z",
-                     *             "name": "Backup",
-                     *             "schedule": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *           },
-                     *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "run_as": "example",
-                     *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "secrets": [
-                     *             "example"
-                     *           ],
-                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "version": 1
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["JobPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9133,17 +7569,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9152,42 +7577,12 @@ export interface operations {
     post_jobs: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "arguments": [
-                 *         "example"
-                 *       ],
-                 *       "devices": [
-                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                 *       ],
-                 *       "environment": [
-                 *         {
-                 *           "name": "Backup",
-                 *           "value": "example"
-                 *         }
-                 *       ],
-                 *       "output_limit_bytes": 1048576,
-                 *       "run_as": "example",
-                 *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *       "secrets": [
-                 *         {
-                 *           "name": "Backup",
-                 *           "value": "example"
-                 *         }
-                 *       ],
-                 *       "time_limit_secs": 600,
-                 *       "version": 1
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewJob"];
             };
         };
@@ -9198,28 +7593,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9229,95 +7602,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9327,17 +7611,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9360,52 +7633,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "arguments": [
-                     *         "example"
-                     *       ],
-                     *       "counts": {
-                     *         "failed": 3,
-                     *         "other": 3,
-                     *         "refused": 3,
-                     *         "running": 3,
-                     *         "succeeded": 3,
-                     *         "total": 1,
-                     *         "waiting": 3
-                     *       },
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "ended": "2026-11-22T12:00:00Z",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "id": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "interpreter": "sh",
-                     *       "log_index": 3,
-                     *       "name": "Backup",
-                     *       "occurrence": {
-                     *         "due": "2026-11-22T12:00:00Z",
-                     *         "name": "Backup",
-                     *         "schedule": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *       },
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "run_as": "example",
-                     *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "secrets": [
-                     *         "example"
-                     *       ],
-                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "version": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["Job"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9413,17 +7642,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9453,17 +7671,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9474,8 +7681,6 @@ export interface operations {
             query?: {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
-                /** @description Only these members of the items, with commas between them: id, job, device, device_name, state, exit_code, signal, reason, started, ended, output_bytes, output_sha256, receipt */
-                fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
                 /** @description Only runs in this state */
@@ -9495,38 +7700,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "device_name": "web-1",
-                     *           "ended": "2026-11-22T12:00:00Z",
-                     *           "exit_code": 3,
-                     *           "id": "run_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "job": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "output_bytes": 3,
-                     *           "output_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "reason": "example",
-                     *           "receipt": true,
-                     *           "signal": 3,
-                     *           "started": "2026-11-22T12:00:00Z",
-                     *           "state": "waiting"
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["RunPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9534,17 +7709,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9570,32 +7734,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "attempts": 3,
-                     *           "error": "example",
-                     *           "queued": "example",
-                     *           "sent": "example",
-                     *           "state": "example",
-                     *           "subject": "example",
-                     *           "to": "example"
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["MailPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9603,17 +7743,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9634,73 +7763,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "acr": "example",
-                     *       "amr": [
-                     *         "example"
-                     *       ],
-                     *       "assignments": [
-                     *         {
-                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "role_name": "example",
-                     *           "scope": {
-                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "kind": "tenant",
-                     *             "name": "Backup"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "auth_time": "example",
-                     *       "capabilities": [
-                     *         "devices.read"
-                     *       ],
-                     *       "check_up": "example",
-                     *       "email": "bea@nordwind.example",
-                     *       "held_reset": {
-                     *         "by": "example",
-                     *         "until": "2026-12-22T12:00:00Z"
-                     *       },
-                     *       "mfa": {
-                     *         "deadline": "example",
-                     *         "may_postpone": true,
-                     *         "required_by": "tenant",
-                     *         "state": "active"
-                     *       },
-                     *       "name": "Backup",
-                     *       "recovery_codes_left": 3,
-                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "session": {
-                     *         "address": "203.0.113.7",
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "current": true,
-                     *         "device_bound": true,
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "idle_expires": "example",
-                     *         "last_active": "example",
-                     *         "method": "example",
-                     *         "place": "Hafen & Söhne / Kiel",
-                     *         "program": "example",
-                     *         "stage": "codes",
-                     *         "user_agent": "example"
-                     *       },
-                     *       "step_up_kind": "example",
-                     *       "step_up_until": "example",
-                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "tenant_name": "example",
-                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Me"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9708,17 +7772,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9739,12 +7792,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "to": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActivationMail"];
                 };
             };
@@ -9754,17 +7801,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9785,30 +7821,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "address": "203.0.113.7",
-                     *           "approved": "2026-11-22T12:00:00Z",
-                     *           "last_used": "2026-11-22T12:00:00Z",
-                     *           "place": "Hafen & Söhne / Kiel",
-                     *           "user_agent": "example"
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["ApprovedAddressPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9816,17 +7830,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9856,17 +7859,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9881,11 +7873,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "purpose": "factors"
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewChallenge"];
             };
         };
@@ -9896,26 +7883,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "ceremony": "example",
-                     *       "options": {
-                     *         "allowCredentials": [
-                     *           {
-                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "transports": [
-                     *               "example"
-                     *             ],
-                     *             "type": "example"
-                     *           }
-                     *         ],
-                     *         "challenge": "example",
-                     *         "rpId": "example",
-                     *         "timeout": 3,
-                     *         "userVerification": "example"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -9925,17 +7892,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9950,13 +7906,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "proof": {
-                 *         "totp": "492039"
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["CheckUp"];
             };
         };
@@ -9974,17 +7923,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9999,13 +7937,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "proof": {
-                 *         "totp": "492039"
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["Elevate"];
             };
         };
@@ -10016,64 +7947,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "acr": "example",
-                     *       "amr": [
-                     *         "example"
-                     *       ],
-                     *       "assignments": [
-                     *         {
-                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "role_name": "example",
-                     *           "scope": {
-                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "kind": "tenant",
-                     *             "name": "Backup"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "auth_time": "example",
-                     *       "capabilities": [
-                     *         "devices.read"
-                     *       ],
-                     *       "check_up": "example",
-                     *       "email": "bea@nordwind.example",
-                     *       "held_reset": {
-                     *         "by": "example",
-                     *         "until": "2026-12-22T12:00:00Z"
-                     *       },
-                     *       "mfa": {
-                     *         "deadline": "example",
-                     *         "may_postpone": true,
-                     *         "required_by": "tenant",
-                     *         "state": "active"
-                     *       },
-                     *       "name": "Backup",
-                     *       "recovery_codes_left": 3,
-                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "session": {
-                     *         "address": "203.0.113.7",
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "current": true,
-                     *         "device_bound": true,
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "idle_expires": "example",
-                     *         "last_active": "example",
-                     *         "method": "example",
-                     *         "place": "Hafen & Söhne / Kiel",
-                     *         "program": "example",
-                     *         "stage": "codes",
-                     *         "user_agent": "example"
-                     *       },
-                     *       "step_up_kind": "example",
-                     *       "step_up_until": "example",
-                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "tenant_name": "example",
-                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -10083,17 +7956,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10114,40 +7976,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "counts_from": "example",
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "kind": "job.finished",
-                     *           "last_used": "2026-11-22T12:00:00Z",
-                     *           "locked": true,
-                     *           "name": "Backup",
-                     *           "passkey": {
-                     *             "aaguid": "example",
-                     *             "backed_up": true,
-                     *             "backup_eligible": true,
-                     *             "transports": [
-                     *               "example"
-                     *             ]
-                     *           }
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["FactorPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10155,17 +7985,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10188,95 +8007,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -10286,17 +8016,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10313,11 +8032,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "name": "Backup"
-                 *     }
-                 */
                 "application/json": components["schemas"]["RenameFactor"];
             };
         };
@@ -10335,17 +8049,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10373,17 +8076,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10404,25 +8096,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "next": "example",
-                     *       "recent": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "state": "example",
-                     *           "summary": "Run Backup on web-1"
-                     *         }
-                     *       ],
-                     *       "requests": 3,
-                     *       "reset_stopped": true,
-                     *       "runs": 3,
-                     *       "sessions": [
-                     *         "ses_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["NotMeDone"];
                 };
             };
@@ -10432,17 +8105,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10457,23 +8119,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "ceremony": "example",
-                 *       "credential": {
-                 *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *         "response": {
-                 *           "attestationObject": "example",
-                 *           "clientDataJSON": "example",
-                 *           "transports": [
-                 *             "example"
-                 *           ]
-                 *         },
-                 *         "type": "example"
-                 *       },
-                 *       "name": "Backup"
-                 *     }
-                 */
                 "application/json": components["schemas"]["FinishPasskey"];
             };
         };
@@ -10491,17 +8136,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10516,13 +8150,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "proof": {
-                 *         "totp": "492039"
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["StartPasskey"];
             };
         };
@@ -10533,45 +8160,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "ceremony": "example",
-                     *       "options": {
-                     *         "attestation": "example",
-                     *         "authenticatorSelection": {
-                     *           "requireResidentKey": true,
-                     *           "residentKey": "example",
-                     *           "userVerification": "example"
-                     *         },
-                     *         "challenge": "example",
-                     *         "excludeCredentials": [
-                     *           {
-                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "transports": [
-                     *               "example"
-                     *             ],
-                     *             "type": "example"
-                     *           }
-                     *         ],
-                     *         "pubKeyCredParams": [
-                     *           {
-                     *             "alg": 3,
-                     *             "type": "example"
-                     *           }
-                     *         ],
-                     *         "rp": {
-                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "name": "Backup"
-                     *         },
-                     *         "timeout": 3,
-                     *         "user": {
-                     *           "displayName": "example",
-                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "name": "Backup"
-                     *         }
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["StartedRegistration"];
                 };
             };
@@ -10581,17 +8169,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10606,16 +8183,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "current": "example",
-                 *       "new": "example",
-                 *       "other_sessions": "end",
-                 *       "proof": {
-                 *         "totp": "492039"
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["ChangePassword"];
             };
         };
@@ -10633,17 +8200,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10658,21 +8214,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "acr_values": "example",
-                 *       "answer": "yes",
-                 *       "client_id": "example",
-                 *       "code_challenge": "example",
-                 *       "code_challenge_method": "example",
-                 *       "dpop_jkt": "example",
-                 *       "max_age": 3,
-                 *       "name": "Backup",
-                 *       "redirect_uri": "example",
-                 *       "response_type": "example",
-                 *       "state": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ProgramAnswer"];
             };
         };
@@ -10683,11 +8224,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "redirect": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ProgramRedirect"];
                 };
             };
@@ -10697,17 +8233,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10728,95 +8253,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -10826,17 +8262,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10864,17 +8289,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10895,38 +8309,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "address": "203.0.113.7",
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "current": true,
-                     *           "device_bound": true,
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "idle_expires": "example",
-                     *           "last_active": "example",
-                     *           "method": "example",
-                     *           "place": "Hafen & Söhne / Kiel",
-                     *           "program": "example",
-                     *           "stage": "codes",
-                     *           "user_agent": "example"
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["SessionPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10934,17 +8318,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10972,17 +8345,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11012,17 +8374,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11037,13 +8388,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "code": "492039",
-                 *       "draft": "example",
-                 *       "name": "Backup"
-                 *     }
-                 */
                 "application/json": components["schemas"]["FinishTotp"];
             };
         };
@@ -11061,17 +8405,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11086,13 +8419,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "proof": {
-                 *         "totp": "492039"
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["StartTotp"];
             };
         };
@@ -11103,15 +8429,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "draft": "example",
-                     *       "totp": {
-                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                     *         "uri": "example"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["TotpDraft"];
                 };
             };
@@ -11121,17 +8438,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11159,17 +8465,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11184,11 +8479,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "token": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["LinkToken"];
             };
         };
@@ -11199,25 +8489,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "next": "example",
-                     *       "recent": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "state": "example",
-                     *           "summary": "Run Backup on web-1"
-                     *         }
-                     *       ],
-                     *       "requests": 3,
-                     *       "reset_stopped": true,
-                     *       "runs": 3,
-                     *       "sessions": [
-                     *         "ses_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["NotMeDone"];
                 };
             };
@@ -11227,17 +8498,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11252,15 +8512,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "client_assertion": "example",
-                 *       "client_assertion_type": "example",
-                 *       "client_id": "example",
-                 *       "next_assertion": "example",
-                 *       "next_key": "example"
-                 *     }
-                 */
                 "application/x-www-form-urlencoded": components["schemas"]["RotateForm"];
             };
         };
@@ -11271,12 +8522,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "due": "2026-11-22T12:00:00Z",
-                     *       "former_until": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["RotatedKey"];
                 };
             };
@@ -11286,12 +8531,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -11301,12 +8540,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -11316,17 +8549,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11341,15 +8563,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "client_assertion": "example",
-                 *       "client_assertion_type": "example",
-                 *       "client_id": "example",
-                 *       "token": "example",
-                 *       "token_type_hint": "example"
-                 *     }
-                 */
                 "application/x-www-form-urlencoded": components["schemas"]["RevokeForm"];
             };
         };
@@ -11367,12 +8580,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -11382,12 +8589,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -11397,17 +8598,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11422,18 +8612,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "client_assertion": "example",
-                 *       "client_assertion_type": "example",
-                 *       "client_id": "example",
-                 *       "code": "492039",
-                 *       "code_verifier": "example",
-                 *       "grant_type": "example",
-                 *       "redirect_uri": "example",
-                 *       "scope": "example"
-                 *     }
-                 */
                 "application/x-www-form-urlencoded": components["schemas"]["TokenForm"];
             };
         };
@@ -11444,20 +8622,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "access_token": "example",
-                     *       "acr": "example",
-                     *       "amr": [
-                     *         "example"
-                     *       ],
-                     *       "auth_time": 3,
-                     *       "expires_in": 3,
-                     *       "key_due": true,
-                     *       "scope": "example",
-                     *       "token_type": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["IssuedToken"];
                 };
             };
@@ -11467,12 +8631,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -11482,12 +8640,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -11497,17 +8649,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11528,20 +8669,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "openapi": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ApiDescription"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -11549,17 +8678,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11580,40 +8698,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "mail": {
-                     *         "configured": "yes",
-                     *         "failed": 3,
-                     *         "last_error": "example",
-                     *         "last_sent": "example",
-                     *         "waiting": 3
-                     *       },
-                     *       "mfa": {
-                     *         "admins_passkey": "yes",
-                     *         "deadline": "example",
-                     *         "factorless": "yes",
-                     *         "roles": [
-                     *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *         ],
-                     *         "who": "admins"
-                     *       },
-                     *       "sessions": {
-                     *         "idle_secs": 3,
-                     *         "lifetime_secs": 86400
-                     *       },
-                     *       "without_factor": 3
-                     *     }
-                     */
                     "application/json": components["schemas"]["Policy"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -11621,17 +8707,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11646,17 +8721,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "admins_passkey": "yes",
-                 *       "deadline": "example",
-                 *       "factorless": "yes",
-                 *       "roles": [
-                 *         "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                 *       ],
-                 *       "who": "admins"
-                 *     }
-                 */
                 "application/json": components["schemas"]["MfaPolicy"];
             };
         };
@@ -11667,28 +8731,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -11698,95 +8740,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -11796,17 +8749,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11827,38 +8769,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "address_verification": "on",
-                     *       "required": [
-                     *         {
-                     *           "capability": "sign_in",
-                     *           "ranges": [
-                     *             "203.0.113.0/24"
-                     *           ]
-                     *         }
-                     *       ],
-                     *       "trusted": [
-                     *         {
-                     *           "label": "Kiel, November",
-                     *           "ranges": [
-                     *             "203.0.113.0/24"
-                     *           ]
-                     *         }
-                     *       ],
-                     *       "version": 1,
-                     *       "your_address": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["NetworkPolicy"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -11866,17 +8778,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11891,28 +8792,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "address_verification": "on",
-                 *       "required": [
-                 *         {
-                 *           "capability": "sign_in",
-                 *           "ranges": [
-                 *             "203.0.113.0/24"
-                 *           ]
-                 *         }
-                 *       ],
-                 *       "trusted": [
-                 *         {
-                 *           "label": "Kiel, November",
-                 *           "ranges": [
-                 *             "203.0.113.0/24"
-                 *           ]
-                 *         }
-                 *       ],
-                 *       "version": 1
-                 *     }
-                 */
                 "application/json": components["schemas"]["ChangeNetworks"];
             };
         };
@@ -11923,95 +8802,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -12021,17 +8811,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -12046,12 +8825,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "hours": 3,
-                 *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                 *     }
-                 */
                 "application/json": components["schemas"]["PauseAddressVerification"];
             };
         };
@@ -12062,12 +8835,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "until": "2026-12-22T12:00:00Z",
-                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *     }
-                     */
                     "application/json": components["schemas"]["PausedAddressVerification"];
                 };
             };
@@ -12077,17 +8844,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -12108,48 +8864,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "rules": {
-                     *         "background": {
-                     *           "ask_secs": 3,
-                     *           "consent": "none",
-                     *           "record": "always",
-                     *           "unanswered": "refuse"
-                     *         },
-                     *         "clipboard": "on",
-                     *         "files": {
-                     *           "ask_secs": 3,
-                     *           "consent": "none",
-                     *           "record": "always",
-                     *           "unanswered": "refuse"
-                     *         },
-                     *         "terminal": {
-                     *           "ask_secs": 3,
-                     *           "consent": "none",
-                     *           "record": "always",
-                     *           "unanswered": "refuse"
-                     *         },
-                     *         "viewer": {
-                     *           "ask_secs": 3,
-                     *           "consent": "none",
-                     *           "record": "always",
-                     *           "unanswered": "refuse"
-                     *         },
-                     *         "virtual_display": "on"
-                     *       },
-                     *       "version": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["StoredRemotePolicy"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -12157,17 +8873,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -12182,39 +8887,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "rules": {
-                 *         "background": {
-                 *           "ask_secs": 3,
-                 *           "consent": "none",
-                 *           "record": "always",
-                 *           "unanswered": "refuse"
-                 *         },
-                 *         "clipboard": "on",
-                 *         "files": {
-                 *           "ask_secs": 3,
-                 *           "consent": "none",
-                 *           "record": "always",
-                 *           "unanswered": "refuse"
-                 *         },
-                 *         "terminal": {
-                 *           "ask_secs": 3,
-                 *           "consent": "none",
-                 *           "record": "always",
-                 *           "unanswered": "refuse"
-                 *         },
-                 *         "viewer": {
-                 *           "ask_secs": 3,
-                 *           "consent": "none",
-                 *           "record": "always",
-                 *           "unanswered": "refuse"
-                 *         },
-                 *         "virtual_display": "on"
-                 *       },
-                 *       "version": 1
-                 *     }
-                 */
                 "application/json": components["schemas"]["ChangeRemotePolicy"];
             };
         };
@@ -12225,28 +8897,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -12256,95 +8906,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -12354,17 +8915,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -12379,12 +8929,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "idle_secs": 3,
-                 *       "lifetime_secs": 86400
-                 *     }
-                 */
                 "application/json": components["schemas"]["SessionLimits"];
             };
         };
@@ -12395,28 +8939,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -12426,95 +8948,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -12524,17 +8957,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -12555,60 +8977,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "counts": {
-                     *         "accepted": 3,
-                     *         "critical": 3,
-                     *         "hidden": 3,
-                     *         "holds": 3,
-                     *         "unseen": 3,
-                     *         "warning": 3
-                     *       },
-                     *       "judged": "example",
-                     *       "rules": [
-                     *         {
-                     *           "checked": "example",
-                     *           "findings": [
-                     *             {
-                     *               "accepted": {
-                     *                 "at": "2026-11-22T12:00:00Z",
-                     *                 "because": "example",
-                     *                 "by": "example",
-                     *                 "until": "2026-12-22T12:00:00Z"
-                     *               },
-                     *               "fix": {
-                     *                 "path": "example",
-                     *                 "word": "example"
-                     *               },
-                     *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "state": "critical",
-                     *               "subjects": [
-                     *                 {
-                     *                   "path": "example",
-                     *                   "word": "example"
-                     *                 }
-                     *               ],
-                     *               "title": "example",
-                     *               "why": "example"
-                     *             }
-                     *           ],
-                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "state": "critical",
-                     *           "wants": "example"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["Posture"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -12616,17 +8986,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -12641,13 +9000,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "finding": "example",
-                 *       "reason": "example",
-                 *       "until": "2026-12-22T12:00:00Z"
-                 *     }
-                 */
                 "application/json": components["schemas"]["AcceptFinding"];
             };
         };
@@ -12665,17 +9017,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -12705,17 +9046,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -12730,16 +9060,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "address": "203.0.113.7",
-                 *       "devices": 3,
-                 *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *       "wants": "read_devices",
-                 *       "with": "password"
-                 *     }
-                 */
                 "application/json": components["schemas"]["WhatIf"];
             };
         };
@@ -12750,21 +9070,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "492039",
-                     *       "outcome": "done",
-                     *       "people": 3,
-                     *       "sentence": "example",
-                     *       "steps": [
-                     *         {
-                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "state": "met",
-                     *           "what": "example"
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["WhatIfAnswer"];
                 };
             };
@@ -12774,17 +9079,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -12814,54 +9108,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "attachments": [
-                     *             {
-                     *               "access": "example",
-                     *               "connected": true,
-                     *               "created": "2026-11-22T12:00:00Z",
-                     *               "end_reason": "example",
-                     *               "ended": "2026-11-22T12:00:00Z",
-                     *               "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *             }
-                     *           ],
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "device_name": "web-1",
-                     *           "end_reason": "example",
-                     *           "ended": "2026-11-22T12:00:00Z",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "kind": "job.finished",
-                     *           "opened_by": "example",
-                     *           "opened_by_name": "example",
-                     *           "recorded": true,
-                     *           "recording": {
-                     *             "bytes": 3,
-                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-                     *           },
-                     *           "run_as": "example",
-                     *           "state": "example"
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["RemoteSessionPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -12869,17 +9117,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -12888,28 +9125,12 @@ export interface operations {
     post_remote_sessions: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "access": "example",
-                 *       "client_key": "example",
-                 *       "columns": 3,
-                 *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *       "joins": "example",
-                 *       "kind": "job.finished",
-                 *       "record": "yes",
-                 *       "rows": 3,
-                 *       "run_as": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewRemoteSession"];
             };
         };
@@ -12920,28 +9141,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -12951,95 +9150,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -13049,17 +9159,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13082,48 +9181,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "attachments": [
-                     *         {
-                     *           "access": "example",
-                     *           "connected": true,
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "end_reason": "example",
-                     *           "ended": "2026-11-22T12:00:00Z",
-                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "name": "Backup",
-                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *         }
-                     *       ],
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "device_name": "web-1",
-                     *       "end_reason": "example",
-                     *       "ended": "2026-11-22T12:00:00Z",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "kind": "job.finished",
-                     *       "opened_by": "example",
-                     *       "opened_by_name": "example",
-                     *       "recorded": true,
-                     *       "recording": {
-                     *         "bytes": 3,
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-                     *       },
-                     *       "run_as": "example",
-                     *       "state": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["RemoteSession"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -13131,17 +9190,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13171,17 +9219,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13211,17 +9248,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13238,11 +9264,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewTicket"];
             };
         };
@@ -13253,11 +9274,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "ticket": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["StreamTicket"];
                 };
             };
@@ -13267,17 +9283,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13305,17 +9310,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13336,42 +9330,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "capabilities": [
-                     *         {
-                     *           "about": "example",
-                     *           "name": "Backup",
-                     *           "scoped": true
-                     *         }
-                     *       ],
-                     *       "roles": [
-                     *         {
-                     *           "about": "example",
-                     *           "capabilities": [
-                     *             "devices.read"
-                     *           ],
-                     *           "id": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "kind": "built_in",
-                     *           "must_expire": true,
-                     *           "name": "Backup",
-                     *           "scopes": [
-                     *             "tenant"
-                     *           ],
-                     *           "users": 3
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["Roles"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -13379,17 +9339,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13398,23 +9347,12 @@ export interface operations {
     post_roles: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "capabilities": [
-                 *         "devices.read"
-                 *       ],
-                 *       "name": "Backup"
-                 *     }
-                 */
                 "application/json": components["schemas"]["SaveRole"];
             };
         };
@@ -13425,28 +9363,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -13456,95 +9372,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -13554,17 +9381,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13581,14 +9397,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "capabilities": [
-                 *         "devices.read"
-                 *       ],
-                 *       "name": "Backup"
-                 *     }
-                 */
                 "application/json": components["schemas"]["SaveRole"];
             };
         };
@@ -13599,28 +9407,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -13630,95 +9416,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -13728,17 +9425,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13761,28 +9447,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -13792,95 +9456,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -13890,17 +9465,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13923,32 +9487,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "device_name": "web-1",
-                     *       "ended": "2026-11-22T12:00:00Z",
-                     *       "exit_code": 3,
-                     *       "id": "run_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "job": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "output_bytes": 3,
-                     *       "output_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "reason": "example",
-                     *       "receipt": true,
-                     *       "signal": 3,
-                     *       "started": "2026-11-22T12:00:00Z",
-                     *       "state": "waiting"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Run"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -13956,17 +9496,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -13996,17 +9525,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14032,28 +9550,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "chunks": [
-                     *         {
-                     *           "seq": 3,
-                     *           "stream": "example",
-                     *           "text": "uptime"
-                     *         }
-                     *       ],
-                     *       "more": true,
-                     *       "next": 3
-                     *     }
-                     */
                     "application/json": components["schemas"]["Output"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -14061,17 +9559,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14094,21 +9581,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "envelope": "example",
-                     *       "run": "run_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Receipt"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -14116,17 +9590,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14156,82 +9619,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "arguments": [
-                     *             "example"
-                     *           ],
-                     *           "changed": "2026-11-22T12:00:00Z",
-                     *           "changed_by": "example",
-                     *           "devices": [
-                     *             "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *           ],
-                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "environment": [
-                     *             {
-                     *               "name": "Backup",
-                     *               "value": "example"
-                     *             }
-                     *           ],
-                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "group_words": "example",
-                     *           "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "interpreter": "sh",
-                     *           "log_index": 3,
-                     *           "missed": 3,
-                     *           "name": "Backup",
-                     *           "next": [
-                     *             {
-                     *               "at": "2026-11-22T12:00:00Z",
-                     *               "local": "example",
-                     *               "offset": "example"
-                     *             }
-                     *           ],
-                     *           "published": "2026-11-22T12:00:00Z",
-                     *           "published_by": "example",
-                     *           "run_as": "example",
-                     *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "script_name": "example",
-                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "state": "active",
-                     *           "targets": 1,
-                     *           "time_limit_secs": 600,
-                     *           "timing": {
-                     *             "at_once": 3,
-                     *             "cron": "0 3 * * *",
-                     *             "expires": "2026-12-22T12:00:00Z",
-                     *             "gap_secs": 3,
-                     *             "jitter_secs": 3,
-                     *             "late_secs": 600,
-                     *             "window": {
-                     *               "days": [
-                     *                 "example"
-                     *               ],
-                     *               "from": "example",
-                     *               "to": "example"
-                     *             },
-                     *             "zone": "Europe/Berlin"
-                     *           },
-                     *           "version": 1,
-                     *           "why": "example",
-                     *           "words": "example"
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["SchedulePage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -14239,17 +9628,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14258,54 +9636,12 @@ export interface operations {
     post_schedules: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "arguments": [
-                 *         "example"
-                 *       ],
-                 *       "devices": [
-                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                 *       ],
-                 *       "environment": [
-                 *         {
-                 *           "name": "Backup",
-                 *           "value": "example"
-                 *         }
-                 *       ],
-                 *       "name": "Backup",
-                 *       "output_limit_bytes": 1048576,
-                 *       "replaces": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *       "run_as": "example",
-                 *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *       "time_limit_secs": 600,
-                 *       "timing": {
-                 *         "at_once": 3,
-                 *         "cron": "0 3 * * *",
-                 *         "expires": "2026-12-22T12:00:00Z",
-                 *         "gap_secs": 3,
-                 *         "jitter_secs": 3,
-                 *         "late_secs": 600,
-                 *         "window": {
-                 *           "days": [
-                 *             "example"
-                 *           ],
-                 *           "from": "example",
-                 *           "to": "example"
-                 *         },
-                 *         "zone": "Europe/Berlin"
-                 *       },
-                 *       "version": 1
-                 *     }
-                 */
                 "application/json": components["schemas"]["NewSchedule"];
             };
         };
@@ -14316,28 +9652,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -14347,95 +9661,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -14445,17 +9670,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14478,76 +9692,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "arguments": [
-                     *         "example"
-                     *       ],
-                     *       "changed": "2026-11-22T12:00:00Z",
-                     *       "changed_by": "example",
-                     *       "devices": [
-                     *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *       ],
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "environment": [
-                     *         {
-                     *           "name": "Backup",
-                     *           "value": "example"
-                     *         }
-                     *       ],
-                     *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "group_words": "example",
-                     *       "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "interpreter": "sh",
-                     *       "log_index": 3,
-                     *       "missed": 3,
-                     *       "name": "Backup",
-                     *       "next": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "local": "example",
-                     *           "offset": "example"
-                     *         }
-                     *       ],
-                     *       "published": "2026-11-22T12:00:00Z",
-                     *       "published_by": "example",
-                     *       "run_as": "example",
-                     *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "script_name": "example",
-                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "state": "active",
-                     *       "targets": 1,
-                     *       "time_limit_secs": 600,
-                     *       "timing": {
-                     *         "at_once": 3,
-                     *         "cron": "0 3 * * *",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "gap_secs": 3,
-                     *         "jitter_secs": 3,
-                     *         "late_secs": 600,
-                     *         "window": {
-                     *           "days": [
-                     *             "example"
-                     *           ],
-                     *           "from": "example",
-                     *           "to": "example"
-                     *         },
-                     *         "zone": "Europe/Berlin"
-                     *       },
-                     *       "version": 1,
-                     *       "why": "example",
-                     *       "words": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Schedule"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -14555,17 +9701,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14595,17 +9730,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14635,17 +9759,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14675,17 +9788,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14700,26 +9802,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "timing": {
-                 *         "at_once": 3,
-                 *         "cron": "0 3 * * *",
-                 *         "expires": "2026-12-22T12:00:00Z",
-                 *         "gap_secs": 3,
-                 *         "jitter_secs": 3,
-                 *         "late_secs": 600,
-                 *         "window": {
-                 *           "days": [
-                 *             "example"
-                 *           ],
-                 *           "from": "example",
-                 *           "to": "example"
-                 *         },
-                 *         "zone": "Europe/Berlin"
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["ScheduleQuestion"];
             };
         };
@@ -14730,18 +9812,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "next": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "local": "example",
-                     *           "offset": "example"
-                     *         }
-                     *       ],
-                     *       "words": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ScheduleAnswer"];
                 };
             };
@@ -14751,17 +9821,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14782,34 +9841,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "description": "Says how long the device has been up",
-                     *           "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "interpreter": "sh",
-                     *           "last_run": "example",
-                     *           "name": "Backup",
-                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "updated": "example",
-                     *           "updated_by": "example",
-                     *           "version": 1
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["ScriptPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -14817,17 +9850,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14836,33 +9858,12 @@ export interface operations {
     post_scripts: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "based_on": 3,
-                 *       "description": "Says how long the device has been up",
-                 *       "interpreter": "sh",
-                 *       "name": "Backup",
-                 *       "parameters": [
-                 *         {
-                 *           "default": "example",
-                 *           "label": "Kiel, November",
-                 *           "name": "Backup",
-                 *           "required": true,
-                 *           "secret": true
-                 *         }
-                 *       ],
-                 *       "text": "uptime"
-                 *     }
-                 */
                 "application/json": components["schemas"]["SaveScript"];
             };
         };
@@ -14873,40 +9874,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "last_run_version": 3,
-                     *       "parameters": [
-                     *         {
-                     *           "default": "example",
-                     *           "label": "Kiel, November",
-                     *           "name": "Backup",
-                     *           "required": true,
-                     *           "secret": true
-                     *         }
-                     *       ],
-                     *       "script": {
-                     *         "description": "Says how long the device has been up",
-                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "interpreter": "sh",
-                     *         "last_run": "example",
-                     *         "name": "Backup",
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "updated": "example",
-                     *         "updated_by": "example",
-                     *         "version": 1
-                     *       },
-                     *       "text": "uptime",
-                     *       "versions": [
-                     *         {
-                     *           "saved": "example",
-                     *           "saved_by": "example",
-                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "version": 1
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
             };
@@ -14916,17 +9883,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -14952,49 +9908,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "last_run_version": 3,
-                     *       "parameters": [
-                     *         {
-                     *           "default": "example",
-                     *           "label": "Kiel, November",
-                     *           "name": "Backup",
-                     *           "required": true,
-                     *           "secret": true
-                     *         }
-                     *       ],
-                     *       "script": {
-                     *         "description": "Says how long the device has been up",
-                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "interpreter": "sh",
-                     *         "last_run": "example",
-                     *         "name": "Backup",
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "updated": "example",
-                     *         "updated_by": "example",
-                     *         "version": 1
-                     *       },
-                     *       "text": "uptime",
-                     *       "versions": [
-                     *         {
-                     *           "saved": "example",
-                     *           "saved_by": "example",
-                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "version": 1
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -15002,17 +9917,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15029,24 +9933,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "based_on": 3,
-                 *       "description": "Says how long the device has been up",
-                 *       "interpreter": "sh",
-                 *       "name": "Backup",
-                 *       "parameters": [
-                 *         {
-                 *           "default": "example",
-                 *           "label": "Kiel, November",
-                 *           "name": "Backup",
-                 *           "required": true,
-                 *           "secret": true
-                 *         }
-                 *       ],
-                 *       "text": "uptime"
-                 *     }
-                 */
                 "application/json": components["schemas"]["SaveScript"];
             };
         };
@@ -15057,40 +9943,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "last_run_version": 3,
-                     *       "parameters": [
-                     *         {
-                     *           "default": "example",
-                     *           "label": "Kiel, November",
-                     *           "name": "Backup",
-                     *           "required": true,
-                     *           "secret": true
-                     *         }
-                     *       ],
-                     *       "script": {
-                     *         "description": "Says how long the device has been up",
-                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "interpreter": "sh",
-                     *         "last_run": "example",
-                     *         "name": "Backup",
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "updated": "example",
-                     *         "updated_by": "example",
-                     *         "version": 1
-                     *       },
-                     *       "text": "uptime",
-                     *       "versions": [
-                     *         {
-                     *           "saved": "example",
-                     *           "saved_by": "example",
-                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "version": 1
-                     *         }
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
             };
@@ -15100,17 +9952,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15140,17 +9981,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15186,37 +10016,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "found": [
-                     *             {
-                     *               "detail": "example",
-                     *               "name": "Backup",
-                     *               "version": "example"
-                     *             }
-                     *           ],
-                     *           "name": "Backup",
-                     *           "online": true,
-                     *           "site_name": "Kiel"
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["FoundOnPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -15224,17 +10025,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15249,11 +10039,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "after": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["RefreshSearch"];
             };
         };
@@ -15264,12 +10049,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "asked": 3,
-                     *       "next": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["RefreshedSearch"];
                 };
             };
@@ -15279,17 +10058,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15310,20 +10078,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "open": true
-                     *     }
-                     */
                     "application/json": components["schemas"]["SetupState"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -15331,17 +10087,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15356,16 +10101,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "authority_key": "example",
-                 *       "code": "492039",
-                 *       "draft": "example",
-                 *       "root_body": "example",
-                 *       "root_signature": "example",
-                 *       "token": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["FinishSetup"];
             };
         };
@@ -15376,13 +10111,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "recovery_codes": [
-                     *         "example"
-                     *       ]
-                     *     }
-                     */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
@@ -15392,17 +10120,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15417,15 +10134,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "email": "bea@nordwind.example",
-                 *       "name": "Backup",
-                 *       "password": "violet teapots whistle at dawn",
-                 *       "tenant_name": "example",
-                 *       "token": "example"
-                 *     }
-                 */
                 "application/json": components["schemas"]["StartSetup"];
             };
         };
@@ -15436,23 +10144,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "draft": "example",
-                     *       "server_keys": {
-                     *         "attestation": "example",
-                     *         "enrolment": "example",
-                     *         "fresh": "example",
-                     *         "link": "example",
-                     *         "log": "example"
-                     *       },
-                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "totp": {
-                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                     *         "uri": "example"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["SetupDraft"];
                 };
             };
@@ -15462,17 +10153,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15487,13 +10167,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "code": "492039",
-                 *       "email": "bea@nordwind.example",
-                 *       "password": "violet teapots whistle at dawn"
-                 *     }
-                 */
                 "application/json": components["schemas"]["SignIn"];
             };
         };
@@ -15504,64 +10177,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "acr": "example",
-                     *       "amr": [
-                     *         "example"
-                     *       ],
-                     *       "assignments": [
-                     *         {
-                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "role_name": "example",
-                     *           "scope": {
-                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "kind": "tenant",
-                     *             "name": "Backup"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "auth_time": "example",
-                     *       "capabilities": [
-                     *         "devices.read"
-                     *       ],
-                     *       "check_up": "example",
-                     *       "email": "bea@nordwind.example",
-                     *       "held_reset": {
-                     *         "by": "example",
-                     *         "until": "2026-12-22T12:00:00Z"
-                     *       },
-                     *       "mfa": {
-                     *         "deadline": "example",
-                     *         "may_postpone": true,
-                     *         "required_by": "tenant",
-                     *         "state": "active"
-                     *       },
-                     *       "name": "Backup",
-                     *       "recovery_codes_left": 3,
-                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "session": {
-                     *         "address": "203.0.113.7",
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "current": true,
-                     *         "device_bound": true,
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "idle_expires": "example",
-                     *         "last_active": "example",
-                     *         "method": "example",
-                     *         "place": "Hafen & Söhne / Kiel",
-                     *         "program": "example",
-                     *         "stage": "codes",
-                     *         "user_agent": "example"
-                     *       },
-                     *       "step_up_kind": "example",
-                     *       "step_up_until": "example",
-                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "tenant_name": "example",
-                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -15571,17 +10186,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15596,21 +10200,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "ceremony": "example",
-                 *       "credential": {
-                 *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *         "response": {
-                 *           "authenticatorData": "example",
-                 *           "clientDataJSON": "example",
-                 *           "signature": "example",
-                 *           "userHandle": "example"
-                 *         },
-                 *         "type": "example"
-                 *       }
-                 *     }
-                 */
                 "application/json": components["schemas"]["PasskeyAnswer"];
             };
         };
@@ -15621,64 +10210,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "acr": "example",
-                     *       "amr": [
-                     *         "example"
-                     *       ],
-                     *       "assignments": [
-                     *         {
-                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "role_name": "example",
-                     *           "scope": {
-                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "kind": "tenant",
-                     *             "name": "Backup"
-                     *           }
-                     *         }
-                     *       ],
-                     *       "auth_time": "example",
-                     *       "capabilities": [
-                     *         "devices.read"
-                     *       ],
-                     *       "check_up": "example",
-                     *       "email": "bea@nordwind.example",
-                     *       "held_reset": {
-                     *         "by": "example",
-                     *         "until": "2026-12-22T12:00:00Z"
-                     *       },
-                     *       "mfa": {
-                     *         "deadline": "example",
-                     *         "may_postpone": true,
-                     *         "required_by": "tenant",
-                     *         "state": "active"
-                     *       },
-                     *       "name": "Backup",
-                     *       "recovery_codes_left": 3,
-                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "session": {
-                     *         "address": "203.0.113.7",
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "current": true,
-                     *         "device_bound": true,
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "idle_expires": "example",
-                     *         "last_active": "example",
-                     *         "method": "example",
-                     *         "place": "Hafen & Söhne / Kiel",
-                     *         "program": "example",
-                     *         "stage": "codes",
-                     *         "user_agent": "example"
-                     *       },
-                     *       "step_up_kind": "example",
-                     *       "step_up_until": "example",
-                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "tenant_name": "example",
-                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *     }
-                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -15688,17 +10219,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15719,26 +10239,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "ceremony": "example",
-                     *       "options": {
-                     *         "allowCredentials": [
-                     *           {
-                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "transports": [
-                     *               "example"
-                     *             ],
-                     *             "type": "example"
-                     *           }
-                     *         ],
-                     *         "challenge": "example",
-                     *         "rpId": "example",
-                     *         "timeout": 3,
-                     *         "userVerification": "example"
-                     *       }
-                     *     }
-                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -15748,17 +10248,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15786,17 +10275,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15817,24 +10295,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "authority_pin": "example",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "profile": "example",
-                     *       "root_envelope": "example",
-                     *       "version": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["Trust"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -15842,17 +10304,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15888,66 +10339,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "counts": {
-                     *         "all": 3,
-                     *         "disabled": 3,
-                     *         "invited": 3,
-                     *         "locked": 3,
-                     *         "mfa_active": 3,
-                     *         "mfa_off": 3,
-                     *         "mfa_required": 3
-                     *       },
-                     *       "items": [
-                     *         {
-                     *           "assignments": [
-                     *             {
-                     *               "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "role_name": "example",
-                     *               "scope": {
-                     *                 "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *                 "kind": "tenant",
-                     *                 "name": "Backup"
-                     *               }
-                     *             }
-                     *           ],
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "email": "bea@nordwind.example",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "factors": {
-                     *             "passkeys": 3,
-                     *             "recovery_codes_left": 3,
-                     *             "totp": 3
-                     *           },
-                     *           "held_reset": {
-                     *             "by": "example",
-                     *             "until": "2026-12-22T12:00:00Z"
-                     *           },
-                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "invited_until": "example",
-                     *           "last_sign_in": "example",
-                     *           "mfa": "active",
-                     *           "mfa_required_by": "tenant",
-                     *           "name": "Backup",
-                     *           "sessions": 3,
-                     *           "state": "invited",
-                     *           "you": true
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
                     "application/json": components["schemas"]["UserPage"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -15955,17 +10348,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -15974,29 +10356,12 @@ export interface operations {
     post_users: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "assignments": [
-                 *         {
-                 *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *           "scope": "tenant"
-                 *         }
-                 *       ],
-                 *       "email": "bea@nordwind.example",
-                 *       "expires": "2026-12-22T12:00:00Z",
-                 *       "name": "Backup"
-                 *     }
-                 */
                 "application/json": components["schemas"]["InviteUser"];
             };
         };
@@ -16007,28 +10372,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -16038,95 +10381,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -16136,17 +10390,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -16169,89 +10412,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "policy": {
-                     *         "admins_passkey": "yes",
-                     *         "deadline": "example",
-                     *         "factorless": "yes",
-                     *         "roles": [
-                     *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *         ],
-                     *         "who": "admins"
-                     *       },
-                     *       "recent": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "state": "example",
-                     *           "summary": "Run Backup on web-1"
-                     *         }
-                     *       ],
-                     *       "reset_takes": "one_admin",
-                     *       "sessions": [
-                     *         {
-                     *           "address": "203.0.113.7",
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "current": true,
-                     *           "device_bound": true,
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "idle_expires": "example",
-                     *           "last_active": "example",
-                     *           "method": "example",
-                     *           "place": "Hafen & Söhne / Kiel",
-                     *           "program": "example",
-                     *           "stage": "codes",
-                     *           "user_agent": "example"
-                     *         }
-                     *       ],
-                     *       "user": {
-                     *         "assignments": [
-                     *           {
-                     *             "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "role_name": "example",
-                     *             "scope": {
-                     *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "kind": "tenant",
-                     *               "name": "Backup"
-                     *             }
-                     *           }
-                     *         ],
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "email": "bea@nordwind.example",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "factors": {
-                     *           "passkeys": 3,
-                     *           "recovery_codes_left": 3,
-                     *           "totp": 3
-                     *         },
-                     *         "held_reset": {
-                     *           "by": "example",
-                     *           "until": "2026-12-22T12:00:00Z"
-                     *         },
-                     *         "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "invited_until": "example",
-                     *         "last_sign_in": "example",
-                     *         "mfa": "active",
-                     *         "mfa_required_by": "tenant",
-                     *         "name": "Backup",
-                     *         "sessions": 3,
-                     *         "state": "invited",
-                     *         "you": true
-                     *       },
-                     *       "verification_paused_until": "example"
-                     *     }
-                     */
                     "application/json": components["schemas"]["UserDetails"];
                 };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Refused */
             default: {
@@ -16259,17 +10421,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -16278,10 +10429,7 @@ export interface operations {
     post_users_id_assignments: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -16289,18 +10437,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "assignments": [
-                 *         {
-                 *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *           "scope": "tenant"
-                 *         }
-                 *       ],
-                 *       "expires": "2026-12-22T12:00:00Z"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ChangeAssignments"];
             };
         };
@@ -16311,28 +10447,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -16342,95 +10456,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -16440,17 +10465,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -16480,17 +10494,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -16513,15 +10516,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "delivery": "mail",
-                     *       "email": "bea@nordwind.example",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "link": "example",
-                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                     *     }
-                     */
                     "application/json": components["schemas"]["CreatedInvitation"];
                 };
             };
@@ -16531,17 +10525,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -16550,10 +10533,7 @@ export interface operations {
     post_users_id_reset_factor: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -16561,11 +10541,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "confirmed": "in_person"
-                 *     }
-                 */
                 "application/json": components["schemas"]["ResetFactor"];
             };
         };
@@ -16576,28 +10551,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -16607,95 +10560,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -16705,17 +10569,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -16724,22 +10577,12 @@ export interface operations {
     post_users_disable: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "users": [
-                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["Users"];
             };
         };
@@ -16750,28 +10593,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -16781,95 +10602,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -16879,17 +10611,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -16898,22 +10619,12 @@ export interface operations {
     post_users_enable: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "users": [
-                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["Users"];
             };
         };
@@ -16924,28 +10635,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -16955,95 +10644,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -17053,17 +10653,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -17072,23 +10661,12 @@ export interface operations {
     post_users_mfa: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "required": "yes",
-                 *       "users": [
-                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
-                 *       ]
-                 *     }
-                 */
                 "application/json": components["schemas"]["RequireMfa"];
             };
         };
@@ -17099,28 +10677,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -17130,95 +10686,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -17228,986 +10695,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_webhooks: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "events": [
-                     *         {
-                     *           "about": "example",
-                     *           "name": "Backup"
-                     *         }
-                     *       ],
-                     *       "items": [
-                     *         {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "events": [
-                     *             "job.finished"
-                     *           ],
-                     *           "former_secret_until": "example",
-                     *           "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "last_arrival": "2026-11-22T12:00:00Z",
-                     *           "name": "Backup",
-                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "owner_name": "Amelie Winter",
-                     *           "paused_why": "example",
-                     *           "state": "active",
-                     *           "url": "https://psa.example/hooks/sallyport",
-                     *           "waiting": 3
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Webhooks"];
-                };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_webhooks: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "events": [
-                 *         "job.finished"
-                 *       ],
-                 *       "name": "Backup",
-                 *       "url": "https://psa.example/hooks/sallyport"
-                 *     }
-                 */
-                "application/json": components["schemas"]["WantedWebhook"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
-                     *       "installer": {
-                     *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
-                     *         "customer_name": "Hafen & Söhne",
-                     *         "expires": "2026-12-22T12:00:00Z",
-                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "label": "Kiel, November",
-                     *         "network": "203.0.113.0/24",
-                     *         "platform": "linux",
-                     *         "revoked": "example",
-                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "site_name": "Kiel",
-                     *         "used": 3,
-                     *         "uses": 1
-                     *       },
-                     *       "kind": "installer"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ActionResult"];
-                };
-            };
-            /** @description Done */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AuthorizationRequest"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_webhooks_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "events": [
-                     *         "job.finished"
-                     *       ],
-                     *       "former_secret_until": "example",
-                     *       "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "last_arrival": "2026-11-22T12:00:00Z",
-                     *       "name": "Backup",
-                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "owner_name": "Amelie Winter",
-                     *       "paused_why": "example",
-                     *       "state": "active",
-                     *       "url": "https://psa.example/hooks/sallyport",
-                     *       "waiting": 3
-                     *     }
-                     */
-                    "application/json": components["schemas"]["Webhook"];
-                };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    put_webhooks_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "events": [
-                 *         "job.finished"
-                 *       ],
-                 *       "name": "Backup",
-                 *       "url": "https://psa.example/hooks/sallyport"
-                 *     }
-                 */
-                "application/json": components["schemas"]["WantedWebhook"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AuthorizationRequest"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_webhooks_id: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_webhooks_id_deliveries: {
-        parameters: {
-            query?: {
-                /** @description Where the page begins: `next` of the page before */
-                cursor?: string;
-                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
-                /** @description Only deliveries in this state */
-                state?: string;
-                /** @description Only deliveries of this event */
-                type?: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "attempts": 3,
-                     *           "ended": "2026-11-22T12:00:00Z",
-                     *           "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "last_error": "example",
-                     *           "last_status": 200,
-                     *           "next_attempt": "2026-11-22T12:00:00Z",
-                     *           "state": "waiting",
-                     *           "type": "example"
-                     *         }
-                     *       ],
-                     *       "next": "example",
-                     *       "total": 1
-                     *     }
-                     */
-                    "application/json": components["schemas"]["WebhookDeliveryPage"];
-                };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_webhooks_id_deliveries_event: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                event: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "at": "2026-11-22T12:00:00Z",
-                     *       "attempts": 3,
-                     *       "ended": "2026-11-22T12:00:00Z",
-                     *       "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "last_error": "example",
-                     *       "last_status": 200,
-                     *       "next_attempt": "2026-11-22T12:00:00Z",
-                     *       "payload": {
-                     *         "data": {},
-                     *         "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "timestamp": "2026-11-22T12:00:00Z",
-                     *         "type": "example"
-                     *       },
-                     *       "state": "waiting",
-                     *       "tries": [
-                     *         {
-                     *           "answer": "example",
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "error": "example",
-                     *           "millis": 3,
-                     *           "number": 1,
-                     *           "status": 200
-                     *         }
-                     *       ],
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["DeliveryDetails"];
-                };
-            };
-            /** @description What `If-None-Match` names is still so */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_webhooks_id_deliveries_event_redeliver: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                event: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_webhooks_id_pause: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_webhooks_id_resume: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_webhooks_id_secret: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "action": {
-                     *         "arguments": [
-                     *           "example"
-                     *         ],
-                     *         "bytes": 3,
-                     *         "environment": [
-                     *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
-                     *           }
-                     *         ],
-                     *         "interpreter": "sh",
-                     *         "kind": "run_script",
-                     *         "name": "Backup",
-                     *         "output_limit_bytes": 1048576,
-                     *         "previous": {
-                     *           "text": "uptime",
-                     *           "version": 1
-                     *         },
-                     *         "run_as": "example",
-                     *         "secrets": [
-                     *           "example"
-                     *         ],
-                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "targets": {
-                     *           "count": 1,
-                     *           "devices": [
-                     *             {
-                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "name": "Backup",
-                     *               "online": true,
-                     *               "place": "Hafen & Söhne / Kiel"
-                     *             }
-                     *           ],
-                     *           "first_time": 3,
-                     *           "online": 1
-                     *         },
-                     *         "text": "uptime",
-                     *         "time_limit_secs": 600,
-                     *         "version": 1
-                     *       },
-                     *       "approve_at": "https://rmm.example/approvals",
-                     *       "class": 1,
-                     *       "class_reason": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "hour_devices": 3,
-                     *       "hour_limit": 3,
-                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_name": "Amelie Winter",
-                     *       "requirement": [
-                     *         {
-                     *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
-                     *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
-                     *         }
-                     *       ],
-                     *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
-                     *         "installer": {
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
-                     *           "customer_name": "Hafen & Söhne",
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "label": "Kiel, November",
-                     *           "network": "203.0.113.0/24",
-                     *           "platform": "linux",
-                     *           "revoked": "example",
-                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "site_name": "Kiel",
-                     *           "used": 3,
-                     *           "uses": 1
-                     *         },
-                     *         "kind": "installer"
-                     *       },
-                     *       "short": "2V4W-6X00",
-                     *       "state": "open",
-                     *       "summary": "Run Backup on web-1"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AuthorizationRequest"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_webhooks_id_test: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
-                "idempotency-key"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "at": "2026-11-22T12:00:00Z",
-                     *       "attempts": 3,
-                     *       "ended": "2026-11-22T12:00:00Z",
-                     *       "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "last_error": "example",
-                     *       "last_status": 200,
-                     *       "next_attempt": "2026-11-22T12:00:00Z",
-                     *       "state": "waiting",
-                     *       "type": "example"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["WebhookDelivery"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
-                     *     }
-                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };

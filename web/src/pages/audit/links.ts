@@ -10,6 +10,7 @@ export function linkTo(id: string): string {
   if (kind === 'ins') return '/installers';
   if (kind === 'whk') return `/automation/webhooks/${id}`;
   if (kind === 'cli') return '/automation/clients';
+  if (kind === 'con') return `/automation/connections/${id}`;
   if (kind === 'sch') return `/automation/schedules/${id}`;
   if (kind === 'req') return '/approvals';
   if (kind === 'rol') return `/roles?role=${id}`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultWanted, inZone, timingOf, whyNot } from './schedules';
+import { defaultWanted, inZone, timingOf, whyNot, windowWords } from './schedules';
 
 describe('schedules', () => {
   it('shows one moment by the clocks of two zones', () => {
@@ -14,6 +14,17 @@ describe('schedules', () => {
     expect(whyNot(half, details, [{} as never])).toBe('The window needs both times');
     expect(whyNot({ ...half, windowTo: '04:00' }, details, [{} as never])).toBe('');
     expect(timingOf({ ...half, windowTo: '04:00' }, 0).window).toEqual({ from: '22:00', to: '04:00', days: [] });
+  });
+
+  it('says on which days a window begins, and sends all seven as none', () => {
+    const nightly = { ...defaultWanted(), windowFrom: '22:00', windowTo: '04:00' };
+    const days = (windowDays: string[]) => timingOf({ ...nightly, windowDays }, 0).window?.days;
+    expect(days(['fri', 'mon'])).toEqual(['mon', 'fri']);
+    expect(days(['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'])).toEqual([]);
+    expect(windowWords({ from: '22:00', to: '04:00', days: [] })).toBe('22:00 to 04:00');
+    expect(windowWords({ from: '22:00', to: '04:00', days: ['mon', 'tue', 'wed', 'thu', 'fri'] })).toBe('22:00 to 04:00, Monday to Friday');
+    expect(windowWords({ from: '22:00', to: '04:00', days: ['sun', 'sat'] })).toBe('22:00 to 04:00, Saturday, Sunday');
+    expect(windowWords(undefined)).toBe('any time');
   });
 
   it('does not publish what needs a secret', () => {

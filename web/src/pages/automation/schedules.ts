@@ -39,6 +39,26 @@ export function inZone(moment: string, zone: string): string {
   return `${part.weekday} ${part.day} ${part.month}, ${part.hour}:${part.minute}`;
 }
 
+export const DAYS: { word: string; name: string }[] = [
+  { word: 'mon', name: 'Monday' },
+  { word: 'tue', name: 'Tuesday' },
+  { word: 'wed', name: 'Wednesday' },
+  { word: 'thu', name: 'Thursday' },
+  { word: 'fri', name: 'Friday' },
+  { word: 'sat', name: 'Saturday' },
+  { word: 'sun', name: 'Sunday' },
+];
+
+/** `22:00 to 04:00, Monday to Friday` */
+export function windowWords(window: ScheduleTiming['window']): string {
+  if (!window) return 'any time';
+  const chosen = DAYS.filter((day) => window.days?.includes(day.word));
+  const at = chosen.map((day) => DAYS.indexOf(day));
+  const row = chosen.length > 2 && (at[at.length - 1] ?? 0) - (at[0] ?? 0) === chosen.length - 1;
+  const days = chosen.length === 0 ? '' : row ? `, ${chosen[0]?.name} to ${chosen.at(-1)?.name}` : `, ${chosen.map((day) => day.name).join(', ')}`;
+  return `${window.from} to ${window.to}${days}`;
+}
+
 export const PRESETS: { cron: string; word: string }[] = [
   { cron: '0 2 * * *', word: 'Each night' },
   { cron: '0 6 * * 1-5', word: 'Each working day' },
@@ -54,6 +74,8 @@ export interface Wanted {
   days: number;
   windowFrom: string;
   windowTo: string;
+  /** `sun` to `sat`; all of them where none is chosen. */
+  windowDays: string[];
   lateMinutes: number;
   jitterMinutes: number;
   gapMinutes: number;
@@ -71,6 +93,7 @@ export const defaultWanted = (): Wanted => ({
   days: 90,
   windowFrom: '',
   windowTo: '',
+  windowDays: [],
   lateMinutes: 60,
   jitterMinutes: 0,
   gapMinutes: 0,
@@ -89,6 +112,7 @@ export const wantedOf = (schedule: Schedule): Wanted => ({
   zone: schedule.timing.zone,
   windowFrom: schedule.timing.window?.from ?? '',
   windowTo: schedule.timing.window?.to ?? '',
+  windowDays: schedule.timing.window?.days ?? [],
   lateMinutes: (schedule.timing.late_secs ?? 3600) / 60,
   jitterMinutes: (schedule.timing.jitter_secs ?? 0) / 60,
   gapMinutes: (schedule.timing.gap_secs ?? 0) / 60,
@@ -105,7 +129,7 @@ export function timingOf(wanted: Wanted, now: number): ScheduleTiming {
     cron: wanted.cron.trim(),
     zone: wanted.zone.trim(),
     expires: new Date(now + wanted.days * 86_400_000).toISOString(),
-    ...(both && { window: { from: wanted.windowFrom, to: wanted.windowTo, days: [] } }),
+    ...(both && { window: { from: wanted.windowFrom, to: wanted.windowTo, days: wanted.windowDays.length === DAYS.length ? [] : DAYS.map((day) => day.word).filter((day) => wanted.windowDays.includes(day)) } }),
     late_secs: Math.round(wanted.lateMinutes * 60),
     jitter_secs: Math.round(wanted.jitterMinutes * 60),
     gap_secs: Math.round(wanted.gapMinutes * 60),

@@ -22,6 +22,8 @@ const LABEL: &[u8] = b"sallyport.passkey-challenge/1\n";
 pub enum Scope {
     /// Sign in; bound to the browser's key, for there is no session yet.
     SignIn(Thumbprint),
+    /// Recover by the authority kit; bound to the browser's key. No passkey answers it.
+    Recover(Thumbprint),
     /// Register a passkey.
     Register(SessionId, UserId),
     /// Prove oneself to add or change factors.
@@ -42,6 +44,7 @@ impl Scope {
     fn word(&self) -> &'static [u8] {
         match self {
             Scope::SignIn(_) => b"sign-in\n",
+            Scope::Recover(_) => b"recover\n",
             Scope::Register(..) => b"register\n",
             Scope::Factors(..) => b"factors\n",
             Scope::Password(..) => b"password\n",
@@ -55,7 +58,7 @@ impl Scope {
     /// 32 bytes: a thumbprint, or a session and its user.
     fn holder(&self) -> Vec<u8> {
         match self {
-            Scope::SignIn(key) => key.as_bytes().to_vec(),
+            Scope::SignIn(key) | Scope::Recover(key) => key.as_bytes().to_vec(),
             Scope::Register(session, user)
             | Scope::Factors(session, user)
             | Scope::Password(session, user)
@@ -155,6 +158,8 @@ mod tests {
         vec![
             Scope::SignIn(Thumbprint::from_bytes([3; 32])),
             Scope::SignIn(Thumbprint::from_bytes([4; 32])),
+            Scope::Recover(Thumbprint::from_bytes([3; 32])),
+            Scope::Recover(Thumbprint::from_bytes([4; 32])),
             Scope::Register(session, user),
             Scope::Factors(session, user),
             Scope::Password(session, user),

@@ -5,7 +5,7 @@ use sallyport_decide::policy;
 
 use super::super::route::{Access, Query, Route, needs, query};
 use super::{CURSOR, LIMIT, asks};
-use crate::automation::{clients, keys, metadata, programs, token};
+use crate::automation::{clients, keys, licences, metadata, programs, token};
 use crate::{schedules, webhooks, work};
 
 const SCHEDULES: &[Query] =
@@ -80,6 +80,22 @@ fn tools() -> Vec<Route> {
         Route::post("/v1/clients/{id}/stop", "Stop an API client for good", needs::<policy::ManageClients>(), clients::stop)
             .empty(204)
             .audit("client.stopped"),
+        Route::get("/v1/clients/{id}/licences", "The licences of an API client", needs::<policy::ReadClients>(), licences::list)
+            .answers::<api::Licences>(200),
+        asks::<api::NewLicence, _, _>(
+            "/v1/clients/{id}/licences",
+            "Issue a licence: what lets a tool's program in",
+            needs::<policy::ManageClients>(),
+            licences::issue,
+        )
+        .class("2")
+        .audit("request.created licence.issued"),
+        Route::get("/v1/licences/{id}", "One licence", needs::<policy::ReadClients>(), licences::show).answers::<api::Licence>(200),
+        Route::get("/v1/licences/{id}/file", "A licence as the file that its tool shows", needs::<policy::ReadClients>(), licences::file)
+            .answers::<api::LicenceFile>(200),
+        Route::post("/v1/licences/{id}/revoke", "Revoke a licence for good", needs::<policy::ManageClients>(), licences::revoke)
+            .empty(204)
+            .audit("licence.revoked"),
         Route::post(
             "/v1/me/programs",
             "Answer a program that wants to sign in as oneself",
@@ -114,6 +130,7 @@ fn tools() -> Vec<Route> {
             schedules::resume,
         )
         .empty(204)
+        .class("1")
         .audit("schedule.resumed schedule.voided"),
         Route::post("/v1/schedules/{id}/stop", "Stop a schedule for good", needs::<policy::StopSchedules>(), schedules::stop)
             .empty(204)
@@ -128,7 +145,7 @@ fn tools() -> Vec<Route> {
         oauth("/v1/oauth/token", "Get an access token", token::issue)
             .takes_form::<api::TokenForm>()
             .answers::<api::IssuedToken>(200)
-            .audit("client.used client.stopped session.opened program.code_reused"),
+            .audit("client.used client.stopped licence.refused session.opened program.code_reused"),
         oauth("/v1/oauth/revoke", "End an access token before its time (RFC 7009)", token::revoke)
             .takes_form::<api::RevokeForm>()
             .empty(200),

@@ -3,7 +3,7 @@
 use sallyport_api as api;
 use sallyport_decide::policy;
 
-use crate::accounts::{addresses, device, enrol, own, passkey};
+use crate::accounts::{addresses, by_kit, device, enrol, own, passkey};
 use crate::routes::route::{Access, Route, needs};
 use crate::work;
 
@@ -29,6 +29,22 @@ fn signing_in() -> Vec<Route> {
         .takes::<api::PasskeyAnswer>()
         .answers::<api::Me>(200)
         .audit("session.opened sign_in.failed factor.copied"),
+        Route::post(
+            "/v1/sign-in/kit/start",
+            "Begin a recovery by the authority kit",
+            Access::Public("a challenge names nobody and proves nothing"),
+            by_kit::start,
+        )
+        .answers::<api::KitChallenge>(200),
+        Route::post(
+            "/v1/sign-in/kit/finish",
+            "Recover the account of a tenant's only owner by password and authority kit",
+            Access::Public("asks for the password and the authority's signature over our challenge"),
+            by_kit::finish,
+        )
+        .takes::<api::KitSignIn>()
+        .answers::<api::Me>(200)
+        .audit("authority_kit.used session.opened authority_kit.refused sign_in.failed"),
     ]
 }
 
@@ -68,16 +84,18 @@ fn enrolling() -> Vec<Route> {
             .audit("factor.locked factor.copied"),
         Route::post("/v1/me/passkeys/finish", "Register a passkey", needs::<policy::EnrolFactors>(), enrol::finish_passkey)
             .takes::<api::FinishPasskey>()
+            .answers::<api::FreshRecoveryCode>(200)
             .empty(204)
-            .audit("factor.added"),
+            .audit("factor.added recovery_code.issued"),
         Route::post("/v1/me/totp/start", "Begin to enrol one more authenticator", needs::<policy::EnrolFactors>(), enrol::start_totp)
             .takes::<api::StartTotp>()
             .answers::<api::TotpDraft>(200)
             .audit("factor.locked factor.copied"),
         Route::post("/v1/me/totp/finish", "Enrol one more authenticator", needs::<policy::EnrolFactors>(), enrol::finish_totp)
             .takes::<api::FinishTotp>()
+            .answers::<api::FreshRecoveryCode>(200)
             .empty(204)
-            .audit("factor.added"),
+            .audit("factor.added recovery_code.issued"),
         Route::patch("/v1/me/factors/{id}", "Give a factor another name", needs::<policy::EnrolFactors>(), enrol::rename)
             .takes::<api::RenameFactor>()
             .empty(204)

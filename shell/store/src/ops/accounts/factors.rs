@@ -2,10 +2,11 @@
 
 use sallyport_decide::accounts::throttle::{Charged, FactorCounter};
 use sallyport_decide::accounts::totp::Step;
-use sallyport_model::{Digest, FactorId, TenantId, Timestamp, UserId};
+use sallyport_model::{Digest, FactorId, SessionId, TenantId, Timestamp, UserId};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
-use super::ChargedCredential;
+use super::{ChargedCredential, NewFactor, NewSession};
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, Value, values};
 
 /// An authenticator whose counter was charged.
@@ -80,9 +81,10 @@ pub async fn use_totp_step(tx: &mut Tx, factor: FactorId, step: Step, at: Timest
 
 /// Uses a recovery code up and sets all of its owner's counters to zero: with the password it stands for two factors, so that it opens an
 /// authenticator again that the password alone was enough to lock. [`StoreError::Conflict`] where it was used meanwhile.
-pub async fn use_recovery_code(tx: &mut Tx, user: UserId, factor: FactorId, hash: Digest, at: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE recovery_codes SET used_at = $3 WHERE user_id = $1 AND hash = $2 AND used_at IS NULL";
-    tx.execute_versioned(sql, values![user, hash, at]).await?;
+pub async fn use_recovery_code(tx: &mut Tx, user: UserId, factor: FactorId, hash: Digest, session: &NewSession) -> Result<(), StoreError> {
+    let at = session.at;
+    let sql = "UPDATE recovery_codes SET used_at = $3, used_in = $4 WHERE user_id = $1 AND hash = $2 AND used_at IS NULL";
+    tx.execute_versioned(sql, values![user, hash, at, session.id]).await?;
     tx.execute("UPDATE factors SET failures = 0, locked_at = NULL WHERE user_id = $1", values![user]).await?;
     tx.execute("UPDATE factors SET last_used = $2 WHERE id = $1", values![factor, at]).await.map(|_| ())
 }
@@ -131,6 +133,31 @@ pub(crate) async fn replace_recovery_codes(tx: &mut Tx, user: UserId, hashes: &R
     tx.insert_rows("recovery_codes", &["user_id", "hash", "created"], &rows).await?;
     let reset = "UPDATE factors SET failures = 0, locked_at = NULL WHERE user_id = $1 AND kind = 'recovery'";
     tx.execute(reset, values![user]).await.map(|_| ())
+}
+
+/// A code that takes the place of the one that a session was opened with.
+#[derive(Debug, Clone, Copy)]
+pub struct Replacement {
+    pub session: SessionId,
+    pub hash: Digest,
+}
+
+impl Replacement {
+    /// Issues it, once for each used code; false where there is none to replace. It comes with the factor that ends a recovery and not with
+    /// the session that begins one: whoever has stolen a code gains nothing by it that the factor does not give, and leaves its trace.
+    pub(super) async fn issue(&self, tx: &mut Tx, to: &NewFactor) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM recovery_codes WHERE user_id = $1 AND used_in = $2 AND used_at IS NOT NULL";
+        if tx.execute(sql, values![to.user, self.session]).await? == 0 {
+            return Ok(false);
+        }
+        let sql = "INSERT INTO recovery_codes (user_id, hash, created) VALUES ($1, $2, $3)";
+        tx.execute(sql, values![to.user, self.hash, to.at]).await?;
+        // Each entry has a salt of its own.
+        let salt = Sha256::new().chain_update(to.salt).chain_update(b"recovery_code.issued").finalize().into();
+        let payload = json!({ "user": to.user, "session": self.session, "factor": to.factor });
+        tx.append(to.tenant, Entry::new("recovery_code.issued", Actor::User(to.user), to.at, salt, payload)).await?;
+        Ok(true)
+    }
 }
 
 /// How many recovery codes a user still has.

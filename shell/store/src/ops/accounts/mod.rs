@@ -4,6 +4,7 @@
 //! whatever is accepted is used up in the transaction that acts on it, on condition that it was not used meanwhile.
 
 mod breached;
+mod by_kit;
 mod factors;
 mod own;
 mod passkeys;
@@ -13,6 +14,7 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod tenants;
+mod whereabouts;
 
 use sallyport_decide::accounts::session::{Method, Session, StepUpWindow, Timers};
 use sallyport_decide::policy::Stage;
@@ -22,9 +24,11 @@ use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId};
 use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
 
 pub use breached::{RecordImport, ReportSilentList};
+pub use by_kit::{RefuseKit, owners};
 pub(crate) use factors::replace_recovery_codes;
 pub use factors::{
-    ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, factors, recovery_codes_left, use_recovery_code, use_totp_step,
+    ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, Replacement, factors, recovery_codes_left, use_recovery_code,
+    use_totp_step,
 };
 pub(crate) use own::remove_factor;
 pub use own::{
@@ -46,7 +50,8 @@ pub use sign_in::{
     AccountFacts, ChargeFactor, ChargePassword, ChargedCredential, ChargedFactor, ChargedPassword, OpenSession, RecordFailure,
     RefundPassword, Rehash, Used,
 };
-pub use tenants::{ServerKeysRow, server_keys, trust_root};
+pub use tenants::{ServerKeysRow, find_trust_root, server_keys, trust_root};
+pub use whereabouts::{ForgetOldNetworks, Pair, SeeSession, pairs};
 
 /// A stored Argon2id hash with its cost.
 #[derive(Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use sallyport_decide::accounts::webauthn::{Asserted, Backup, Eligibility, Public
 use sallyport_model::{Digest, FactorId, Name, TenantId, Timestamp, UserId, limits};
 use serde_json::json;
 
+use super::Replacement;
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
 /// Spends a challenge before its answer is verified.
@@ -137,6 +138,8 @@ pub struct NewFactor {
     pub factor: FactorId,
     pub name: Name,
     pub counts_from: Option<Timestamp>,
+    /// The code that comes with a factor which ends a recovery.
+    pub replacement: Option<Replacement>,
     pub at: Timestamp,
     pub salt: [u8; 32],
 }
@@ -146,6 +149,8 @@ pub struct NewFactor {
 pub enum Added {
     /// It is there.
     Done,
+    /// It is there, and [`NewFactor::replacement`] holds in place of the code that was used.
+    WithCode,
     /// The user has as many as they may have.
     TooMany,
 }
@@ -170,7 +175,10 @@ impl NewFactor {
                    VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9)";
         tx.execute(sql, values![self.factor, self.user, kind, self.name, sealed, last_step, last_used, self.at, self.counts_from]).await?;
         tx.append(self.tenant, Entry::new("factor.added", Actor::User(self.user), self.at, self.salt, payload)).await?;
-        Ok(Added::Done)
+        match &self.replacement {
+            Some(replacement) if replacement.issue(tx, self).await? => Ok(Added::WithCode),
+            Some(_) | None => Ok(Added::Done),
+        }
     }
 }
 
@@ -185,8 +193,9 @@ impl Change for AddPasskey {
     type Out = Added;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Added, StoreError> {
-        if self.factor.insert(tx, "passkey", None, None).await? == Added::TooMany {
-            return Ok(Added::TooMany);
+        let added = self.factor.insert(tx, "passkey", None, None).await?;
+        if added == Added::TooMany {
+            return Ok(added);
         }
         let new = &self.registered;
         let (synced, backed_up) = (new.eligibility == Eligibility::Synced, new.backup == Backup::Done);
@@ -195,7 +204,7 @@ impl Change for AddPasskey {
         let (factor, transports) = (self.factor.factor, self.transports.join(" "));
         let credential = new.credential.as_bytes();
         tx.execute(sql, values![factor, credential, new.cose, new.sign_count, synced, backed_up, transports, new.aaguid]).await?;
-        Ok(Added::Done)
+        Ok(added)
     }
 }
 

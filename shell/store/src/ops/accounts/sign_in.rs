@@ -6,6 +6,7 @@ use sallyport_model::{Digest, Email, FactorId, TenantId, Timestamp, UserId};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::by_kit::use_kit;
 use super::factors::{self, ChargedTotp};
 use super::passkeys::{PasskeyUse, use_passkey};
 use super::{NewSession, StoredPassword, reports, use_recovery_code, use_totp_step};
@@ -203,6 +204,8 @@ pub enum Used {
     Passkey(PasskeyUse),
     /// A recovery code.
     Recovery { factor: FactorId, hash: Digest, salt: [u8; 32] },
+    /// The authority's word for a tenant's only owner; its challenge was spent before.
+    AuthorityKit { salt: [u8; 32] },
 }
 
 /// Opens a session and uses up what it was opened with; [`StoreError::Conflict`] where that was used meanwhile.
@@ -227,10 +230,11 @@ impl Change for OpenSession {
             (Used::Nothing, None) => {}
             (Used::Passkey(used), None) => use_passkey(tx, used, at).await?,
             (Used::Recovery { factor, hash, salt }, None) => {
-                use_recovery_code(tx, user, *factor, *hash, at).await?;
+                use_recovery_code(tx, user, *factor, *hash, &self.session).await?;
                 let payload = json!({ "session": self.session.id });
                 tx.append(self.tenant, Entry::new("recovery_code.used", Actor::User(user), at, *salt, payload)).await?;
             }
+            (Used::AuthorityKit { salt }, None) => use_kit(tx, self.tenant, &self.session, *salt).await?,
             _ => return Err(StoreError::Conflict),
         }
         // Disabled meanwhile, or the account's time is over: the facts that were judged are not true any more.

@@ -18,6 +18,11 @@ pub async fn server_keys(reader: &mut Reader) -> Result<Vec<ServerKeysRow>, Stor
 
 /// The newest root of a tenant, as the authority signed it.
 pub async fn trust_root(reader: &mut Reader, tenant: TenantId) -> Result<Vec<u8>, StoreError> {
+    find_trust_root(reader, tenant).await?.ok_or(StoreError::NotFound)
+}
+
+/// The same, or nothing where nobody has such a tenant.
+pub async fn find_trust_root(reader: &mut Reader, tenant: TenantId) -> Result<Option<Vec<u8>>, StoreError> {
     let sql = "SELECT envelope FROM trust_roots WHERE tenant = $1 ORDER BY version DESC LIMIT 1";
-    reader.fetch_one(sql, values![tenant]).await?.bytes("envelope")
+    reader.fetch_optional(sql, values![tenant]).await?.map(|row| row.bytes("envelope")).transpose()
 }

@@ -1,7 +1,7 @@
 //! API clients as people see them, and what executing an action does to them.
 
 use sallyport_decide::actions::Action;
-use sallyport_decide::automation::{ChangeClient, ClientKey, ClientState, Rotation, Shape, Stopped};
+use sallyport_decide::automation::{ChangeClient, ClientKey, ClientState, LicenceRefusal, LicenceRule, Rotation, Shape, Stopped};
 use sallyport_decide::networks::Range;
 use sallyport_decide::policy::{self, ManageClients, Permit, Rights};
 use sallyport_model::{ApiClientId, TenantId, Timestamp, UserId, limits};
@@ -27,6 +27,16 @@ pub struct ClientRow {
     pub key_created: Timestamp,
     /// The present key, as a JSON Web Key.
     pub key: String,
+    /// The last time that it got no token for want of a licence.
+    pub refused: Option<Refused>,
+}
+
+/// A token that was refused for want of a licence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub at: Timestamp,
+    pub why: LicenceRefusal,
+    pub address: String,
 }
 
 macro_rules! select {
@@ -79,7 +89,14 @@ fn read(row: &Row) -> Result<ClientRow, StoreError> {
         last_address: row.text_opt("last_address")?,
         key_created: row.time("key_created")?,
         key: row.text("jwk")?,
+        refused: refused(row)?,
     })
+}
+
+fn refused(row: &Row) -> Result<Option<Refused>, StoreError> {
+    let Some(at) = row.time_opt("refused")? else { return Ok(None) };
+    let why = row.text_opt("refused_why")?.and_then(|word| LicenceRefusal::parse(&word)).ok_or(StoreError::Corrupt("refused_why"))?;
+    Ok(Some(Refused { at, why, address: row.text_opt("refused_address")?.unwrap_or_default() }))
 }
 
 fn shape(row: &Row) -> Result<Shape, StoreError> {
@@ -90,6 +107,7 @@ fn shape(row: &Row) -> Result<Shape, StoreError> {
         networks: row.text("networks")?.split_whitespace().map(str::parse).collect::<Result<Vec<Range>, _>>().map_err(broken)?,
         expires: row.time("expires")?,
         rotation: Rotation::parse(&row.text("rotation")?).ok_or(StoreError::Corrupt("rotation"))?,
+        licence: LicenceRule::parse(&row.text("licence_rule")?).ok_or(StoreError::Corrupt("licence_rule"))?,
     })
 }
 
@@ -130,29 +148,37 @@ pub(crate) async fn create(tx: &mut Tx, asker: &policy::Actor, new: &ChangeClien
     if count >= limits::API_CLIENTS as u64 {
         return Err(StoreError::Conflict);
     }
-    let sql = "INSERT INTO api_clients (id, tenant, owner, name, scopes, networks, rotation, created, expires, version) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)";
+    let sql = "INSERT INTO api_clients (id, tenant, owner, name, scopes, networks, rotation, created, expires, licence_rule, version) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)";
     let shape = &new.after;
     let (scopes, networks, rotation) = (scopes_text(shape), networks_text(shape), shape.rotation.as_str());
-    tx.execute(sql, values![new.client, asker.tenant, asker.user, shape.name, scopes, networks, rotation, at, shape.expires]).await?;
+    let args =
+        values![new.client, asker.tenant, asker.user, shape.name, scopes, networks, rotation, at, shape.expires, shape.licence.as_str()];
+    tx.execute(sql, args).await?;
     let jwk = new.key.clone().ok_or(StoreError::Corrupt("key"))?;
     let key = ClientKey::parse(jwk).map_err(|_| StoreError::Corrupt("key"))?;
     super::keys::insert(tx, new.client, &key, at).await
 }
 
 /// Gives a client another shape; [`StoreError::Conflict`] where it has another one than was shown, or was stopped.
-pub(crate) async fn change(tx: &mut Tx, asker: &policy::Actor, changed: &ChangeClient) -> Result<(), StoreError> {
+pub(crate) async fn change(tx: &mut Tx, asker: &policy::Actor, changed: &ChangeClient, at: Timestamp) -> Result<(), StoreError> {
     let row = client(tx, changed.client).await?.filter(|row| row.tenant == asker.tenant).ok_or(StoreError::NotFound)?;
     let own = rights_of(tx, asker.user).await?;
     let may = row.owner == asker.user || changed.after.may_be_given_by(&own);
     if !may || changed.before.as_ref() != Some(&row.state.shape) {
         return Err(StoreError::Conflict);
     }
-    let sql = "UPDATE api_clients SET name = $2, scopes = $3, networks = $4, rotation = $5, expires = $6, version = version + 1 \
+    let sql = "UPDATE api_clients SET name = $2, scopes = $3, networks = $4, rotation = $5, expires = $6, licence_rule = $7, version = version + 1 \
                WHERE id = $1 AND stopped IS NULL";
     let shape = &changed.after;
-    let args = values![changed.client, shape.name, scopes_text(shape), networks_text(shape), shape.rotation.as_str(), shape.expires];
-    tx.execute_versioned(sql, args).await
+    let (scopes, networks, rotation) = (scopes_text(shape), networks_text(shape), shape.rotation.as_str());
+    tx.execute_versioned(sql, values![changed.client, shape.name, scopes, networks, rotation, shape.expires, shape.licence.as_str()])
+        .await?;
+    if shape.licence == LicenceRule::Needed {
+        let sql = "UPDATE access_tokens SET revoked = $2 WHERE client = $1 AND licence IS NULL AND revoked IS NULL";
+        tx.execute(sql, values![changed.client, at]).await?;
+    }
+    Ok(())
 }
 
 /// Who or what stops a client.

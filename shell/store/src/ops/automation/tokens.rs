@@ -1,11 +1,12 @@
 //! Access tokens: issued for an assertion that counts once, used, revoked.
 
 use sallyport_decide::accounts::proof::Thumbprint;
-use sallyport_decide::automation::AccessToken;
+use sallyport_decide::automation::{AccessToken, Licensed};
 use sallyport_model::{ApiClientId, Digest, TenantId, Timestamp, limits};
 use serde_json::json;
 
 use super::clients::{ClientRow, client};
+use super::licences::{licence, use_licence};
 use crate::{Actor, Audit, Change, Entry, Reader, StoreError, Tx, values};
 
 /// Uses an assertion up; [`StoreError::Exists`] where it was used before.
@@ -24,12 +25,15 @@ pub struct NewToken {
 }
 
 /// Issues a token for an assertion, or only uses the assertion up. [`StoreError::Exists`] where the assertion was used before;
-/// [`StoreError::Conflict`] where the client was stopped meanwhile or has as many live tokens as it may have.
+/// [`StoreError::Conflict`] where the client was stopped or its licence revoked
+/// meanwhile, or it has as many live tokens as it may have.
 pub struct IssueToken {
     pub tenant: TenantId,
     pub client: ApiClientId,
     pub assertion: (Digest, Timestamp),
     pub token: NewToken,
+    /// What it stands on, where a licence was shown.
+    pub licence: Option<Licensed>,
     pub address: String,
     pub at: Timestamp,
     pub salt: [u8; 32],
@@ -50,9 +54,11 @@ impl Change for IssueToken {
             return Err(StoreError::Conflict);
         }
         self.used(tx).await?;
-        let sql = "INSERT INTO access_tokens (token, client, jkt, scopes, issued, last_used) VALUES ($1, $2, $3, $4, $5, $5)";
+        use_licence(tx, self.client, self.licence.as_ref(), self.at).await?;
+        let sql = "INSERT INTO access_tokens (token, client, jkt, scopes, issued, last_used, licence) VALUES ($1, $2, $3, $4, $5, $5, $6)";
         let NewToken { token, key, scopes } = &self.token;
-        tx.execute(sql, values![token, self.client, *key.as_bytes(), scopes, self.at]).await.map(|_| ())
+        let licence = self.licence.as_ref().map(Licensed::licence);
+        tx.execute(sql, values![token, self.client, *key.as_bytes(), scopes, self.at, licence]).await.map(|_| ())
     }
 }
 
@@ -85,11 +91,19 @@ pub struct LiveToken {
 
 /// Finds a token by its hash; whether it lives is for `decide` to say.
 pub async fn live_token(reader: &mut Reader, token: Digest) -> Result<Option<LiveToken>, StoreError> {
-    let sql = "SELECT client, jkt, scopes, issued, last_used FROM access_tokens WHERE token = $1 AND revoked IS NULL";
+    let sql = "SELECT client, jkt, scopes, issued, last_used, licence FROM access_tokens WHERE token = $1 AND revoked IS NULL";
     let Some(row) = reader.fetch_optional(sql, values![token]).await? else { return Ok(None) };
     let Some(client) = client(reader, row.get("client")?).await? else { return Ok(None) };
+    let licence_ends = match row.get_opt("licence")? {
+        None => None,
+        // Revoking a licence revokes its tokens; looking again costs little and forgives nothing.
+        Some(id) => match licence(reader, id).await?.filter(|row| row.revoked.is_none()) {
+            None => return Ok(None),
+            Some(row) => Some(row.expires),
+        },
+    };
     let key = Thumbprint::from_bytes(row.get("jkt")?);
-    let token = AccessToken { key, issued: row.time("issued")?, last_used: row.time("last_used")? };
+    let token = AccessToken { key, issued: row.time("issued")?, last_used: row.time("last_used")?, licence_ends };
     Ok(Some(LiveToken { token, scopes: row.text("scopes")?, client }))
 }
 
