@@ -272,6 +272,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/clients/{id}/licences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The licences of an API client
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_clients_id_licences"];
+        put?: never;
+        /**
+         * Issue a licence: what lets a tool's program in
+         * @description Needs `clients.write`. Class: 2. Audit: request.created licence.issued.
+         */
+        post: operations["post_clients_id_licences"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/clients/{id}/stop": {
         parameters: {
             query?: never;
@@ -848,6 +872,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/licences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One licence
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_licences_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/licences/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A licence as the file that its tool shows
+         * @description Needs `clients.read`. Class: -. Audit: -.
+         */
+        get: operations["get_licences_id_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/licences/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a licence for good
+         * @description Needs `clients.write`. Class: -. Audit: licence.revoked.
+         */
+        post: operations["post_licences_id_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/mails": {
         parameters: {
             query?: never;
@@ -1103,7 +1187,7 @@ export interface paths {
         put?: never;
         /**
          * Register a passkey
-         * @description Needs `self.enrol`. Class: -. Audit: factor.added.
+         * @description Needs `self.enrol`. Class: -. Audit: factor.added recovery_code.issued.
          */
         post: operations["post_me_passkeys_finish"];
         delete?: never;
@@ -1267,7 +1351,7 @@ export interface paths {
         put?: never;
         /**
          * Enrol one more authenticator
-         * @description Needs `self.enrol`. Class: -. Audit: factor.added.
+         * @description Needs `self.enrol`. Class: -. Audit: factor.added recovery_code.issued.
          */
         post: operations["post_me_totp_finish"];
         delete?: never;
@@ -1935,7 +2019,7 @@ export interface paths {
         put?: never;
         /**
          * Let a paused schedule go on, where it still is what was published
-         * @description Needs `schedules.publish`. Class: -. Audit: schedule.resumed schedule.voided.
+         * @description Needs `schedules.publish`. Class: 1. Audit: schedule.resumed schedule.voided.
          */
         post: operations["post_schedules_id_resume"];
         delete?: never;
@@ -2150,6 +2234,46 @@ export interface paths {
          * @description Public: asks for password and code together.
          */
         post: operations["post_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/kit/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Recover the account of a tenant's only owner by password and authority kit
+         * @description Public: asks for the password and the authority's signature over our challenge.
+         */
+        post: operations["post_sign_in_kit_finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/kit/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a recovery by the authority kit
+         * @description Public: a challenge names nobody and proves nothing.
+         */
+        post: operations["post_sign_in_kit_start"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2420,6 +2544,198 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Webhooks, and what can be told
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks"];
+        put?: never;
+        /**
+         * Make a webhook
+         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.created.
+         */
+        post: operations["post_webhooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One webhook
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks_id"];
+        /**
+         * Change a webhook: name, address, events
+         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.changed.
+         */
+        put: operations["put_webhooks_id"];
+        post?: never;
+        /**
+         * Remove a webhook with its secret, queue and log
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.removed.
+         */
+        delete: operations["delete_webhooks_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of events, the newest first
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks_id_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries/{event}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was sent, and every attempt
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks_id_deliveries_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries/{event}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery that is over once more
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.redelivered.
+         */
+        post: operations["post_webhooks_id_deliveries_event_redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a webhook: what happens waits
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.paused.
+         */
+        post: operations["post_webhooks_id_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a paused webhook go on
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.resumed.
+         */
+        post: operations["post_webhooks_id_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a webhook's secret: both sign for a day
+         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.rotated.
+         */
+        post: operations["post_webhooks_id_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to a webhook
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.tested.
+         */
+        post: operations["post_webhooks_id_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2522,6 +2838,18 @@ export interface components {
         }) | (components["schemas"]["ConnectionDetails"] & {
             /** @enum {string} */
             kind: "change_connection";
+        }) | (components["schemas"]["LicenceDetails"] & {
+            /** @enum {string} */
+            kind: "issue_licence";
+        }) | (components["schemas"]["WebhookDetails"] & {
+            /** @enum {string} */
+            kind: "create_webhook";
+        }) | (components["schemas"]["WebhookDetails"] & {
+            /** @enum {string} */
+            kind: "change_webhook";
+        }) | (components["schemas"]["RotateWebhookDetails"] & {
+            /** @enum {string} */
+            kind: "rotate_webhook";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2545,6 +2873,9 @@ export interface components {
         }) | (components["schemas"]["ResetHeld"] & {
             /** @enum {string} */
             kind: "reset_held";
+        }) | (components["schemas"]["WebhookSecret"] & {
+            /** @enum {string} */
+            kind: "webhook_secret";
         }) | (components["schemas"]["Done"] & {
             /** @enum {string} */
             kind: "done";
@@ -2602,6 +2933,7 @@ export interface components {
             key_created: string;
             /** @description From which address. */
             last_address?: string | null;
+            last_refusal?: components["schemas"]["LicenceRefused"] | null;
             /** @description When it last got an access token. */
             last_used?: string | null;
             /** @description In whose name it works. */
@@ -2635,6 +2967,8 @@ export interface components {
         ApiClientShape: {
             /** @description When it ends by itself. */
             expires: string;
+            /** @description Whether it must show a licence for each token. */
+            licence: components["schemas"]["LicenceRule"];
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -2802,8 +3136,12 @@ export interface components {
             hour_limit: number;
             /** @description Its id. */
             id: string;
+            /** @description For its asker alone, where it takes two people: the number that they read to the second one. */
+            number?: string | null;
             /** @description Who asked. */
             requested_by: string;
+            /** @description Their address, for names can be alike. */
+            requested_by_email: string;
             /** @description Their name. */
             requested_by_name: string;
             /** @description The steps that are needed, in order. */
@@ -2815,6 +3153,8 @@ export interface components {
             state: components["schemas"]["RequestState"];
             /** @description What will happen, as one sentence. */
             summary: string;
+            /** @description Whether your proof wants the number on the asker's screen: you are the second person. */
+            wants_number?: boolean;
         };
         /** @description One page of a list. */
         AuthorizationRequestPage: {
@@ -2837,6 +3177,7 @@ export interface components {
         ChangeApiClient: {
             /** @description When it ends by itself. */
             expires: string;
+            licence?: components["schemas"]["LicenceRule"] | null;
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -2966,7 +3307,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "kit_refused" | "not_the_only_owner" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "asker_muted" | "number_refused" | "idempotency_key_reused" | "idempotency_running" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -3213,6 +3554,42 @@ export interface components {
          * @enum {string}
          */
         Delivery: "mail" | "copy";
+        /** @description One attempt. */
+        DeliveryAttempt: {
+            /** @description The first bytes of the answer, as text. */
+            answer: string;
+            /** @description When. */
+            at: string;
+            /** @description Why there was no answer, in a word. */
+            error?: string | null;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            millis: number;
+            /**
+             * Format: int32
+             * @description Which: from 1 on.
+             */
+            number: number;
+            /**
+             * Format: int32
+             * @description The status of the answer.
+             */
+            status?: number | null;
+        };
+        /** @description A delivery with what is sent and every attempt. */
+        DeliveryDetails: components["schemas"]["WebhookDelivery"] & {
+            /** @description What is sent. */
+            payload: components["schemas"]["WebhookEvent"];
+            /** @description The attempts, the newest first. */
+            tries: components["schemas"]["DeliveryAttempt"][];
+        };
+        /**
+         * @description What became of a delivery.
+         * @enum {string}
+         */
+        DeliveryState: "waiting" | "delivered" | "failed" | "withheld";
         /** @description A device in a list. */
         Device: {
             /** @description What is wrong, most urgent first. */
@@ -3604,6 +3981,11 @@ export interface components {
              */
             total?: number | null;
         };
+        /** @description A recovery code that takes the place of the one that was used, shown once. */
+        FreshRecoveryCode: {
+            /** @description Good for one sign-in, like the others that are left. */
+            recovery_code: string;
+        };
         /** @description A guarded action that somebody asked for. */
         GuardedAction: {
             /** @description When it was asked for. */
@@ -3645,6 +4027,16 @@ export interface components {
             /** @description When it happens. */
             until: string;
         };
+        /**
+         * @description Where the key of a host is kept.
+         * @enum {string}
+         */
+        HostKeyKind: "tpm" | "file";
+        /**
+         * @description What keys the hosts of a licence must have.
+         * @enum {string}
+         */
+        HostKeyRule: "any" | "tpm";
         /**
          * @description What a request does.
          * @enum {string}
@@ -3899,6 +4291,126 @@ export interface components {
          * @enum {string}
          */
         KeyRotation: "daily" | "by_hand";
+        /** @description What the authority has to sign so that this browser, and no other, is let in. */
+        KitChallenge: {
+            /** @description Goes into the statement as it is; good once, for five minutes. */
+            challenge: string;
+            /** @description RFC 7638 thumbprint of the key that signed this request, 64 hexadecimal digits, for the statement. */
+            key: string;
+            /** @description This server's origin, for the statement. Compare it with the one that the kit names. */
+            server: string;
+        };
+        /** @description Signs in as a tenant's only owner, who has lost every factor and every recovery code. */
+        KitSignIn: {
+            /** @description The e-mail address. */
+            email: string;
+            /** @description The password. */
+            password: string;
+            /**
+             * @description An envelope (`application/vnd.sallyport.recovery.v1+json`) with `{"type":"sallyport.recovery/1","tenant","email","server","key",
+             *     "challenge"}`, signed by the authority key of the kit.
+             */
+            statement: string;
+        };
+        /** @description A licence. */
+        Licence: components["schemas"]["LicenceTerms"] & {
+            /** @description The API client that it is for. */
+            client: string;
+            /** @description SHA-256 of what is signed. */
+            digest: string;
+            /** @description Its id, which is in the file too. */
+            id: string;
+            /** @description When it was issued. */
+            issued: string;
+            /** @description By whom. */
+            issued_by: string;
+            /** @description On which host. */
+            last_host?: string | null;
+            /** @description When it last let its tool in. */
+            last_used?: string | null;
+            /** @description When it was revoked. */
+            revoked?: string | null;
+            /** @description By whom. */
+            revoked_by?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["LicenceState"];
+        };
+        /** @description A licence that is issued, exactly. */
+        LicenceDetails: components["schemas"]["LicenceTerms"] & {
+            /** @description The API client that it is for. */
+            client: string;
+            /** @description What people call that client. */
+            client_name: string;
+            /** @description Which. */
+            licence: string;
+        };
+        /** @description A licence as a file: a signed document, no secret. */
+        LicenceFile: {
+            /** @description Its content. */
+            file: string;
+            /** @description What to call the file. */
+            file_name: string;
+            /** @description Which. */
+            id: string;
+        };
+        /** @description A machine that a tool may run on. */
+        LicenceHost: {
+            /** @description Its public key, as `sallyport tool host-key` prints it: a compressed P-256 point, 66 hexadecimal digits. */
+            key: string;
+            /** @description Where its key is kept, as you found it on that machine: the server cannot see it. */
+            kind: components["schemas"]["HostKeyKind"];
+            /** @description For people. */
+            name: string;
+        };
+        /** @description A token that a client did not get for want of a licence. */
+        LicenceRefused: {
+            /** @description From where. */
+            address: string;
+            /** @description When. */
+            at: string;
+            /** @description `missing`, `not_signed`, `revoked`, `expired`, `host_missing`, `other_host`, `version`, `executable`, ... */
+            reason: string;
+            /** @description The same for people. */
+            why: string;
+        };
+        /**
+         * @description Whether an API client must show a licence to get a token.
+         * @enum {string}
+         */
+        LicenceRule: "not_needed" | "needed";
+        /** @description The licences of an API client. */
+        Licences: {
+            /** @description The newest first, 200 at most. */
+            items: components["schemas"]["Licence"][];
+        };
+        /**
+         * @description Where a licence stands.
+         * @enum {string}
+         */
+        LicenceState: "valid" | "expiring_soon" | "expired" | "revoked";
+        /** @description What a licence says. */
+        LicenceTerms: {
+            /** @description The first version that is too new. */
+            below: string;
+            /** @description SHA-256 of each executable that may run. */
+            executables: string[];
+            /** @description When it ends, within 400 days. */
+            expires: string;
+            /** @description The first version. */
+            from: string;
+            /** @description What keys those hosts must have. */
+            host_keys: components["schemas"]["HostKeyRule"];
+            /** @description Where it may run. */
+            hosts: components["schemas"]["LicenceHost"][];
+            /** @description Who makes it. */
+            publisher: string;
+            /** @description What it may do, within what its client may do. */
+            scopes: string[];
+            /** @description SHA-256 of each script that the executable may be given; none leaves open what it reads. */
+            scripts: string[];
+            /** @description What the tool is called. */
+            tool: string;
+        };
         /** @description A token out of a link's fragment. */
         LinkToken: {
             /** @description The token. */
@@ -4096,6 +4608,8 @@ export interface components {
             expires: string;
             /** @description Its public key. */
             key: components["schemas"]["PublicJwk"];
+            /** @description Whether it must show a licence for each token. */
+            licence?: components["schemas"]["LicenceRule"];
             /** @description What people call it. */
             name: string;
             /** @description Ranges of addresses that it works from. */
@@ -4179,13 +4693,38 @@ export interface components {
              */
             version: number;
         };
+        /** @description A licence that is asked for. */
+        NewLicence: {
+            /** @description The first version that is too new. */
+            below: string;
+            /** @description SHA-256 of each executable that may run; 1 to 16. */
+            executables: string[];
+            /** @description When it ends, within 400 days. */
+            expires: string;
+            /** @description The first version that may run, as `2.14.0`. */
+            from: string;
+            /** @description What keys those hosts must have. */
+            host_keys?: components["schemas"]["HostKeyRule"];
+            /** @description Where it may run; 1 to 32. */
+            hosts: components["schemas"]["LicenceHost"][];
+            /** @description Who makes it. */
+            publisher: string;
+            /** @description What it may do, of what its client may do. */
+            scopes: string[];
+            /** @description SHA-256 of each script that the executable may be given; none leaves open what it reads. */
+            scripts?: string[];
+            /** @description What the tool is called. */
+            tool: string;
+        };
         /** @description Names a new customer or site. */
         NewName: {
             /** @description The name. */
             name: string;
         };
-        /** @description One person's answer: exactly one of the two. */
+        /** @description One person's answer: a code or a passkey's, and of the second person the number. */
         NewProof: {
+            /** @description The three digits on the asker's screen, where somebody else asked. */
+            number?: string | null;
             passkey?: components["schemas"]["PasskeyProof"] | null;
             /** @description A fresh code from the authenticator. */
             totp?: string | null;
@@ -5036,6 +5575,13 @@ export interface components {
             /** @description The next public key: a JSON Web Key, as text. */
             next_key: string;
         };
+        /** @description A webhook that gets another secret. */
+        RotateWebhookDetails: {
+            /** @description What people call it. */
+            name: string;
+            /** @description Which. */
+            webhook: string;
+        };
         /** @description The request that replaces the credential. */
         RotationHook: {
             /** @description Its body: JSON, in whose texts `{new}` and `{old}` stand for the credentials. Empty for none. */
@@ -5509,7 +6055,7 @@ export interface components {
             idle_expires: string;
             /** @description When its person last did something. */
             last_active: string;
-            /** @description How its person proved themselves: `totp`, `passkey`, `recovery_code` or `password`. */
+            /** @description How its person proved themselves: `totp`, `passkey`, `recovery_code`, `authority_kit` or `password`. */
             method: string;
             /** @description Town and country of the address, where a database of places is configured. */
             place?: string | null;
@@ -5517,6 +6063,7 @@ export interface components {
             program?: string | null;
             /** @description What it may do. */
             stage: components["schemas"]["SessionStage"];
+            two_networks?: components["schemas"]["TwoNetworks"] | null;
             /** @description What the browser or the command line calls itself. */
             user_agent: string;
         };
@@ -5721,6 +6268,10 @@ export interface components {
             code_verifier?: string | null;
             /** @description `client_credentials`, or `authorization_code` for a program that a person let in. */
             grant_type: string;
+            /** @description A JWT that the host's key signed about this request: `typ` `sallyport-host+jwt`, see the guide. */
+            host_assertion?: string | null;
+            /** @description The licence, where the client needs one: base64url of the file, without padding. */
+            licence?: string | null;
             /** @description The program's address, as it was asked for. */
             redirect_uri?: string | null;
             /** @description Fewer scopes than the client has, with spaces between them. */
@@ -5762,6 +6313,13 @@ export interface components {
             label: string;
             /** @description `192.0.2.0/24`, `2001:db8::/48`, or single addresses. */
             ranges: string[];
+        };
+        /** @description A session was used from two networks at the same time. */
+        TwoNetworks: {
+            /** @description When that was noticed last. */
+            at: string;
+            /** @description The two: an autonomous system (`AS64500`) where a database of them is configured, otherwise a range of addresses. */
+            networks: string[];
         };
         /** @description A user, as the list shows them. */
         User: {
@@ -5905,6 +6463,139 @@ export interface components {
             /** @description The credential itself: taken, sealed, and never shown again. Needed for a new connection, and where `base_url` or `credential` changes. */
             secret?: string | null;
         };
+        /** @description A webhook that somebody wants. */
+        WantedWebhook: {
+            /** @description What it is told. */
+            events: string[];
+            /** @description What people call it. */
+            name: string;
+            /** @description Where it sends: `https://...`. */
+            url: string;
+        };
+        /** @description An address that is told what happens. */
+        Webhook: components["schemas"]["WebhookShape"] & {
+            /** @description When it was made. */
+            created: string;
+            /** @description Until when the secret before the present one signs too. */
+            former_secret_until?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description When something arrived last. */
+            last_arrival?: string | null;
+            /** @description In whose name it sends: never more than they may see when it is sent. */
+            owner: string;
+            /** @description Their name. */
+            owner_name: string;
+            /** @description Why it is paused: `by_person`, `failing` (nothing arrived for about a day) or `gone` (it answered 410). */
+            paused_why?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["WebhookState"];
+            /**
+             * Format: int64
+             * @description Deliveries that wait.
+             */
+            waiting: number;
+        };
+        /** @description One event for one webhook. */
+        WebhookDelivery: {
+            /** @description When. */
+            at: string;
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** @description When it was over. */
+            ended?: string | null;
+            /** @description The event's id: the same at every attempt, and in the header `webhook-id`. */
+            event: string;
+            /** @description Why the last attempt had no answer that counts, in a word. */
+            last_error?: string | null;
+            /**
+             * Format: int32
+             * @description The status of the last answer.
+             */
+            last_status?: number | null;
+            /** @description When it is tried next, where it waits. */
+            next_attempt?: string | null;
+            /** @description What became of it. */
+            state: components["schemas"]["DeliveryState"];
+            /** @description What happened. */
+            type: string;
+        };
+        /** @description One page of a list. */
+        WebhookDeliveryPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["WebhookDelivery"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
+        };
+        /** @description A webhook that is made or changed, exactly. */
+        WebhookDetails: {
+            /** @description What it becomes. */
+            after: components["schemas"]["WebhookShape"];
+            before?: components["schemas"]["WebhookShape"] | null;
+            /** @description Which. */
+            webhook: string;
+        };
+        /** @description What a webhook is sent: the body of the request. */
+        WebhookEvent: {
+            /** @description Ids, names and numbers, by the event: never a secret, a script or its output. */
+            data: Record<string, never>;
+            /** @description The same at every attempt: whoever has seen it can leave it. */
+            id: string;
+            /** @description Whose it is. */
+            tenant: string;
+            /** @description When it happened. */
+            timestamp: string;
+            /** @description What happened, like `job.finished`. */
+            type: string;
+        };
+        /** @description An event that can be told. */
+        WebhookEventKind: {
+            /** @description What happened. */
+            about: string;
+            /** @description Its word, like `job.finished`. */
+            name: string;
+        };
+        /** @description All webhooks of a tenant, and what can be told. */
+        Webhooks: {
+            /** @description The events that the reader could ask for. */
+            events: components["schemas"]["WebhookEventKind"][];
+            /** @description The webhooks, the newest first. */
+            items: components["schemas"]["Webhook"][];
+        };
+        /** @description A webhook with its secret, which is shown this once. */
+        WebhookSecret: {
+            /**
+             * Format: int64
+             * @description The audit log's entry.
+             */
+            log_index: number;
+            /** @description `whsec_` and base64, as the libraries of Standard Webhooks take it. */
+            secret: string;
+            /** @description Which. */
+            webhook: string;
+        };
+        /** @description A webhook's name, address and events. */
+        WebhookShape: {
+            /** @description What it is told. */
+            events: string[];
+            /** @description What people call it. */
+            name: string;
+            /** @description Where it sends: `https://...`. */
+            url: string;
+        };
+        /**
+         * @description Where a webhook stands.
+         * @enum {string}
+         */
+        WebhookState: "active" | "paused" | "owner_over";
         /** @description This user, from this address, with these factors, wants to do this: what happens? Nothing is changed, and nothing is logged. */
         WhatIf: {
             /** @description From which address. */
@@ -5997,8 +6688,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr_values_supported": [
+                     *         "example"
+                     *       ],
+                     *       "authorization_endpoint": "example",
+                     *       "authorization_response_iss_parameter_supported": true,
+                     *       "code_challenge_methods_supported": [
+                     *         "example"
+                     *       ],
+                     *       "dpop_signing_alg_values_supported": [
+                     *         "example"
+                     *       ],
+                     *       "grant_types_supported": [
+                     *         "example"
+                     *       ],
+                     *       "issuer": "example",
+                     *       "response_types_supported": [
+                     *         "example"
+                     *       ],
+                     *       "revocation_endpoint": "example",
+                     *       "revocation_endpoint_auth_methods_supported": [
+                     *         "example"
+                     *       ],
+                     *       "revocation_endpoint_auth_signing_alg_values_supported": [
+                     *         "example"
+                     *       ],
+                     *       "sallyport_key_endpoint": "example",
+                     *       "scopes_supported": [
+                     *         "example"
+                     *       ],
+                     *       "token_endpoint": "example",
+                     *       "token_endpoint_auth_methods_supported": [
+                     *         "example"
+                     *       ],
+                     *       "token_endpoint_auth_signing_alg_values_supported": [
+                     *         "example"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthMetadata"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6006,6 +6744,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6020,6 +6769,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AddressToken"];
             };
         };
@@ -6037,6 +6791,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6051,6 +6816,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AddressToken"];
             };
         };
@@ -6061,6 +6831,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "203.0.113.7",
+                     *       "asked": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "place": "Hafen & Söhne / Kiel",
+                     *       "user_agent": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AddressToApprove"];
                 };
             };
@@ -6070,6 +6850,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6084,6 +6875,8 @@ export interface operations {
                 before?: string;
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
+                /** @description Only these members of the items, with commas between them: index, at, kind, actor, sentence, details, leaf */
+                fields?: string;
                 /** @description Only entries of this kind */
                 kind?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
@@ -6101,8 +6894,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "actor": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "name": "Backup"
+                     *           },
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "details": {},
+                     *           "index": 3,
+                     *           "kind": "job.finished",
+                     *           "leaf": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "sentence": [
+                     *             {
+                     *               "link": "example",
+                     *               "text": "uptime"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditEntryPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6110,6 +6935,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6132,8 +6968,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "checkpoint": {
+                     *         "at": "2026-11-22T12:00:00Z",
+                     *         "note": "example",
+                     *         "origin": "example",
+                     *         "root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size": 3
+                     *       },
+                     *       "hashes": [
+                     *         "example"
+                     *       ],
+                     *       "index": 3,
+                     *       "leaf": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *     }
+                     */
                     "application/json": components["schemas"]["InclusionProof"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6141,6 +7000,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6161,8 +7031,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-22T12:00:00Z",
+                     *       "note": "example",
+                     *       "origin": "example",
+                     *       "root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "size": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["Checkpoint"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6170,6 +7056,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6190,8 +7087,113 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "action": {
+                     *             "arguments": [
+                     *               "example"
+                     *             ],
+                     *             "bytes": 3,
+                     *             "environment": [
+                     *               {
+                     *                 "name": "Backup",
+                     *                 "value": "example"
+                     *               }
+                     *             ],
+                     *             "interpreter": "sh",
+                     *             "kind": "run_script",
+                     *             "name": "Backup",
+                     *             "output_limit_bytes": 1048576,
+                     *             "previous": {
+                     *               "text": "uptime",
+                     *               "version": 1
+                     *             },
+                     *             "run_as": "example",
+                     *             "secrets": [
+                     *               "example"
+                     *             ],
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "targets": {
+                     *               "count": 1,
+                     *               "devices": [
+                     *                 {
+                     *                   "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *                   "name": "Backup",
+                     *                   "online": true,
+                     *                   "place": "Hafen & Söhne / Kiel"
+                     *                 }
+                     *               ],
+                     *               "first_time": 3,
+                     *               "online": 1
+                     *             },
+                     *             "text": "uptime",
+                     *             "time_limit_secs": 600,
+                     *             "version": 1
+                     *           },
+                     *           "approve_at": "https://rmm.example/approvals",
+                     *           "class": 1,
+                     *           "class_reason": "example",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "hour_devices": 3,
+                     *           "hour_limit": 3,
+                     *           "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "number": "example",
+                     *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "requested_by_email": "example",
+                     *           "requested_by_name": "Amelie Winter",
+                     *           "requirement": [
+                     *             {
+                     *               "at": "2026-11-22T12:00:00Z",
+                     *               "by": "example",
+                     *               "met": true,
+                     *               "proof": "example",
+                     *               "text": "uptime",
+                     *               "who": "example"
+                     *             }
+                     *           ],
+                     *           "result": {
+                     *             "enrolment_file": "example",
+                     *             "file_name": "example",
+                     *             "installer": {
+                     *               "created": "2026-11-22T12:00:00Z",
+                     *               "created_by": "example",
+                     *               "customer_name": "Hafen & Söhne",
+                     *               "expires": "2026-12-22T12:00:00Z",
+                     *               "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "label": "Kiel, November",
+                     *               "network": "203.0.113.0/24",
+                     *               "platform": "linux",
+                     *               "revoked": "example",
+                     *               "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "site_name": "Kiel",
+                     *               "used": 3,
+                     *               "uses": 1
+                     *             },
+                     *             "kind": "installer"
+                     *           },
+                     *           "short": "2V4W-6X00",
+                     *           "state": "open",
+                     *           "summary": "Run Backup on web-1",
+                     *           "wants_number": true
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequestPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6199,6 +7201,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6221,8 +7234,107 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6230,6 +7342,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6259,6 +7382,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6281,6 +7415,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "allowCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "challenge": "example",
+                     *         "rpId": "example",
+                     *         "timeout": 3,
+                     *         "userVerification": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -6290,6 +7444,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6306,6 +7471,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "number": "example",
+                 *       "totp": "492039"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewProof"];
             };
         };
@@ -6316,6 +7487,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6325,6 +7588,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6345,8 +7619,61 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "key": {
+                     *             "crv": "example",
+                     *             "kty": "example",
+                     *             "x": "example",
+                     *             "y": "example"
+                     *           },
+                     *           "key_created": "example",
+                     *           "last_address": "example",
+                     *           "last_refusal": {
+                     *             "address": "203.0.113.7",
+                     *             "at": "2026-11-22T12:00:00Z",
+                     *             "reason": "example",
+                     *             "why": "example"
+                     *           },
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "licence": "not_needed",
+                     *           "name": "Backup",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ],
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
+                     *           "rotation": "daily",
+                     *           "scopes": [
+                     *             "devices.read"
+                     *           ],
+                     *           "state": "active",
+                     *           "stopped": "example",
+                     *           "stopped_why": "example"
+                     *         }
+                     *       ],
+                     *       "scopes": [
+                     *         {
+                     *           "about": "example",
+                     *           "name": "Backup"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiClients"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6354,6 +7681,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6362,12 +7700,35 @@ export interface operations {
     post_clients: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "key": {
+                 *         "crv": "example",
+                 *         "kty": "example",
+                 *         "x": "example",
+                 *         "y": "example"
+                 *       },
+                 *       "licence": "not_needed",
+                 *       "name": "Backup",
+                 *       "networks": [
+                 *         "203.0.113.0/24"
+                 *       ],
+                 *       "rotation": "daily",
+                 *       "scopes": [
+                 *         "devices.read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewApiClient"];
             };
         };
@@ -6378,6 +7739,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -6387,6 +7770,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6396,6 +7871,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6418,8 +7904,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "key": {
+                     *         "crv": "example",
+                     *         "kty": "example",
+                     *         "x": "example",
+                     *         "y": "example"
+                     *       },
+                     *       "key_created": "example",
+                     *       "last_address": "example",
+                     *       "last_refusal": {
+                     *         "address": "203.0.113.7",
+                     *         "at": "2026-11-22T12:00:00Z",
+                     *         "reason": "example",
+                     *         "why": "example"
+                     *       },
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "licence": "not_needed",
+                     *       "name": "Backup",
+                     *       "networks": [
+                     *         "203.0.113.0/24"
+                     *       ],
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
+                     *       "rotation": "daily",
+                     *       "scopes": [
+                     *         "devices.read"
+                     *       ],
+                     *       "state": "active",
+                     *       "stopped": "example",
+                     *       "stopped_why": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiClient"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6427,6 +7956,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6443,6 +7983,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "licence": "not_needed",
+                 *       "name": "Backup",
+                 *       "networks": [
+                 *         "203.0.113.0/24"
+                 *       ],
+                 *       "rotation": "daily",
+                 *       "scopes": [
+                 *         "devices.read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeApiClient"];
             };
         };
@@ -6453,6 +8007,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6462,6 +8108,304 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_clients_id_licences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "below": "example",
+                     *           "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "executables": [
+                     *             "example"
+                     *           ],
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "from": "example",
+                     *           "host_keys": "any",
+                     *           "hosts": [
+                     *             {
+                     *               "key": "example",
+                     *               "kind": "tpm",
+                     *               "name": "Backup"
+                     *             }
+                     *           ],
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "issued": "example",
+                     *           "issued_by": "example",
+                     *           "last_host": "example",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "publisher": "example",
+                     *           "revoked": "example",
+                     *           "revoked_by": "example",
+                     *           "scopes": [
+                     *             "devices.read"
+                     *           ],
+                     *           "scripts": [
+                     *             "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *           ],
+                     *           "state": "valid",
+                     *           "tool": "example"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Licences"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_clients_id_licences: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "below": "example",
+                 *       "executables": [
+                 *         "example"
+                 *       ],
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "from": "example",
+                 *       "host_keys": "any",
+                 *       "hosts": [
+                 *         {
+                 *           "key": "example",
+                 *           "kind": "tpm",
+                 *           "name": "Backup"
+                 *         }
+                 *       ],
+                 *       "publisher": "example",
+                 *       "scopes": [
+                 *         "devices.read"
+                 *       ],
+                 *       "scripts": [
+                 *         "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "tool": "example"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewLicence"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6491,6 +8435,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6511,8 +8466,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "allows": [
+                     *             {
+                     *               "methods": [
+                     *                 "GET"
+                     *               ],
+                     *               "path": "example"
+                     *             }
+                     *           ],
+                     *           "base_url": "example",
+                     *           "callers": [
+                     *             "example"
+                     *           ],
+                     *           "check": "example",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "credential": {
+                     *             "in": "bearer"
+                     *           },
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "headers": {},
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_refusal": "example",
+                     *           "last_refused": "example",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "name": "Backup",
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
+                     *           "per_minute": 3,
+                     *           "rotation": {
+                     *             "body": "example",
+                     *             "every_days": 3,
+                     *             "method": "GET",
+                     *             "new": {
+                     *               "from": "made"
+                     *             },
+                     *             "path": "example"
+                     *           },
+                     *           "rotation_state": {
+                     *             "attempts": 3,
+                     *             "due": "2026-11-22T12:00:00Z",
+                     *             "failure": "example",
+                     *             "last": "example",
+                     *             "next_try": "example",
+                     *             "step": "idle"
+                     *           },
+                     *           "secret_since": "example",
+                     *           "state": "active",
+                     *           "stopped": "example",
+                     *           "stopped_by": "example",
+                     *           "usable": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Connections"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6520,6 +8539,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6528,12 +8558,49 @@ export interface operations {
     post_connections: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "allows": [
+                 *         {
+                 *           "methods": [
+                 *             "GET"
+                 *           ],
+                 *           "path": "example"
+                 *         }
+                 *       ],
+                 *       "base_url": "example",
+                 *       "callers": [
+                 *         "example"
+                 *       ],
+                 *       "check": "example",
+                 *       "credential": {
+                 *         "in": "bearer"
+                 *       },
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "headers": {},
+                 *       "name": "Backup",
+                 *       "per_minute": 3,
+                 *       "rotation": {
+                 *         "body": "example",
+                 *         "every_days": 3,
+                 *         "method": "GET",
+                 *         "new": {
+                 *           "from": "made"
+                 *         },
+                 *         "path": "example"
+                 *       },
+                 *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WantedConnection"];
             };
         };
@@ -6544,6 +8611,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -6553,6 +8642,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6562,6 +8743,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6584,8 +8776,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "allows": [
+                     *         {
+                     *           "methods": [
+                     *             "GET"
+                     *           ],
+                     *           "path": "example"
+                     *         }
+                     *       ],
+                     *       "base_url": "example",
+                     *       "callers": [
+                     *         "example"
+                     *       ],
+                     *       "check": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "credential": {
+                     *         "in": "bearer"
+                     *       },
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "headers": {},
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_refusal": "example",
+                     *       "last_refused": "example",
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "name": "Backup",
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
+                     *       "per_minute": 3,
+                     *       "rotation": {
+                     *         "body": "example",
+                     *         "every_days": 3,
+                     *         "method": "GET",
+                     *         "new": {
+                     *           "from": "made"
+                     *         },
+                     *         "path": "example"
+                     *       },
+                     *       "rotation_state": {
+                     *         "attempts": 3,
+                     *         "due": "2026-11-22T12:00:00Z",
+                     *         "failure": "example",
+                     *         "last": "example",
+                     *         "next_try": "example",
+                     *         "step": "idle"
+                     *       },
+                     *       "secret_since": "example",
+                     *       "state": "active",
+                     *       "stopped": "example",
+                     *       "stopped_by": "example",
+                     *       "usable": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["Connection"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6593,6 +8845,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6609,6 +8872,40 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "allows": [
+                 *         {
+                 *           "methods": [
+                 *             "GET"
+                 *           ],
+                 *           "path": "example"
+                 *         }
+                 *       ],
+                 *       "base_url": "example",
+                 *       "callers": [
+                 *         "example"
+                 *       ],
+                 *       "check": "example",
+                 *       "credential": {
+                 *         "in": "bearer"
+                 *       },
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "headers": {},
+                 *       "name": "Backup",
+                 *       "per_minute": 3,
+                 *       "rotation": {
+                 *         "body": "example",
+                 *         "every_days": 3,
+                 *         "method": "GET",
+                 *         "new": {
+                 *           "from": "made"
+                 *         },
+                 *         "path": "example"
+                 *       },
+                 *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WantedConnection"];
             };
         };
@@ -6619,6 +8916,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6628,6 +9017,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6650,8 +9050,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "caller": "example",
+                     *           "caller_name": "example",
+                     *           "method": "example",
+                     *           "outcome": "example",
+                     *           "path": "example"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConnectionCalls"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6659,6 +9080,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6692,6 +9124,17 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6730,6 +9173,17 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6768,6 +9222,17 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6806,6 +9271,17 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6844,6 +9320,17 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6873,6 +9360,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6902,6 +9400,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6922,8 +9431,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup",
+                     *           "sites": [
+                     *             {
+                     *               "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["CustomerPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6931,6 +9465,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6939,12 +9484,20 @@ export interface operations {
     post_customers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewName"];
             };
         };
@@ -6955,6 +9508,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "name": "Backup",
+                     *       "sites": [
+                     *         {
+                     *           "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Customer"];
                 };
             };
@@ -6964,6 +9529,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6972,7 +9548,10 @@ export interface operations {
     post_customers_id_sites: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -6980,6 +9559,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewName"];
             };
         };
@@ -6990,6 +9574,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "name": "Backup"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Site"];
                 };
             };
@@ -6999,6 +9589,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7019,6 +9620,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": true,
+                     *       "credentials": [
+                     *         {
+                     *           "attributes": "example",
+                     *           "name": "Backup",
+                     *           "type": "example"
+                     *         }
+                     *       ],
+                     *       "refresh_url": "example",
+                     *       "scope": {
+                     *         "include_site": true,
+                     *         "origin": "example",
+                     *         "scope_specification": [
+                     *           "example"
+                     *         ]
+                     *       },
+                     *       "session_identifier": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeviceSession"];
                 };
             };
@@ -7028,6 +9650,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7048,6 +9681,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": true,
+                     *       "credentials": [
+                     *         {
+                     *           "attributes": "example",
+                     *           "name": "Backup",
+                     *           "type": "example"
+                     *         }
+                     *       ],
+                     *       "refresh_url": "example",
+                     *       "scope": {
+                     *         "include_site": true,
+                     *         "origin": "example",
+                     *         "scope_specification": [
+                     *           "example"
+                     *         ]
+                     *       },
+                     *       "session_identifier": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeviceSession"];
                 };
             };
@@ -7057,6 +9711,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7069,6 +9734,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Only devices of this customer; may be repeated */
                 customer?: string;
+                /** @description Only these members of the items, with commas between them: id, name, state, online, last_seen, customer, customer_name, site, site_name, os, signed_in, alerts, tags */
+                fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
                 /** @description Only devices whose operating system contains this; may be repeated */
@@ -7104,8 +9771,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "counts": {
+                     *         "all": 3,
+                     *         "attention": 3,
+                     *         "offline": 3,
+                     *         "online": 1,
+                     *         "pending": 3
+                     *       },
+                     *       "items": [
+                     *         {
+                     *           "alerts": [
+                     *             "example"
+                     *           ],
+                     *           "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_seen": "2026-11-22T12:00:00Z",
+                     *           "name": "Backup",
+                     *           "online": true,
+                     *           "os": "Debian GNU/Linux 13",
+                     *           "signed_in": [
+                     *             "example"
+                     *           ],
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "state": "pending",
+                     *           "tags": [
+                     *             "patched"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["DevicePage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7113,6 +9823,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7135,8 +9856,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "agent_version": "example",
+                     *       "approved": "2026-11-22T12:00:00Z",
+                     *       "approved_by": "example",
+                     *       "device": {
+                     *         "alerts": [
+                     *           "example"
+                     *         ],
+                     *         "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "last_seen": "2026-11-22T12:00:00Z",
+                     *         "name": "Backup",
+                     *         "online": true,
+                     *         "os": "Debian GNU/Linux 13",
+                     *         "signed_in": [
+                     *           "example"
+                     *         ],
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "state": "pending",
+                     *         "tags": [
+                     *           "patched"
+                     *         ]
+                     *       },
+                     *       "enrolled": "2026-11-22T12:00:00Z",
+                     *       "enrolled_from": "example",
+                     *       "figures": {
+                     *         "load_milli": 3,
+                     *         "memory_total": 3,
+                     *         "memory_used": 3,
+                     *         "uptime_secs": 3
+                     *       },
+                     *       "inventory_at": "example",
+                     *       "thumbprint": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeviceDetails"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7144,6 +9910,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7166,8 +9943,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "arch": "example",
+                     *       "booted": "example",
+                     *       "collected": "example",
+                     *       "disks": [
+                     *         {
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "filesystem": "example",
+                     *           "free": 3,
+                     *           "mount": "example",
+                     *           "total": 1
+                     *         }
+                     *       ],
+                     *       "hardware": {
+                     *         "cores": 3,
+                     *         "cpu": "example",
+                     *         "memory": 3,
+                     *         "product": "example",
+                     *         "serial": "example",
+                     *         "vendor": "example",
+                     *         "virtualization": "example"
+                     *       },
+                     *       "hostname": "example",
+                     *       "kernel": "example",
+                     *       "network": [
+                     *         {
+                     *           "addresses": [
+                     *             "example"
+                     *           ],
+                     *           "mac": "example",
+                     *           "name": "Backup"
+                     *         }
+                     *       ],
+                     *       "omitted": 3,
+                     *       "os": "Debian GNU/Linux 13",
+                     *       "ports": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "pid": 3,
+                     *           "port": 3,
+                     *           "process": "example",
+                     *           "protocol": "example"
+                     *         }
+                     *       ],
+                     *       "processes": [
+                     *         {
+                     *           "command": "example",
+                     *           "cpu_permille": 3,
+                     *           "memory": 3,
+                     *           "name": "Backup",
+                     *           "parent": 3,
+                     *           "pid": 3,
+                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         }
+                     *       ],
+                     *       "services": [
+                     *         {
+                     *           "description": "Says how long the device has been up",
+                     *           "name": "Backup",
+                     *           "start": "example",
+                     *           "state": "example"
+                     *         }
+                     *       ],
+                     *       "signed_in": [
+                     *         {
+                     *           "host": "example",
+                     *           "since": "example",
+                     *           "terminal": "example",
+                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         }
+                     *       ],
+                     *       "software": [
+                     *         {
+                     *           "name": "Backup",
+                     *           "source": "example",
+                     *           "version": "example"
+                     *         }
+                     *       ],
+                     *       "timezone": "example",
+                     *       "users": [
+                     *         {
+                     *           "administrator": true,
+                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Inventory"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7175,6 +10048,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7191,6 +10075,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "tags": [
+                 *         "patched"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetTags"];
             };
         };
@@ -7201,6 +10092,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alerts": [
+                     *         "example"
+                     *       ],
+                     *       "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "customer_name": "Hafen & Söhne",
+                     *       "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_seen": "2026-11-22T12:00:00Z",
+                     *       "name": "Backup",
+                     *       "online": true,
+                     *       "os": "Debian GNU/Linux 13",
+                     *       "signed_in": [
+                     *         "example"
+                     *       ],
+                     *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "site_name": "Kiel",
+                     *       "state": "pending",
+                     *       "tags": [
+                     *         "patched"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Device"];
                 };
             };
@@ -7210,6 +10124,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7218,12 +10143,22 @@ export interface operations {
     post_devices_approve: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Devices"];
             };
         };
@@ -7234,6 +10169,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -7243,6 +10200,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7252,6 +10301,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7260,12 +10320,22 @@ export interface operations {
     post_devices_remove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Devices"];
             };
         };
@@ -7276,6 +10346,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -7285,6 +10377,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7294,6 +10478,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7323,6 +10518,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7348,8 +10554,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["InstallerPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7357,6 +10593,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7365,12 +10612,25 @@ export interface operations {
     post_installers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "label": "Kiel, November",
+                 *       "lifetime_secs": 86400,
+                 *       "network": "203.0.113.0/24",
+                 *       "platform": "linux",
+                 *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "uses": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewInstaller"];
             };
         };
@@ -7381,6 +10641,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -7390,6 +10672,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7399,6 +10773,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7428,6 +10813,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7442,6 +10838,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "draft": "example",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishActivation"];
             };
         };
@@ -7452,6 +10855,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "example"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
@@ -7461,6 +10871,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7475,6 +10896,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["LinkToken"];
             };
         };
@@ -7485,6 +10911,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "203.0.113.7",
+                     *       "email": "bea@nordwind.example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "invited_by": "example",
+                     *       "name": "Backup",
+                     *       "needs": "password",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "user_agent": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Invitation"];
                 };
             };
@@ -7494,6 +10932,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7508,6 +10957,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "new_password": "example",
+                 *       "password": "violet teapots whistle at dawn",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartActivation"];
             };
         };
@@ -7518,6 +10974,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "draft": "example",
+                     *       "totp": {
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                     *         "uri": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActivationDraft"];
                 };
             };
@@ -7527,6 +10992,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7560,8 +11036,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "arguments": [
+                     *             "example"
+                     *           ],
+                     *           "counts": {
+                     *             "failed": 3,
+                     *             "other": 3,
+                     *             "refused": 3,
+                     *             "running": 3,
+                     *             "succeeded": 3,
+                     *             "total": 1,
+                     *             "waiting": 3
+                     *           },
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "id": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "interpreter": "sh",
+                     *           "log_index": 3,
+                     *           "name": "Backup",
+                     *           "occurrence": {
+                     *             "due": "2026-11-22T12:00:00Z",
+                     *             "name": "Backup",
+                     *             "schedule": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *           },
+                     *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "run_as": "example",
+                     *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "secrets": [
+                     *             "example"
+                     *           ],
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["JobPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7569,6 +11095,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7577,12 +11114,42 @@ export interface operations {
     post_jobs: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "arguments": [
+                 *         "example"
+                 *       ],
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "environment": [
+                 *         {
+                 *           "name": "Backup",
+                 *           "value": "example"
+                 *         }
+                 *       ],
+                 *       "output_limit_bytes": 1048576,
+                 *       "run_as": "example",
+                 *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "secrets": [
+                 *         {
+                 *           "name": "Backup",
+                 *           "value": "example"
+                 *         }
+                 *       ],
+                 *       "time_limit_secs": 600,
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewJob"];
             };
         };
@@ -7593,6 +11160,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -7602,6 +11191,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7611,6 +11292,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7633,8 +11325,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "arguments": [
+                     *         "example"
+                     *       ],
+                     *       "counts": {
+                     *         "failed": 3,
+                     *         "other": 3,
+                     *         "refused": 3,
+                     *         "running": 3,
+                     *         "succeeded": 3,
+                     *         "total": 1,
+                     *         "waiting": 3
+                     *       },
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "id": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "interpreter": "sh",
+                     *       "log_index": 3,
+                     *       "name": "Backup",
+                     *       "occurrence": {
+                     *         "due": "2026-11-22T12:00:00Z",
+                     *         "name": "Backup",
+                     *         "schedule": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       },
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "run_as": "example",
+                     *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "secrets": [
+                     *         "example"
+                     *       ],
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Job"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7642,6 +11378,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7671,6 +11418,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7681,6 +11439,8 @@ export interface operations {
             query?: {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
+                /** @description Only these members of the items, with commas between them: id, job, device, device_name, state, exit_code, signal, reason, started, ended, output_bytes, output_sha256, receipt */
+                fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
                 /** @description Only runs in this state */
@@ -7700,8 +11460,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "device_name": "web-1",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "exit_code": 3,
+                     *           "id": "run_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "job": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "output_bytes": 3,
+                     *           "output_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "reason": "example",
+                     *           "receipt": true,
+                     *           "signal": 3,
+                     *           "started": "2026-11-22T12:00:00Z",
+                     *           "state": "waiting"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7709,6 +11499,198 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_licences_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "below": "example",
+                     *       "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "executables": [
+                     *         "example"
+                     *       ],
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "from": "example",
+                     *       "host_keys": "any",
+                     *       "hosts": [
+                     *         {
+                     *           "key": "example",
+                     *           "kind": "tpm",
+                     *           "name": "Backup"
+                     *         }
+                     *       ],
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "issued": "example",
+                     *       "issued_by": "example",
+                     *       "last_host": "example",
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "publisher": "example",
+                     *       "revoked": "example",
+                     *       "revoked_by": "example",
+                     *       "scopes": [
+                     *         "devices.read"
+                     *       ],
+                     *       "scripts": [
+                     *         "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ],
+                     *       "state": "valid",
+                     *       "tool": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Licence"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_licences_id_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "file": "example",
+                     *       "file_name": "example",
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LicenceFile"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_licences_id_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7734,8 +11716,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "attempts": 3,
+                     *           "error": "example",
+                     *           "queued": "example",
+                     *           "sent": "example",
+                     *           "state": "example",
+                     *           "subject": "example",
+                     *           "to": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["MailPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7743,6 +11749,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7763,8 +11780,79 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "two_networks": {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         },
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7772,6 +11860,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7792,6 +11891,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "to": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActivationMail"];
                 };
             };
@@ -7801,6 +11906,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7821,8 +11937,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "approved": "2026-11-22T12:00:00Z",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "place": "Hafen & Söhne / Kiel",
+                     *           "user_agent": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovedAddressPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7830,6 +11968,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7859,6 +12008,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7873,6 +12033,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "purpose": "factors"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewChallenge"];
             };
         };
@@ -7883,6 +12048,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "allowCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "challenge": "example",
+                     *         "rpId": "example",
+                     *         "timeout": 3,
+                     *         "userVerification": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -7892,6 +12077,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7906,6 +12102,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["CheckUp"];
             };
         };
@@ -7923,6 +12126,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7937,6 +12151,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["Elevate"];
             };
         };
@@ -7947,6 +12168,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "two_networks": {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         },
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -7956,6 +12241,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7976,8 +12272,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "counts_from": "example",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "kind": "job.finished",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "locked": true,
+                     *           "name": "Backup",
+                     *           "passkey": {
+                     *             "aaguid": "example",
+                     *             "backed_up": true,
+                     *             "backup_eligible": true,
+                     *             "transports": [
+                     *               "example"
+                     *             ]
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["FactorPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7985,6 +12313,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8007,6 +12346,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8016,6 +12447,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8032,6 +12474,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RenameFactor"];
             };
         };
@@ -8049,6 +12496,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8076,6 +12534,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8096,6 +12565,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next": "example",
+                     *       "recent": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "example",
+                     *           "summary": "Run Backup on web-1"
+                     *         }
+                     *       ],
+                     *       "requests": 3,
+                     *       "reset_stopped": true,
+                     *       "runs": 3,
+                     *       "sessions": [
+                     *         "ses_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["NotMeDone"];
                 };
             };
@@ -8105,6 +12593,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8119,10 +12618,41 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "ceremony": "example",
+                 *       "credential": {
+                 *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *         "response": {
+                 *           "attestationObject": "example",
+                 *           "clientDataJSON": "example",
+                 *           "transports": [
+                 *             "example"
+                 *           ]
+                 *         },
+                 *         "type": "example"
+                 *       },
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishPasskey"];
             };
         };
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "recovery_code": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FreshRecoveryCode"];
+                };
+            };
             /** @description Done */
             204: {
                 headers: {
@@ -8136,6 +12666,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8150,6 +12691,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartPasskey"];
             };
         };
@@ -8160,6 +12708,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "attestation": "example",
+                     *         "authenticatorSelection": {
+                     *           "requireResidentKey": true,
+                     *           "residentKey": "example",
+                     *           "userVerification": "example"
+                     *         },
+                     *         "challenge": "example",
+                     *         "excludeCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "pubKeyCredParams": [
+                     *           {
+                     *             "alg": 3,
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "rp": {
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         },
+                     *         "timeout": 3,
+                     *         "user": {
+                     *           "displayName": "example",
+                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedRegistration"];
                 };
             };
@@ -8169,6 +12756,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8183,6 +12781,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "current": "example",
+                 *       "new": "example",
+                 *       "other_sessions": "end",
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangePassword"];
             };
         };
@@ -8200,6 +12808,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8214,6 +12833,21 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "acr_values": "example",
+                 *       "answer": "yes",
+                 *       "client_id": "example",
+                 *       "code_challenge": "example",
+                 *       "code_challenge_method": "example",
+                 *       "dpop_jkt": "example",
+                 *       "max_age": 3,
+                 *       "name": "Backup",
+                 *       "redirect_uri": "example",
+                 *       "response_type": "example",
+                 *       "state": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProgramAnswer"];
             };
         };
@@ -8224,6 +12858,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "redirect": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProgramRedirect"];
                 };
             };
@@ -8233,6 +12872,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8253,6 +12903,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8262,6 +13004,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8289,6 +13042,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8309,8 +13073,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "current": true,
+                     *           "device_bound": true,
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "idle_expires": "example",
+                     *           "last_active": "example",
+                     *           "method": "example",
+                     *           "place": "Hafen & Söhne / Kiel",
+                     *           "program": "example",
+                     *           "stage": "codes",
+                     *           "two_networks": {
+                     *             "at": "2026-11-22T12:00:00Z",
+                     *             "networks": [
+                     *               "203.0.113.0/24"
+                     *             ]
+                     *           },
+                     *           "user_agent": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["SessionPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8318,6 +13118,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8345,6 +13156,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8374,6 +13196,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8388,10 +13221,31 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "draft": "example",
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishTotp"];
             };
         };
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "recovery_code": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FreshRecoveryCode"];
+                };
+            };
             /** @description Done */
             204: {
                 headers: {
@@ -8405,6 +13259,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8419,6 +13284,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartTotp"];
             };
         };
@@ -8429,6 +13301,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "draft": "example",
+                     *       "totp": {
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                     *         "uri": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["TotpDraft"];
                 };
             };
@@ -8438,6 +13319,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8465,6 +13357,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8479,6 +13382,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["LinkToken"];
             };
         };
@@ -8489,6 +13397,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next": "example",
+                     *       "recent": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "example",
+                     *           "summary": "Run Backup on web-1"
+                     *         }
+                     *       ],
+                     *       "requests": 3,
+                     *       "reset_stopped": true,
+                     *       "runs": 3,
+                     *       "sessions": [
+                     *         "ses_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["NotMeDone"];
                 };
             };
@@ -8498,6 +13425,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8512,6 +13450,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "client_assertion": "example",
+                 *       "client_assertion_type": "example",
+                 *       "client_id": "example",
+                 *       "next_assertion": "example",
+                 *       "next_key": "example"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["RotateForm"];
             };
         };
@@ -8522,6 +13469,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "due": "2026-11-22T12:00:00Z",
+                     *       "former_until": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RotatedKey"];
                 };
             };
@@ -8531,6 +13484,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -8540,6 +13499,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -8549,6 +13514,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8563,6 +13539,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "client_assertion": "example",
+                 *       "client_assertion_type": "example",
+                 *       "client_id": "example",
+                 *       "token": "example",
+                 *       "token_type_hint": "example"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["RevokeForm"];
             };
         };
@@ -8580,6 +13565,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -8589,6 +13580,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -8598,6 +13595,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8612,6 +13620,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "client_assertion": "example",
+                 *       "client_assertion_type": "example",
+                 *       "client_id": "example",
+                 *       "code": "492039",
+                 *       "code_verifier": "example",
+                 *       "grant_type": "example",
+                 *       "host_assertion": "example",
+                 *       "licence": "example",
+                 *       "redirect_uri": "example",
+                 *       "scope": "example"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["TokenForm"];
             };
         };
@@ -8622,6 +13644,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "example",
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "auth_time": 3,
+                     *       "expires_in": 3,
+                     *       "key_due": true,
+                     *       "scope": "example",
+                     *       "token_type": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["IssuedToken"];
                 };
             };
@@ -8631,6 +13667,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -8640,6 +13682,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -8649,6 +13697,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8669,8 +13728,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "openapi": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiDescription"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8678,6 +13749,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8698,8 +13780,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "mail": {
+                     *         "configured": "yes",
+                     *         "failed": 3,
+                     *         "last_error": "example",
+                     *         "last_sent": "example",
+                     *         "waiting": 3
+                     *       },
+                     *       "mfa": {
+                     *         "admins_passkey": "yes",
+                     *         "deadline": "example",
+                     *         "factorless": "yes",
+                     *         "roles": [
+                     *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         ],
+                     *         "who": "admins"
+                     *       },
+                     *       "sessions": {
+                     *         "idle_secs": 3,
+                     *         "lifetime_secs": 86400
+                     *       },
+                     *       "without_factor": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["Policy"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8707,6 +13821,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8721,6 +13846,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "admins_passkey": "yes",
+                 *       "deadline": "example",
+                 *       "factorless": "yes",
+                 *       "roles": [
+                 *         "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "who": "admins"
+                 *     }
+                 */
                 "application/json": components["schemas"]["MfaPolicy"];
             };
         };
@@ -8731,6 +13867,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8740,6 +13898,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8749,6 +13999,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8769,8 +14030,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address_verification": "on",
+                     *       "required": [
+                     *         {
+                     *           "capability": "sign_in",
+                     *           "ranges": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "trusted": [
+                     *         {
+                     *           "label": "Kiel, November",
+                     *           "ranges": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "your_address": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["NetworkPolicy"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8778,6 +14069,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8792,6 +14094,28 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "address_verification": "on",
+                 *       "required": [
+                 *         {
+                 *           "capability": "sign_in",
+                 *           "ranges": [
+                 *             "203.0.113.0/24"
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "trusted": [
+                 *         {
+                 *           "label": "Kiel, November",
+                 *           "ranges": [
+                 *             "203.0.113.0/24"
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeNetworks"];
             };
         };
@@ -8802,6 +14126,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8811,6 +14227,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8825,6 +14252,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "hours": 3,
+                 *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PauseAddressVerification"];
             };
         };
@@ -8835,6 +14268,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "until": "2026-12-22T12:00:00Z",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PausedAddressVerification"];
                 };
             };
@@ -8844,6 +14283,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8864,8 +14314,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "rules": {
+                     *         "background": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "clipboard": "on",
+                     *         "files": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "terminal": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "viewer": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "virtual_display": "on"
+                     *       },
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["StoredRemotePolicy"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8873,6 +14363,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8887,6 +14388,39 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "rules": {
+                 *         "background": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "clipboard": "on",
+                 *         "files": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "terminal": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "viewer": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "virtual_display": "on"
+                 *       },
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeRemotePolicy"];
             };
         };
@@ -8897,6 +14431,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8906,6 +14462,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8915,6 +14563,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8929,6 +14588,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "idle_secs": 3,
+                 *       "lifetime_secs": 86400
+                 *     }
+                 */
                 "application/json": components["schemas"]["SessionLimits"];
             };
         };
@@ -8939,6 +14604,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -8948,6 +14635,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8957,6 +14736,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8977,8 +14767,60 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "counts": {
+                     *         "accepted": 3,
+                     *         "critical": 3,
+                     *         "hidden": 3,
+                     *         "holds": 3,
+                     *         "unseen": 3,
+                     *         "warning": 3
+                     *       },
+                     *       "judged": "example",
+                     *       "rules": [
+                     *         {
+                     *           "checked": "example",
+                     *           "findings": [
+                     *             {
+                     *               "accepted": {
+                     *                 "at": "2026-11-22T12:00:00Z",
+                     *                 "because": "example",
+                     *                 "by": "example",
+                     *                 "until": "2026-12-22T12:00:00Z"
+                     *               },
+                     *               "fix": {
+                     *                 "path": "example",
+                     *                 "word": "example"
+                     *               },
+                     *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "state": "critical",
+                     *               "subjects": [
+                     *                 {
+                     *                   "path": "example",
+                     *                   "word": "example"
+                     *                 }
+                     *               ],
+                     *               "title": "example",
+                     *               "why": "example"
+                     *             }
+                     *           ],
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "critical",
+                     *           "wants": "example"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Posture"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8986,6 +14828,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9000,6 +14853,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "finding": "example",
+                 *       "reason": "example",
+                 *       "until": "2026-12-22T12:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AcceptFinding"];
             };
         };
@@ -9017,6 +14877,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9046,6 +14917,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9060,6 +14942,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "address": "203.0.113.7",
+                 *       "devices": 3,
+                 *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "wants": "read_devices",
+                 *       "with": "password"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WhatIf"];
             };
         };
@@ -9070,6 +14962,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "492039",
+                     *       "outcome": "done",
+                     *       "people": 3,
+                     *       "sentence": "example",
+                     *       "steps": [
+                     *         {
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "met",
+                     *           "what": "example"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["WhatIfAnswer"];
                 };
             };
@@ -9079,6 +14986,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9108,8 +15026,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "attachments": [
+                     *             {
+                     *               "access": "example",
+                     *               "connected": true,
+                     *               "created": "2026-11-22T12:00:00Z",
+                     *               "end_reason": "example",
+                     *               "ended": "2026-11-22T12:00:00Z",
+                     *               "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *             }
+                     *           ],
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "device_name": "web-1",
+                     *           "end_reason": "example",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "kind": "job.finished",
+                     *           "opened_by": "example",
+                     *           "opened_by_name": "example",
+                     *           "recorded": true,
+                     *           "recording": {
+                     *             "bytes": 3,
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "run_as": "example",
+                     *           "state": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["RemoteSessionPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9117,6 +15081,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9125,12 +15100,28 @@ export interface operations {
     post_remote_sessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "access": "example",
+                 *       "client_key": "example",
+                 *       "columns": 3,
+                 *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "joins": "example",
+                 *       "kind": "job.finished",
+                 *       "record": "yes",
+                 *       "rows": 3,
+                 *       "run_as": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewRemoteSession"];
             };
         };
@@ -9141,6 +15132,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9150,6 +15163,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9159,6 +15264,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9181,8 +15297,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "attachments": [
+                     *         {
+                     *           "access": "example",
+                     *           "connected": true,
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "end_reason": "example",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup",
+                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         }
+                     *       ],
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "device_name": "web-1",
+                     *       "end_reason": "example",
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "kind": "job.finished",
+                     *       "opened_by": "example",
+                     *       "opened_by_name": "example",
+                     *       "recorded": true,
+                     *       "recording": {
+                     *         "bytes": 3,
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "run_as": "example",
+                     *       "state": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RemoteSession"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9190,6 +15346,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9219,6 +15386,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9248,6 +15426,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9264,6 +15453,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewTicket"];
             };
         };
@@ -9274,6 +15468,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ticket": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["StreamTicket"];
                 };
             };
@@ -9283,6 +15482,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9310,6 +15520,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9330,8 +15551,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "capabilities": [
+                     *         {
+                     *           "about": "example",
+                     *           "name": "Backup",
+                     *           "scoped": true
+                     *         }
+                     *       ],
+                     *       "roles": [
+                     *         {
+                     *           "about": "example",
+                     *           "capabilities": [
+                     *             "devices.read"
+                     *           ],
+                     *           "id": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "kind": "built_in",
+                     *           "must_expire": true,
+                     *           "name": "Backup",
+                     *           "scopes": [
+                     *             "tenant"
+                     *           ],
+                     *           "users": 3
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Roles"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9339,6 +15594,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9347,12 +15613,23 @@ export interface operations {
     post_roles: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "capabilities": [
+                 *         "devices.read"
+                 *       ],
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveRole"];
             };
         };
@@ -9363,6 +15640,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9372,6 +15671,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9381,6 +15772,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9397,6 +15799,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "capabilities": [
+                 *         "devices.read"
+                 *       ],
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveRole"];
             };
         };
@@ -9407,6 +15817,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9416,6 +15848,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9425,6 +15949,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9447,6 +15982,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9456,6 +16013,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9465,6 +16114,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9487,8 +16147,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "device_name": "web-1",
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "exit_code": 3,
+                     *       "id": "run_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "job": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "output_bytes": 3,
+                     *       "output_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "reason": "example",
+                     *       "receipt": true,
+                     *       "signal": 3,
+                     *       "started": "2026-11-22T12:00:00Z",
+                     *       "state": "waiting"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Run"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9496,6 +16180,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9525,6 +16220,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9550,8 +16256,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "chunks": [
+                     *         {
+                     *           "seq": 3,
+                     *           "stream": "example",
+                     *           "text": "uptime"
+                     *         }
+                     *       ],
+                     *       "more": true,
+                     *       "next": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["Output"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9559,6 +16285,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9581,8 +16318,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "envelope": "example",
+                     *       "run": "run_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipt"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9590,6 +16340,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9619,8 +16380,82 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "arguments": [
+                     *             "example"
+                     *           ],
+                     *           "changed": "2026-11-22T12:00:00Z",
+                     *           "changed_by": "example",
+                     *           "devices": [
+                     *             "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *           ],
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "environment": [
+                     *             {
+                     *               "name": "Backup",
+                     *               "value": "example"
+                     *             }
+                     *           ],
+                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "group_words": "example",
+                     *           "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "interpreter": "sh",
+                     *           "log_index": 3,
+                     *           "missed": 3,
+                     *           "name": "Backup",
+                     *           "next": [
+                     *             {
+                     *               "at": "2026-11-22T12:00:00Z",
+                     *               "local": "example",
+                     *               "offset": "example"
+                     *             }
+                     *           ],
+                     *           "published": "2026-11-22T12:00:00Z",
+                     *           "published_by": "example",
+                     *           "run_as": "example",
+                     *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "script_name": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "state": "active",
+                     *           "targets": 1,
+                     *           "time_limit_secs": 600,
+                     *           "timing": {
+                     *             "at_once": 3,
+                     *             "cron": "0 3 * * *",
+                     *             "expires": "2026-12-22T12:00:00Z",
+                     *             "gap_secs": 3,
+                     *             "jitter_secs": 3,
+                     *             "late_secs": 600,
+                     *             "window": {
+                     *               "days": [
+                     *                 "example"
+                     *               ],
+                     *               "from": "example",
+                     *               "to": "example"
+                     *             },
+                     *             "zone": "Europe/Berlin"
+                     *           },
+                     *           "version": 1,
+                     *           "why": "example",
+                     *           "words": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["SchedulePage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9628,6 +16463,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9636,12 +16482,54 @@ export interface operations {
     post_schedules: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "arguments": [
+                 *         "example"
+                 *       ],
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "environment": [
+                 *         {
+                 *           "name": "Backup",
+                 *           "value": "example"
+                 *         }
+                 *       ],
+                 *       "name": "Backup",
+                 *       "output_limit_bytes": 1048576,
+                 *       "replaces": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "run_as": "example",
+                 *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "time_limit_secs": 600,
+                 *       "timing": {
+                 *         "at_once": 3,
+                 *         "cron": "0 3 * * *",
+                 *         "expires": "2026-12-22T12:00:00Z",
+                 *         "gap_secs": 3,
+                 *         "jitter_secs": 3,
+                 *         "late_secs": 600,
+                 *         "window": {
+                 *           "days": [
+                 *             "example"
+                 *           ],
+                 *           "from": "example",
+                 *           "to": "example"
+                 *         },
+                 *         "zone": "Europe/Berlin"
+                 *       },
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewSchedule"];
             };
         };
@@ -9652,6 +16540,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9661,6 +16571,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9670,6 +16672,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9692,8 +16705,76 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "arguments": [
+                     *         "example"
+                     *       ],
+                     *       "changed": "2026-11-22T12:00:00Z",
+                     *       "changed_by": "example",
+                     *       "devices": [
+                     *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ],
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "environment": [
+                     *         {
+                     *           "name": "Backup",
+                     *           "value": "example"
+                     *         }
+                     *       ],
+                     *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "group_words": "example",
+                     *       "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "interpreter": "sh",
+                     *       "log_index": 3,
+                     *       "missed": 3,
+                     *       "name": "Backup",
+                     *       "next": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "local": "example",
+                     *           "offset": "example"
+                     *         }
+                     *       ],
+                     *       "published": "2026-11-22T12:00:00Z",
+                     *       "published_by": "example",
+                     *       "run_as": "example",
+                     *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "script_name": "example",
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "state": "active",
+                     *       "targets": 1,
+                     *       "time_limit_secs": 600,
+                     *       "timing": {
+                     *         "at_once": 3,
+                     *         "cron": "0 3 * * *",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "gap_secs": 3,
+                     *         "jitter_secs": 3,
+                     *         "late_secs": 600,
+                     *         "window": {
+                     *           "days": [
+                     *             "example"
+                     *           ],
+                     *           "from": "example",
+                     *           "to": "example"
+                     *         },
+                     *         "zone": "Europe/Berlin"
+                     *       },
+                     *       "version": 1,
+                     *       "why": "example",
+                     *       "words": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Schedule"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9701,6 +16782,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9730,6 +16822,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9759,6 +16862,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9788,6 +16902,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9802,6 +16927,26 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "timing": {
+                 *         "at_once": 3,
+                 *         "cron": "0 3 * * *",
+                 *         "expires": "2026-12-22T12:00:00Z",
+                 *         "gap_secs": 3,
+                 *         "jitter_secs": 3,
+                 *         "late_secs": 600,
+                 *         "window": {
+                 *           "days": [
+                 *             "example"
+                 *           ],
+                 *           "from": "example",
+                 *           "to": "example"
+                 *         },
+                 *         "zone": "Europe/Berlin"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["ScheduleQuestion"];
             };
         };
@@ -9812,6 +16957,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "local": "example",
+                     *           "offset": "example"
+                     *         }
+                     *       ],
+                     *       "words": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScheduleAnswer"];
                 };
             };
@@ -9821,6 +16978,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9841,8 +17009,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "description": "Says how long the device has been up",
+                     *           "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "interpreter": "sh",
+                     *           "last_run": "example",
+                     *           "name": "Backup",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "updated": "example",
+                     *           "updated_by": "example",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9850,6 +17044,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9858,12 +17063,33 @@ export interface operations {
     post_scripts: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "based_on": 3,
+                 *       "description": "Says how long the device has been up",
+                 *       "interpreter": "sh",
+                 *       "name": "Backup",
+                 *       "parameters": [
+                 *         {
+                 *           "default": "example",
+                 *           "label": "Kiel, November",
+                 *           "name": "Backup",
+                 *           "required": true,
+                 *           "secret": true
+                 *         }
+                 *       ],
+                 *       "text": "uptime"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveScript"];
             };
         };
@@ -9874,6 +17100,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "last_run_version": 3,
+                     *       "parameters": [
+                     *         {
+                     *           "default": "example",
+                     *           "label": "Kiel, November",
+                     *           "name": "Backup",
+                     *           "required": true,
+                     *           "secret": true
+                     *         }
+                     *       ],
+                     *       "script": {
+                     *         "description": "Says how long the device has been up",
+                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "interpreter": "sh",
+                     *         "last_run": "example",
+                     *         "name": "Backup",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "updated": "example",
+                     *         "updated_by": "example",
+                     *         "version": 1
+                     *       },
+                     *       "text": "uptime",
+                     *       "versions": [
+                     *         {
+                     *           "saved": "example",
+                     *           "saved_by": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
             };
@@ -9883,6 +17143,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9908,8 +17179,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "last_run_version": 3,
+                     *       "parameters": [
+                     *         {
+                     *           "default": "example",
+                     *           "label": "Kiel, November",
+                     *           "name": "Backup",
+                     *           "required": true,
+                     *           "secret": true
+                     *         }
+                     *       ],
+                     *       "script": {
+                     *         "description": "Says how long the device has been up",
+                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "interpreter": "sh",
+                     *         "last_run": "example",
+                     *         "name": "Backup",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "updated": "example",
+                     *         "updated_by": "example",
+                     *         "version": 1
+                     *       },
+                     *       "text": "uptime",
+                     *       "versions": [
+                     *         {
+                     *           "saved": "example",
+                     *           "saved_by": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9917,6 +17229,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9933,6 +17256,24 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "based_on": 3,
+                 *       "description": "Says how long the device has been up",
+                 *       "interpreter": "sh",
+                 *       "name": "Backup",
+                 *       "parameters": [
+                 *         {
+                 *           "default": "example",
+                 *           "label": "Kiel, November",
+                 *           "name": "Backup",
+                 *           "required": true,
+                 *           "secret": true
+                 *         }
+                 *       ],
+                 *       "text": "uptime"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveScript"];
             };
         };
@@ -9943,6 +17284,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "last_run_version": 3,
+                     *       "parameters": [
+                     *         {
+                     *           "default": "example",
+                     *           "label": "Kiel, November",
+                     *           "name": "Backup",
+                     *           "required": true,
+                     *           "secret": true
+                     *         }
+                     *       ],
+                     *       "script": {
+                     *         "description": "Says how long the device has been up",
+                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "interpreter": "sh",
+                     *         "last_run": "example",
+                     *         "name": "Backup",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "updated": "example",
+                     *         "updated_by": "example",
+                     *         "version": 1
+                     *       },
+                     *       "text": "uptime",
+                     *       "versions": [
+                     *         {
+                     *           "saved": "example",
+                     *           "saved_by": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
             };
@@ -9952,6 +17327,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9981,6 +17367,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10016,8 +17413,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "found": [
+                     *             {
+                     *               "detail": "example",
+                     *               "name": "Backup",
+                     *               "version": "example"
+                     *             }
+                     *           ],
+                     *           "name": "Backup",
+                     *           "online": true,
+                     *           "site_name": "Kiel"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["FoundOnPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10025,6 +17451,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10039,6 +17476,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "after": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RefreshSearch"];
             };
         };
@@ -10049,6 +17491,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "asked": 3,
+                     *       "next": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RefreshedSearch"];
                 };
             };
@@ -10058,6 +17506,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10078,8 +17537,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "open": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["SetupState"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10087,6 +17558,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10101,6 +17583,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "authority_key": "example",
+                 *       "code": "492039",
+                 *       "draft": "example",
+                 *       "root_body": "example",
+                 *       "root_signature": "example",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishSetup"];
             };
         };
@@ -10111,6 +17603,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "example"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
@@ -10120,6 +17619,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10134,6 +17644,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "bea@nordwind.example",
+                 *       "name": "Backup",
+                 *       "password": "violet teapots whistle at dawn",
+                 *       "tenant_name": "example",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartSetup"];
             };
         };
@@ -10144,6 +17663,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "draft": "example",
+                     *       "server_keys": {
+                     *         "attestation": "example",
+                     *         "enrolment": "example",
+                     *         "fresh": "example",
+                     *         "link": "example",
+                     *         "log": "example"
+                     *       },
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "totp": {
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                     *         "uri": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["SetupDraft"];
                 };
             };
@@ -10153,6 +17689,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10167,6 +17714,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "email": "bea@nordwind.example",
+                 *       "password": "violet teapots whistle at dawn"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignIn"];
             };
         };
@@ -10177,6 +17731,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "two_networks": {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         },
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -10186,6 +17804,179 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sign_in_kit_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "bea@nordwind.example",
+                 *       "password": "violet teapots whistle at dawn",
+                 *       "statement": "example"
+                 *     }
+                 */
+                "application/json": components["schemas"]["KitSignIn"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "two_networks": {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         },
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_sign_in_kit_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge": "example",
+                     *       "key": "example",
+                     *       "server": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KitChallenge"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10200,6 +17991,21 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "ceremony": "example",
+                 *       "credential": {
+                 *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *         "response": {
+                 *           "authenticatorData": "example",
+                 *           "clientDataJSON": "example",
+                 *           "signature": "example",
+                 *           "userHandle": "example"
+                 *         },
+                 *         "type": "example"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["PasskeyAnswer"];
             };
         };
@@ -10210,6 +18016,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "two_networks": {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         },
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -10219,6 +18089,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10239,6 +18120,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "allowCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "challenge": "example",
+                     *         "rpId": "example",
+                     *         "timeout": 3,
+                     *         "userVerification": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -10248,6 +18149,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10275,6 +18187,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10295,8 +18218,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "authority_pin": "example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "profile": "example",
+                     *       "root_envelope": "example",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Trust"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10304,6 +18243,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10339,8 +18289,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "counts": {
+                     *         "all": 3,
+                     *         "disabled": 3,
+                     *         "invited": 3,
+                     *         "locked": 3,
+                     *         "mfa_active": 3,
+                     *         "mfa_off": 3,
+                     *         "mfa_required": 3
+                     *       },
+                     *       "items": [
+                     *         {
+                     *           "assignments": [
+                     *             {
+                     *               "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "role_name": "example",
+                     *               "scope": {
+                     *                 "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *                 "kind": "tenant",
+                     *                 "name": "Backup"
+                     *               }
+                     *             }
+                     *           ],
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "email": "bea@nordwind.example",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "factors": {
+                     *             "passkeys": 3,
+                     *             "recovery_codes_left": 3,
+                     *             "totp": 3
+                     *           },
+                     *           "held_reset": {
+                     *             "by": "example",
+                     *             "until": "2026-12-22T12:00:00Z"
+                     *           },
+                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "invited_until": "example",
+                     *           "last_sign_in": "example",
+                     *           "mfa": "active",
+                     *           "mfa_required_by": "tenant",
+                     *           "name": "Backup",
+                     *           "sessions": 3,
+                     *           "state": "invited",
+                     *           "you": true
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["UserPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10348,6 +18356,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10356,12 +18375,29 @@ export interface operations {
     post_users: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "assignments": [
+                 *         {
+                 *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "scope": "tenant"
+                 *         }
+                 *       ],
+                 *       "email": "bea@nordwind.example",
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["InviteUser"];
             };
         };
@@ -10372,6 +18408,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -10381,6 +18439,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -10390,6 +18540,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10412,8 +18573,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "policy": {
+                     *         "admins_passkey": "yes",
+                     *         "deadline": "example",
+                     *         "factorless": "yes",
+                     *         "roles": [
+                     *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         ],
+                     *         "who": "admins"
+                     *       },
+                     *       "recent": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "example",
+                     *           "summary": "Run Backup on web-1"
+                     *         }
+                     *       ],
+                     *       "reset_takes": "one_admin",
+                     *       "sessions": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "current": true,
+                     *           "device_bound": true,
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "idle_expires": "example",
+                     *           "last_active": "example",
+                     *           "method": "example",
+                     *           "place": "Hafen & Söhne / Kiel",
+                     *           "program": "example",
+                     *           "stage": "codes",
+                     *           "two_networks": {
+                     *             "at": "2026-11-22T12:00:00Z",
+                     *             "networks": [
+                     *               "203.0.113.0/24"
+                     *             ]
+                     *           },
+                     *           "user_agent": "example"
+                     *         }
+                     *       ],
+                     *       "user": {
+                     *         "assignments": [
+                     *           {
+                     *             "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "role_name": "example",
+                     *             "scope": {
+                     *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "kind": "tenant",
+                     *               "name": "Backup"
+                     *             }
+                     *           }
+                     *         ],
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "email": "bea@nordwind.example",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "factors": {
+                     *           "passkeys": 3,
+                     *           "recovery_codes_left": 3,
+                     *           "totp": 3
+                     *         },
+                     *         "held_reset": {
+                     *           "by": "example",
+                     *           "until": "2026-12-22T12:00:00Z"
+                     *         },
+                     *         "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "invited_until": "example",
+                     *         "last_sign_in": "example",
+                     *         "mfa": "active",
+                     *         "mfa_required_by": "tenant",
+                     *         "name": "Backup",
+                     *         "sessions": 3,
+                     *         "state": "invited",
+                     *         "you": true
+                     *       },
+                     *       "verification_paused_until": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UserDetails"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10421,6 +18669,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10429,7 +18688,10 @@ export interface operations {
     post_users_id_assignments: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -10437,6 +18699,18 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "assignments": [
+                 *         {
+                 *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "scope": "tenant"
+                 *         }
+                 *       ],
+                 *       "expires": "2026-12-22T12:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAssignments"];
             };
         };
@@ -10447,6 +18721,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -10456,6 +18752,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -10465,6 +18853,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10494,6 +18893,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10516,6 +18926,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "delivery": "mail",
+                     *       "email": "bea@nordwind.example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "link": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedInvitation"];
                 };
             };
@@ -10525,6 +18944,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10533,7 +18963,10 @@ export interface operations {
     post_users_id_reset_factor: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -10541,6 +18974,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "confirmed": "in_person"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ResetFactor"];
             };
         };
@@ -10551,6 +18989,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -10560,6 +19020,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -10569,6 +19121,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10577,12 +19140,22 @@ export interface operations {
     post_users_disable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "users": [
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Users"];
             };
         };
@@ -10593,6 +19166,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -10602,6 +19197,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -10611,6 +19298,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10619,12 +19317,22 @@ export interface operations {
     post_users_enable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "users": [
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Users"];
             };
         };
@@ -10635,6 +19343,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -10644,6 +19374,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -10653,6 +19475,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10661,12 +19494,23 @@ export interface operations {
     post_users_mfa: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "required": "yes",
+                 *       "users": [
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["RequireMfa"];
             };
         };
@@ -10677,6 +19521,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -10686,6 +19552,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -10695,6 +19653,998 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "about": "example",
+                     *           "name": "Backup"
+                     *         }
+                     *       ],
+                     *       "items": [
+                     *         {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "events": [
+                     *             "job.finished"
+                     *           ],
+                     *           "former_secret_until": "example",
+                     *           "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_arrival": "2026-11-22T12:00:00Z",
+                     *           "name": "Backup",
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
+                     *           "paused_why": "example",
+                     *           "state": "active",
+                     *           "url": "https://psa.example/hooks/sallyport",
+                     *           "waiting": 3
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhooks"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "events": [
+                 *         "job.finished"
+                 *       ],
+                 *       "name": "Backup",
+                 *       "url": "https://psa.example/hooks/sallyport"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WantedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "events": [
+                     *         "job.finished"
+                     *       ],
+                     *       "former_secret_until": "example",
+                     *       "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_arrival": "2026-11-22T12:00:00Z",
+                     *       "name": "Backup",
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
+                     *       "paused_why": "example",
+                     *       "state": "active",
+                     *       "url": "https://psa.example/hooks/sallyport",
+                     *       "waiting": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_webhooks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "events": [
+                 *         "job.finished"
+                 *       ],
+                 *       "name": "Backup",
+                 *       "url": "https://psa.example/hooks/sallyport"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WantedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhooks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks_id_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+                /** @description Only deliveries in this state */
+                state?: string;
+                /** @description Only deliveries of this event */
+                type?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "attempts": 3,
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_error": "example",
+                     *           "last_status": 200,
+                     *           "next_attempt": "2026-11-22T12:00:00Z",
+                     *           "state": "waiting",
+                     *           "type": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDeliveryPage"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks_id_deliveries_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-22T12:00:00Z",
+                     *       "attempts": 3,
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_error": "example",
+                     *       "last_status": 200,
+                     *       "next_attempt": "2026-11-22T12:00:00Z",
+                     *       "payload": {
+                     *         "data": {},
+                     *         "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "timestamp": "2026-11-22T12:00:00Z",
+                     *         "type": "example"
+                     *       },
+                     *       "state": "waiting",
+                     *       "tries": [
+                     *         {
+                     *           "answer": "example",
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "error": "example",
+                     *           "millis": 3,
+                     *           "number": 1,
+                     *           "status": 200
+                     *         }
+                     *       ],
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryDetails"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_deliveries_event_redeliver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_secret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_test: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-22T12:00:00Z",
+                     *       "attempts": 3,
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_error": "example",
+                     *       "last_status": 200,
+                     *       "next_attempt": "2026-11-22T12:00:00Z",
+                     *       "state": "waiting",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
