@@ -11,8 +11,8 @@ use crate::report::{Op, Row};
 
 const ROUNDS: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Inventory and what else happens once are over by then.
-const SETTLE: Duration = Duration::from_secs(5);
+/// Inventory and what else happens once are over by then, and the agent has tidied up after them, which it does every 20 s.
+const SETTLE: Duration = Duration::from_secs(25);
 const MB: f64 = 1_000_000.0;
 
 pub(crate) async fn measure() -> Vec<Row> {

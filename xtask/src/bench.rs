@@ -1,4 +1,4 @@
-//! `bench`: the scenarios live in their own program and run against release binaries.
+//! `bench`: the scenarios live in their own program and run against binaries as they are handed out.
 
 use std::process::ExitCode;
 
@@ -10,6 +10,8 @@ use crate::process;
 use crate::root::Root;
 
 pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
-    process::must(process::cargo(root.path(), &["build", "--release", "--package", "sallyport", "--package", "sallyport-agent"]))?;
-    forward(root, "sallyport-bench", args)
+    process::must(process::cargo(root.path(), &["build", "--release", "--package", "sallyport"]))?;
+    process::must(process::cargo(root.path(), &["build", "--profile", "agent", "--package", "sallyport-agent"]))?;
+    let agent = root.path().join("target/agent/sallyport-agent");
+    forward(root, "sallyport-bench", args, &[("SALLYPORT_AGENT", agent)])
 }

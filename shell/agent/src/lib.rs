@@ -32,3 +32,4 @@ pub use agent::{Agent, Config, StartError, Timing};
 pub use link::LinkEnd;
 pub use sallyport_os::PrivateDir;
 pub use sallyport_os::machine::is_privileged;
+pub use sallyport_os::memory;

@@ -18,6 +18,10 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 fn build(name: &str) -> PathBuf {
+    // The agent as it is handed out is built otherwise than everything else.
+    if let Some(agent) = std::env::var_os("SALLYPORT_AGENT").filter(|_| name == "sallyport-agent") {
+        return agent.into();
+    }
     if let Some(folder) = std::env::var_os("SALLYPORT_BIN_DIR") {
         return Path::new(&folder).join(name);
     }
