@@ -27,6 +27,7 @@ mod schedules;
 mod scripts;
 mod search;
 mod webauthn;
+mod webhooks;
 
 pub use accounts::*;
 pub use audit::*;
@@ -50,6 +51,7 @@ pub use schedules::*;
 pub use scripts::*;
 pub use search::*;
 pub use webauthn::*;
+pub use webhooks::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

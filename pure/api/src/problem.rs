@@ -115,6 +115,8 @@ codes! {
     TooManyRequests = 429, "too_many_open_requests", "Too many requests wait for proofs", "Prove or deny one of the open requests first.";
     AskerMuted = 429, "asker_muted", "A second person said no a moment ago", "Talk to them first; for 15 minutes nobody is asked again.";
     NumberRefused = 422, "number_refused", "That is not the number on the asker's screen", "Call them and let them read it to you; three wrong ones end the request.";
+    IdempotencyKeyReused = 422, "idempotency_key_reused", "This key belongs to another request", "Make a new Idempotency-Key for each creation; send a key again only with the very same request.";
+    IdempotencyRunning = 409, "idempotency_running", "The request with this key has no answer yet", "Wait a moment and send it again; where it stays so, the server stopped in between: look whether it was done.";
     Conflict = 409, "conflict", "It changed in the meantime", "Load it again, then repeat your change.";
     PasswordRefused = 422, "password_refused", "The password is not acceptable", "Choose a longer or less common one; a sentence works well.";
     SetupClosed = 404, "setup_closed", "There is nothing here", "Set-up is over, or the link is not the one that the server printed.";

@@ -150,6 +150,12 @@ pub enum ActionDetails {
     ChangeConnection(crate::ConnectionDetails),
     /// A licence is issued.
     IssueLicence(crate::LicenceDetails),
+    /// A webhook is made.
+    CreateWebhook(crate::WebhookDetails),
+    /// A webhook gets another name, address or other events.
+    ChangeWebhook(crate::WebhookDetails),
+    /// A webhook gets another secret.
+    RotateWebhook(crate::RotateWebhookDetails),
 }
 
 /// A factor that goes.
@@ -284,6 +290,8 @@ pub enum ActionResult {
     Users(ChangedUsers),
     /// A reset of a factor that waits for a day.
     ResetHeld(ResetHeld),
+    /// A webhook's secret.
+    WebhookSecret(crate::WebhookSecret),
     /// The job that began, or what is left to tell later: secrets are not shown twice.
     Done(Done),
 }

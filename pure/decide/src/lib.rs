@@ -18,3 +18,4 @@ pub mod remote_policy;
 pub mod schedules;
 pub mod scripts;
 pub mod search;
+pub mod webhooks;

@@ -157,6 +157,10 @@ ids! {
     ScheduleId = "sch";
     /// A connection to another vendor's API.
     ConnectionId = "con";
+    /// A webhook: an address that is told what happens.
+    WebhookId = "whk";
+    /// Something that happened, as webhooks are told it; the same at every attempt.
+    EventId = "evt";
 }
 
 #[cfg(test)]

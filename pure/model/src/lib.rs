@@ -12,8 +12,8 @@ mod time;
 
 pub use digest::{Digest, HexError};
 pub use id::{
-    AnyIdError, ApiClientId, ConnectionId, CustomerId, DeviceId, FactorId, GrantId, InstallerId, JobId, LicenceId, MailId, RemoteSessionId,
-    RequestId, RoleId, RunId, ScheduleId, ScriptId, SessionId, SiteId, TenantId, UserId,
+    AnyIdError, ApiClientId, ConnectionId, CustomerId, DeviceId, EventId, FactorId, GrantId, InstallerId, JobId, LicenceId, MailId,
+    RemoteSessionId, RequestId, RoleId, RunId, ScheduleId, ScriptId, SessionId, SiteId, TenantId, UserId, WebhookId,
 };
 pub use text::{AgentText, Email, Name, Note, Tag, TextError};
 pub use time::{Seconds, TimeError, Timestamp};

@@ -450,6 +450,27 @@ pub const SCHEDULE_PREVIEW: usize = 5;
 /// Runs of one schedule that are let go in one step.
 pub const SCHEDULE_RELEASES: usize = 500;
 
+/// Webhooks of one tenant.
+pub const WEBHOOKS: usize = 50;
+/// Longest address of a webhook, in bytes.
+pub const WEBHOOK_URL_BYTES: usize = 2_048;
+/// How often a delivery is tried before it is given up: over about a day.
+pub const WEBHOOK_ATTEMPTS: u32 = 10;
+/// How long an endpoint may take for its whole answer.
+pub const WEBHOOK_PATIENCE_SECS: u64 = 15;
+/// Deliveries to one endpoint at once: a slow one waits for itself.
+pub const WEBHOOK_AT_ONCE: usize = 4;
+/// What is kept of an endpoint's answer.
+pub const WEBHOOK_ANSWER_BYTES: usize = 1_024;
+/// How long deliveries and their attempts are kept.
+pub const WEBHOOK_LOG_SECS: i64 = 30 * 24 * 60 * 60;
+/// Most deliveries of one webhook that are kept, those that wait included; the oldest go first.
+pub const WEBHOOK_DELIVERIES: u64 = 10_000;
+/// After a rotation both secrets sign for so long.
+pub const WEBHOOK_OVERLAP_SECS: i64 = 24 * 60 * 60;
+/// A device that was connected is told to be offline after so long without a link.
+pub const PRESENCE_GRACE_SECS: i64 = 60;
+
 /// Longest address that the server sends a request to for somebody, in bytes,
 pub const OUTBOUND_URL_BYTES: usize = 4_096;
 /// with at most so many headers,
@@ -505,3 +526,9 @@ pub const ROTATION_BODY_BYTES: usize = 4_096;
 pub const ROTATION_DAYS: (u32, u32) = (1, 366);
 /// Whoever replaces a credential has this long before another process takes it over.
 pub const ROTATION_CLAIM_SECS: i64 = 5 * 60;
+/// How long the answer of a creation is kept for whoever sends it again with its key.
+pub const IDEMPOTENCY_SECS: i64 = 24 * 60 * 60;
+/// Keys of one caller that are kept; the oldest go first.
+pub const IDEMPOTENCY_KEYS: usize = 1_000;
+/// Longest key, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES: usize = 200;

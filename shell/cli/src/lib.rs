@@ -33,7 +33,7 @@ use clap::{Args, Subcommand};
 use client::Client;
 use commands::{
     audit, clients, completion, connections, devices, installers, jobs, licence, login, logout, password, posture, recover,
-    remote_sessions, requests, run, runs, schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, whoami,
+    remote_sessions, requests, run, runs, schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, webhooks, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -115,6 +115,8 @@ pub enum Command {
     Tool(tool_command::Tool),
     /// Issue, list, show, revoke and verify licences: which program may use an API client, on which hosts.
     Licence(licence::Licences),
+    /// List, make, change, pause and try webhooks: addresses that are told what happens.
+    Webhooks(webhooks::Webhooks),
     /// Read the audit log, and check that it holds.
     Audit(audit::Audit),
     /// Print a shell's completion script.
@@ -193,6 +195,7 @@ impl Command {
             Self::Connections(command) => command.run(),
             Self::Tool(command) => command.run(),
             Self::Licence(command) => command.run(),
+            Self::Webhooks(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Completion(command) => Ok(command.run(whole)),
         }
@@ -223,6 +226,7 @@ impl Command {
             Self::Connections(command) => &command.common,
             Self::Tool(command) => &command.common,
             Self::Licence(command) => &command.common,
+            Self::Webhooks(command) => &command.common,
             Self::Audit(command) => &command.common,
             Self::Completion(_) => return Form::Text,
         };

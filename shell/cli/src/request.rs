@@ -69,6 +69,10 @@ pub(crate) fn action(screen: Screen, action: &api::ActionDetails) {
             ]);
             licence::terms(screen, &issue.terms);
         }
+        api::ActionDetails::CreateWebhook(webhook) | api::ActionDetails::ChangeWebhook(webhook) => webhook_change(screen, webhook),
+        api::ActionDetails::RotateWebhook(rotate) => {
+            screen.facts(&[("webhook", format!("{} ({})", one_line(&rotate.name), rotate.webhook))]);
+        }
         other => people::action(screen, other),
     }
 }
@@ -94,6 +98,18 @@ fn connection(screen: Screen, details: &api::ConnectionDetails) {
     screen.facts(&[
         ("connection", format!("{} ({})", one_line(&details.after.name), details.connection)),
         ("credential", if details.new_credential { "another one, sealed already" } else { "stays" }.to_owned()),
+        ("before", details.before.as_ref().map(shape).unwrap_or_default()),
+        ("after", shape(&details.after)),
+    ]);
+}
+
+fn webhook_change(screen: Screen, details: &api::WebhookDetails) {
+    let shape = |shape: &api::WebhookShape| {
+        let events = shape.events.iter().map(|word| one_line(word)).collect::<Vec<_>>().join(" ");
+        format!("{} to {}: {events}", one_line(&shape.name), one_line(&shape.url))
+    };
+    screen.facts(&[
+        ("webhook", details.webhook.to_string()),
         ("before", details.before.as_ref().map(shape).unwrap_or_default()),
         ("after", shape(&details.after)),
     ]);

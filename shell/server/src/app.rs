@@ -45,6 +45,8 @@ pub struct Parts {
     pub accounts: accounts::Live,
     /// What sends requests to other servers.
     pub outbound: Outbound,
+    /// The same for webhooks, with places of its own: neither waits for the other.
+    pub webhooks: Outbound,
     /// Remote sessions that are open.
     pub remote: Remote,
 }

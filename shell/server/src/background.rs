@@ -7,6 +7,7 @@ use sallyport_model::limits;
 use sallyport_store::StoreError;
 use sallyport_store::ops::accounts::{ForgetChallenges, ForgetOldNetworks};
 use sallyport_store::ops::housekeeping::{ForgetOldTouches, work_is_due};
+use sallyport_store::ops::once::ForgetOldKeys;
 use sallyport_store::ops::requests::LapseRequests;
 use sallyport_store::ops::runs::ExpireRuns;
 
@@ -69,6 +70,7 @@ async fn once(app: &App, round: u64) -> Result<(), StoreError> {
         app.store.commit(ForgetOldTouches { before }).await?;
         app.store.commit(ForgetChallenges { at }).await?;
         app.store.commit(ForgetOldNetworks { before: at.plus_secs(-limits::TWO_NETWORKS_SECS) }).await?;
+        app.store.reserve(ForgetOldKeys { at }).await?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::{App, Refusal, routes};
 /// The OpenAPI document. Making it is work, and it never changes: once, when somebody wants it.
 pub(crate) async fn openapi(State(_): State<App>) -> Result<Response, Refusal> {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
-        let document = routes::document(&routes::table());
+        let document = routes::described(&routes::table());
         Bytes::from(serde_json::to_vec(&document).expect("the document is plain data"))
     });
     let document = tokio::task::spawn_blocking(|| DOCUMENT.clone()).await.map_err(|_| Code::Internal)?;
@@ -25,7 +25,7 @@ pub(crate) async fn openapi(State(_): State<App>) -> Result<Response, Refusal> {
 /// # Errors
 /// Never in practice: the document is plain data.
 pub fn print_openapi() -> Result<String, serde_json::Error> {
-    serde_json::to_string_pretty(&routes::document(&routes::table()))
+    serde_json::to_string_pretty(&routes::described(&routes::table()))
 }
 
 /// Who may do what.

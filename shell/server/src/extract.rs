@@ -58,6 +58,19 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
     }
 }
 
+/// Two ids from the path, the outer one first. What are not ids name nothing.
+pub struct Ids<A, B>(pub A, pub B);
+
+impl<A: FromStr, B: FromStr, S: Send + Sync> FromRequestParts<S> for Ids<A, B> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let none = || Refusal::from(Code::NotFound);
+        let Path((outer, inner)) = Path::<(String, String)>::from_request_parts(parts, state).await.map_err(|_| none())?;
+        Ok(Self(outer.parse().map_err(|_| none())?, inner.parse().map_err(|_| none())?))
+    }
+}
+
 /// A query string as a typed value; unknown parameters are refused.
 pub struct Query<T>(pub T);
 

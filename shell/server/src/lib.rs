@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod app;
+mod asking;
 mod audit;
 mod automation;
 mod background;
@@ -35,13 +36,14 @@ pub mod routes;
 mod schedules;
 mod serve;
 mod trust;
+mod webhooks;
 mod work;
 
 pub use accounts::{ImportError, Imported, ListFormat, import_passwords};
 pub use app::{App, Parts};
 pub use docs::{print_errors, print_openapi, print_roles, print_unsigned_messages};
 pub use error::Refusal;
-pub use extract::{Id, Json, Query};
+pub use extract::{Id, Ids, Json, Query};
 pub use guard::Allowed;
 pub use observe::{files_and_agents, serve_metrics};
 pub use open::open;

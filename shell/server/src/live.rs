@@ -23,6 +23,7 @@ use crate::accounts::Source;
 use crate::events::{Event, Place};
 use crate::{Allowed, App, Refusal, accounts};
 use reached::Reached;
+pub(crate) use reached::covers;
 
 /// Something is sent at least this often, so that both ends notice when the other is gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);

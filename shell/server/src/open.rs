@@ -19,7 +19,7 @@ use crate::keys::Keys;
 use crate::outbound::Outbound;
 use crate::places::Places;
 use crate::remote::{self, Remote};
-use crate::{App, Parts, ServeError, background, bridge, mail, schedules};
+use crate::{App, Parts, ServeError, background, bridge, mail, schedules, webhooks};
 
 /// Signs the head of each tenant's log with that tenant's key.
 struct Signer(Arc<Keys>);
@@ -42,6 +42,8 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
     tokio::spawn(remote::sweep(app.clone()));
     tokio::spawn(schedules::time::run(app.clone()));
     tokio::spawn(bridge::time::run(app.clone()));
+    tokio::spawn(webhooks::run(app.clone()));
+    tokio::spawn(webhooks::watch_presence(app.clone()));
     tokio::spawn(mail::run(app.clone()));
     tokio::spawn(mail::tell(app.clone()));
     Ok(app)
@@ -59,6 +61,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
     let breached = BreachedLists::open(&config)?;
     let places = Places::open(config.place_database.as_deref(), config.network_database.as_deref())?;
     let accounts = accounts::Live::new(&keys, breached);
+    let webhooks = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
     let outbound = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
     let numbers = Numbers::new(*keys.derive("approval-numbers"));
     Ok(App::new(Parts {
@@ -73,6 +76,7 @@ pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, S
         places,
         accounts,
         outbound,
+        webhooks,
         remote: Remote::default(),
     }))
 }

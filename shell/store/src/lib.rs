@@ -52,6 +52,7 @@ mod error;
 pub mod log;
 mod migrations;
 pub mod ops;
+mod outbox;
 mod row;
 mod store;
 mod tx;

@@ -40,6 +40,8 @@ migrations! {
     49 "0049_schedules",
     50 "0050_licences",
     53 "0053_connections",
+    55 "0055_webhooks",
+    56 "0056_idempotency",
     57 "0057_recoveries",
     58 "0058_session_networks",
     59 "0059_approvals",

@@ -2,10 +2,12 @@
 
 use std::ops::{Deref, DerefMut};
 
-use sallyport_model::TenantId;
+use sallyport_decide::webhooks::Event;
+use sallyport_model::{TenantId, Timestamp};
 use sqlx::{Postgres, Sqlite, Transaction};
 
 use crate::log::{Entry, Pending};
+use crate::outbox::{self, Announced};
 use crate::row::Engine;
 use crate::{CheckpointSigner, Row, StoreError, Value};
 
@@ -134,8 +136,16 @@ impl Tx {
         self.pending.append(&mut self.reader, tenant, entry).await
     }
 
-    /// Writes and signs what was appended, one checkpoint for each tenant; says how long their logs are then.
+    /// Tells webhooks, once this transaction is committed, of what is no entry of the log. `key` tells it from every other event of its
+    /// kind; entries of the log announce themselves.
+    pub(crate) fn announce(&mut self, tenant: TenantId, at: Timestamp, key: &[u8], event: Event) {
+        self.pending.announce(Announced::new(tenant, at, key, event));
+    }
+
+    /// Writes and signs what was appended, one checkpoint for each tenant, and what webhooks are told of it; says how long the logs are then.
     pub(crate) async fn seal(&mut self, signer: &dyn CheckpointSigner) -> Result<Vec<(TenantId, u64)>, StoreError> {
+        let announced = self.pending.take_outbox();
+        outbox::write(self, &announced).await?;
         let mut sizes = Vec::new();
         for log in std::mem::take(&mut self.pending).into_logs() {
             sizes.push(log.seal(self, signer).await?);

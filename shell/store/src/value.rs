@@ -109,5 +109,5 @@ macro_rules! ids {
 
 ids! {
     TenantId CustomerId SiteId DeviceId UserId SessionId FactorId ScriptId JobId RunId GrantId InstallerId RequestId RoleId MailId
-    RemoteSessionId ApiClientId ScheduleId ConnectionId LicenceId
+    RemoteSessionId ApiClientId ScheduleId ConnectionId LicenceId WebhookId EventId
 }

@@ -28,3 +28,5 @@ mod schedules;
 mod story;
 #[cfg(test)]
 mod survival;
+#[cfg(test)]
+mod webhooks;

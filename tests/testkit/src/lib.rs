@@ -13,6 +13,7 @@ pub mod passkey;
 pub mod people;
 pub mod postgres;
 pub mod process;
+pub mod receiver;
 pub mod relay;
 pub mod remote;
 pub mod rogue;

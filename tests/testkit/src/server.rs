@@ -93,14 +93,28 @@ impl TestServer {
 
     /// A new installation with other settings.
     pub async fn configured(engine: Engine, change: impl FnOnce(&mut Raw)) -> Self {
+        Self::configured_on(engine, TestClock::new(), change).await
+    }
+
+    /// The same on a clock of one's own.
+    pub async fn configured_on(engine: Engine, clock: TestClock, change: impl FnOnce(&mut Raw)) -> Self {
+        Self::changed(engine, clock, ORIGIN, change).await
+    }
+
+    /// As [`Self::live_on`], with other settings.
+    pub async fn live_configured(clock: TestClock, change: impl FnOnce(&mut Raw)) -> Self {
+        Self::changed(Engine::Sqlite, clock, &free_origin(), change).await
+    }
+
+    async fn changed(engine: Engine, clock: TestClock, origin: &str, change: impl FnOnce(&mut Raw)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = match engine {
             Engine::Sqlite => sqlite_in(&folder),
             Engine::Postgres => postgres::fresh_database(),
         };
-        let mut raw = settings(&folder, ORIGIN, database);
+        let mut raw = settings(&folder, origin, database);
         change(&mut raw);
-        Self::run(folder, TestClock::new(), raw).await
+        Self::run(folder, clock, raw).await
     }
 
     /// A new installation on the system's clock, at an address that real agents can dial.
@@ -110,8 +124,7 @@ impl TestServer {
 
     /// As [`Self::live`], in such a database and on a clock that may be off.
     pub async fn live_on(engine: Engine, clock: TestClock) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-        Self::fresh(engine, clock, &format!("http://127.0.0.1:{port}")).await
+        Self::fresh(engine, clock, &free_origin()).await
     }
 
     async fn fresh(engine: Engine, clock: TestClock, origin: &str) -> Self {
@@ -201,6 +214,12 @@ impl Host for TestServer {
     fn clock(&self) -> &TestClock {
         &self.clock
     }
+}
+
+/// An address that real agents can dial.
+fn free_origin() -> String {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+    format!("http://127.0.0.1:{port}")
 }
 
 /// What a server may send requests to stays so over its lives.

@@ -11,6 +11,8 @@ import Connections from './automation/Connections.svelte';
 import NewSchedule from './automation/NewSchedule.svelte';
 import Schedule from './automation/Schedule.svelte';
 import Schedules from './automation/Schedules.svelte';
+import Webhook from './automation/Webhook.svelte';
+import Webhooks from './automation/Webhooks.svelte';
 import Device from './device/Device.svelte';
 import Devices from './devices/Devices.svelte';
 import Installers from './installers/Installers.svelte';
@@ -64,6 +66,8 @@ const ROUTES: Route[] = [
   { pattern: '/automation/schedules', title: 'Schedules', page: Schedules },
   { pattern: '/automation/schedules/new', title: 'New schedule', page: NewSchedule },
   { pattern: '/automation/schedules/:id', title: 'Schedule', page: Schedule },
+  { pattern: '/automation/webhooks', title: 'Webhooks', page: Webhooks },
+  { pattern: '/automation/webhooks/:id', title: 'Webhook', page: Webhook },
   { pattern: '/profile', title: 'Profile', page: Profile },
   { pattern: '/users', title: 'Users', page: Users },
   { pattern: '/users/:id', title: 'Person', page: Person },

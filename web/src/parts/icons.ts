@@ -6,7 +6,7 @@ import {
   type IconNode, Info, Keyboard, KeyRound, Laptop, Link, ListChecks, Lock, LogOut, Mail, MapPin, Maximize, Monitor, MonitorDown, Moon,
   Network, Package, PanelLeft, Pause, Pencil, Play, Plus, Printer, RotateCw, Save, Scissors, ScrollText, Search, Server, Settings, Shield,
   ShieldAlert, ShieldCheck, ShieldX, Smartphone, SquareCheckBig, SquareTerminal, Sun, Tag, Timer, Trash2, TriangleAlert, Upload, User,
-  UserRoundX, Users, X,
+  UserRoundX, Users, Webhook, X,
 } from 'lucide';
 
 const DOT = { fill: 'currentColor', stroke: 'none' };
@@ -22,7 +22,7 @@ export const ICONS = {
   right: ChevronRight,
   rotate: RotateCw, save: Save, script: FileTerminal, search: Search, server: Server, shield: Shield, shieldalert: ShieldAlert,
   shieldok: ShieldCheck, shieldx: ShieldX, sun: Sun, tag: Tag, terminal: SquareTerminal, timer: Timer, trash: Trash2, up: ChevronUp, upload: Upload, user: User, users: Users,
-  warn: TriangleAlert, x: X,
+  warn: TriangleAlert, webhook: Webhook, x: X,
   gate: [['path', { d: 'M5 21V4h14v17' }], ['path', { d: 'M9.5 21V8h5v13' }], ['path', { d: 'M3 21h18' }]],
   brand: [['path', { d: 'M4 21V3h16v18' }], ['path', { d: 'M9 21V8h6v13' }]],
   online: [['circle', { cx: 12, cy: 12, r: 8 }], ['circle', { cx: 12, cy: 12, r: 4, ...DOT }]],

@@ -19,7 +19,7 @@ use crate::systemd;
 use crate::tools::{debian, node};
 
 /// Debian packages: a browser, authenticator codes that are not our own, a QR reader, a second database, the grant verifier's language.
-const PACKAGES: [&str; 22] = [
+const PACKAGES: [&str; 24] = [
     "chromium",
     "oathtool",
     "zbar-tools",
@@ -32,6 +32,8 @@ const PACKAGES: [&str; 22] = [
     // A TPM in software, and the programs that people speak to one with.
     "swtpm",
     "tpm2-tools",
+    "jq",
+    "openssl",
     // A mail server whose mails are read.
     "python3-aiosmtpd",
     // Screens: X servers, programs to look at, and other people's clients and captures to compare with.

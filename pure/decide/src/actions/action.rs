@@ -14,6 +14,7 @@ use crate::people::{
 };
 use crate::policy::{self, Capability, Row};
 use crate::remote_policy::ChangeRemotePolicy;
+use crate::webhooks::{ChangeWebhook, RotateWebhook};
 
 /// A device that an action names, as it was when the action was frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +99,12 @@ pub enum Action {
     ChangeConnection(ChangeConnection),
     /// A licence lets a tool's program in.
     IssueLicence(IssueLicence),
+    /// A webhook is made.
+    CreateWebhook(ChangeWebhook),
+    /// A webhook gets another name, address or other events.
+    ChangeWebhook(ChangeWebhook),
+    /// A webhook gets another secret.
+    RotateWebhook(RotateWebhook),
 }
 
 /// A factor that its owner wants to be without.
@@ -176,11 +183,17 @@ pub enum ActionKind {
     ChangeConnection,
     /// See [`Action::IssueLicence`].
     IssueLicence,
+    /// See [`Action::CreateWebhook`].
+    CreateWebhook,
+    /// See [`Action::ChangeWebhook`].
+    ChangeWebhook,
+    /// See [`Action::RotateWebhook`].
+    RotateWebhook,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 25] = [
+    pub const ALL: [ActionKind; 28] = [
         Self::RunScript,
         Self::CreateInstaller,
         Self::ApproveDevices,
@@ -206,6 +219,9 @@ impl ActionKind {
         Self::CreateConnection,
         Self::ChangeConnection,
         Self::IssueLicence,
+        Self::CreateWebhook,
+        Self::ChangeWebhook,
+        Self::RotateWebhook,
     ];
 
     /// The stable word.
@@ -236,6 +252,9 @@ impl ActionKind {
             Self::CreateConnection => "create_connection",
             Self::ChangeConnection => "change_connection",
             Self::IssueLicence => "issue_licence",
+            Self::CreateWebhook => "create_webhook",
+            Self::ChangeWebhook => "change_webhook",
+            Self::RotateWebhook => "rotate_webhook",
         }
     }
 
@@ -263,6 +282,7 @@ impl ActionKind {
             | Self::CreateConnection
             | Self::ChangeConnection
             | Self::IssueLicence => Class::Fleet,
+            Self::CreateWebhook | Self::ChangeWebhook | Self::RotateWebhook => Class::Fleet,
         }
     }
 
@@ -285,6 +305,7 @@ impl ActionKind {
             Self::CreateClient | Self::ChangeClient | Self::IssueLicence => const { &policy::ManageClients::ROW },
             Self::PublishSchedule => const { &policy::PublishSchedules::ROW },
             Self::CreateConnection | Self::ChangeConnection => const { &policy::ManageConnections::ROW },
+            Self::CreateWebhook | Self::ChangeWebhook | Self::RotateWebhook => const { &policy::ManageWebhooks::ROW },
         }
     }
 
@@ -319,6 +340,7 @@ impl ActionKind {
             | Self::CreateConnection
             | Self::ChangeConnection
             | Self::IssueLicence => false,
+            Self::CreateWebhook | Self::ChangeWebhook | Self::RotateWebhook => false,
         }
     }
 }
@@ -352,6 +374,9 @@ impl Action {
             Self::CreateConnection(_) => ActionKind::CreateConnection,
             Self::ChangeConnection(_) => ActionKind::ChangeConnection,
             Self::IssueLicence(_) => ActionKind::IssueLicence,
+            Self::CreateWebhook(_) => ActionKind::CreateWebhook,
+            Self::ChangeWebhook(_) => ActionKind::ChangeWebhook,
+            Self::RotateWebhook(_) => ActionKind::RotateWebhook,
         }
     }
 
@@ -397,6 +422,7 @@ impl Action {
             | Self::CreateConnection(_)
             | Self::ChangeConnection(_)
             | Self::IssueLicence(_) => &[],
+            Self::CreateWebhook(_) | Self::ChangeWebhook(_) | Self::RotateWebhook(_) => &[],
         }
     }
 
@@ -444,6 +470,9 @@ impl Action {
                 format!("Change the connection {} at {}{secret}", change.after.name, change.after.base_url)
             }
             Self::IssueLicence(issue) => issue.sentence(),
+            Self::CreateWebhook(webhook) => format!("Create webhook {} to {}", webhook.after.name, webhook.after.url),
+            Self::ChangeWebhook(webhook) => format!("Change webhook {} to {}", webhook.after.name, webhook.after.url),
+            Self::RotateWebhook(rotate) => format!("Replace the secret of webhook {}", rotate.name),
         }
     }
 

@@ -136,6 +136,24 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
             "The reset of your factor, which an administrator asked for, will not happen.".into(),
             "If you did not stop it, tell an administrator at a number that you know.",
         ),
+        "webhook.created" => of(
+            "A webhook was made in your name",
+            format!("The webhook {} was made. It sends what happens to {}, as far as you may see it.", text("name"), text("url")),
+            "If you did not ask for it, remove it under Automation, and choose another password.",
+        ),
+        "webhook.paused" => match text("reason") {
+            "failing" => of(
+                "A webhook was paused: nothing reaches it",
+                format!("Nothing reached your webhook {} for about a day. What happens waits until it goes on.", text("name")),
+                "Look at its deliveries under Automation, mend its receiver, and let it go on.",
+            ),
+            "gone" => of(
+                "A webhook was paused: its receiver is gone",
+                format!("The receiver of your webhook {} answered that it is gone. What happens waits until it goes on.", text("name")),
+                "Change its address, or remove it under Automation.",
+            ),
+            _ => None,
+        },
         "client.created" => of(
             "An API client was made in your name",
             format!("The API client {} was made. It may do, within its scopes, what you may do.", text("name")),
@@ -252,6 +270,7 @@ mod tests {
             "client.created",
             "client.key_due",
             "licence.refused",
+            "webhook.created",
         ] {
             let notice = notice(kind, &json!({}), Origin::Known).unwrap_or_else(|| panic!("{kind}"));
             assert!(!notice.subject.is_empty() && !notice.next.is_empty());
@@ -265,6 +284,14 @@ mod tests {
         assert!(told("key_reused").unwrap().what.contains("nightly") && told("rotation_missed").is_some());
         assert_eq!(told("by_person"), None);
         assert_eq!(about("client.stopped", &json!({ "user": "usr_1" }), Some("system")), ["usr_1"]);
+    }
+
+    #[test]
+    fn a_webhook_that_nothing_reaches_is_its_owners_news_unless_a_person_paused_it() {
+        let told = |reason: &str| notice("webhook.paused", &json!({ "name": "Tickets", "reason": reason }), Origin::Known);
+        assert!(told("failing").unwrap().what.contains("Tickets") && told("gone").is_some());
+        assert_eq!(told("by_person"), None);
+        assert_eq!(about("webhook.paused", &json!({ "user": "usr_1" }), Some("system")), ["usr_1"]);
     }
 
     #[test]

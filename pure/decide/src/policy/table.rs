@@ -133,6 +133,10 @@ table! {
     UseConnections = "connections.use": [Owner, Admin, Technician] in [Full, Client], Tenant;
     /// Ask for connections and for changes of them, replace their credentials, and stop them.
     ManageConnections = "connections.manage": [Owner, Admin] in [Full], Tenant;
+    /// See webhooks and what became of their deliveries.
+    ReadWebhooks = "webhooks.read": [Owner, Admin, Auditor] in [Full], Tenant;
+    /// Ask for webhooks in one's own name and for changes of them; pause, try and remove them.
+    ManageWebhooks = "webhooks.write": [Owner, Admin] in [Full], Tenant;
     /// Say "not me": end all of one's sessions, requests and undelivered jobs.
     SayNotMe = "self.not_me": everybody in [Codes, Full, Restricted, Factorless, NewPassword], Oneself;
     /// Ask for the link that begins the activation of one's own factor.

@@ -35,4 +35,5 @@ pub(crate) mod tool;
 pub(crate) mod users;
 mod verify;
 pub(crate) mod viewer;
+pub(crate) mod webhooks;
 pub(crate) mod whoami;

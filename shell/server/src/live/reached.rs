@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use sallyport_decide::policy::Reach;
-use sallyport_model::{JobId, RemoteSessionId, RequestId, TenantId};
+use sallyport_decide::webhooks::Subject;
+use sallyport_model::TenantId;
 use sallyport_store::ops::jobs::{self, Whose};
 use sallyport_store::ops::people::{device_within, touched};
 use sallyport_store::ops::remote::remote_session;
@@ -52,37 +53,43 @@ impl Reached {
     }
 
     async fn look(&self, reader: &mut Reader, event: &Event) -> Result<bool, StoreError> {
-        let found = |found: Result<(), StoreError>| match found {
-            Ok(()) => Ok(true),
-            Err(StoreError::NotFound) => Ok(false),
-            Err(error) => Err(error),
-        };
-        let whose = Whose::within(reader, self.tenant, &self.reach).await?;
-        match event {
-            Event::Device { device, .. } => match device.parse() {
-                Ok(device) => device_within(reader, self.tenant, &self.reach, device).await,
-                Err(_) => Ok(false),
-            },
-            Event::Job { job } => match job.parse::<JobId>() {
-                Ok(job) => found(jobs::job(reader, &whose, job).await.map(|_| ())),
-                Err(_) => Ok(false),
-            },
-            Event::Run { run, .. } | Event::Output { run, .. } => match run.parse() {
-                Ok(run) => found(jobs::run(reader, &whose, run).await.map(|_| ())),
-                Err(_) => Ok(false),
-            },
-            Event::Request { request: id, .. } => match id.parse::<RequestId>() {
-                Ok(id) => {
-                    let stored = request(reader, self.tenant, id).await?;
-                    Ok(touched(reader, self.tenant, &stored.frozen.action).await?.is_within(&self.reach))
-                }
-                Err(_) => Ok(false),
-            },
-            Event::RemoteSession { remote_session: id, .. } => match id.parse::<RemoteSessionId>() {
-                Ok(id) => found(remote_session(reader, &whose, id).await.map(|_| ())),
-                Err(_) => Ok(false),
-            },
-            Event::Audit { .. } | Event::Missed => Ok(true),
+        match subject(event) {
+            Some(subject) => covers(reader, (self.tenant, &self.reach), subject).await,
+            None => Ok(false),
         }
+    }
+}
+
+/// What an event is about; `None` where its id is none.
+fn subject(event: &Event) -> Option<Subject> {
+    Some(match event {
+        Event::Device { device, .. } => Subject::Device(device.parse().ok()?),
+        Event::Job { job } => Subject::Job(job.parse().ok()?),
+        Event::Run { run, .. } | Event::Output { run, .. } => Subject::Run(run.parse().ok()?),
+        Event::Request { request, .. } => Subject::Request(request.parse().ok()?),
+        Event::RemoteSession { remote_session, .. } => Subject::RemoteSession(remote_session.parse().ok()?),
+        Event::Audit { .. } | Event::Missed => Subject::Tenant,
+    })
+}
+
+/// Whether something lies within a reach. What does not exist lies nowhere.
+pub(crate) async fn covers(reader: &mut Reader, (tenant, reach): (TenantId, &Reach), subject: Subject) -> Result<bool, StoreError> {
+    let found = |found: Result<(), StoreError>| match found {
+        Ok(()) => Ok(true),
+        Err(StoreError::NotFound) => Ok(false),
+        Err(error) => Err(error),
+    };
+    let whose = Whose::within(reader, tenant, reach).await?;
+    match subject {
+        Subject::Device(device) => device_within(reader, tenant, reach, device).await,
+        Subject::Job(job) => found(jobs::job(reader, &whose, job).await.map(|_| ())),
+        Subject::Run(run) => found(jobs::run(reader, &whose, run).await.map(|_| ())),
+        Subject::Request(id) => {
+            let stored = request(reader, tenant, id).await?;
+            Ok(touched(reader, tenant, &stored.frozen.action).await?.is_within(reach))
+        }
+        Subject::RemoteSession(id) => found(remote_session(reader, &whose, id).await.map(|_| ())),
+        Subject::Tenant => Ok(true),
+        Subject::Schedule(_) | Subject::Installer(_) => Ok(reach.is_tenant()),
     }
 }

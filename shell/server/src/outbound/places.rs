@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sallyport_model::{TenantId, limits};
+use sallyport_model::{TenantId, WebhookId, limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Entries that nobody uses are dropped when there are so many.
@@ -17,6 +17,8 @@ pub(crate) enum Payer {
     Server,
     /// A tenant's.
     Tenant(TenantId),
+    /// A webhook's own, so that one that hangs holds none of its tenant's other places.
+    Webhook(WebhookId),
 }
 
 /// What is counted by itself.

@@ -1,23 +1,37 @@
 //! The one route table. It builds the router, the OpenAPI document and `routes.txt`; there is no other way in.
 
+mod examples;
 mod openapi;
 mod route;
 mod table;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 
-pub use openapi::document;
-pub use route::{Access, Route};
+pub use openapi::described;
+pub use route::{Access, Repeats, Route};
 pub use table::table;
 
+use route::Relays;
+
+use crate::asking::{conditional, once, sparse};
 use crate::{App, front, guard, hub, remote};
 
 /// The server's router: the API, the agent link, health, and the console's files.
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
     for route in table() {
-        let guarded = route.handler.layer(from_fn_with_state((app.clone(), route.access, route.class), guard::guard));
+        let mut handler = route.handler;
+        if !route.fields.is_empty() {
+            handler = handler.layer(from_fn_with_state(route.fields, sparse::cut));
+        }
+        if route.method == "GET" && route.relays == Relays::Nothing {
+            handler = handler.layer(from_fn(conditional::answer));
+        }
+        if route.repeats == Repeats::Once {
+            handler = handler.layer(from_fn_with_state(app.clone(), once::once));
+        }
+        let guarded = handler.layer(from_fn_with_state((app.clone(), route.access, route.class), guard::guard));
         router = router.route(route.path, guarded);
     }
     router

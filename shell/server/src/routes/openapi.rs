@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sallyport_api::Problem;
+use serde_json::Value;
 use utoipa::ToSchema as _;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder};
@@ -12,12 +13,14 @@ use utoipa::openapi::{
     Schema, Type,
 };
 
-use super::route::{Access, Body, Relays, Route, schemas};
+use super::examples;
+use super::route::{Access, Body, Relays, Repeats, Route, schemas};
+use crate::asking::{once, sparse};
 
 type Components = BTreeMap<String, RefOr<Schema>>;
 
 /// Builds the document.
-pub fn document(routes: &[Route]) -> OpenApi {
+fn document(routes: &[Route]) -> OpenApi {
     let mut components = BTreeMap::new();
     let mut paths = PathsBuilder::new();
     components.extend(schemas::<Problem>());
@@ -30,10 +33,17 @@ pub fn document(routes: &[Route]) -> OpenApi {
         .title("Sallyport")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "Every request of a session is signed by its browser key (RFC 9449, with `bh` and `htq`). Refusals are RFC 9457 problems.",
+            "Every request of a session is signed by its browser key (RFC 9449, with `bh` and `htq`). Refusals are RFC 9457 problems. Answers in JSON have an `ETag`; with `If-None-Match` they are left out where nothing changed.",
         ))
         .build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components.build())).build()
+}
+
+/// The document with its examples, as it is told.
+pub fn described(routes: &[Route]) -> Value {
+    let mut document = serde_json::to_value(document(routes)).expect("the document is plain data");
+    examples::add(&mut document);
+    document
 }
 
 fn method(name: &str) -> HttpMethod {
@@ -60,6 +70,14 @@ fn operation(route: &Route, components: &mut Components) -> OperationBuilder {
     for query in route.query {
         operation = operation.parameter(parameter(query.name, query.about, ParameterIn::Query, Required::False));
     }
+    if !route.fields.is_empty() {
+        let about = format!("Only these members of the items, with commas between them: {}", route.fields.join(", "));
+        operation = operation.parameter(parameter(sparse::FIELDS, &about, ParameterIn::Query, Required::False));
+    }
+    if route.repeats == Repeats::Once {
+        let about = "Sent again with the same key within a day, it is not done again, and answered as before";
+        operation = operation.parameter(parameter(once::KEY, about, ParameterIn::Header, Required::False));
+    }
     if let Some(body) = &route.body {
         let content = ContentBuilder::new().schema(Some(reference(body, components))).build();
         operation = operation
@@ -67,6 +85,9 @@ fn operation(route: &Route, components: &mut Components) -> OperationBuilder {
     }
     for (status, body) in &route.answers {
         operation = operation.response(status.to_string(), answer(body.as_ref(), components));
+    }
+    if route.method == "GET" && route.answers.iter().any(|(status, body)| *status == 200 && is_json(body.as_ref())) {
+        operation = operation.response("304", ResponseBuilder::new().description("What `If-None-Match` names is still so").build());
     }
     match route.relays {
         Relays::Nothing => operation.response("default", refusal()),
@@ -76,6 +97,10 @@ fn operation(route: &Route, components: &mut Components) -> OperationBuilder {
             operation.request_body(Some(body.build())).response("200", relayed()).response("default", relayed_or_refused())
         }
     }
+}
+
+fn is_json(body: Option<&Body>) -> bool {
+    body.is_some_and(|body| body.content_type == "application/json")
 }
 
 fn parameter(name: &str, about: &str, place: ParameterIn, required: Required) -> ParameterBuilder {

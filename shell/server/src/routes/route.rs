@@ -69,7 +69,19 @@ pub struct Route {
     pub(super) body: Option<Body>,
     pub(super) answers: Vec<(u16, Option<Body>)>,
     pub(super) relays: Relays,
+    /// The members that `fields` can choose from; none where the list is not large.
+    pub(super) fields: &'static [&'static str],
+    pub(super) repeats: Repeats,
     pub(super) handler: MethodRouter<App>,
+}
+
+/// What a request that is sent again does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeats {
+    /// It is done again.
+    Each,
+    /// With its `Idempotency-Key` it is done once.
+    Once,
 }
 
 /// A parameter of the query with its meaning.
@@ -114,6 +126,8 @@ impl Route {
             body: None,
             answers: Vec::new(),
             relays: Relays::Nothing,
+            fields: &[],
+            repeats: Repeats::Each,
             handler,
         }
     }
@@ -158,6 +172,18 @@ impl Route {
     /// Parameters of its query.
     pub fn query(mut self, parameters: &'static [Query]) -> Self {
         self.query = parameters;
+        self
+    }
+
+    /// A list that is large: `fields` chooses from these members of its items.
+    pub fn sparse(mut self, fields: &'static [&'static str]) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    /// It makes something: with an `Idempotency-Key`, once.
+    pub fn once(mut self) -> Self {
+        self.repeats = Repeats::Once;
         self
     }
 

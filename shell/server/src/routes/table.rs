@@ -139,5 +139,9 @@ fn guarded() -> Vec<Route> {
 }
 
 fn asks<B: ToSchema, H: Handler<T, App>, T: 'static>(path: &'static str, about: &'static str, access: Access, handler: H) -> Route {
-    Route::post(path, about, access, handler).takes::<B>().answers::<api::AuthorizationRequest>(202).answers::<api::ActionResult>(201)
+    Route::post(path, about, access, handler)
+        .takes::<B>()
+        .answers::<api::AuthorizationRequest>(202)
+        .answers::<api::ActionResult>(201)
+        .once()
 }

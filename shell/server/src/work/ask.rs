@@ -13,7 +13,7 @@ use sallyport_grant::KeyId;
 use sallyport_model::{ConnectionId, DeviceId, GrantId, Name, RequestId, SiteId, Timestamp, limits};
 use sallyport_store::ops::bridge::SealedSecret;
 use sallyport_store::ops::people::{devices_within, sites_within};
-use sallyport_store::ops::requests::{self, Freeze, Frost, Sealed, StoredRequest};
+use sallyport_store::ops::requests::{self, Freeze, Frost, Sealed, StoredRequest, Waits};
 use sallyport_store::ops::targets::{DeviceFacts, devices_by_id, site_place};
 
 use super::{execute, view};
@@ -74,15 +74,17 @@ pub(super) async fn ask(
     let asker = (actor.tenant, actor.user);
     let eligible = requests::eligible(&mut app.store.read().await?, asker, &action, classified.class, ground.now).await?;
     let frozen = freeze(id, actor, action, classified, eligible, ground.now);
-    let change =
-        Freeze { frozen: frozen.clone(), grant: extra.grant, secrets: extra.secrets, credential: extra.credential, salt: random() };
+    let at_once = frozen.requirement == Requirement::StepUp && actor.window_covers(&frozen.action, ground.now);
+    let waits = if at_once { Waits::ForNobody } else { Waits::ForPeople };
+    let (grant, secrets, credential) = (extra.grant, extra.secrets, extra.credential);
+    let change = Freeze { frozen: frozen.clone(), grant, secrets, credential, waits, salt: random() };
     match app.store.commit(change).await? {
         Frost::Kept => {}
         Frost::TooMany => return Err(Code::TooManyRequests.into()),
         Frost::NotNow(not_now) => return Err(others_not_asked(not_now, ground.now)),
     }
     tell(app, actor, &frozen, "open");
-    if frozen.requirement == Requirement::StepUp && actor.window_covers(&frozen.action, ground.now) {
+    if waits == Waits::ForNobody {
         let proof = Proof { user: actor.user, email: actor.email.clone(), method: Method::StepUp, at: ground.now };
         let result = execute::release_and_execute(app, frozen, vec![proof]).await?;
         return Ok((StatusCode::CREATED, Json(result)).into_response());

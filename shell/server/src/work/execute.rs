@@ -3,9 +3,10 @@
 use sallyport_api as api;
 use sallyport_api::Code;
 use sallyport_decide::actions::{Action, Frozen, Missing, OpenRemoteSession, Proof, Released, RunScript, release};
+use sallyport_decide::webhooks::{ChangeWebhook, RotateWebhook, Secret};
 use sallyport_grant::body::{Body, EnrolmentBody, EnrolmentType, Platform, RootBody, ServerUrl, TokenSecret};
 use sallyport_grant::{AuthorityPin, Envelope, PayloadType, TrustRoot, attest, enrol, sha256};
-use sallyport_model::{InstallerId, JobId, Name, RunId, TenantId, Timestamp};
+use sallyport_model::{InstallerId, JobId, Name, RunId, TenantId, Timestamp, WebhookId};
 use sallyport_store::ops::accounts::{UsedFactor, trust_root};
 use sallyport_store::ops::execute::{Execute, Executed, NewRun, Part};
 use sallyport_store::ops::installers;
@@ -17,7 +18,7 @@ use super::view;
 use crate::clock::random;
 use crate::events::Event;
 use crate::fleet::installers::shown as shown_installer;
-use crate::{App, Refusal, accounts, automation, hub, people, remote};
+use crate::{App, Refusal, accounts, automation, hub, people, remote, webhooks};
 
 /// Releases an action by its proofs and executes it.
 pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<Proof>) -> Result<api::ActionResult, Refusal> {
@@ -55,6 +56,10 @@ pub(super) async fn execute(app: &App, released: Released, spent: Spent) -> Resu
             tracing::info!(%user, "recovery codes were replaced");
             return Ok(api::ActionResult::RecoveryCodes(api::RecoveryCodes { recovery_codes: codes }));
         }
+        Keep::WebhookSecret(webhook, secret) => {
+            let secret = webhooks::secret_text(&secret);
+            return Ok(api::ActionResult::WebhookSecret(api::WebhookSecret { webhook, secret, log_index: executed.log_index }));
+        }
     }
     finish(app, tenant, &action, executed).await
 }
@@ -64,6 +69,7 @@ enum Keep {
     Nothing,
     Token(InstallerId, [u8; 32]),
     Codes(Vec<String>),
+    WebhookSecret(WebhookId, Secret),
     /// Of an action on people: its link, where one is made.
     Invitation(Option<api::CreatedInvitation>),
 }
@@ -88,6 +94,11 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
         Action::CreateClient(_) | Action::ChangeClient(_) => (Part::Client, Keep::Nothing),
         Action::CreateConnection(_) | Action::ChangeConnection(_) => (Part::Connection, Keep::Nothing),
         Action::IssueLicence(issue) => (automation::signed_licence(app, frozen.asker.tenant, issue)?, Keep::Nothing),
+        Action::CreateWebhook(ChangeWebhook { webhook, .. }) | Action::RotateWebhook(RotateWebhook { webhook, .. }) => {
+            let (sealed, secret) = webhooks::new_secret(&app.keys, *webhook);
+            (Part::Webhook { secret: sealed }, Keep::WebhookSecret(*webhook, secret))
+        }
+        Action::ChangeWebhook(_) => (Part::Webhook { secret: Vec::new() }, Keep::Nothing),
         Action::RegenerateRecoveryCodes => {
             let codes = accounts::me::new_recovery_codes(app, frozen.asker.user);
             (Part::RegenerateRecoveryCodes { hashes: codes.hashes }, Keep::Codes(codes.shown))
@@ -156,7 +167,8 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
         | Action::ChangeClient(_)
         | Action::CreateConnection(_)
         | Action::ChangeConnection(_)
-        | Action::IssueLicence(_) => Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index })),
+        | Action::IssueLicence(_)
+        | Action::ChangeWebhook(_) => Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index })),
         // What is about people is finished there.
         _ => Err(Code::Internal.into()),
     }

@@ -10,7 +10,7 @@ use sallyport_store::ops::requests::StoredRequest;
 use sallyport_store::ops::targets::{ever_touched, places_of, script_text};
 
 use crate::accounts::addresses::shown_rules;
-use crate::{App, Refusal, automation, bridge, people, remote, schedules};
+use crate::{App, Refusal, automation, bridge, people, remote, schedules, webhooks};
 
 /// One request in full.
 pub(super) async fn request(app: &App, stored: &StoredRequest, viewer: &Actor) -> Result<api::AuthorizationRequest, Refusal> {
@@ -151,6 +151,9 @@ async fn details(app: &App, stored: &StoredRequest) -> Result<api::ActionDetails
         Action::IssueLicence(issue) => {
             api::ActionDetails::IssueLicence(automation::licence_details(issue).map_err(|_| Refusal::from(Code::Internal))?)
         }
+        Action::CreateWebhook(change) => api::ActionDetails::CreateWebhook(webhooks::details(change)),
+        Action::ChangeWebhook(change) => api::ActionDetails::ChangeWebhook(webhooks::details(change)),
+        Action::RotateWebhook(rotate) => api::ActionDetails::RotateWebhook(webhooks::rotate_details(rotate)),
         other => people::shown::details(other).ok_or(Code::Internal)?,
     })
 }

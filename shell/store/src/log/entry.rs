@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sallyport_decide::policy;
+use sallyport_decide::webhooks::{Event, of_entry};
 use sallyport_grant::log::entry_leaf_data;
 use sallyport_grant::sha256;
 use sallyport_model::{ApiClientId, DeviceId, TenantId, Timestamp, UserId};
@@ -51,14 +52,17 @@ pub struct Entry {
     pub(crate) body: String,
     pub(crate) salt: Option<[u8; 32]>,
     pub(crate) data: Vec<u8>,
+    /// What webhooks are told of it.
+    pub(crate) events: Vec<Event>,
 }
 
 impl Entry {
     /// An entry whose payload can be erased later. `kind` is like `session.opened`; `salt` is random, and the one in the log is made of it.
     pub fn new(kind: &'static str, actor: Actor, at: Timestamp, salt: [u8; 32], payload: Json) -> Self {
+        let events = of_entry(kind, &payload);
         let body = body(kind, actor, at, payload);
         let data = entry_leaf_data(&salt, body.as_bytes());
-        Self { kind, at, actor, body, salt: Some(salt), data }
+        Self { kind, at, actor, body, salt: Some(salt), data, events }
     }
 
     /// The entry in its place. Several entries of one change come with one salt; in the log each has its own, so that one that stays
@@ -72,7 +76,8 @@ impl Entry {
 
     /// A grant's entry: `leaf` comes from [`sallyport_grant::log::grant_leaf_data`]; it is never erasable.
     pub fn grant(kind: &'static str, actor: Actor, at: Timestamp, leaf: Vec<u8>, payload: Json) -> Self {
-        Self { kind, at, actor, body: body(kind, actor, at, payload), salt: None, data: leaf }
+        let events = of_entry(kind, &payload);
+        Self { kind, at, actor, body: body(kind, actor, at, payload), salt: None, data: leaf, events }
     }
 }
 

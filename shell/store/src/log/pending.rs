@@ -6,6 +6,7 @@ use sallyport_grant::merkle::{Frontier, Node, TreeHead, leaf_hash};
 use sallyport_model::{Digest, TenantId};
 
 use super::{CheckpointSigner, Entry};
+use crate::outbox::Announced;
 use crate::{Reader, StoreError, Tx, Value, values};
 
 /// Begins the log where there is none, and locks its head until the transaction ends, so that
@@ -18,6 +19,7 @@ const LOCK_HEAD: &str = "INSERT INTO log_heads (tenant, epoch, size, frontier, r
 pub(crate) struct Pending {
     logs: BTreeMap<TenantId, OpenLog>,
     appended: u64,
+    outbox: Vec<Announced>,
 }
 
 /// A tenant's log with its head locked.
@@ -27,19 +29,33 @@ pub(crate) struct OpenLog {
     entries: Vec<Entry>,
 }
 
-/// A place to go back to: how many entries each open log had.
-pub(crate) struct Mark(BTreeMap<TenantId, usize>);
+/// A place to go back to: how many entries each open log had, and how many events were announced.
+pub(crate) struct Mark(BTreeMap<TenantId, usize>, usize);
 
 impl Pending {
-    pub(crate) async fn append(&mut self, reader: &mut Reader, tenant: TenantId, entry: Entry) -> Result<u64, StoreError> {
+    pub(crate) async fn append(&mut self, reader: &mut Reader, tenant: TenantId, mut entry: Entry) -> Result<u64, StoreError> {
         let log = match self.logs.entry(tenant) {
             btree_map::Entry::Occupied(open) => open.into_mut(),
             btree_map::Entry::Vacant(place) => place.insert(OpenLog::lock(reader, tenant).await?),
         };
         let index = log.frontier.size() + log.entries.len() as u64;
+        for (number, event) in std::mem::take(&mut entry.events).into_iter().enumerate() {
+            let key = [index.to_be_bytes(), (number as u64).to_be_bytes()].concat();
+            self.outbox.push(Announced::new(tenant, entry.at, &key, event));
+        }
         log.entries.push(entry.at_index(tenant, index));
         self.appended += 1;
         Ok(index)
+    }
+
+    /// Announces what is no entry of the log.
+    pub(crate) fn announce(&mut self, announced: Announced) {
+        self.outbox.push(announced);
+    }
+
+    /// What was announced, once.
+    pub(crate) fn take_outbox(&mut self) -> Vec<Announced> {
+        std::mem::take(&mut self.outbox)
     }
 
     /// How many entries were ever appended in this transaction, gone back or not.
@@ -48,7 +64,7 @@ impl Pending {
     }
 
     pub(crate) fn mark(&self) -> Mark {
-        Mark(self.logs.iter().map(|(tenant, log)| (*tenant, log.entries.len())).collect())
+        Mark(self.logs.iter().map(|(tenant, log)| (*tenant, log.entries.len())).collect(), self.outbox.len())
     }
 
     /// Forgets what was appended since; a log that was opened since lost its lock, and maybe its head.
@@ -57,6 +73,7 @@ impl Pending {
         for (tenant, log) in &mut self.logs {
             log.entries.truncate(mark.0.get(tenant).copied().unwrap_or(0));
         }
+        self.outbox.truncate(mark.1);
     }
 
     pub(crate) fn into_logs(self) -> impl Iterator<Item = OpenLog> {

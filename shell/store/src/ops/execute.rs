@@ -4,6 +4,7 @@ use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Ta
 use sallyport_decide::automation::{ChangeClient, IssueLicence};
 use sallyport_decide::bridge::ChangeConnection;
 use sallyport_decide::remote_policy::ChangeRemotePolicy;
+use sallyport_decide::webhooks::{Event, EventKind};
 use sallyport_grant::Envelope;
 use sallyport_grant::body::{Body, GrantAction, GrantBody};
 use sallyport_grant::log::grant_leaf_data;
@@ -17,7 +18,7 @@ use super::bridge;
 use super::people::{self, PeopleDone, PeoplePart, may_be_second, may_still_ask};
 use super::remote::{self, NewAttachment};
 use super::requests::{insert_proof, still_suffices};
-use super::schedules;
+use super::{schedules, webhooks};
 use crate::{Actor, Change, Entry, StoreError, Tx, values};
 
 /// A released action with what its execution needs beside it: ids, keys' outputs, hashes.
@@ -31,19 +32,36 @@ pub struct Execute {
 
 /// What the execution of each kind of action needs that is made outside: random ids, signatures, hashes.
 pub enum Part {
-    RunScript { job: JobId, envelope: Envelope, runs: Vec<NewRun> },
-    CreateInstaller { installer: InstallerId, secret_hash: Digest },
+    RunScript {
+        job: JobId,
+        envelope: Envelope,
+        runs: Vec<NewRun>,
+    },
+    CreateInstaller {
+        installer: InstallerId,
+        secret_hash: Digest,
+    },
     ApproveDevices,
     RemoveDevices,
-    RegenerateRecoveryCodes { hashes: RecoveryHashes },
+    RegenerateRecoveryCodes {
+        hashes: RecoveryHashes,
+    },
     OpenRemoteSession(NewAttachment),
     People(PeoplePart),
     RemoveFactor,
     ChangeNetworks,
     ChangeRemotePolicy,
     Client,
-    IssueLicence { envelope: Envelope },
-    PublishSchedule { envelope: Envelope },
+    IssueLicence {
+        envelope: Envelope,
+    },
+    PublishSchedule {
+        envelope: Envelope,
+    },
+    /// The sealed secret, where it gets one.
+    Webhook {
+        secret: Vec<u8>,
+    },
     Connection,
 }
 
@@ -131,6 +149,10 @@ impl Change for Execute {
                 devices_still_are(tx, self.tenant(), &action.run.targets, "approved").await?;
                 (schedules::publish(tx, (&self.released, action), envelope, self.salt).await?, None)
             }
+            (action, Part::Webhook { secret }) => {
+                let (kind, payload) = webhooks::apply(tx, &self.released, action, secret).await?;
+                (tx.append(self.tenant(), self.entry(kind, payload)).await?, None)
+            }
             (_, Part::People(part)) => {
                 let ground = people::Ground { released: &self.released, salt: self.salt };
                 let (done, people::Told(kind, payload)) = people::apply(tx, &ground, part).await?;
@@ -141,6 +163,7 @@ impl Change for Execute {
         };
         tx.execute("UPDATE requests SET job = $2, log_index = $3 WHERE id = $1", values![self.request(), job, log_index]).await?;
         self.touch(tx).await?;
+        self.announce(tx, job);
         let grant = match &self.released.frozen().action {
             Action::RunScript(run) => Some(run.grant),
             Action::PublishSchedule(publish) => Some(publish.run.grant),
@@ -158,6 +181,13 @@ impl Change for Execute {
 }
 
 impl Execute {
+    fn announce(&self, tx: &mut Tx, job: Option<JobId>) {
+        let frozen = self.released.frozen();
+        let data =
+            json!({ "request": frozen.id, "action": frozen.action.kind().as_str(), "summary": frozen.action.sentence(), "job": job });
+        tx.announce(self.tenant(), self.at(), frozen.id.as_bytes(), Event { kind: EventKind::RequestExecuted, data });
+    }
+
     /// Once: whoever comes second finds the request closed.
     async fn close(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let sql = "UPDATE requests SET state = 'executed' WHERE tenant = $1 AND id = $2 AND state = 'open' AND expires > $3";

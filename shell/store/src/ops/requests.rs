@@ -67,7 +67,17 @@ pub struct Freeze {
     pub secrets: Vec<Sealed>,
     /// The sealed credential of a connection.
     pub credential: Option<(ConnectionId, SealedSecret)>,
+    pub waits: Waits,
     pub salt: [u8; 32],
+}
+
+/// Whether a frozen action waits for anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// For people's proofs.
+    ForPeople,
+    /// For nobody: an open step-up window releases it at once.
+    ForNobody,
 }
 
 /// What freezing came to.
@@ -109,8 +119,11 @@ impl Change for Freeze {
         if let Some((connection, secret)) = &self.credential {
             keep_asked(tx, (*connection, frozen.id), secret, frozen.created).await?;
         }
-        let payload = json!({ "request": frozen.id, "kind": frozen.action.kind().as_str(), "summary": frozen.action.sentence(),
+        let mut payload = json!({ "request": frozen.id, "kind": frozen.action.kind().as_str(), "summary": frozen.action.sentence(),
             "class": u8::from(frozen.class), "digest": frozen.digest, "targets": frozen.action.targets().len() });
+        if self.waits == Waits::ForNobody {
+            payload["released"] = json!("at_once");
+        }
         tx.append(asker.tenant, Entry::new("request.created", Actor::of(asker), frozen.created, self.salt, payload)).await?;
         Ok(Frost::Kept)
     }

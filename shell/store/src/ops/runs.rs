@@ -1,5 +1,6 @@
 //! Runs as their devices report them. What a device says is kept once, in order, and never undone by a repetition.
 
+use sallyport_decide::webhooks::{Event, EventKind};
 use sallyport_model::{DeviceId, Digest, GrantId, JobId, RunId, TenantId, Timestamp, limits};
 use serde_json::json;
 
@@ -206,6 +207,10 @@ impl Change for Ended {
             let payload = json!({ "job": report.job, "run": report.run, "reason": self.reason });
             tx.append(self.tenant, Entry::new("run.refused", Actor::Device(self.device), self.at, self.salt, payload)).await?;
         }
+        if report.state != self.state {
+            let over = Over { run: report.run, job: report.job, device: self.device, state: self.state, exit_code: self.exit_code };
+            over.announce(tx, self.tenant, self.at);
+        }
         if !is_over(&report.state) {
             one_less(tx, self.tenant, report.job, self.at, self.salt).await?;
         }
@@ -217,6 +222,24 @@ impl Change for Ended {
 /// Cancelled and expired runs count as over until their device says otherwise with a receipt.
 fn is_over(state: &str) -> bool {
     !matches!(state, "waiting" | "running")
+}
+
+/// A run that is over, as webhooks are told: never with what it wrote.
+pub(super) struct Over<'a> {
+    pub(super) run: RunId,
+    pub(super) job: JobId,
+    pub(super) device: DeviceId,
+    pub(super) state: &'a str,
+    pub(super) exit_code: Option<i32>,
+}
+
+impl Over<'_> {
+    /// A device may have another last word than what was taken for its end: each is told.
+    pub(super) fn announce(&self, tx: &mut Tx, tenant: TenantId, at: Timestamp) {
+        let data = json!({ "run": self.run, "job": self.job, "device": self.device, "state": self.state, "exit_code": self.exit_code });
+        let key = [self.run.as_bytes().as_slice(), self.state.as_bytes(), &at.micros().to_be_bytes()].concat();
+        tx.announce(tenant, at, &key, Event { kind: EventKind::RunFinished, data });
+    }
 }
 
 pub(super) async fn one_less(tx: &mut Tx, tenant: TenantId, job: JobId, at: Timestamp, salt: [u8; 32]) -> Result<(), StoreError> {
@@ -286,6 +309,7 @@ impl Change for Cancel {
             let state = if waiting { "cancelled" } else { "running" };
             tx.execute("UPDATE runs SET state = $2, cancelled_by = $3 WHERE id = $1", values![run, state, self.by_name]).await?;
             if waiting {
+                Over { run, job, device: row.get("device")?, state, exit_code: None }.announce(tx, self.tenant, self.at);
                 one_less(tx, self.tenant, job, self.at, self.salt).await?;
             }
             told.push(ToCancel { device: row.get("device")?, grant: row.get("grant_id")?, job });
@@ -312,15 +336,16 @@ impl Change for ExpireRuns {
     const AUDIT: Audit = Audit::Exempt("the grant's own end is in the log; the end of the job is logged with its counts");
 
     async fn apply(&self, tx: &mut Tx) -> Result<Vec<(TenantId, JobId)>, StoreError> {
-        let sql = "SELECT r.id, r.job, r.tenant, r.state FROM runs r JOIN jobs j ON j.id = r.job \
+        let sql = "SELECT r.id, r.job, r.tenant, r.device, r.state FROM runs r JOIN jobs j ON j.id = r.job \
                    WHERE (r.state = 'waiting' AND j.expires <= $1) OR (r.state = 'running' AND j.expires <= $2) LIMIT 1000";
         let rows = tx.fetch_all(sql, values![self.at, silent_since(self.at)]).await?;
         let mut jobs = Vec::new();
         for row in &rows {
             let (tenant, job) = (row.get("tenant")?, row.get("job")?);
             let (state, reason) = if row.text("state")? == "waiting" { ("expired", None) } else { ("interrupted", Some("device_silent")) };
-            let sql = "UPDATE runs SET state = $2, reason = $3 WHERE id = $1";
-            tx.execute(sql, values![row.get::<RunId>("id")?, state, reason]).await?;
+            let run: RunId = row.get("id")?;
+            tx.execute("UPDATE runs SET state = $2, reason = $3 WHERE id = $1", values![run, state, reason]).await?;
+            Over { run, job, device: row.get("device")?, state, exit_code: None }.announce(tx, tenant, self.at);
             one_less(tx, tenant, job, self.at, self.salt).await?;
             jobs.push((tenant, job));
         }

@@ -1,8 +1,10 @@
 //! Automation: API clients, their tokens and proofs, what they can and cannot do in their owner's name.
 
+mod asking;
 mod consumers;
 mod contract;
 mod foreign;
+mod guide;
 mod licence_files;
 mod licences;
 mod people;

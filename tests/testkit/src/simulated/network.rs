@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use sallyport_agent_core::dial::{Dial, Dialing, Wire};
 use sallyport_grant::body::ServerUrl;
 use tokio::net::TcpSocket;
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Connections from one source address; the system has about 28,000 ports for each.
 const PER_ADDRESS: u32 = 15_000;
@@ -39,6 +39,21 @@ impl Certificate {
         // Thousands of clients that will hardly come back: no memory for tickets.
         client.resumption = rustls::client::Resumption::disabled();
         Self { certificate: made.cert.pem(), key: made.signing_key.serialize_pem(), client: Arc::new(client) }
+    }
+
+    /// Accepts with it.
+    ///
+    /// # Panics
+    /// Where it is not what it was made as.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        use rustls::pki_types::PrivateKeyDer;
+        use rustls::pki_types::pem::PemObject as _;
+        let chain = vec![CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("our own PEM")];
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("our own PEM");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("TLS 1.3");
+        let config = config.with_no_client_auth().with_single_cert(chain, key).expect("a certificate with its key");
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// Connects as somebody who trusts this certificate alone.

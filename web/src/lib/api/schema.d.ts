@@ -2544,6 +2544,198 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Webhooks, and what can be told
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks"];
+        put?: never;
+        /**
+         * Make a webhook
+         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.created.
+         */
+        post: operations["post_webhooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One webhook
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks_id"];
+        /**
+         * Change a webhook: name, address, events
+         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.changed.
+         */
+        put: operations["put_webhooks_id"];
+        post?: never;
+        /**
+         * Remove a webhook with its secret, queue and log
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.removed.
+         */
+        delete: operations["delete_webhooks_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of events, the newest first
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks_id_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries/{event}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was sent, and every attempt
+         * @description Needs `webhooks.read`. Class: -. Audit: -.
+         */
+        get: operations["get_webhooks_id_deliveries_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries/{event}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery that is over once more
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.redelivered.
+         */
+        post: operations["post_webhooks_id_deliveries_event_redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a webhook: what happens waits
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.paused.
+         */
+        post: operations["post_webhooks_id_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a paused webhook go on
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.resumed.
+         */
+        post: operations["post_webhooks_id_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a webhook's secret: both sign for a day
+         * @description Needs `webhooks.write`. Class: 2. Audit: request.created webhook.rotated.
+         */
+        post: operations["post_webhooks_id_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to a webhook
+         * @description Needs `webhooks.write`. Class: -. Audit: webhook.tested.
+         */
+        post: operations["post_webhooks_id_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2649,6 +2841,15 @@ export interface components {
         }) | (components["schemas"]["LicenceDetails"] & {
             /** @enum {string} */
             kind: "issue_licence";
+        }) | (components["schemas"]["WebhookDetails"] & {
+            /** @enum {string} */
+            kind: "create_webhook";
+        }) | (components["schemas"]["WebhookDetails"] & {
+            /** @enum {string} */
+            kind: "change_webhook";
+        }) | (components["schemas"]["RotateWebhookDetails"] & {
+            /** @enum {string} */
+            kind: "rotate_webhook";
         });
         /** @description What came of an action. Secrets in it are returned once, to the proof that released it. */
         ActionResult: (components["schemas"]["CreatedInstaller"] & {
@@ -2672,6 +2873,9 @@ export interface components {
         }) | (components["schemas"]["ResetHeld"] & {
             /** @enum {string} */
             kind: "reset_held";
+        }) | (components["schemas"]["WebhookSecret"] & {
+            /** @enum {string} */
+            kind: "webhook_secret";
         }) | (components["schemas"]["Done"] & {
             /** @enum {string} */
             kind: "done";
@@ -3103,7 +3307,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "kit_refused" | "not_the_only_owner" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "asker_muted" | "number_refused" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "kit_refused" | "not_the_only_owner" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "asker_muted" | "number_refused" | "idempotency_key_reused" | "idempotency_running" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -3350,6 +3554,42 @@ export interface components {
          * @enum {string}
          */
         Delivery: "mail" | "copy";
+        /** @description One attempt. */
+        DeliveryAttempt: {
+            /** @description The first bytes of the answer, as text. */
+            answer: string;
+            /** @description When. */
+            at: string;
+            /** @description Why there was no answer, in a word. */
+            error?: string | null;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            millis: number;
+            /**
+             * Format: int32
+             * @description Which: from 1 on.
+             */
+            number: number;
+            /**
+             * Format: int32
+             * @description The status of the answer.
+             */
+            status?: number | null;
+        };
+        /** @description A delivery with what is sent and every attempt. */
+        DeliveryDetails: components["schemas"]["WebhookDelivery"] & {
+            /** @description What is sent. */
+            payload: components["schemas"]["WebhookEvent"];
+            /** @description The attempts, the newest first. */
+            tries: components["schemas"]["DeliveryAttempt"][];
+        };
+        /**
+         * @description What became of a delivery.
+         * @enum {string}
+         */
+        DeliveryState: "waiting" | "delivered" | "failed" | "withheld";
         /** @description A device in a list. */
         Device: {
             /** @description What is wrong, most urgent first. */
@@ -5335,6 +5575,13 @@ export interface components {
             /** @description The next public key: a JSON Web Key, as text. */
             next_key: string;
         };
+        /** @description A webhook that gets another secret. */
+        RotateWebhookDetails: {
+            /** @description What people call it. */
+            name: string;
+            /** @description Which. */
+            webhook: string;
+        };
         /** @description The request that replaces the credential. */
         RotationHook: {
             /** @description Its body: JSON, in whose texts `{new}` and `{old}` stand for the credentials. Empty for none. */
@@ -6216,6 +6463,139 @@ export interface components {
             /** @description The credential itself: taken, sealed, and never shown again. Needed for a new connection, and where `base_url` or `credential` changes. */
             secret?: string | null;
         };
+        /** @description A webhook that somebody wants. */
+        WantedWebhook: {
+            /** @description What it is told. */
+            events: string[];
+            /** @description What people call it. */
+            name: string;
+            /** @description Where it sends: `https://...`. */
+            url: string;
+        };
+        /** @description An address that is told what happens. */
+        Webhook: components["schemas"]["WebhookShape"] & {
+            /** @description When it was made. */
+            created: string;
+            /** @description Until when the secret before the present one signs too. */
+            former_secret_until?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description When something arrived last. */
+            last_arrival?: string | null;
+            /** @description In whose name it sends: never more than they may see when it is sent. */
+            owner: string;
+            /** @description Their name. */
+            owner_name: string;
+            /** @description Why it is paused: `by_person`, `failing` (nothing arrived for about a day) or `gone` (it answered 410). */
+            paused_why?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["WebhookState"];
+            /**
+             * Format: int64
+             * @description Deliveries that wait.
+             */
+            waiting: number;
+        };
+        /** @description One event for one webhook. */
+        WebhookDelivery: {
+            /** @description When. */
+            at: string;
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** @description When it was over. */
+            ended?: string | null;
+            /** @description The event's id: the same at every attempt, and in the header `webhook-id`. */
+            event: string;
+            /** @description Why the last attempt had no answer that counts, in a word. */
+            last_error?: string | null;
+            /**
+             * Format: int32
+             * @description The status of the last answer.
+             */
+            last_status?: number | null;
+            /** @description When it is tried next, where it waits. */
+            next_attempt?: string | null;
+            /** @description What became of it. */
+            state: components["schemas"]["DeliveryState"];
+            /** @description What happened. */
+            type: string;
+        };
+        /** @description One page of a list. */
+        WebhookDeliveryPage: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["WebhookDelivery"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
+        };
+        /** @description A webhook that is made or changed, exactly. */
+        WebhookDetails: {
+            /** @description What it becomes. */
+            after: components["schemas"]["WebhookShape"];
+            before?: components["schemas"]["WebhookShape"] | null;
+            /** @description Which. */
+            webhook: string;
+        };
+        /** @description What a webhook is sent: the body of the request. */
+        WebhookEvent: {
+            /** @description Ids, names and numbers, by the event: never a secret, a script or its output. */
+            data: Record<string, never>;
+            /** @description The same at every attempt: whoever has seen it can leave it. */
+            id: string;
+            /** @description Whose it is. */
+            tenant: string;
+            /** @description When it happened. */
+            timestamp: string;
+            /** @description What happened, like `job.finished`. */
+            type: string;
+        };
+        /** @description An event that can be told. */
+        WebhookEventKind: {
+            /** @description What happened. */
+            about: string;
+            /** @description Its word, like `job.finished`. */
+            name: string;
+        };
+        /** @description All webhooks of a tenant, and what can be told. */
+        Webhooks: {
+            /** @description The events that the reader could ask for. */
+            events: components["schemas"]["WebhookEventKind"][];
+            /** @description The webhooks, the newest first. */
+            items: components["schemas"]["Webhook"][];
+        };
+        /** @description A webhook with its secret, which is shown this once. */
+        WebhookSecret: {
+            /**
+             * Format: int64
+             * @description The audit log's entry.
+             */
+            log_index: number;
+            /** @description `whsec_` and base64, as the libraries of Standard Webhooks take it. */
+            secret: string;
+            /** @description Which. */
+            webhook: string;
+        };
+        /** @description A webhook's name, address and events. */
+        WebhookShape: {
+            /** @description What it is told. */
+            events: string[];
+            /** @description What people call it. */
+            name: string;
+            /** @description Where it sends: `https://...`. */
+            url: string;
+        };
+        /**
+         * @description Where a webhook stands.
+         * @enum {string}
+         */
+        WebhookState: "active" | "paused" | "owner_over";
         /** @description This user, from this address, with these factors, wants to do this: what happens? Nothing is changed, and nothing is logged. */
         WhatIf: {
             /** @description From which address. */
@@ -6308,8 +6688,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr_values_supported": [
+                     *         "example"
+                     *       ],
+                     *       "authorization_endpoint": "example",
+                     *       "authorization_response_iss_parameter_supported": true,
+                     *       "code_challenge_methods_supported": [
+                     *         "example"
+                     *       ],
+                     *       "dpop_signing_alg_values_supported": [
+                     *         "example"
+                     *       ],
+                     *       "grant_types_supported": [
+                     *         "example"
+                     *       ],
+                     *       "issuer": "example",
+                     *       "response_types_supported": [
+                     *         "example"
+                     *       ],
+                     *       "revocation_endpoint": "example",
+                     *       "revocation_endpoint_auth_methods_supported": [
+                     *         "example"
+                     *       ],
+                     *       "revocation_endpoint_auth_signing_alg_values_supported": [
+                     *         "example"
+                     *       ],
+                     *       "sallyport_key_endpoint": "example",
+                     *       "scopes_supported": [
+                     *         "example"
+                     *       ],
+                     *       "token_endpoint": "example",
+                     *       "token_endpoint_auth_methods_supported": [
+                     *         "example"
+                     *       ],
+                     *       "token_endpoint_auth_signing_alg_values_supported": [
+                     *         "example"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthMetadata"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6317,6 +6744,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6331,6 +6769,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AddressToken"];
             };
         };
@@ -6348,6 +6791,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6362,6 +6816,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AddressToken"];
             };
         };
@@ -6372,6 +6831,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "203.0.113.7",
+                     *       "asked": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "place": "Hafen & Söhne / Kiel",
+                     *       "user_agent": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["AddressToApprove"];
                 };
             };
@@ -6381,6 +6850,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6395,6 +6875,8 @@ export interface operations {
                 before?: string;
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
+                /** @description Only these members of the items, with commas between them: index, at, kind, actor, sentence, details, leaf */
+                fields?: string;
                 /** @description Only entries of this kind */
                 kind?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
@@ -6412,8 +6894,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "actor": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "name": "Backup"
+                     *           },
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "details": {},
+                     *           "index": 3,
+                     *           "kind": "job.finished",
+                     *           "leaf": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "sentence": [
+                     *             {
+                     *               "link": "example",
+                     *               "text": "uptime"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditEntryPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6421,6 +6935,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6443,8 +6968,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "checkpoint": {
+                     *         "at": "2026-11-22T12:00:00Z",
+                     *         "note": "example",
+                     *         "origin": "example",
+                     *         "root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "size": 3
+                     *       },
+                     *       "hashes": [
+                     *         "example"
+                     *       ],
+                     *       "index": 3,
+                     *       "leaf": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *     }
+                     */
                     "application/json": components["schemas"]["InclusionProof"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6452,6 +7000,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6472,8 +7031,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-22T12:00:00Z",
+                     *       "note": "example",
+                     *       "origin": "example",
+                     *       "root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "size": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["Checkpoint"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6481,6 +7056,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6501,8 +7087,113 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "action": {
+                     *             "arguments": [
+                     *               "example"
+                     *             ],
+                     *             "bytes": 3,
+                     *             "environment": [
+                     *               {
+                     *                 "name": "Backup",
+                     *                 "value": "example"
+                     *               }
+                     *             ],
+                     *             "interpreter": "sh",
+                     *             "kind": "run_script",
+                     *             "name": "Backup",
+                     *             "output_limit_bytes": 1048576,
+                     *             "previous": {
+                     *               "text": "uptime",
+                     *               "version": 1
+                     *             },
+                     *             "run_as": "example",
+                     *             "secrets": [
+                     *               "example"
+                     *             ],
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *             "targets": {
+                     *               "count": 1,
+                     *               "devices": [
+                     *                 {
+                     *                   "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *                   "name": "Backup",
+                     *                   "online": true,
+                     *                   "place": "Hafen & Söhne / Kiel"
+                     *                 }
+                     *               ],
+                     *               "first_time": 3,
+                     *               "online": 1
+                     *             },
+                     *             "text": "uptime",
+                     *             "time_limit_secs": 600,
+                     *             "version": 1
+                     *           },
+                     *           "approve_at": "https://rmm.example/approvals",
+                     *           "class": 1,
+                     *           "class_reason": "example",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "hour_devices": 3,
+                     *           "hour_limit": 3,
+                     *           "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "number": "example",
+                     *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "requested_by_email": "example",
+                     *           "requested_by_name": "Amelie Winter",
+                     *           "requirement": [
+                     *             {
+                     *               "at": "2026-11-22T12:00:00Z",
+                     *               "by": "example",
+                     *               "met": true,
+                     *               "proof": "example",
+                     *               "text": "uptime",
+                     *               "who": "example"
+                     *             }
+                     *           ],
+                     *           "result": {
+                     *             "enrolment_file": "example",
+                     *             "file_name": "example",
+                     *             "installer": {
+                     *               "created": "2026-11-22T12:00:00Z",
+                     *               "created_by": "example",
+                     *               "customer_name": "Hafen & Söhne",
+                     *               "expires": "2026-12-22T12:00:00Z",
+                     *               "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "label": "Kiel, November",
+                     *               "network": "203.0.113.0/24",
+                     *               "platform": "linux",
+                     *               "revoked": "example",
+                     *               "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "site_name": "Kiel",
+                     *               "used": 3,
+                     *               "uses": 1
+                     *             },
+                     *             "kind": "installer"
+                     *           },
+                     *           "short": "2V4W-6X00",
+                     *           "state": "open",
+                     *           "summary": "Run Backup on web-1",
+                     *           "wants_number": true
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequestPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6510,6 +7201,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6532,8 +7234,107 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6541,6 +7342,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6570,6 +7382,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6592,6 +7415,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "allowCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "challenge": "example",
+                     *         "rpId": "example",
+                     *         "timeout": 3,
+                     *         "userVerification": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -6601,6 +7444,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6617,6 +7471,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "number": "example",
+                 *       "totp": "492039"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewProof"];
             };
         };
@@ -6627,6 +7487,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6636,6 +7588,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6656,8 +7619,61 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "key": {
+                     *             "crv": "example",
+                     *             "kty": "example",
+                     *             "x": "example",
+                     *             "y": "example"
+                     *           },
+                     *           "key_created": "example",
+                     *           "last_address": "example",
+                     *           "last_refusal": {
+                     *             "address": "203.0.113.7",
+                     *             "at": "2026-11-22T12:00:00Z",
+                     *             "reason": "example",
+                     *             "why": "example"
+                     *           },
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "licence": "not_needed",
+                     *           "name": "Backup",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ],
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
+                     *           "rotation": "daily",
+                     *           "scopes": [
+                     *             "devices.read"
+                     *           ],
+                     *           "state": "active",
+                     *           "stopped": "example",
+                     *           "stopped_why": "example"
+                     *         }
+                     *       ],
+                     *       "scopes": [
+                     *         {
+                     *           "about": "example",
+                     *           "name": "Backup"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiClients"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6665,6 +7681,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6673,12 +7700,35 @@ export interface operations {
     post_clients: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "key": {
+                 *         "crv": "example",
+                 *         "kty": "example",
+                 *         "x": "example",
+                 *         "y": "example"
+                 *       },
+                 *       "licence": "not_needed",
+                 *       "name": "Backup",
+                 *       "networks": [
+                 *         "203.0.113.0/24"
+                 *       ],
+                 *       "rotation": "daily",
+                 *       "scopes": [
+                 *         "devices.read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewApiClient"];
             };
         };
@@ -6689,6 +7739,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -6698,6 +7770,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6707,6 +7871,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6729,8 +7904,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "key": {
+                     *         "crv": "example",
+                     *         "kty": "example",
+                     *         "x": "example",
+                     *         "y": "example"
+                     *       },
+                     *       "key_created": "example",
+                     *       "last_address": "example",
+                     *       "last_refusal": {
+                     *         "address": "203.0.113.7",
+                     *         "at": "2026-11-22T12:00:00Z",
+                     *         "reason": "example",
+                     *         "why": "example"
+                     *       },
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "licence": "not_needed",
+                     *       "name": "Backup",
+                     *       "networks": [
+                     *         "203.0.113.0/24"
+                     *       ],
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
+                     *       "rotation": "daily",
+                     *       "scopes": [
+                     *         "devices.read"
+                     *       ],
+                     *       "state": "active",
+                     *       "stopped": "example",
+                     *       "stopped_why": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiClient"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6738,6 +7956,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6754,6 +7983,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "licence": "not_needed",
+                 *       "name": "Backup",
+                 *       "networks": [
+                 *         "203.0.113.0/24"
+                 *       ],
+                 *       "rotation": "daily",
+                 *       "scopes": [
+                 *         "devices.read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeApiClient"];
             };
         };
@@ -6764,6 +8007,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6773,6 +8108,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6795,8 +8141,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "below": "example",
+                     *           "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "executables": [
+                     *             "example"
+                     *           ],
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "from": "example",
+                     *           "host_keys": "any",
+                     *           "hosts": [
+                     *             {
+                     *               "key": "example",
+                     *               "kind": "tpm",
+                     *               "name": "Backup"
+                     *             }
+                     *           ],
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "issued": "example",
+                     *           "issued_by": "example",
+                     *           "last_host": "example",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "publisher": "example",
+                     *           "revoked": "example",
+                     *           "revoked_by": "example",
+                     *           "scopes": [
+                     *             "devices.read"
+                     *           ],
+                     *           "scripts": [
+                     *             "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *           ],
+                     *           "state": "valid",
+                     *           "tool": "example"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Licences"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6804,6 +8197,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6812,7 +8216,10 @@ export interface operations {
     post_clients_id_licences: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -6820,6 +8227,32 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "below": "example",
+                 *       "executables": [
+                 *         "example"
+                 *       ],
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "from": "example",
+                 *       "host_keys": "any",
+                 *       "hosts": [
+                 *         {
+                 *           "key": "example",
+                 *           "kind": "tpm",
+                 *           "name": "Backup"
+                 *         }
+                 *       ],
+                 *       "publisher": "example",
+                 *       "scopes": [
+                 *         "devices.read"
+                 *       ],
+                 *       "scripts": [
+                 *         "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "tool": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewLicence"];
             };
         };
@@ -6830,6 +8263,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -6839,6 +8294,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6848,6 +8395,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6877,6 +8435,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6897,8 +8466,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "allows": [
+                     *             {
+                     *               "methods": [
+                     *                 "GET"
+                     *               ],
+                     *               "path": "example"
+                     *             }
+                     *           ],
+                     *           "base_url": "example",
+                     *           "callers": [
+                     *             "example"
+                     *           ],
+                     *           "check": "example",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "credential": {
+                     *             "in": "bearer"
+                     *           },
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "headers": {},
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_refusal": "example",
+                     *           "last_refused": "example",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "name": "Backup",
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
+                     *           "per_minute": 3,
+                     *           "rotation": {
+                     *             "body": "example",
+                     *             "every_days": 3,
+                     *             "method": "GET",
+                     *             "new": {
+                     *               "from": "made"
+                     *             },
+                     *             "path": "example"
+                     *           },
+                     *           "rotation_state": {
+                     *             "attempts": 3,
+                     *             "due": "2026-11-22T12:00:00Z",
+                     *             "failure": "example",
+                     *             "last": "example",
+                     *             "next_try": "example",
+                     *             "step": "idle"
+                     *           },
+                     *           "secret_since": "example",
+                     *           "state": "active",
+                     *           "stopped": "example",
+                     *           "stopped_by": "example",
+                     *           "usable": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Connections"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6906,6 +8539,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6914,12 +8558,49 @@ export interface operations {
     post_connections: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "allows": [
+                 *         {
+                 *           "methods": [
+                 *             "GET"
+                 *           ],
+                 *           "path": "example"
+                 *         }
+                 *       ],
+                 *       "base_url": "example",
+                 *       "callers": [
+                 *         "example"
+                 *       ],
+                 *       "check": "example",
+                 *       "credential": {
+                 *         "in": "bearer"
+                 *       },
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "headers": {},
+                 *       "name": "Backup",
+                 *       "per_minute": 3,
+                 *       "rotation": {
+                 *         "body": "example",
+                 *         "every_days": 3,
+                 *         "method": "GET",
+                 *         "new": {
+                 *           "from": "made"
+                 *         },
+                 *         "path": "example"
+                 *       },
+                 *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WantedConnection"];
             };
         };
@@ -6930,6 +8611,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -6939,6 +8642,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -6948,6 +8743,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6970,8 +8776,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "allows": [
+                     *         {
+                     *           "methods": [
+                     *             "GET"
+                     *           ],
+                     *           "path": "example"
+                     *         }
+                     *       ],
+                     *       "base_url": "example",
+                     *       "callers": [
+                     *         "example"
+                     *       ],
+                     *       "check": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "credential": {
+                     *         "in": "bearer"
+                     *       },
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "headers": {},
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_refusal": "example",
+                     *       "last_refused": "example",
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "name": "Backup",
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
+                     *       "per_minute": 3,
+                     *       "rotation": {
+                     *         "body": "example",
+                     *         "every_days": 3,
+                     *         "method": "GET",
+                     *         "new": {
+                     *           "from": "made"
+                     *         },
+                     *         "path": "example"
+                     *       },
+                     *       "rotation_state": {
+                     *         "attempts": 3,
+                     *         "due": "2026-11-22T12:00:00Z",
+                     *         "failure": "example",
+                     *         "last": "example",
+                     *         "next_try": "example",
+                     *         "step": "idle"
+                     *       },
+                     *       "secret_since": "example",
+                     *       "state": "active",
+                     *       "stopped": "example",
+                     *       "stopped_by": "example",
+                     *       "usable": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["Connection"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -6979,6 +8845,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -6995,6 +8872,40 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "allows": [
+                 *         {
+                 *           "methods": [
+                 *             "GET"
+                 *           ],
+                 *           "path": "example"
+                 *         }
+                 *       ],
+                 *       "base_url": "example",
+                 *       "callers": [
+                 *         "example"
+                 *       ],
+                 *       "check": "example",
+                 *       "credential": {
+                 *         "in": "bearer"
+                 *       },
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "headers": {},
+                 *       "name": "Backup",
+                 *       "per_minute": 3,
+                 *       "rotation": {
+                 *         "body": "example",
+                 *         "every_days": 3,
+                 *         "method": "GET",
+                 *         "new": {
+                 *           "from": "made"
+                 *         },
+                 *         "path": "example"
+                 *       },
+                 *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WantedConnection"];
             };
         };
@@ -7005,6 +8916,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7014,6 +9017,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7036,8 +9050,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "caller": "example",
+                     *           "caller_name": "example",
+                     *           "method": "example",
+                     *           "outcome": "example",
+                     *           "path": "example"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConnectionCalls"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7045,6 +9080,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7078,6 +9124,17 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7116,6 +9173,17 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7154,6 +9222,17 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7192,6 +9271,17 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7230,6 +9320,17 @@ export interface operations {
                 };
                 content: {
                     "*/*": unknown;
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7259,6 +9360,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7288,6 +9400,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7308,8 +9431,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup",
+                     *           "sites": [
+                     *             {
+                     *               "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["CustomerPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7317,6 +9465,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7325,12 +9484,20 @@ export interface operations {
     post_customers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewName"];
             };
         };
@@ -7341,6 +9508,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "name": "Backup",
+                     *       "sites": [
+                     *         {
+                     *           "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Customer"];
                 };
             };
@@ -7350,6 +9529,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7358,7 +9548,10 @@ export interface operations {
     post_customers_id_sites: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -7366,6 +9559,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewName"];
             };
         };
@@ -7376,6 +9574,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "name": "Backup"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Site"];
                 };
             };
@@ -7385,6 +9589,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7405,6 +9620,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": true,
+                     *       "credentials": [
+                     *         {
+                     *           "attributes": "example",
+                     *           "name": "Backup",
+                     *           "type": "example"
+                     *         }
+                     *       ],
+                     *       "refresh_url": "example",
+                     *       "scope": {
+                     *         "include_site": true,
+                     *         "origin": "example",
+                     *         "scope_specification": [
+                     *           "example"
+                     *         ]
+                     *       },
+                     *       "session_identifier": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeviceSession"];
                 };
             };
@@ -7414,6 +9650,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7434,6 +9681,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "continue": true,
+                     *       "credentials": [
+                     *         {
+                     *           "attributes": "example",
+                     *           "name": "Backup",
+                     *           "type": "example"
+                     *         }
+                     *       ],
+                     *       "refresh_url": "example",
+                     *       "scope": {
+                     *         "include_site": true,
+                     *         "origin": "example",
+                     *         "scope_specification": [
+                     *           "example"
+                     *         ]
+                     *       },
+                     *       "session_identifier": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeviceSession"];
                 };
             };
@@ -7443,6 +9711,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7455,6 +9734,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Only devices of this customer; may be repeated */
                 customer?: string;
+                /** @description Only these members of the items, with commas between them: id, name, state, online, last_seen, customer, customer_name, site, site_name, os, signed_in, alerts, tags */
+                fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
                 /** @description Only devices whose operating system contains this; may be repeated */
@@ -7490,8 +9771,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "counts": {
+                     *         "all": 3,
+                     *         "attention": 3,
+                     *         "offline": 3,
+                     *         "online": 1,
+                     *         "pending": 3
+                     *       },
+                     *       "items": [
+                     *         {
+                     *           "alerts": [
+                     *             "example"
+                     *           ],
+                     *           "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_seen": "2026-11-22T12:00:00Z",
+                     *           "name": "Backup",
+                     *           "online": true,
+                     *           "os": "Debian GNU/Linux 13",
+                     *           "signed_in": [
+                     *             "example"
+                     *           ],
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "state": "pending",
+                     *           "tags": [
+                     *             "patched"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["DevicePage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7499,6 +9823,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7521,8 +9856,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "agent_version": "example",
+                     *       "approved": "2026-11-22T12:00:00Z",
+                     *       "approved_by": "example",
+                     *       "device": {
+                     *         "alerts": [
+                     *           "example"
+                     *         ],
+                     *         "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "last_seen": "2026-11-22T12:00:00Z",
+                     *         "name": "Backup",
+                     *         "online": true,
+                     *         "os": "Debian GNU/Linux 13",
+                     *         "signed_in": [
+                     *           "example"
+                     *         ],
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "state": "pending",
+                     *         "tags": [
+                     *           "patched"
+                     *         ]
+                     *       },
+                     *       "enrolled": "2026-11-22T12:00:00Z",
+                     *       "enrolled_from": "example",
+                     *       "figures": {
+                     *         "load_milli": 3,
+                     *         "memory_total": 3,
+                     *         "memory_used": 3,
+                     *         "uptime_secs": 3
+                     *       },
+                     *       "inventory_at": "example",
+                     *       "thumbprint": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeviceDetails"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7530,6 +9910,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7552,8 +9943,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "arch": "example",
+                     *       "booted": "example",
+                     *       "collected": "example",
+                     *       "disks": [
+                     *         {
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "filesystem": "example",
+                     *           "free": 3,
+                     *           "mount": "example",
+                     *           "total": 1
+                     *         }
+                     *       ],
+                     *       "hardware": {
+                     *         "cores": 3,
+                     *         "cpu": "example",
+                     *         "memory": 3,
+                     *         "product": "example",
+                     *         "serial": "example",
+                     *         "vendor": "example",
+                     *         "virtualization": "example"
+                     *       },
+                     *       "hostname": "example",
+                     *       "kernel": "example",
+                     *       "network": [
+                     *         {
+                     *           "addresses": [
+                     *             "example"
+                     *           ],
+                     *           "mac": "example",
+                     *           "name": "Backup"
+                     *         }
+                     *       ],
+                     *       "omitted": 3,
+                     *       "os": "Debian GNU/Linux 13",
+                     *       "ports": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "pid": 3,
+                     *           "port": 3,
+                     *           "process": "example",
+                     *           "protocol": "example"
+                     *         }
+                     *       ],
+                     *       "processes": [
+                     *         {
+                     *           "command": "example",
+                     *           "cpu_permille": 3,
+                     *           "memory": 3,
+                     *           "name": "Backup",
+                     *           "parent": 3,
+                     *           "pid": 3,
+                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         }
+                     *       ],
+                     *       "services": [
+                     *         {
+                     *           "description": "Says how long the device has been up",
+                     *           "name": "Backup",
+                     *           "start": "example",
+                     *           "state": "example"
+                     *         }
+                     *       ],
+                     *       "signed_in": [
+                     *         {
+                     *           "host": "example",
+                     *           "since": "example",
+                     *           "terminal": "example",
+                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         }
+                     *       ],
+                     *       "software": [
+                     *         {
+                     *           "name": "Backup",
+                     *           "source": "example",
+                     *           "version": "example"
+                     *         }
+                     *       ],
+                     *       "timezone": "example",
+                     *       "users": [
+                     *         {
+                     *           "administrator": true,
+                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Inventory"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7561,6 +10048,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7577,6 +10075,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "tags": [
+                 *         "patched"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["SetTags"];
             };
         };
@@ -7587,6 +10092,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "alerts": [
+                     *         "example"
+                     *       ],
+                     *       "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "customer_name": "Hafen & Söhne",
+                     *       "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_seen": "2026-11-22T12:00:00Z",
+                     *       "name": "Backup",
+                     *       "online": true,
+                     *       "os": "Debian GNU/Linux 13",
+                     *       "signed_in": [
+                     *         "example"
+                     *       ],
+                     *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "site_name": "Kiel",
+                     *       "state": "pending",
+                     *       "tags": [
+                     *         "patched"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Device"];
                 };
             };
@@ -7596,6 +10124,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7604,12 +10143,22 @@ export interface operations {
     post_devices_approve: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Devices"];
             };
         };
@@ -7620,6 +10169,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -7629,6 +10200,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7638,6 +10301,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7646,12 +10320,22 @@ export interface operations {
     post_devices_remove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Devices"];
             };
         };
@@ -7662,6 +10346,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -7671,6 +10377,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7680,6 +10478,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7709,6 +10518,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7734,8 +10554,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["InstallerPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7743,6 +10593,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7751,12 +10612,25 @@ export interface operations {
     post_installers: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "label": "Kiel, November",
+                 *       "lifetime_secs": 86400,
+                 *       "network": "203.0.113.0/24",
+                 *       "platform": "linux",
+                 *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "uses": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewInstaller"];
             };
         };
@@ -7767,6 +10641,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -7776,6 +10672,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7785,6 +10773,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7814,6 +10813,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7828,6 +10838,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "draft": "example",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishActivation"];
             };
         };
@@ -7838,6 +10855,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "example"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
@@ -7847,6 +10871,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7861,6 +10896,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["LinkToken"];
             };
         };
@@ -7871,6 +10911,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address": "203.0.113.7",
+                     *       "email": "bea@nordwind.example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "invited_by": "example",
+                     *       "name": "Backup",
+                     *       "needs": "password",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "user_agent": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Invitation"];
                 };
             };
@@ -7880,6 +10932,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7894,6 +10957,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "new_password": "example",
+                 *       "password": "violet teapots whistle at dawn",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartActivation"];
             };
         };
@@ -7904,6 +10974,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "draft": "example",
+                     *       "totp": {
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                     *         "uri": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActivationDraft"];
                 };
             };
@@ -7913,6 +10992,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7946,8 +11036,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "arguments": [
+                     *             "example"
+                     *           ],
+                     *           "counts": {
+                     *             "failed": 3,
+                     *             "other": 3,
+                     *             "refused": 3,
+                     *             "running": 3,
+                     *             "succeeded": 3,
+                     *             "total": 1,
+                     *             "waiting": 3
+                     *           },
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "id": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "interpreter": "sh",
+                     *           "log_index": 3,
+                     *           "name": "Backup",
+                     *           "occurrence": {
+                     *             "due": "2026-11-22T12:00:00Z",
+                     *             "name": "Backup",
+                     *             "schedule": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *           },
+                     *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "run_as": "example",
+                     *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "secrets": [
+                     *             "example"
+                     *           ],
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["JobPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -7955,6 +11095,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -7963,12 +11114,42 @@ export interface operations {
     post_jobs: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "arguments": [
+                 *         "example"
+                 *       ],
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "environment": [
+                 *         {
+                 *           "name": "Backup",
+                 *           "value": "example"
+                 *         }
+                 *       ],
+                 *       "output_limit_bytes": 1048576,
+                 *       "run_as": "example",
+                 *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "secrets": [
+                 *         {
+                 *           "name": "Backup",
+                 *           "value": "example"
+                 *         }
+                 *       ],
+                 *       "time_limit_secs": 600,
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewJob"];
             };
         };
@@ -7979,6 +11160,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -7988,6 +11191,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -7997,6 +11292,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8019,8 +11325,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "arguments": [
+                     *         "example"
+                     *       ],
+                     *       "counts": {
+                     *         "failed": 3,
+                     *         "other": 3,
+                     *         "refused": 3,
+                     *         "running": 3,
+                     *         "succeeded": 3,
+                     *         "total": 1,
+                     *         "waiting": 3
+                     *       },
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "id": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "interpreter": "sh",
+                     *       "log_index": 3,
+                     *       "name": "Backup",
+                     *       "occurrence": {
+                     *         "due": "2026-11-22T12:00:00Z",
+                     *         "name": "Backup",
+                     *         "schedule": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       },
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "run_as": "example",
+                     *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "secrets": [
+                     *         "example"
+                     *       ],
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Job"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8028,6 +11378,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8057,6 +11418,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8067,6 +11439,8 @@ export interface operations {
             query?: {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
+                /** @description Only these members of the items, with commas between them: id, job, device, device_name, state, exit_code, signal, reason, started, ended, output_bytes, output_sha256, receipt */
+                fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
                 /** @description Only runs in this state */
@@ -8086,8 +11460,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "device_name": "web-1",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "exit_code": 3,
+                     *           "id": "run_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "job": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "output_bytes": 3,
+                     *           "output_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "reason": "example",
+                     *           "receipt": true,
+                     *           "signal": 3,
+                     *           "started": "2026-11-22T12:00:00Z",
+                     *           "state": "waiting"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8095,6 +11499,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8117,8 +11532,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "below": "example",
+                     *       "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "executables": [
+                     *         "example"
+                     *       ],
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "from": "example",
+                     *       "host_keys": "any",
+                     *       "hosts": [
+                     *         {
+                     *           "key": "example",
+                     *           "kind": "tpm",
+                     *           "name": "Backup"
+                     *         }
+                     *       ],
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "issued": "example",
+                     *       "issued_by": "example",
+                     *       "last_host": "example",
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "publisher": "example",
+                     *       "revoked": "example",
+                     *       "revoked_by": "example",
+                     *       "scopes": [
+                     *         "devices.read"
+                     *       ],
+                     *       "scripts": [
+                     *         "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ],
+                     *       "state": "valid",
+                     *       "tool": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Licence"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8126,6 +11584,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8148,8 +11617,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "file": "example",
+                     *       "file_name": "example",
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LicenceFile"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8157,6 +11640,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8186,6 +11680,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8211,8 +11716,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "attempts": 3,
+                     *           "error": "example",
+                     *           "queued": "example",
+                     *           "sent": "example",
+                     *           "state": "example",
+                     *           "subject": "example",
+                     *           "to": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["MailPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8220,6 +11749,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8240,8 +11780,79 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "two_networks": {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         },
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8249,6 +11860,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8269,6 +11891,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "to": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActivationMail"];
                 };
             };
@@ -8278,6 +11906,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8298,8 +11937,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "approved": "2026-11-22T12:00:00Z",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "place": "Hafen & Söhne / Kiel",
+                     *           "user_agent": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApprovedAddressPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8307,6 +11968,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8336,6 +12008,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8350,6 +12033,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "purpose": "factors"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewChallenge"];
             };
         };
@@ -8360,6 +12048,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "allowCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "challenge": "example",
+                     *         "rpId": "example",
+                     *         "timeout": 3,
+                     *         "userVerification": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -8369,6 +12077,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8383,6 +12102,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["CheckUp"];
             };
         };
@@ -8400,6 +12126,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8414,6 +12151,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["Elevate"];
             };
         };
@@ -8424,6 +12168,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "two_networks": {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         },
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -8433,6 +12241,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8453,8 +12272,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "counts_from": "example",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "kind": "job.finished",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "locked": true,
+                     *           "name": "Backup",
+                     *           "passkey": {
+                     *             "aaguid": "example",
+                     *             "backed_up": true,
+                     *             "backup_eligible": true,
+                     *             "transports": [
+                     *               "example"
+                     *             ]
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["FactorPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8462,6 +12313,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8484,6 +12346,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8493,6 +12447,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8509,6 +12474,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RenameFactor"];
             };
         };
@@ -8526,6 +12496,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8553,6 +12534,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8573,6 +12565,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next": "example",
+                     *       "recent": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "example",
+                     *           "summary": "Run Backup on web-1"
+                     *         }
+                     *       ],
+                     *       "requests": 3,
+                     *       "reset_stopped": true,
+                     *       "runs": 3,
+                     *       "sessions": [
+                     *         "ses_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["NotMeDone"];
                 };
             };
@@ -8582,6 +12593,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8596,6 +12618,23 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "ceremony": "example",
+                 *       "credential": {
+                 *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *         "response": {
+                 *           "attestationObject": "example",
+                 *           "clientDataJSON": "example",
+                 *           "transports": [
+                 *             "example"
+                 *           ]
+                 *         },
+                 *         "type": "example"
+                 *       },
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishPasskey"];
             };
         };
@@ -8606,6 +12645,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "recovery_code": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["FreshRecoveryCode"];
                 };
             };
@@ -8622,6 +12666,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8636,6 +12691,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartPasskey"];
             };
         };
@@ -8646,6 +12708,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "attestation": "example",
+                     *         "authenticatorSelection": {
+                     *           "requireResidentKey": true,
+                     *           "residentKey": "example",
+                     *           "userVerification": "example"
+                     *         },
+                     *         "challenge": "example",
+                     *         "excludeCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "pubKeyCredParams": [
+                     *           {
+                     *             "alg": 3,
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "rp": {
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         },
+                     *         "timeout": 3,
+                     *         "user": {
+                     *           "displayName": "example",
+                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedRegistration"];
                 };
             };
@@ -8655,6 +12756,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8669,6 +12781,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "current": "example",
+                 *       "new": "example",
+                 *       "other_sessions": "end",
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangePassword"];
             };
         };
@@ -8686,6 +12808,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8700,6 +12833,21 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "acr_values": "example",
+                 *       "answer": "yes",
+                 *       "client_id": "example",
+                 *       "code_challenge": "example",
+                 *       "code_challenge_method": "example",
+                 *       "dpop_jkt": "example",
+                 *       "max_age": 3,
+                 *       "name": "Backup",
+                 *       "redirect_uri": "example",
+                 *       "response_type": "example",
+                 *       "state": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProgramAnswer"];
             };
         };
@@ -8710,6 +12858,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "redirect": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProgramRedirect"];
                 };
             };
@@ -8719,6 +12872,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8739,6 +12903,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -8748,6 +13004,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8775,6 +13042,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8795,8 +13073,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "current": true,
+                     *           "device_bound": true,
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "idle_expires": "example",
+                     *           "last_active": "example",
+                     *           "method": "example",
+                     *           "place": "Hafen & Söhne / Kiel",
+                     *           "program": "example",
+                     *           "stage": "codes",
+                     *           "two_networks": {
+                     *             "at": "2026-11-22T12:00:00Z",
+                     *             "networks": [
+                     *               "203.0.113.0/24"
+                     *             ]
+                     *           },
+                     *           "user_agent": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["SessionPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -8804,6 +13118,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8831,6 +13156,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8860,6 +13196,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8874,6 +13221,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "draft": "example",
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishTotp"];
             };
         };
@@ -8884,6 +13238,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "recovery_code": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["FreshRecoveryCode"];
                 };
             };
@@ -8900,6 +13259,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8914,6 +13284,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "proof": {
+                 *         "totp": "492039"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartTotp"];
             };
         };
@@ -8924,6 +13301,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "draft": "example",
+                     *       "totp": {
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                     *         "uri": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["TotpDraft"];
                 };
             };
@@ -8933,6 +13319,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8960,6 +13357,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8974,6 +13382,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["LinkToken"];
             };
         };
@@ -8984,6 +13397,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next": "example",
+                     *       "recent": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "example",
+                     *           "summary": "Run Backup on web-1"
+                     *         }
+                     *       ],
+                     *       "requests": 3,
+                     *       "reset_stopped": true,
+                     *       "runs": 3,
+                     *       "sessions": [
+                     *         "ses_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["NotMeDone"];
                 };
             };
@@ -8993,6 +13425,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9007,6 +13450,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "client_assertion": "example",
+                 *       "client_assertion_type": "example",
+                 *       "client_id": "example",
+                 *       "next_assertion": "example",
+                 *       "next_key": "example"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["RotateForm"];
             };
         };
@@ -9017,6 +13469,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "due": "2026-11-22T12:00:00Z",
+                     *       "former_until": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RotatedKey"];
                 };
             };
@@ -9026,6 +13484,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -9035,6 +13499,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -9044,6 +13514,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9058,6 +13539,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "client_assertion": "example",
+                 *       "client_assertion_type": "example",
+                 *       "client_id": "example",
+                 *       "token": "example",
+                 *       "token_type_hint": "example"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["RevokeForm"];
             };
         };
@@ -9075,6 +13565,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -9084,6 +13580,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -9093,6 +13595,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9107,6 +13620,20 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "client_assertion": "example",
+                 *       "client_assertion_type": "example",
+                 *       "client_id": "example",
+                 *       "code": "492039",
+                 *       "code_verifier": "example",
+                 *       "grant_type": "example",
+                 *       "host_assertion": "example",
+                 *       "licence": "example",
+                 *       "redirect_uri": "example",
+                 *       "scope": "example"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": components["schemas"]["TokenForm"];
             };
         };
@@ -9117,6 +13644,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "example",
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "auth_time": 3,
+                     *       "expires_in": 3,
+                     *       "key_due": true,
+                     *       "scope": "example",
+                     *       "token_type": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["IssuedToken"];
                 };
             };
@@ -9126,6 +13667,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -9135,6 +13682,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
@@ -9144,6 +13697,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9164,8 +13728,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "openapi": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiDescription"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9173,6 +13749,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9193,8 +13780,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "mail": {
+                     *         "configured": "yes",
+                     *         "failed": 3,
+                     *         "last_error": "example",
+                     *         "last_sent": "example",
+                     *         "waiting": 3
+                     *       },
+                     *       "mfa": {
+                     *         "admins_passkey": "yes",
+                     *         "deadline": "example",
+                     *         "factorless": "yes",
+                     *         "roles": [
+                     *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         ],
+                     *         "who": "admins"
+                     *       },
+                     *       "sessions": {
+                     *         "idle_secs": 3,
+                     *         "lifetime_secs": 86400
+                     *       },
+                     *       "without_factor": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["Policy"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9202,6 +13821,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9216,6 +13846,17 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "admins_passkey": "yes",
+                 *       "deadline": "example",
+                 *       "factorless": "yes",
+                 *       "roles": [
+                 *         "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "who": "admins"
+                 *     }
+                 */
                 "application/json": components["schemas"]["MfaPolicy"];
             };
         };
@@ -9226,6 +13867,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9235,6 +13898,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9244,6 +13999,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9264,8 +14030,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "address_verification": "on",
+                     *       "required": [
+                     *         {
+                     *           "capability": "sign_in",
+                     *           "ranges": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "trusted": [
+                     *         {
+                     *           "label": "Kiel, November",
+                     *           "ranges": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "your_address": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["NetworkPolicy"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9273,6 +14069,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9287,6 +14094,28 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "address_verification": "on",
+                 *       "required": [
+                 *         {
+                 *           "capability": "sign_in",
+                 *           "ranges": [
+                 *             "203.0.113.0/24"
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "trusted": [
+                 *         {
+                 *           "label": "Kiel, November",
+                 *           "ranges": [
+                 *             "203.0.113.0/24"
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeNetworks"];
             };
         };
@@ -9297,6 +14126,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9306,6 +14227,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9320,6 +14252,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "hours": 3,
+                 *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *     }
+                 */
                 "application/json": components["schemas"]["PauseAddressVerification"];
             };
         };
@@ -9330,6 +14268,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "until": "2026-12-22T12:00:00Z",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["PausedAddressVerification"];
                 };
             };
@@ -9339,6 +14283,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9359,8 +14314,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "rules": {
+                     *         "background": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "clipboard": "on",
+                     *         "files": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "terminal": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "viewer": {
+                     *           "ask_secs": 3,
+                     *           "consent": "none",
+                     *           "record": "always",
+                     *           "unanswered": "refuse"
+                     *         },
+                     *         "virtual_display": "on"
+                     *       },
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["StoredRemotePolicy"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9368,6 +14363,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9382,6 +14388,39 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "rules": {
+                 *         "background": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "clipboard": "on",
+                 *         "files": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "terminal": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "viewer": {
+                 *           "ask_secs": 3,
+                 *           "consent": "none",
+                 *           "record": "always",
+                 *           "unanswered": "refuse"
+                 *         },
+                 *         "virtual_display": "on"
+                 *       },
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeRemotePolicy"];
             };
         };
@@ -9392,6 +14431,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9401,6 +14462,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9410,6 +14563,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9424,6 +14588,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "idle_secs": 3,
+                 *       "lifetime_secs": 86400
+                 *     }
+                 */
                 "application/json": components["schemas"]["SessionLimits"];
             };
         };
@@ -9434,6 +14604,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9443,6 +14635,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9452,6 +14736,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9472,8 +14767,60 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "counts": {
+                     *         "accepted": 3,
+                     *         "critical": 3,
+                     *         "hidden": 3,
+                     *         "holds": 3,
+                     *         "unseen": 3,
+                     *         "warning": 3
+                     *       },
+                     *       "judged": "example",
+                     *       "rules": [
+                     *         {
+                     *           "checked": "example",
+                     *           "findings": [
+                     *             {
+                     *               "accepted": {
+                     *                 "at": "2026-11-22T12:00:00Z",
+                     *                 "because": "example",
+                     *                 "by": "example",
+                     *                 "until": "2026-12-22T12:00:00Z"
+                     *               },
+                     *               "fix": {
+                     *                 "path": "example",
+                     *                 "word": "example"
+                     *               },
+                     *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "state": "critical",
+                     *               "subjects": [
+                     *                 {
+                     *                   "path": "example",
+                     *                   "word": "example"
+                     *                 }
+                     *               ],
+                     *               "title": "example",
+                     *               "why": "example"
+                     *             }
+                     *           ],
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "critical",
+                     *           "wants": "example"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Posture"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9481,6 +14828,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9495,6 +14853,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "finding": "example",
+                 *       "reason": "example",
+                 *       "until": "2026-12-22T12:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["AcceptFinding"];
             };
         };
@@ -9512,6 +14877,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9541,6 +14917,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9555,6 +14942,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "address": "203.0.113.7",
+                 *       "devices": 3,
+                 *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "wants": "read_devices",
+                 *       "with": "password"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WhatIf"];
             };
         };
@@ -9565,6 +14962,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "492039",
+                     *       "outcome": "done",
+                     *       "people": 3,
+                     *       "sentence": "example",
+                     *       "steps": [
+                     *         {
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "met",
+                     *           "what": "example"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["WhatIfAnswer"];
                 };
             };
@@ -9574,6 +14986,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9603,8 +15026,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "attachments": [
+                     *             {
+                     *               "access": "example",
+                     *               "connected": true,
+                     *               "created": "2026-11-22T12:00:00Z",
+                     *               "end_reason": "example",
+                     *               "ended": "2026-11-22T12:00:00Z",
+                     *               "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *             }
+                     *           ],
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "device_name": "web-1",
+                     *           "end_reason": "example",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "kind": "job.finished",
+                     *           "opened_by": "example",
+                     *           "opened_by_name": "example",
+                     *           "recorded": true,
+                     *           "recording": {
+                     *             "bytes": 3,
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           },
+                     *           "run_as": "example",
+                     *           "state": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["RemoteSessionPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9612,6 +15081,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9620,12 +15100,28 @@ export interface operations {
     post_remote_sessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "access": "example",
+                 *       "client_key": "example",
+                 *       "columns": 3,
+                 *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "joins": "example",
+                 *       "kind": "job.finished",
+                 *       "record": "yes",
+                 *       "rows": 3,
+                 *       "run_as": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewRemoteSession"];
             };
         };
@@ -9636,6 +15132,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9645,6 +15163,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9654,6 +15264,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9676,8 +15297,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "attachments": [
+                     *         {
+                     *           "access": "example",
+                     *           "connected": true,
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "end_reason": "example",
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "name": "Backup",
+                     *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         }
+                     *       ],
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "device_name": "web-1",
+                     *       "end_reason": "example",
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "kind": "job.finished",
+                     *       "opened_by": "example",
+                     *       "opened_by_name": "example",
+                     *       "recorded": true,
+                     *       "recording": {
+                     *         "bytes": 3,
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       },
+                     *       "run_as": "example",
+                     *       "state": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RemoteSession"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9685,6 +15346,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9714,6 +15386,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9743,6 +15426,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9759,6 +15453,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewTicket"];
             };
         };
@@ -9769,6 +15468,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ticket": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["StreamTicket"];
                 };
             };
@@ -9778,6 +15482,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9805,6 +15520,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9825,8 +15551,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "capabilities": [
+                     *         {
+                     *           "about": "example",
+                     *           "name": "Backup",
+                     *           "scoped": true
+                     *         }
+                     *       ],
+                     *       "roles": [
+                     *         {
+                     *           "about": "example",
+                     *           "capabilities": [
+                     *             "devices.read"
+                     *           ],
+                     *           "id": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "kind": "built_in",
+                     *           "must_expire": true,
+                     *           "name": "Backup",
+                     *           "scopes": [
+                     *             "tenant"
+                     *           ],
+                     *           "users": 3
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Roles"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9834,6 +15594,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9842,12 +15613,23 @@ export interface operations {
     post_roles: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "capabilities": [
+                 *         "devices.read"
+                 *       ],
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveRole"];
             };
         };
@@ -9858,6 +15640,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9867,6 +15671,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9876,6 +15772,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9892,6 +15799,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "capabilities": [
+                 *         "devices.read"
+                 *       ],
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveRole"];
             };
         };
@@ -9902,6 +15817,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9911,6 +15848,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9920,6 +15949,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9942,6 +15982,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -9951,6 +16013,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -9960,6 +16114,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -9982,8 +16147,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "device_name": "web-1",
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "exit_code": 3,
+                     *       "id": "run_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "job": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "output_bytes": 3,
+                     *       "output_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "reason": "example",
+                     *       "receipt": true,
+                     *       "signal": 3,
+                     *       "started": "2026-11-22T12:00:00Z",
+                     *       "state": "waiting"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Run"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -9991,6 +16180,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10020,6 +16220,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10045,8 +16256,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "chunks": [
+                     *         {
+                     *           "seq": 3,
+                     *           "stream": "example",
+                     *           "text": "uptime"
+                     *         }
+                     *       ],
+                     *       "more": true,
+                     *       "next": 3
+                     *     }
+                     */
                     "application/json": components["schemas"]["Output"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10054,6 +16285,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10076,8 +16318,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "envelope": "example",
+                     *       "run": "run_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipt"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10085,6 +16340,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10114,8 +16380,82 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "arguments": [
+                     *             "example"
+                     *           ],
+                     *           "changed": "2026-11-22T12:00:00Z",
+                     *           "changed_by": "example",
+                     *           "devices": [
+                     *             "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *           ],
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "environment": [
+                     *             {
+                     *               "name": "Backup",
+                     *               "value": "example"
+                     *             }
+                     *           ],
+                     *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "group_words": "example",
+                     *           "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "interpreter": "sh",
+                     *           "log_index": 3,
+                     *           "missed": 3,
+                     *           "name": "Backup",
+                     *           "next": [
+                     *             {
+                     *               "at": "2026-11-22T12:00:00Z",
+                     *               "local": "example",
+                     *               "offset": "example"
+                     *             }
+                     *           ],
+                     *           "published": "2026-11-22T12:00:00Z",
+                     *           "published_by": "example",
+                     *           "run_as": "example",
+                     *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "script_name": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "state": "active",
+                     *           "targets": 1,
+                     *           "time_limit_secs": 600,
+                     *           "timing": {
+                     *             "at_once": 3,
+                     *             "cron": "0 3 * * *",
+                     *             "expires": "2026-12-22T12:00:00Z",
+                     *             "gap_secs": 3,
+                     *             "jitter_secs": 3,
+                     *             "late_secs": 600,
+                     *             "window": {
+                     *               "days": [
+                     *                 "example"
+                     *               ],
+                     *               "from": "example",
+                     *               "to": "example"
+                     *             },
+                     *             "zone": "Europe/Berlin"
+                     *           },
+                     *           "version": 1,
+                     *           "why": "example",
+                     *           "words": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["SchedulePage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10123,6 +16463,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10131,12 +16482,54 @@ export interface operations {
     post_schedules: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "arguments": [
+                 *         "example"
+                 *       ],
+                 *       "devices": [
+                 *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ],
+                 *       "environment": [
+                 *         {
+                 *           "name": "Backup",
+                 *           "value": "example"
+                 *         }
+                 *       ],
+                 *       "name": "Backup",
+                 *       "output_limit_bytes": 1048576,
+                 *       "replaces": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "run_as": "example",
+                 *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *       "time_limit_secs": 600,
+                 *       "timing": {
+                 *         "at_once": 3,
+                 *         "cron": "0 3 * * *",
+                 *         "expires": "2026-12-22T12:00:00Z",
+                 *         "gap_secs": 3,
+                 *         "jitter_secs": 3,
+                 *         "late_secs": 600,
+                 *         "window": {
+                 *           "days": [
+                 *             "example"
+                 *           ],
+                 *           "from": "example",
+                 *           "to": "example"
+                 *         },
+                 *         "zone": "Europe/Berlin"
+                 *       },
+                 *       "version": 1
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewSchedule"];
             };
         };
@@ -10147,6 +16540,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -10156,6 +16571,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -10165,6 +16672,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10187,8 +16705,76 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "arguments": [
+                     *         "example"
+                     *       ],
+                     *       "changed": "2026-11-22T12:00:00Z",
+                     *       "changed_by": "example",
+                     *       "devices": [
+                     *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *       ],
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "environment": [
+                     *         {
+                     *           "name": "Backup",
+                     *           "value": "example"
+                     *         }
+                     *       ],
+                     *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "group_words": "example",
+                     *       "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "interpreter": "sh",
+                     *       "log_index": 3,
+                     *       "missed": 3,
+                     *       "name": "Backup",
+                     *       "next": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "local": "example",
+                     *           "offset": "example"
+                     *         }
+                     *       ],
+                     *       "published": "2026-11-22T12:00:00Z",
+                     *       "published_by": "example",
+                     *       "run_as": "example",
+                     *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "script_name": "example",
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "state": "active",
+                     *       "targets": 1,
+                     *       "time_limit_secs": 600,
+                     *       "timing": {
+                     *         "at_once": 3,
+                     *         "cron": "0 3 * * *",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "gap_secs": 3,
+                     *         "jitter_secs": 3,
+                     *         "late_secs": 600,
+                     *         "window": {
+                     *           "days": [
+                     *             "example"
+                     *           ],
+                     *           "from": "example",
+                     *           "to": "example"
+                     *         },
+                     *         "zone": "Europe/Berlin"
+                     *       },
+                     *       "version": 1,
+                     *       "why": "example",
+                     *       "words": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Schedule"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10196,6 +16782,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10225,6 +16822,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10254,6 +16862,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10283,6 +16902,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10297,6 +16927,26 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "timing": {
+                 *         "at_once": 3,
+                 *         "cron": "0 3 * * *",
+                 *         "expires": "2026-12-22T12:00:00Z",
+                 *         "gap_secs": 3,
+                 *         "jitter_secs": 3,
+                 *         "late_secs": 600,
+                 *         "window": {
+                 *           "days": [
+                 *             "example"
+                 *           ],
+                 *           "from": "example",
+                 *           "to": "example"
+                 *         },
+                 *         "zone": "Europe/Berlin"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["ScheduleQuestion"];
             };
         };
@@ -10307,6 +16957,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "local": "example",
+                     *           "offset": "example"
+                     *         }
+                     *       ],
+                     *       "words": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScheduleAnswer"];
                 };
             };
@@ -10316,6 +16978,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10336,8 +17009,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "description": "Says how long the device has been up",
+                     *           "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "interpreter": "sh",
+                     *           "last_run": "example",
+                     *           "name": "Backup",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "updated": "example",
+                     *           "updated_by": "example",
+                     *           "version": 1
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10345,6 +17044,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10353,12 +17063,33 @@ export interface operations {
     post_scripts: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "based_on": 3,
+                 *       "description": "Says how long the device has been up",
+                 *       "interpreter": "sh",
+                 *       "name": "Backup",
+                 *       "parameters": [
+                 *         {
+                 *           "default": "example",
+                 *           "label": "Kiel, November",
+                 *           "name": "Backup",
+                 *           "required": true,
+                 *           "secret": true
+                 *         }
+                 *       ],
+                 *       "text": "uptime"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveScript"];
             };
         };
@@ -10369,6 +17100,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "last_run_version": 3,
+                     *       "parameters": [
+                     *         {
+                     *           "default": "example",
+                     *           "label": "Kiel, November",
+                     *           "name": "Backup",
+                     *           "required": true,
+                     *           "secret": true
+                     *         }
+                     *       ],
+                     *       "script": {
+                     *         "description": "Says how long the device has been up",
+                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "interpreter": "sh",
+                     *         "last_run": "example",
+                     *         "name": "Backup",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "updated": "example",
+                     *         "updated_by": "example",
+                     *         "version": 1
+                     *       },
+                     *       "text": "uptime",
+                     *       "versions": [
+                     *         {
+                     *           "saved": "example",
+                     *           "saved_by": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
             };
@@ -10378,6 +17143,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10403,8 +17179,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "last_run_version": 3,
+                     *       "parameters": [
+                     *         {
+                     *           "default": "example",
+                     *           "label": "Kiel, November",
+                     *           "name": "Backup",
+                     *           "required": true,
+                     *           "secret": true
+                     *         }
+                     *       ],
+                     *       "script": {
+                     *         "description": "Says how long the device has been up",
+                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "interpreter": "sh",
+                     *         "last_run": "example",
+                     *         "name": "Backup",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "updated": "example",
+                     *         "updated_by": "example",
+                     *         "version": 1
+                     *       },
+                     *       "text": "uptime",
+                     *       "versions": [
+                     *         {
+                     *           "saved": "example",
+                     *           "saved_by": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10412,6 +17229,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10428,6 +17256,24 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "based_on": 3,
+                 *       "description": "Says how long the device has been up",
+                 *       "interpreter": "sh",
+                 *       "name": "Backup",
+                 *       "parameters": [
+                 *         {
+                 *           "default": "example",
+                 *           "label": "Kiel, November",
+                 *           "name": "Backup",
+                 *           "required": true,
+                 *           "secret": true
+                 *         }
+                 *       ],
+                 *       "text": "uptime"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SaveScript"];
             };
         };
@@ -10438,6 +17284,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "last_run_version": 3,
+                     *       "parameters": [
+                     *         {
+                     *           "default": "example",
+                     *           "label": "Kiel, November",
+                     *           "name": "Backup",
+                     *           "required": true,
+                     *           "secret": true
+                     *         }
+                     *       ],
+                     *       "script": {
+                     *         "description": "Says how long the device has been up",
+                     *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "interpreter": "sh",
+                     *         "last_run": "example",
+                     *         "name": "Backup",
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "updated": "example",
+                     *         "updated_by": "example",
+                     *         "version": 1
+                     *       },
+                     *       "text": "uptime",
+                     *       "versions": [
+                     *         {
+                     *           "saved": "example",
+                     *           "saved_by": "example",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
             };
@@ -10447,6 +17327,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10476,6 +17367,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10511,8 +17413,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "found": [
+                     *             {
+                     *               "detail": "example",
+                     *               "name": "Backup",
+                     *               "version": "example"
+                     *             }
+                     *           ],
+                     *           "name": "Backup",
+                     *           "online": true,
+                     *           "site_name": "Kiel"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["FoundOnPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10520,6 +17451,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10534,6 +17476,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "after": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RefreshSearch"];
             };
         };
@@ -10544,6 +17491,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "asked": 3,
+                     *       "next": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RefreshedSearch"];
                 };
             };
@@ -10553,6 +17506,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10573,8 +17537,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "open": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["SetupState"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10582,6 +17558,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10596,6 +17583,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "authority_key": "example",
+                 *       "code": "492039",
+                 *       "draft": "example",
+                 *       "root_body": "example",
+                 *       "root_signature": "example",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["FinishSetup"];
             };
         };
@@ -10606,6 +17603,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "example"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
@@ -10615,6 +17619,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10629,6 +17644,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "bea@nordwind.example",
+                 *       "name": "Backup",
+                 *       "password": "violet teapots whistle at dawn",
+                 *       "tenant_name": "example",
+                 *       "token": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["StartSetup"];
             };
         };
@@ -10639,6 +17663,23 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "draft": "example",
+                     *       "server_keys": {
+                     *         "attestation": "example",
+                     *         "enrolment": "example",
+                     *         "fresh": "example",
+                     *         "link": "example",
+                     *         "log": "example"
+                     *       },
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "totp": {
+                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                     *         "uri": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["SetupDraft"];
                 };
             };
@@ -10648,6 +17689,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10662,6 +17714,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "492039",
+                 *       "email": "bea@nordwind.example",
+                 *       "password": "violet teapots whistle at dawn"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SignIn"];
             };
         };
@@ -10672,6 +17731,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "two_networks": {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         },
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -10681,6 +17804,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10695,6 +17829,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "email": "bea@nordwind.example",
+                 *       "password": "violet teapots whistle at dawn",
+                 *       "statement": "example"
+                 *     }
+                 */
                 "application/json": components["schemas"]["KitSignIn"];
             };
         };
@@ -10705,6 +17846,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "two_networks": {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         },
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -10714,6 +17919,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10734,6 +17950,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "challenge": "example",
+                     *       "key": "example",
+                     *       "server": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["KitChallenge"];
                 };
             };
@@ -10743,6 +17966,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10757,6 +17991,21 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "ceremony": "example",
+                 *       "credential": {
+                 *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *         "response": {
+                 *           "authenticatorData": "example",
+                 *           "clientDataJSON": "example",
+                 *           "signature": "example",
+                 *           "userHandle": "example"
+                 *         },
+                 *         "type": "example"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["PasskeyAnswer"];
             };
         };
@@ -10767,6 +18016,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "acr": "example",
+                     *       "amr": [
+                     *         "example"
+                     *       ],
+                     *       "assignments": [
+                     *         {
+                     *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "role_name": "example",
+                     *           "scope": {
+                     *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "kind": "tenant",
+                     *             "name": "Backup"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "auth_time": "example",
+                     *       "capabilities": [
+                     *         "devices.read"
+                     *       ],
+                     *       "check_up": "example",
+                     *       "email": "bea@nordwind.example",
+                     *       "held_reset": {
+                     *         "by": "example",
+                     *         "until": "2026-12-22T12:00:00Z"
+                     *       },
+                     *       "mfa": {
+                     *         "deadline": "example",
+                     *         "may_postpone": true,
+                     *         "required_by": "tenant",
+                     *         "state": "active"
+                     *       },
+                     *       "name": "Backup",
+                     *       "recovery_codes_left": 3,
+                     *       "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "session": {
+                     *         "address": "203.0.113.7",
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "current": true,
+                     *         "device_bound": true,
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "idle_expires": "example",
+                     *         "last_active": "example",
+                     *         "method": "example",
+                     *         "place": "Hafen & Söhne / Kiel",
+                     *         "program": "example",
+                     *         "stage": "codes",
+                     *         "two_networks": {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ]
+                     *         },
+                     *         "user_agent": "example"
+                     *       },
+                     *       "step_up_kind": "example",
+                     *       "step_up_until": "example",
+                     *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "tenant_name": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Me"];
                 };
             };
@@ -10776,6 +18089,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10796,6 +18120,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ceremony": "example",
+                     *       "options": {
+                     *         "allowCredentials": [
+                     *           {
+                     *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "transports": [
+                     *               "example"
+                     *             ],
+                     *             "type": "example"
+                     *           }
+                     *         ],
+                     *         "challenge": "example",
+                     *         "rpId": "example",
+                     *         "timeout": 3,
+                     *         "userVerification": "example"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
@@ -10805,6 +18149,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10832,6 +18187,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10852,8 +18218,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "authority_pin": "example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "profile": "example",
+                     *       "root_envelope": "example",
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["Trust"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10861,6 +18243,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10896,8 +18289,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "counts": {
+                     *         "all": 3,
+                     *         "disabled": 3,
+                     *         "invited": 3,
+                     *         "locked": 3,
+                     *         "mfa_active": 3,
+                     *         "mfa_off": 3,
+                     *         "mfa_required": 3
+                     *       },
+                     *       "items": [
+                     *         {
+                     *           "assignments": [
+                     *             {
+                     *               "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "role_name": "example",
+                     *               "scope": {
+                     *                 "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *                 "kind": "tenant",
+                     *                 "name": "Backup"
+                     *               }
+                     *             }
+                     *           ],
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "email": "bea@nordwind.example",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "factors": {
+                     *             "passkeys": 3,
+                     *             "recovery_codes_left": 3,
+                     *             "totp": 3
+                     *           },
+                     *           "held_reset": {
+                     *             "by": "example",
+                     *             "until": "2026-12-22T12:00:00Z"
+                     *           },
+                     *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "invited_until": "example",
+                     *           "last_sign_in": "example",
+                     *           "mfa": "active",
+                     *           "mfa_required_by": "tenant",
+                     *           "name": "Backup",
+                     *           "sessions": 3,
+                     *           "state": "invited",
+                     *           "you": true
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["UserPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10905,6 +18356,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10913,12 +18375,29 @@ export interface operations {
     post_users: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "assignments": [
+                 *         {
+                 *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "scope": "tenant"
+                 *         }
+                 *       ],
+                 *       "email": "bea@nordwind.example",
+                 *       "expires": "2026-12-22T12:00:00Z",
+                 *       "name": "Backup"
+                 *     }
+                 */
                 "application/json": components["schemas"]["InviteUser"];
             };
         };
@@ -10929,6 +18408,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -10938,6 +18439,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -10947,6 +18540,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10969,8 +18573,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "policy": {
+                     *         "admins_passkey": "yes",
+                     *         "deadline": "example",
+                     *         "factorless": "yes",
+                     *         "roles": [
+                     *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *         ],
+                     *         "who": "admins"
+                     *       },
+                     *       "recent": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "state": "example",
+                     *           "summary": "Run Backup on web-1"
+                     *         }
+                     *       ],
+                     *       "reset_takes": "one_admin",
+                     *       "sessions": [
+                     *         {
+                     *           "address": "203.0.113.7",
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "current": true,
+                     *           "device_bound": true,
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "idle_expires": "example",
+                     *           "last_active": "example",
+                     *           "method": "example",
+                     *           "place": "Hafen & Söhne / Kiel",
+                     *           "program": "example",
+                     *           "stage": "codes",
+                     *           "two_networks": {
+                     *             "at": "2026-11-22T12:00:00Z",
+                     *             "networks": [
+                     *               "203.0.113.0/24"
+                     *             ]
+                     *           },
+                     *           "user_agent": "example"
+                     *         }
+                     *       ],
+                     *       "user": {
+                     *         "assignments": [
+                     *           {
+                     *             "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *             "role_name": "example",
+                     *             "scope": {
+                     *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "kind": "tenant",
+                     *               "name": "Backup"
+                     *             }
+                     *           }
+                     *         ],
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "email": "bea@nordwind.example",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "factors": {
+                     *           "passkeys": 3,
+                     *           "recovery_codes_left": 3,
+                     *           "totp": 3
+                     *         },
+                     *         "held_reset": {
+                     *           "by": "example",
+                     *           "until": "2026-12-22T12:00:00Z"
+                     *         },
+                     *         "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "invited_until": "example",
+                     *         "last_sign_in": "example",
+                     *         "mfa": "active",
+                     *         "mfa_required_by": "tenant",
+                     *         "name": "Backup",
+                     *         "sessions": 3,
+                     *         "state": "invited",
+                     *         "you": true
+                     *       },
+                     *       "verification_paused_until": "example"
+                     *     }
+                     */
                     "application/json": components["schemas"]["UserDetails"];
                 };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused */
             default: {
@@ -10978,6 +18669,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -10986,7 +18688,10 @@ export interface operations {
     post_users_id_assignments: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -10994,6 +18699,18 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "assignments": [
+                 *         {
+                 *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *           "scope": "tenant"
+                 *         }
+                 *       ],
+                 *       "expires": "2026-12-22T12:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeAssignments"];
             };
         };
@@ -11004,6 +18721,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -11013,6 +18752,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -11022,6 +18853,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11051,6 +18893,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11073,6 +18926,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "delivery": "mail",
+                     *       "email": "bea@nordwind.example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "link": "example",
+                     *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CreatedInvitation"];
                 };
             };
@@ -11082,6 +18944,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11090,7 +18963,10 @@ export interface operations {
     post_users_id_reset_factor: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -11098,6 +18974,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "confirmed": "in_person"
+                 *     }
+                 */
                 "application/json": components["schemas"]["ResetFactor"];
             };
         };
@@ -11108,6 +18989,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -11117,6 +19020,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -11126,6 +19121,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11134,12 +19140,22 @@ export interface operations {
     post_users_disable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "users": [
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Users"];
             };
         };
@@ -11150,6 +19166,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -11159,6 +19197,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -11168,6 +19298,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11176,12 +19317,22 @@ export interface operations {
     post_users_enable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "users": [
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Users"];
             };
         };
@@ -11192,6 +19343,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -11201,6 +19374,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -11210,6 +19475,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -11218,12 +19494,23 @@ export interface operations {
     post_users_mfa: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "required": "yes",
+                 *       "users": [
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["RequireMfa"];
             };
         };
@@ -11234,6 +19521,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionResult"];
                 };
             };
@@ -11243,6 +19552,98 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
@@ -11252,6 +19653,998 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "about": "example",
+                     *           "name": "Backup"
+                     *         }
+                     *       ],
+                     *       "items": [
+                     *         {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "events": [
+                     *             "job.finished"
+                     *           ],
+                     *           "former_secret_until": "example",
+                     *           "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_arrival": "2026-11-22T12:00:00Z",
+                     *           "name": "Backup",
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
+                     *           "paused_why": "example",
+                     *           "state": "active",
+                     *           "url": "https://psa.example/hooks/sallyport",
+                     *           "waiting": 3
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhooks"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "events": [
+                 *         "job.finished"
+                 *       ],
+                 *       "name": "Backup",
+                 *       "url": "https://psa.example/hooks/sallyport"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WantedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "example",
+                     *       "file_name": "example",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "example",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "example",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "events": [
+                     *         "job.finished"
+                     *       ],
+                     *       "former_secret_until": "example",
+                     *       "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_arrival": "2026-11-22T12:00:00Z",
+                     *       "name": "Backup",
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
+                     *       "paused_why": "example",
+                     *       "state": "active",
+                     *       "url": "https://psa.example/hooks/sallyport",
+                     *       "waiting": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_webhooks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "events": [
+                 *         "job.finished"
+                 *       ],
+                 *       "name": "Backup",
+                 *       "url": "https://psa.example/hooks/sallyport"
+                 *     }
+                 */
+                "application/json": components["schemas"]["WantedWebhook"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhooks_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks_id_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+                /** @description Only deliveries in this state */
+                state?: string;
+                /** @description Only deliveries of this event */
+                type?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "attempts": 3,
+                     *           "ended": "2026-11-22T12:00:00Z",
+                     *           "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_error": "example",
+                     *           "last_status": 200,
+                     *           "next_attempt": "2026-11-22T12:00:00Z",
+                     *           "state": "waiting",
+                     *           "type": "example"
+                     *         }
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDeliveryPage"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhooks_id_deliveries_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-22T12:00:00Z",
+                     *       "attempts": 3,
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_error": "example",
+                     *       "last_status": 200,
+                     *       "next_attempt": "2026-11-22T12:00:00Z",
+                     *       "payload": {
+                     *         "data": {},
+                     *         "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "timestamp": "2026-11-22T12:00:00Z",
+                     *         "type": "example"
+                     *       },
+                     *       "state": "waiting",
+                     *       "tries": [
+                     *         {
+                     *           "answer": "example",
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "error": "example",
+                     *           "millis": 3,
+                     *           "number": 1,
+                     *           "status": 200
+                     *         }
+                     *       ],
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryDetails"];
+                };
+            };
+            /** @description What `If-None-Match` names is still so */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_deliveries_event_redeliver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_secret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "arguments": [
+                     *           "example"
+                     *         ],
+                     *         "bytes": 3,
+                     *         "environment": [
+                     *           {
+                     *             "name": "Backup",
+                     *             "value": "example"
+                     *           }
+                     *         ],
+                     *         "interpreter": "sh",
+                     *         "kind": "run_script",
+                     *         "name": "Backup",
+                     *         "output_limit_bytes": 1048576,
+                     *         "previous": {
+                     *           "text": "uptime",
+                     *           "version": 1
+                     *         },
+                     *         "run_as": "example",
+                     *         "secrets": [
+                     *           "example"
+                     *         ],
+                     *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "targets": {
+                     *           "count": 1,
+                     *           "devices": [
+                     *             {
+                     *               "id": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "name": "Backup",
+                     *               "online": true,
+                     *               "place": "Hafen & Söhne / Kiel"
+                     *             }
+                     *           ],
+                     *           "first_time": 3,
+                     *           "online": 1
+                     *         },
+                     *         "text": "uptime",
+                     *         "time_limit_secs": 600,
+                     *         "version": 1
+                     *       },
+                     *       "approve_at": "https://rmm.example/approvals",
+                     *       "class": 1,
+                     *       "class_reason": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "hour_devices": 3,
+                     *       "hour_limit": 3,
+                     *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "number": "example",
+                     *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "requested_by_email": "example",
+                     *       "requested_by_name": "Amelie Winter",
+                     *       "requirement": [
+                     *         {
+                     *           "at": "2026-11-22T12:00:00Z",
+                     *           "by": "example",
+                     *           "met": true,
+                     *           "proof": "example",
+                     *           "text": "uptime",
+                     *           "who": "example"
+                     *         }
+                     *       ],
+                     *       "result": {
+                     *         "enrolment_file": "example",
+                     *         "file_name": "example",
+                     *         "installer": {
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "created_by": "example",
+                     *           "customer_name": "Hafen & Söhne",
+                     *           "expires": "2026-12-22T12:00:00Z",
+                     *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "label": "Kiel, November",
+                     *           "network": "203.0.113.0/24",
+                     *           "platform": "linux",
+                     *           "revoked": "example",
+                     *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "site_name": "Kiel",
+                     *           "used": 3,
+                     *           "uses": 1
+                     *         },
+                     *         "kind": "installer"
+                     *       },
+                     *       "short": "2V4W-6X00",
+                     *       "state": "open",
+                     *       "summary": "Run Backup on web-1",
+                     *       "wants_number": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuthorizationRequest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_webhooks_id_test: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-22T12:00:00Z",
+                     *       "attempts": 3,
+                     *       "ended": "2026-11-22T12:00:00Z",
+                     *       "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_error": "example",
+                     *       "last_status": 200,
+                     *       "next_attempt": "2026-11-22T12:00:00Z",
+                     *       "state": "waiting",
+                     *       "type": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "malformed",
+                     *       "detail": "example",
+                     *       "field": "example",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 200,
+                     *       "title": "example",
+                     *       "type": "example"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };

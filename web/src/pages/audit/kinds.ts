@@ -49,6 +49,8 @@ const KINDS: Record<string, Kind> = {
   connection: { icon: 'network', tag: 'Connection' },
   'licence.refused': { icon: 'ban', tag: 'Licence', bad: true },
   licence: { icon: 'shieldok', tag: 'Licence' },
+  'webhook.paused': { icon: 'pause', tag: 'Webhook', bad: true },
+  webhook: { icon: 'webhook', tag: 'Webhook' },
   'schedule.voided': { icon: 'shieldx', tag: 'Schedule', bad: true },
   'schedule.missed': { icon: 'hourglass', tag: 'Schedule', bad: true },
   schedule: { icon: 'until', tag: 'Schedule' },

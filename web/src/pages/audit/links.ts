@@ -8,6 +8,7 @@ export function linkTo(id: string): string {
   if (kind === 'cus') return `/devices?customer=${id}`;
   if (kind === 'sit') return `/devices?site=${id}`;
   if (kind === 'ins') return '/installers';
+  if (kind === 'whk') return `/automation/webhooks/${id}`;
   if (kind === 'cli') return '/automation/clients';
   if (kind === 'con') return `/automation/connections/${id}`;
   if (kind === 'sch') return `/automation/schedules/${id}`;

@@ -6,12 +6,65 @@ use sallyport_decide::policy;
 use super::super::route::{Access, Query, Route, needs, query};
 use super::{CURSOR, LIMIT, asks};
 use crate::automation::{clients, keys, licences, metadata, programs, token};
-use crate::{schedules, work};
+use crate::{schedules, webhooks, work};
 
 const SCHEDULES: &[Query] =
     &[query("state", "Only schedules in this state"), query("script", "Only schedules of this script"), CURSOR, LIMIT];
 
+const DELIVERIES: &[Query] =
+    &[query("state", "Only deliveries in this state"), query("type", "Only deliveries of this event"), CURSOR, LIMIT];
+
 pub(super) fn rows() -> Vec<Route> {
+    [tools(), told()].into_iter().flatten().collect()
+}
+
+/// Webhooks: addresses that are told what happens.
+fn told() -> Vec<Route> {
+    let (read, manage) = (needs::<policy::ReadWebhooks>(), needs::<policy::ManageWebhooks>());
+    vec![
+        Route::get("/v1/webhooks", "Webhooks, and what can be told", read, webhooks::list).answers::<api::Webhooks>(200),
+        asks::<api::WantedWebhook, _, _>("/v1/webhooks", "Make a webhook", manage, webhooks::create)
+            .class("2")
+            .audit("request.created webhook.created"),
+        Route::get("/v1/webhooks/{id}", "One webhook", read, webhooks::show).answers::<api::Webhook>(200),
+        Route::put("/v1/webhooks/{id}", "Change a webhook: name, address, events", manage, webhooks::change)
+            .takes::<api::WantedWebhook>()
+            .answers::<api::AuthorizationRequest>(202)
+            .class("2")
+            .audit("request.created webhook.changed"),
+        Route::delete("/v1/webhooks/{id}", "Remove a webhook with its secret, queue and log", manage, webhooks::remove)
+            .empty(204)
+            .audit("webhook.removed"),
+        Route::post("/v1/webhooks/{id}/secret", "Replace a webhook's secret: both sign for a day", manage, webhooks::rotate)
+            .answers::<api::AuthorizationRequest>(202)
+            .once()
+            .class("2")
+            .audit("request.created webhook.rotated"),
+        Route::post("/v1/webhooks/{id}/pause", "Pause a webhook: what happens waits", manage, webhooks::pause)
+            .empty(204)
+            .audit("webhook.paused"),
+        Route::post("/v1/webhooks/{id}/resume", "Let a paused webhook go on", manage, webhooks::resume).empty(204).audit("webhook.resumed"),
+        Route::post("/v1/webhooks/{id}/test", "Send a test to a webhook", manage, webhooks::test)
+            .answers::<api::WebhookDelivery>(201)
+            .once()
+            .audit("webhook.tested"),
+        Route::get("/v1/webhooks/{id}/deliveries", "What became of events, the newest first", read, webhooks::deliveries)
+            .query(DELIVERIES)
+            .pages::<api::WebhookDelivery>(),
+        Route::get("/v1/webhooks/{id}/deliveries/{event}", "What was sent, and every attempt", read, webhooks::delivery)
+            .answers::<api::DeliveryDetails>(200),
+        Route::post(
+            "/v1/webhooks/{id}/deliveries/{event}/redeliver",
+            "Send a delivery that is over once more",
+            manage,
+            webhooks::redeliver,
+        )
+        .empty(204)
+        .audit("webhook.redelivered"),
+    ]
+}
+
+fn tools() -> Vec<Route> {
     vec![
         Route::get("/v1/clients", "API clients, and what they can have", needs::<policy::ReadClients>(), clients::list)
             .answers::<api::ApiClients>(200),

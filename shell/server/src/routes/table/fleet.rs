@@ -23,6 +23,9 @@ const DEVICES: &[Query] = &[
     LIMIT,
 ];
 
+const DEVICE: &[&str] =
+    &["id", "name", "state", "online", "last_seen", "customer", "customer_name", "site", "site_name", "os", "signed_in", "alerts", "tags"];
+
 const SEARCH: &[Query] = &[
     query("kind", "process, service, software or port"),
     query("name", "A part of the name; a port's number or program"),
@@ -44,10 +47,12 @@ fn places() -> Vec<Route> {
         Route::post("/v1/customers", "Add a customer", needs::<policy::ManageCustomers>(), customers::create)
             .takes::<api::NewName>()
             .answers::<api::Customer>(201)
+            .once()
             .audit("customer.created"),
         Route::post("/v1/customers/{id}/sites", "Add a site to a customer", needs::<policy::ManageCustomers>(), customers::create_site)
             .takes::<api::NewName>()
             .answers::<api::Site>(201)
+            .once()
             .audit("site.created"),
     ]
 }
@@ -56,6 +61,7 @@ fn managed() -> Vec<Route> {
     vec![
         Route::get("/v1/devices", "Devices, with the counts for the tabs", needs::<policy::ReadDevices>(), devices::list)
             .query(DEVICES)
+            .sparse(DEVICE)
             .answers::<api::DevicePage>(200),
         Route::get("/v1/devices/{id}", "One device", needs::<policy::ReadDevices>(), devices::show).answers::<api::DeviceDetails>(200),
         Route::get("/v1/devices/{id}/inventory", "What a device says of itself", needs::<policy::ReadDevices>(), devices::inventory)
@@ -85,6 +91,7 @@ fn library() -> Vec<Route> {
         Route::post("/v1/scripts", "Add a script", needs::<policy::WriteScripts>(), scripts::create)
             .takes::<api::SaveScript>()
             .answers::<api::ScriptDetails>(201)
+            .once()
             .audit("script.created"),
         Route::get("/v1/scripts/{id}", "One version of a script", needs::<policy::ReadScripts>(), scripts::show)
             .query(const { &[query("version", "The newest where none is named")] })

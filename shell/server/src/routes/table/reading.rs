@@ -25,6 +25,24 @@ const ENTRIES: &[Query] = &[
     LIMIT,
 ];
 
+const RUN: &[&str] = &[
+    "id",
+    "job",
+    "device",
+    "device_name",
+    "state",
+    "exit_code",
+    "signal",
+    "reason",
+    "started",
+    "ended",
+    "output_bytes",
+    "output_sha256",
+    "receipt",
+];
+
+const ENTRY: &[&str] = &["index", "at", "kind", "actor", "sentence", "details", "leaf"];
+
 pub(super) fn rows() -> Vec<Route> {
     [work(), record(), judged()].into_iter().flatten().collect()
 }
@@ -35,6 +53,7 @@ fn work() -> Vec<Route> {
         Route::get("/v1/jobs/{id}", "One job", needs::<policy::ReadJobs>(), jobs::show).answers::<api::Job>(200),
         Route::get("/v1/jobs/{id}/runs", "A job's runs, with the digests of their outputs", needs::<policy::ReadJobs>(), jobs::runs)
             .query(const { &[query("state", "Only runs in this state"), CURSOR, LIMIT] })
+            .sparse(RUN)
             .pages::<api::Run>(),
         Route::get("/v1/runs/{id}", "One run", needs::<policy::ReadJobs>(), jobs::run).answers::<api::Run>(200),
         Route::get("/v1/runs/{id}/output", "What a run wrote", needs::<policy::ReadJobs>(), jobs::output)
@@ -49,6 +68,7 @@ fn record() -> Vec<Route> {
     vec![
         Route::get("/v1/audit", "The audit log, the newest entries first", needs::<policy::ReadAudit>(), audit::list)
             .query(ENTRIES)
+            .sparse(ENTRY)
             .pages::<api::AuditEntry>(),
         Route::get("/v1/audit/checkpoint", "The newest signed checkpoint", needs::<policy::ReadAudit>(), audit::checkpoint)
             .answers::<api::Checkpoint>(200),

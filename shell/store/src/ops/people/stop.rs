@@ -2,7 +2,7 @@
 
 use sallyport_model::{DeviceId, GrantId, JobId, RunId, SessionId, TenantId, Timestamp, UserId};
 
-use super::super::runs::one_less;
+use super::super::runs::{Over, one_less};
 use crate::{StoreError, Tx, values};
 
 /// What was stopped.
@@ -41,8 +41,10 @@ pub(super) async fn stop_all(tx: &mut Tx, tenant: TenantId, user: UserId, at: Ti
         let (run, job): (RunId, JobId) = (row.get("id")?, row.get("job")?);
         let sql = "UPDATE runs SET state = 'cancelled', cancelled_by = 'not delivered' WHERE id = $1";
         tx.execute(sql, values![run]).await?;
+        let device = row.get("device")?;
+        Over { run, job, device, state: "cancelled", exit_code: None }.announce(tx, tenant, at);
         one_less(tx, tenant, job, at, salt).await?;
-        runs.push((row.get("device")?, row.get("grant_id")?, job));
+        runs.push((device, row.get("grant_id")?, job));
     }
     Ok(Stopped { sessions, requests, runs })
 }

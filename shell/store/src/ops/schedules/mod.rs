@@ -19,7 +19,7 @@ pub use void::{VoidSchedule, meant_by, void_reason};
 
 use sallyport_model::{ScheduleId, TenantId, Timestamp};
 
-use super::runs::{ToCancel, one_less};
+use super::runs::{Over, ToCancel, one_less};
 use crate::{StoreError, Tx, values};
 
 /// Cancels runs that no device has begun, of one schedule; says which, so that devices that were offered one are told.
@@ -36,6 +36,7 @@ async fn drop_waiting(
         let run: sallyport_model::RunId = row.get("id")?;
         tx.execute("UPDATE runs SET state = $2, cancelled_by = $3 WHERE id = $1", values![run, state, by]).await?;
         let cancelled = ToCancel { device: row.get("device")?, grant: row.get("grant_id")?, job: row.get("job")? };
+        Over { run, job: cancelled.job, device: cancelled.device, state, exit_code: None }.announce(tx, tenant, at);
         one_less(tx, tenant, cancelled.job, at, salt).await?;
         told.push(cancelled);
     }
