@@ -115,7 +115,8 @@ async fn who_is_new_or_disabled_is_nobodys_second_person(engine: Engine) {
     server.clock.advance(30);
     let asked = owner.client.send(job(&script, 0..30)).await;
     let path = format!("/v1/authorization-requests/{}/proofs", asked.json()["id"].as_str().expect("an id"));
-    let body = |server: &TestServer| json!({ "totp": oathtool(SECRET, server.clock.now()) });
+    let number = asked.json()["number"].clone();
+    let body = |server: &TestServer| json!({ "totp": oathtool(SECRET, server.clock.now()), "number": number });
     let reply = new.post(&path, body(&server)).await;
     assert_eq!(reply.code(), "role_refused", "{}", reply.json());
     let reply = old.post(&path, body(&server)).await;
