@@ -350,8 +350,9 @@ mod tests {
                 continue;
             }
             let source = std::fs::read_to_string(&path).unwrap();
-            for begin in ["Entry::new(\"", "Entry::grant(\"", ".entry(\"", "Told(\"", "Way::Opens => \"", "Way::Joins => \"", "Stopped, \""]
-            {
+            let direct = ["Entry::new(\"", "Entry::grant(\"", ".entry(\"", "Told(\""];
+            let chosen = ["Way::Opens => \"", "Way::Joins => \"", "Stopped, \"", "Ok((\"", "None, \""];
+            for begin in direct.into_iter().chain(chosen) {
                 kinds.extend(source.split(begin).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
             }
         }

@@ -54,7 +54,8 @@ impl Route {
 
     /// The path with this in the place of an id.
     pub(super) fn with_id(&self, id: &str) -> String {
-        self.path.replace("{id}", id).replace("{index}", id).replace("{address}", "192.0.2.77")
+        let path = self.path.replace("{id}", id).replace("{index}", id).replace("{address}", "192.0.2.77");
+        path.replace("{event}", "evt_01k5p7m0000000000000000000").replace("{path}", "a")
     }
 
     /// The path with an id that is well-formed and names nothing.
@@ -63,10 +64,14 @@ impl Route {
             Some("audit") => return self.with_id("999999"),
             Some("authorization-requests") => "req",
             Some("clients") => "cli",
+            Some("connections") => "con",
             Some("customers") => "cus",
             Some("devices") => "dev",
             Some("installers") => "ins",
             Some("jobs") => "job",
+            Some("licences") => "lic",
+            Some("schedules") => "sch",
+            Some("webhooks") => "whk",
             Some("me") if self.path.contains("/factors/") => "fac",
             Some("me") => "ses",
             Some("runs") => "run",

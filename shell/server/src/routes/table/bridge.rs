@@ -46,6 +46,7 @@ pub(super) fn rows() -> Vec<Route> {
             connections::rotate,
         )
         .empty(202)
+        .once()
         .audit("connection.rotation_asked connection.rotation_began connection.rotated connection.rotation_failed"),
     ];
     rows.extend(passing());
