@@ -242,7 +242,7 @@ const VALUES: &[(&str, &str)] = &[
     ("code_challenge_method", "S256"),
     ("redirect_uri", "http://127.0.0.1:49152/callback"),
     ("acr_values", "urn:sallyport:acr:mfa"),
-    ("finding", "P-24"),
+    ("finding", DIGEST),
     ("reason", "The machine is replaced in December"),
     ("access", "control"),
     ("client_key", DIGEST),

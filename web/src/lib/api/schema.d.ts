@@ -7093,7 +7093,7 @@ export interface operations {
                      *         {
                      *           "action": {
                      *             "arguments": [
-                     *               "example"
+                     *               "--verbose"
                      *             ],
                      *             "bytes": 3,
                      *             "environment": [
@@ -7110,7 +7110,7 @@ export interface operations {
                      *               "text": "uptime",
                      *               "version": 1
                      *             },
-                     *             "run_as": "example",
+                     *             "run_as": "root",
                      *             "secrets": [
                      *               "example"
                      *             ],
@@ -7141,7 +7141,7 @@ export interface operations {
                      *           "hour_devices": 3,
                      *           "hour_limit": 3,
                      *           "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "number": "example",
+                     *           "number": "472",
                      *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "requested_by_email": "example",
                      *           "requested_by_name": "Amelie Winter",
@@ -7238,7 +7238,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -7255,7 +7255,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -7286,7 +7286,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -7473,7 +7473,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "number": "example",
+                 *       "number": "472",
                  *       "totp": "492039"
                  *     }
                  */
@@ -7491,7 +7491,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -7508,7 +7508,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -7539,7 +7539,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -7627,17 +7627,17 @@ export interface operations {
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "key": {
-                     *             "crv": "example",
-                     *             "kty": "example",
-                     *             "x": "example",
-                     *             "y": "example"
+                     *             "crv": "P-256",
+                     *             "kty": "EC",
+                     *             "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                     *             "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
                      *           },
                      *           "key_created": "example",
                      *           "last_address": "example",
                      *           "last_refusal": {
                      *             "address": "203.0.113.7",
                      *             "at": "2026-11-22T12:00:00Z",
-                     *             "reason": "example",
+                     *             "reason": "The machine is replaced in December",
                      *             "why": "example"
                      *           },
                      *           "last_used": "2026-11-22T12:00:00Z",
@@ -7713,10 +7713,10 @@ export interface operations {
                  * @example {
                  *       "expires": "2026-12-22T12:00:00Z",
                  *       "key": {
-                 *         "crv": "example",
-                 *         "kty": "example",
-                 *         "x": "example",
-                 *         "y": "example"
+                 *         "crv": "P-256",
+                 *         "kty": "EC",
+                 *         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                 *         "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
                  *       },
                  *       "licence": "not_needed",
                  *       "name": "Backup",
@@ -7774,7 +7774,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -7791,7 +7791,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -7822,7 +7822,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -7910,17 +7910,17 @@ export interface operations {
                      *       "expires": "2026-12-22T12:00:00Z",
                      *       "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "key": {
-                     *         "crv": "example",
-                     *         "kty": "example",
-                     *         "x": "example",
-                     *         "y": "example"
+                     *         "crv": "P-256",
+                     *         "kty": "EC",
+                     *         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                     *         "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
                      *       },
                      *       "key_created": "example",
                      *       "last_address": "example",
                      *       "last_refusal": {
                      *         "address": "203.0.113.7",
                      *         "at": "2026-11-22T12:00:00Z",
-                     *         "reason": "example",
+                     *         "reason": "The machine is replaced in December",
                      *         "why": "example"
                      *       },
                      *       "last_used": "2026-11-22T12:00:00Z",
@@ -8011,7 +8011,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -8028,7 +8028,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -8059,7 +8059,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -8149,10 +8149,10 @@ export interface operations {
                      *           "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "executables": [
-                     *             "example"
+                     *             "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *           ],
                      *           "expires": "2026-12-22T12:00:00Z",
-                     *           "from": "example",
+                     *           "from": "22:00",
                      *           "host_keys": "any",
                      *           "hosts": [
                      *             {
@@ -8166,7 +8166,7 @@ export interface operations {
                      *           "issued_by": "example",
                      *           "last_host": "example",
                      *           "last_used": "2026-11-22T12:00:00Z",
-                     *           "publisher": "example",
+                     *           "publisher": "Hafen & Söhne",
                      *           "revoked": "example",
                      *           "revoked_by": "example",
                      *           "scopes": [
@@ -8176,7 +8176,7 @@ export interface operations {
                      *             "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           ],
                      *           "state": "valid",
-                     *           "tool": "example"
+                     *           "tool": "nightly-report"
                      *         }
                      *       ]
                      *     }
@@ -8231,10 +8231,10 @@ export interface operations {
                  * @example {
                  *       "below": "example",
                  *       "executables": [
-                 *         "example"
+                 *         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                  *       ],
                  *       "expires": "2026-12-22T12:00:00Z",
-                 *       "from": "example",
+                 *       "from": "22:00",
                  *       "host_keys": "any",
                  *       "hosts": [
                  *         {
@@ -8243,14 +8243,14 @@ export interface operations {
                  *           "name": "Backup"
                  *         }
                  *       ],
-                 *       "publisher": "example",
+                 *       "publisher": "Hafen & Söhne",
                  *       "scopes": [
                  *         "devices.read"
                  *       ],
                  *       "scripts": [
                  *         "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                  *       ],
-                 *       "tool": "example"
+                 *       "tool": "nightly-report"
                  *     }
                  */
                 "application/json": components["schemas"]["NewLicence"];
@@ -8298,7 +8298,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -8315,7 +8315,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -8346,7 +8346,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -8475,12 +8475,12 @@ export interface operations {
                      *               "methods": [
                      *                 "GET"
                      *               ],
-                     *               "path": "example"
+                     *               "path": "/tickets"
                      *             }
                      *           ],
-                     *           "base_url": "example",
+                     *           "base_url": "https://psa.example/api",
                      *           "callers": [
-                     *             "example"
+                     *             "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           ],
                      *           "check": "example",
                      *           "created": "2026-11-22T12:00:00Z",
@@ -8504,7 +8504,7 @@ export interface operations {
                      *             "new": {
                      *               "from": "made"
                      *             },
-                     *             "path": "example"
+                     *             "path": "/tickets"
                      *           },
                      *           "rotation_state": {
                      *             "attempts": 3,
@@ -8574,12 +8574,12 @@ export interface operations {
                  *           "methods": [
                  *             "GET"
                  *           ],
-                 *           "path": "example"
+                 *           "path": "/tickets"
                  *         }
                  *       ],
-                 *       "base_url": "example",
+                 *       "base_url": "https://psa.example/api",
                  *       "callers": [
-                 *         "example"
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                  *       ],
                  *       "check": "example",
                  *       "credential": {
@@ -8596,7 +8596,7 @@ export interface operations {
                  *         "new": {
                  *           "from": "made"
                  *         },
-                 *         "path": "example"
+                 *         "path": "/tickets"
                  *       },
                  *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
                  *     }
@@ -8646,7 +8646,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -8663,7 +8663,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -8694,7 +8694,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -8783,12 +8783,12 @@ export interface operations {
                      *           "methods": [
                      *             "GET"
                      *           ],
-                     *           "path": "example"
+                     *           "path": "/tickets"
                      *         }
                      *       ],
-                     *       "base_url": "example",
+                     *       "base_url": "https://psa.example/api",
                      *       "callers": [
-                     *         "example"
+                     *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       ],
                      *       "check": "example",
                      *       "created": "2026-11-22T12:00:00Z",
@@ -8812,7 +8812,7 @@ export interface operations {
                      *         "new": {
                      *           "from": "made"
                      *         },
-                     *         "path": "example"
+                     *         "path": "/tickets"
                      *       },
                      *       "rotation_state": {
                      *         "attempts": 3,
@@ -8879,12 +8879,12 @@ export interface operations {
                  *           "methods": [
                  *             "GET"
                  *           ],
-                 *           "path": "example"
+                 *           "path": "/tickets"
                  *         }
                  *       ],
-                 *       "base_url": "example",
+                 *       "base_url": "https://psa.example/api",
                  *       "callers": [
-                 *         "example"
+                 *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                  *       ],
                  *       "check": "example",
                  *       "credential": {
@@ -8901,7 +8901,7 @@ export interface operations {
                  *         "new": {
                  *           "from": "made"
                  *         },
-                 *         "path": "example"
+                 *         "path": "/tickets"
                  *       },
                  *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
                  *     }
@@ -8920,7 +8920,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -8937,7 +8937,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -8968,7 +8968,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -9055,11 +9055,11 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "caller": "example",
+                     *           "caller": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "caller_name": "example",
                      *           "method": "example",
                      *           "outcome": "example",
-                     *           "path": "example"
+                     *           "path": "/tickets"
                      *         }
                      *       ]
                      *     }
@@ -9339,7 +9339,10 @@ export interface operations {
     post_connections_id_rotate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Sent again with the same key within a day, it is not done again, and answered as before */
+                "idempotency-key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -10204,7 +10207,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -10221,7 +10224,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -10252,7 +10255,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -10381,7 +10384,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -10398,7 +10401,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -10429,7 +10432,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -10676,7 +10679,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -10693,7 +10696,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -10724,7 +10727,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -10959,7 +10962,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "new_password": "example",
+                 *       "new_password": "nine lanterns drift past the weir",
                  *       "password": "violet teapots whistle at dawn",
                  *       "token": "example"
                  *     }
@@ -11041,7 +11044,7 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "arguments": [
-                     *             "example"
+                     *             "--verbose"
                      *           ],
                      *           "counts": {
                      *             "failed": 3,
@@ -11066,7 +11069,7 @@ export interface operations {
                      *             "schedule": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           },
                      *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "run_as": "example",
+                     *           "run_as": "root",
                      *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "secrets": [
                      *             "example"
@@ -11126,7 +11129,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "arguments": [
-                 *         "example"
+                 *         "--verbose"
                  *       ],
                  *       "devices": [
                  *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -11138,7 +11141,7 @@ export interface operations {
                  *         }
                  *       ],
                  *       "output_limit_bytes": 1048576,
-                 *       "run_as": "example",
+                 *       "run_as": "root",
                  *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                  *       "secrets": [
                  *         {
@@ -11195,7 +11198,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -11212,7 +11215,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -11243,7 +11246,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -11328,7 +11331,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "arguments": [
-                     *         "example"
+                     *         "--verbose"
                      *       ],
                      *       "counts": {
                      *         "failed": 3,
@@ -11353,7 +11356,7 @@ export interface operations {
                      *         "schedule": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       },
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "run_as": "example",
+                     *       "run_as": "root",
                      *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "secrets": [
                      *         "example"
@@ -11472,7 +11475,7 @@ export interface operations {
                      *           "job": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "output_bytes": 3,
                      *           "output_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "reason": "example",
+                     *           "reason": "The machine is replaced in December",
                      *           "receipt": true,
                      *           "signal": 3,
                      *           "started": "2026-11-22T12:00:00Z",
@@ -11538,10 +11541,10 @@ export interface operations {
                      *       "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "executables": [
-                     *         "example"
+                     *         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *       ],
                      *       "expires": "2026-12-22T12:00:00Z",
-                     *       "from": "example",
+                     *       "from": "22:00",
                      *       "host_keys": "any",
                      *       "hosts": [
                      *         {
@@ -11555,7 +11558,7 @@ export interface operations {
                      *       "issued_by": "example",
                      *       "last_host": "example",
                      *       "last_used": "2026-11-22T12:00:00Z",
-                     *       "publisher": "example",
+                     *       "publisher": "Hafen & Söhne",
                      *       "revoked": "example",
                      *       "revoked_by": "example",
                      *       "scopes": [
@@ -11565,7 +11568,7 @@ export interface operations {
                      *         "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       ],
                      *       "state": "valid",
-                     *       "tool": "example"
+                     *       "tool": "nightly-report"
                      *     }
                      */
                     "application/json": components["schemas"]["Licence"];
@@ -11726,7 +11729,7 @@ export interface operations {
                      *           "sent": "example",
                      *           "state": "example",
                      *           "subject": "example",
-                     *           "to": "example"
+                     *           "to": "06:00"
                      *         }
                      *       ],
                      *       "next": "example",
@@ -11808,7 +11811,7 @@ export interface operations {
                      *         "until": "2026-12-22T12:00:00Z"
                      *       },
                      *       "mfa": {
-                     *         "deadline": "example",
+                     *         "deadline": "2026-12-22T12:00:00Z",
                      *         "may_postpone": true,
                      *         "required_by": "tenant",
                      *         "state": "active"
@@ -11840,7 +11843,7 @@ export interface operations {
                      *       "step_up_kind": "example",
                      *       "step_up_until": "example",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "tenant_name": "example",
+                     *       "tenant_name": "Nordwind IT",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *     }
                      */
@@ -11894,7 +11897,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "expires": "2026-12-22T12:00:00Z",
-                     *       "to": "example"
+                     *       "to": "06:00"
                      *     }
                      */
                     "application/json": components["schemas"]["ActivationMail"];
@@ -12196,7 +12199,7 @@ export interface operations {
                      *         "until": "2026-12-22T12:00:00Z"
                      *       },
                      *       "mfa": {
-                     *         "deadline": "example",
+                     *         "deadline": "2026-12-22T12:00:00Z",
                      *         "may_postpone": true,
                      *         "required_by": "tenant",
                      *         "state": "active"
@@ -12228,7 +12231,7 @@ export interface operations {
                      *       "step_up_kind": "example",
                      *       "step_up_until": "example",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "tenant_name": "example",
+                     *       "tenant_name": "Nordwind IT",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *     }
                      */
@@ -12350,7 +12353,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -12367,7 +12370,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -12398,7 +12401,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -12783,8 +12786,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "current": "example",
-                 *       "new": "example",
+                 *       "current": "violet teapots whistle at dawn",
+                 *       "new": "nine lanterns drift past the weir",
                  *       "other_sessions": "end",
                  *       "proof": {
                  *         "totp": "492039"
@@ -12835,16 +12838,16 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "acr_values": "example",
+                 *       "acr_values": "urn:sallyport:acr:mfa",
                  *       "answer": "yes",
-                 *       "client_id": "example",
-                 *       "code_challenge": "example",
-                 *       "code_challenge_method": "example",
+                 *       "client_id": "sallyport-cli",
+                 *       "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+                 *       "code_challenge_method": "S256",
                  *       "dpop_jkt": "example",
                  *       "max_age": 3,
                  *       "name": "Backup",
-                 *       "redirect_uri": "example",
-                 *       "response_type": "example",
+                 *       "redirect_uri": "http://127.0.0.1:49152/callback",
+                 *       "response_type": "code",
                  *       "state": "example"
                  *     }
                  */
@@ -12907,7 +12910,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -12924,7 +12927,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -12955,7 +12958,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -13454,7 +13457,7 @@ export interface operations {
                  * @example {
                  *       "client_assertion": "example",
                  *       "client_assertion_type": "example",
-                 *       "client_id": "example",
+                 *       "client_id": "sallyport-cli",
                  *       "next_assertion": "example",
                  *       "next_key": "example"
                  *     }
@@ -13543,7 +13546,7 @@ export interface operations {
                  * @example {
                  *       "client_assertion": "example",
                  *       "client_assertion_type": "example",
-                 *       "client_id": "example",
+                 *       "client_id": "sallyport-cli",
                  *       "token": "example",
                  *       "token_type_hint": "example"
                  *     }
@@ -13624,13 +13627,13 @@ export interface operations {
                  * @example {
                  *       "client_assertion": "example",
                  *       "client_assertion_type": "example",
-                 *       "client_id": "example",
+                 *       "client_id": "sallyport-cli",
                  *       "code": "492039",
                  *       "code_verifier": "example",
                  *       "grant_type": "example",
                  *       "host_assertion": "example",
                  *       "licence": "example",
-                 *       "redirect_uri": "example",
+                 *       "redirect_uri": "http://127.0.0.1:49152/callback",
                  *       "scope": "example"
                  *     }
                  */
@@ -13791,7 +13794,7 @@ export interface operations {
                      *       },
                      *       "mfa": {
                      *         "admins_passkey": "yes",
-                     *         "deadline": "example",
+                     *         "deadline": "2026-12-22T12:00:00Z",
                      *         "factorless": "yes",
                      *         "roles": [
                      *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -13849,7 +13852,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "admins_passkey": "yes",
-                 *       "deadline": "example",
+                 *       "deadline": "2026-12-22T12:00:00Z",
                  *       "factorless": "yes",
                  *       "roles": [
                  *         "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -13902,7 +13905,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -13919,7 +13922,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -13950,7 +13953,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -14130,7 +14133,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -14147,7 +14150,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -14178,7 +14181,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -14466,7 +14469,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -14483,7 +14486,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -14514,7 +14517,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -14639,7 +14642,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -14656,7 +14659,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -14687,7 +14690,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -14790,14 +14793,14 @@ export interface operations {
                      *                 "until": "2026-12-22T12:00:00Z"
                      *               },
                      *               "fix": {
-                     *                 "path": "example",
+                     *                 "path": "/tickets",
                      *                 "word": "example"
                      *               },
                      *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *               "state": "critical",
                      *               "subjects": [
                      *                 {
-                     *                   "path": "example",
+                     *                   "path": "/tickets",
                      *                   "word": "example"
                      *                 }
                      *               ],
@@ -14855,8 +14858,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "finding": "example",
-                 *       "reason": "example",
+                 *       "finding": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                 *       "reason": "The machine is replaced in December",
                  *       "until": "2026-12-22T12:00:00Z"
                  *     }
                  */
@@ -15032,7 +15035,7 @@ export interface operations {
                      *         {
                      *           "attachments": [
                      *             {
-                     *               "access": "example",
+                     *               "access": "control",
                      *               "connected": true,
                      *               "created": "2026-11-22T12:00:00Z",
                      *               "end_reason": "example",
@@ -15057,7 +15060,7 @@ export interface operations {
                      *             "bytes": 3,
                      *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *           },
-                     *           "run_as": "example",
+                     *           "run_as": "root",
                      *           "state": "example"
                      *         }
                      *       ],
@@ -15111,15 +15114,15 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "access": "example",
-                 *       "client_key": "example",
+                 *       "access": "control",
+                 *       "client_key": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                  *       "columns": 3,
                  *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *       "joins": "example",
+                 *       "joins": "rms_01kb3v5r8m2n4p6q8s0t2v4w6x",
                  *       "kind": "job.finished",
                  *       "record": "yes",
                  *       "rows": 3,
-                 *       "run_as": "example"
+                 *       "run_as": "root"
                  *     }
                  */
                 "application/json": components["schemas"]["NewRemoteSession"];
@@ -15167,7 +15170,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -15184,7 +15187,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -15215,7 +15218,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -15301,7 +15304,7 @@ export interface operations {
                      * @example {
                      *       "attachments": [
                      *         {
-                     *           "access": "example",
+                     *           "access": "control",
                      *           "connected": true,
                      *           "created": "2026-11-22T12:00:00Z",
                      *           "end_reason": "example",
@@ -15326,7 +15329,7 @@ export interface operations {
                      *         "bytes": 3,
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *       },
-                     *       "run_as": "example",
+                     *       "run_as": "root",
                      *       "state": "example"
                      *     }
                      */
@@ -15675,7 +15678,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -15692,7 +15695,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -15723,7 +15726,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -15852,7 +15855,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -15869,7 +15872,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -15900,7 +15903,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -16017,7 +16020,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -16034,7 +16037,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -16065,7 +16068,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -16157,7 +16160,7 @@ export interface operations {
                      *       "job": "job_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "output_bytes": 3,
                      *       "output_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "reason": "example",
+                     *       "reason": "The machine is replaced in December",
                      *       "receipt": true,
                      *       "signal": 3,
                      *       "started": "2026-11-22T12:00:00Z",
@@ -16385,7 +16388,7 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "arguments": [
-                     *             "example"
+                     *             "--verbose"
                      *           ],
                      *           "changed": "2026-11-22T12:00:00Z",
                      *           "changed_by": "example",
@@ -16415,7 +16418,7 @@ export interface operations {
                      *           ],
                      *           "published": "2026-11-22T12:00:00Z",
                      *           "published_by": "example",
-                     *           "run_as": "example",
+                     *           "run_as": "root",
                      *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "script_name": "example",
                      *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -16433,8 +16436,8 @@ export interface operations {
                      *               "days": [
                      *                 "example"
                      *               ],
-                     *               "from": "example",
-                     *               "to": "example"
+                     *               "from": "22:00",
+                     *               "to": "06:00"
                      *             },
                      *             "zone": "Europe/Berlin"
                      *           },
@@ -16494,7 +16497,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "arguments": [
-                 *         "example"
+                 *         "--verbose"
                  *       ],
                  *       "devices": [
                  *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -16508,7 +16511,7 @@ export interface operations {
                  *       "name": "Backup",
                  *       "output_limit_bytes": 1048576,
                  *       "replaces": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *       "run_as": "example",
+                 *       "run_as": "root",
                  *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                  *       "time_limit_secs": 600,
                  *       "timing": {
@@ -16522,8 +16525,8 @@ export interface operations {
                  *           "days": [
                  *             "example"
                  *           ],
-                 *           "from": "example",
-                 *           "to": "example"
+                 *           "from": "22:00",
+                 *           "to": "06:00"
                  *         },
                  *         "zone": "Europe/Berlin"
                  *       },
@@ -16575,7 +16578,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -16592,7 +16595,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -16623,7 +16626,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -16708,7 +16711,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "arguments": [
-                     *         "example"
+                     *         "--verbose"
                      *       ],
                      *       "changed": "2026-11-22T12:00:00Z",
                      *       "changed_by": "example",
@@ -16738,7 +16741,7 @@ export interface operations {
                      *       ],
                      *       "published": "2026-11-22T12:00:00Z",
                      *       "published_by": "example",
-                     *       "run_as": "example",
+                     *       "run_as": "root",
                      *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "script_name": "example",
                      *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -16756,8 +16759,8 @@ export interface operations {
                      *           "days": [
                      *             "example"
                      *           ],
-                     *           "from": "example",
-                     *           "to": "example"
+                     *           "from": "22:00",
+                     *           "to": "06:00"
                      *         },
                      *         "zone": "Europe/Berlin"
                      *       },
@@ -16940,8 +16943,8 @@ export interface operations {
                  *           "days": [
                  *             "example"
                  *           ],
-                 *           "from": "example",
-                 *           "to": "example"
+                 *           "from": "22:00",
+                 *           "to": "06:00"
                  *         },
                  *         "zone": "Europe/Berlin"
                  *       }
@@ -17649,7 +17652,7 @@ export interface operations {
                  *       "email": "bea@nordwind.example",
                  *       "name": "Backup",
                  *       "password": "violet teapots whistle at dawn",
-                 *       "tenant_name": "example",
+                 *       "tenant_name": "Nordwind IT",
                  *       "token": "example"
                  *     }
                  */
@@ -17759,7 +17762,7 @@ export interface operations {
                      *         "until": "2026-12-22T12:00:00Z"
                      *       },
                      *       "mfa": {
-                     *         "deadline": "example",
+                     *         "deadline": "2026-12-22T12:00:00Z",
                      *         "may_postpone": true,
                      *         "required_by": "tenant",
                      *         "state": "active"
@@ -17791,7 +17794,7 @@ export interface operations {
                      *       "step_up_kind": "example",
                      *       "step_up_until": "example",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "tenant_name": "example",
+                     *       "tenant_name": "Nordwind IT",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *     }
                      */
@@ -17874,7 +17877,7 @@ export interface operations {
                      *         "until": "2026-12-22T12:00:00Z"
                      *       },
                      *       "mfa": {
-                     *         "deadline": "example",
+                     *         "deadline": "2026-12-22T12:00:00Z",
                      *         "may_postpone": true,
                      *         "required_by": "tenant",
                      *         "state": "active"
@@ -17906,7 +17909,7 @@ export interface operations {
                      *       "step_up_kind": "example",
                      *       "step_up_until": "example",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "tenant_name": "example",
+                     *       "tenant_name": "Nordwind IT",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *     }
                      */
@@ -18044,7 +18047,7 @@ export interface operations {
                      *         "until": "2026-12-22T12:00:00Z"
                      *       },
                      *       "mfa": {
-                     *         "deadline": "example",
+                     *         "deadline": "2026-12-22T12:00:00Z",
                      *         "may_postpone": true,
                      *         "required_by": "tenant",
                      *         "state": "active"
@@ -18076,7 +18079,7 @@ export interface operations {
                      *       "step_up_kind": "example",
                      *       "step_up_until": "example",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "tenant_name": "example",
+                     *       "tenant_name": "Nordwind IT",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *     }
                      */
@@ -18443,7 +18446,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -18460,7 +18463,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -18491,7 +18494,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -18577,7 +18580,7 @@ export interface operations {
                      * @example {
                      *       "policy": {
                      *         "admins_passkey": "yes",
-                     *         "deadline": "example",
+                     *         "deadline": "2026-12-22T12:00:00Z",
                      *         "factorless": "yes",
                      *         "roles": [
                      *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -18756,7 +18759,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -18773,7 +18776,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -18804,7 +18807,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -19024,7 +19027,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -19041,7 +19044,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -19072,7 +19075,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -19201,7 +19204,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -19218,7 +19221,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -19249,7 +19252,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -19378,7 +19381,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -19395,7 +19398,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -19426,7 +19429,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -19556,7 +19559,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -19573,7 +19576,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -19604,7 +19607,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -19810,7 +19813,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -19827,7 +19830,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -19858,7 +19861,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -20024,7 +20027,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -20041,7 +20044,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -20072,7 +20075,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
@@ -20479,7 +20482,7 @@ export interface operations {
                      * @example {
                      *       "action": {
                      *         "arguments": [
-                     *           "example"
+                     *           "--verbose"
                      *         ],
                      *         "bytes": 3,
                      *         "environment": [
@@ -20496,7 +20499,7 @@ export interface operations {
                      *           "text": "uptime",
                      *           "version": 1
                      *         },
-                     *         "run_as": "example",
+                     *         "run_as": "root",
                      *         "secrets": [
                      *           "example"
                      *         ],
@@ -20527,7 +20530,7 @@ export interface operations {
                      *       "hour_devices": 3,
                      *       "hour_limit": 3,
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "number": "example",
+                     *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "requested_by_email": "example",
                      *       "requested_by_name": "Amelie Winter",
