@@ -1,0 +1,118 @@
+import { createHmac } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import { type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { Installation } from './support/installation.js';
+import { accessible, authorize, look, type Owner, setUp, watch } from './support/steps.js';
+
+/** A webhook from the first empty page to its end, with a receiver on this machine that checks signatures by itself. */
+test.describe.configure({ mode: 'serial' });
+
+interface Arrived {
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+let place: Installation;
+let context: BrowserContext;
+let page: Page;
+let owner: Owner;
+let faults: string[];
+let receiver: Server;
+let address = '';
+let secret = '';
+let answers = 204;
+const arrived: Arrived[] = [];
+
+test.beforeAll(async ({ browser }) => {
+  receiver = createServer((request, response) => {
+    let body = '';
+    request.on('data', (piece: Buffer) => (body += piece.toString()));
+    request.on('end', () => {
+      arrived.push({ headers: request.headers, body });
+      response.writeHead(answers).end();
+    });
+  });
+  await new Promise<void>((done) => receiver.listen(0, '127.0.0.1', done));
+  const bound = receiver.address();
+  address = `http://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : 0}/hooks`;
+  place = await new Installation().start({ env: { SALLYPORT_OUTBOUND_NETWORKS: '127.0.0.0/8', SALLYPORT_OUTBOUND_HTTP: 'listed' } });
+  context = await browser.newContext();
+  page = await context.newPage();
+  faults = watch(page);
+  owner = await setUp(page, place);
+});
+
+test.afterAll(async () => {
+  await context.close();
+  await place.stop();
+  receiver.close();
+});
+
+/** As Standard Webhooks says, with nothing of ours. */
+function isSigned({ headers, body }: Arrived): boolean {
+  const key = Buffer.from(secret.replace('whsec_', ''), 'base64');
+  const text = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
+  const wanted = `v1,${createHmac('sha256', key).update(text).digest('base64')}`;
+  return String(headers['webhook-signature']).split(' ').includes(wanted);
+}
+
+const deliveries = () => page.getByRole('table', { name: 'Deliveries, the newest first' });
+
+test('a webhook is made by proof, and its secret is shown once', async () => {
+  await page.goto(`${place.url}/automation/webhooks`);
+  await expect(page.getByText('No webhook yet')).toBeVisible();
+  await accessible(page, 'webhooks-none');
+  await page.getByRole('button', { name: 'Make a webhook' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Tickets');
+  await page.locator('#webhook-url').fill(address);
+  await page.getByRole('checkbox', { name: /customer\.created|job\.finished/ }).first().check();
+  await accessible(page, 'webhook-new');
+  await look(page, 'webhook-new');
+  await page.getByRole('button', { name: 'Create webhook' }).click();
+  await authorize(page, () => owner.authenticator.soon(), 'webhook');
+  const shown = page.getByRole('region', { name: 'Tickets: its secret' });
+  secret = (await shown.locator('code').innerText()).match(/whsec_[A-Za-z0-9+/=]+/)?.[0] ?? '';
+  expect(secret).not.toBe('');
+  await accessible(page, 'webhook-secret');
+  await look(page, 'webhook-secret');
+  await shown.getByRole('button', { name: 'I have kept it' }).click();
+  await expect(page.getByRole('row').filter({ hasText: 'Tickets' })).toBeVisible();
+  expect(await page.content()).not.toContain(secret);
+  await accessible(page, 'webhooks');
+  await look(page, 'webhooks');
+});
+
+test('a test arrives with a signature that its receiver can check, and stands in the log', async () => {
+  await page.getByRole('link', { name: 'Tickets' }).click();
+  await page.getByRole('button', { name: 'Send a test' }).click();
+  await expect(deliveries()).toContainText('Delivered');
+  await expect.poll(() => arrived.length).toBeGreaterThan(0);
+  expect(arrived.every(isSigned)).toBe(true);
+  await deliveries().getByRole('button', { name: 'Details' }).first().click();
+  await expect(deliveries()).toContainText('204');
+  await accessible(page, 'webhook');
+  await look(page, 'webhook');
+});
+
+test('one that its receiver refuses is tried again, and sent once more by hand', async () => {
+  answers = 503;
+  await page.getByRole('button', { name: 'Send a test' }).click();
+  await expect(deliveries()).toContainText('503');
+  await expect(deliveries()).toContainText('again');
+  answers = 204;
+  const before = arrived.length;
+  await deliveries().getByRole('button', { name: 'Send once more' }).click();
+  await expect.poll(() => arrived.length).toBeGreaterThan(before);
+  expect(isSigned(arrived.at(-1) as Arrived)).toBe(true);
+});
+
+test('pausing is a click, and so is going on', async () => {
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByRole('button', { name: 'Resume' })).toBeVisible();
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible();
+  await page.getByRole('button', { name: 'Remove', exact: true }).click();
+  await page.getByRole('button', { name: 'Remove it' }).click();
+  await expect(page.getByText('No webhook yet')).toBeVisible();
+  expect(faults).toEqual([]);
+});
