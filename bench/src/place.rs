@@ -114,6 +114,10 @@ pub(crate) fn text(bytes: usize) -> Vec<u8> {
         }
     }
     text.truncate(bytes);
+    // What is printed behind it begins a line.
+    if let Some(last) = text.last_mut() {
+        *last = b'\n';
+    }
     text
 }
 
