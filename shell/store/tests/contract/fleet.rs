@@ -15,7 +15,7 @@ use sallyport_store::{Store, StoreError, log, values};
 
 use crate::world::{Sql, moment, ours, theirs};
 
-fn allowed<C: Capability>(tenant: TenantId) -> Permit<C> {
+pub(crate) fn allowed<C: Capability>(tenant: TenantId) -> Permit<C> {
     let actor = policy::Actor {
         tenant,
         user: UserId::from_bytes([5; 16]),
