@@ -109,7 +109,10 @@ test('NET-04: from a trusted network a technician reads by password alone, and a
   const desk = await browser.newContext(at(OFFICE));
   const hers = await desk.newPage();
   const authenticator = await activate(hers, await mailbox.link(TARA.email, 'invitation'), TARA.password, true, place.folder);
-  await desk.clearCookies();
+  await expect(hers).toHaveURL(/\/devices/);
+  await hers.getByRole('button', { name: TARA.name }).click();
+  await hers.getByRole('menuitem', { name: 'Sign out' }).click();
+  await expect(hers.getByRole('heading', { name: 'Sign in' })).toBeVisible();
   await signInAs(hers, place, TARA);
   await expect(hers.getByText('You are reading.')).toBeVisible();
   await expect(hers).toHaveURL(/\/devices/);

@@ -91,7 +91,7 @@ async fn people_roles_and_links_from_a_terminal() {
     let invited = bench.does(&["users", "invite", "new@nordwind.example", "--name", "Nia", "--role", "technician"]);
     let again = bench.reads(&["users", "resend", "new@nordwind.example"]);
     assert!(again["link"].is_string() && again["link"] != invited["link"], "{again}");
-    assert_eq!(bench.reads(&["users", "--role", "technician", "--sort", "-email"])[0]["email"], tara.email);
+    assert_eq!(bench.reads(&["users", "list", "--role", "technician", "--sort", "-email"])[0]["email"], tara.email);
 }
 
 #[tokio::test(flavor = "multi_thread")]
