@@ -96,52 +96,55 @@ impl Networks {
     pub(crate) fn run(self) -> Result<Outcome, Failure> {
         let (mut client, screen) = self.common.desk()?;
         let stored: api::NetworkPolicy = client.read(NETWORKS)?;
-        let Some((agreement, change)) = self.what.unwrap_or(What::Show).applied(&stored)? else {
+        let mut change = as_stored(&stored);
+        let Some(agreement) = self.what.unwrap_or(What::Show).write(&mut change) else {
             screen.give(&stored, |screen| show(screen, &stored));
             return Ok(Outcome::Done);
         };
+        if is_asked(&frozen(&stored, &change), &as_stored(&stored)) {
+            return Err(Failure::Input("that holds already: nothing would change".to_owned()));
+        }
         ask(&mut client, screen, agreement, &stored, &change)
     }
 }
 
 impl What {
-    /// The rules as they will be; none where they are only looked at.
-    fn applied(self, stored: &api::NetworkPolicy) -> Result<Option<(Agreement, api::ChangeNetworks)>, Failure> {
-        let mut change = api::ChangeNetworks {
-            version: stored.version,
-            trusted: stored.trusted.clone(),
-            required: stored.required.clone(),
-            address_verification: stored.address_verification,
-        };
-        let agreement = match self {
-            Self::Show => return Ok(None),
+    /// Writes it into the rules; says how the person agrees, or nothing where they only look.
+    fn write(self, change: &mut api::ChangeNetworks) -> Option<Agreement> {
+        match self {
+            Self::Show => None,
             Self::Trust { label, ranges, agreement } => {
                 change.trusted.retain(|network| network.label != label);
                 change.trusted.push(api::TrustedNetwork { label, ranges });
-                agreement
+                Some(agreement)
             }
             Self::Distrust { label, agreement } => {
                 change.trusted.retain(|network| network.label != label);
-                if change.trusted.len() == stored.trusted.len() {
-                    return Err(Failure::Unknown { what: "trusted network", wanted: one_line(&label) });
-                }
-                agreement
+                Some(agreement)
             }
             Self::Require { capability, ranges, agreement } => {
                 change.required.retain(|network| network.capability != capability.into());
                 change.required.push(api::RequiredNetwork { capability: capability.into(), ranges });
-                agreement
+                Some(agreement)
             }
             Self::Release { capability, agreement } => {
                 change.required.retain(|network| network.capability != capability.into());
-                agreement
+                Some(agreement)
             }
             Self::Verification { state, agreement } => {
                 change.address_verification = if matches!(state, OnOff::On) { api::Switch::On } else { api::Switch::Off };
-                agreement
+                Some(agreement)
             }
-        };
-        Ok(Some((agreement, change)))
+        }
+    }
+}
+
+fn as_stored(stored: &api::NetworkPolicy) -> api::ChangeNetworks {
+    api::ChangeNetworks {
+        version: stored.version,
+        trusted: stored.trusted.clone(),
+        required: stored.required.clone(),
+        address_verification: stored.address_verification,
     }
 }
 

@@ -115,6 +115,7 @@ async fn policy_and_networks_from_a_terminal() {
     assert!(locked_out.contains("locks_you_out"), "{locked_out}");
     bench.does(&["networks", "require", "installers", "127.0.0.0/8"]);
     bench.does(&["networks", "release", "installers"]);
+    assert!(bench.desk.says(2, &["networks", "release", "installers"]).contains("nothing would change"));
     bench.does(&["networks", "distrust", "Office"]);
     let rules = bench.reads(&["networks"]);
     assert_eq!((&rules["trusted"], &rules["required"]), (&json!([]), &json!([])), "{rules}");
