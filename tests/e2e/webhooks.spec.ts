@@ -74,6 +74,7 @@ test('a webhook is made by proof, and its secret is shown once', async () => {
   const shown = page.getByRole('region', { name: 'Tickets: its secret' });
   secret = (await shown.locator('code').innerText()).match(/whsec_[A-Za-z0-9+/=]+/)?.[0] ?? '';
   expect(secret).not.toBe('');
+  await expect(shown, 'it is no command').not.toContainText('$');
   await accessible(page, 'webhook-secret');
   await look(page, 'webhook-secret');
   await shown.getByRole('button', { name: 'I have kept it' }).click();
@@ -88,6 +89,7 @@ test('a test arrives with a signature that its receiver can check, and stands in
   await page.getByRole('link', { name: 'Tickets' }).click();
   await page.getByRole('button', { name: 'Send a test' }).click();
   await expect(deliveries()).toContainText('Delivered');
+  await expect(page.locator('dl').filter({ hasText: 'Last arrival' })).not.toContainText('never');
   await expect.poll(() => arrived.length).toBeGreaterThan(0);
   expect(arrived.every(isSigned)).toBe(true);
   await deliveries().getByRole('button', { name: 'Details' }).first().click();

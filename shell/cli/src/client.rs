@@ -7,6 +7,7 @@ use std::time::Duration;
 use sallyport_api as api;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use ureq::http::{Method, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
@@ -148,6 +149,14 @@ impl Client {
     /// Reads all pages of a list.
     pub(crate) fn read_all<T: DeserializeOwned>(&mut self, path: &str, query: &Query) -> Result<Vec<T>, Failure> {
         self.read_up_to(path, query, usize::MAX)
+    }
+
+    /// Reads a list to its end whose first page says more than its items.
+    pub(crate) fn read_whole<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Failure> {
+        let mut whole: serde_json::Map<String, Value> = self.read(&format!("{path}?limit=1"))?;
+        whole.remove("next");
+        whole.insert("items".to_owned(), self.read_all::<Value>(path, &Query::default())?.into());
+        serde_json::from_value(whole.into()).map_err(|error| Failure::Answer(error.to_string()))
     }
 
     /// Reads pages of a list until there are enough items.
