@@ -1,6 +1,6 @@
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
-import { seen } from './support/pictures.js';
+import { keep, seen } from './support/pictures.js';
 import { accessible, authorize, keepCodes, look, OWNER, type Owner, setUp, signIn, watch } from './support/steps.js';
 
 /** One installation, one owner: each test goes on where the one before left it. */
@@ -162,6 +162,7 @@ test('PWD-04: a password that is known from a breach signs in with a code, and i
   await signIn(page, { code: await owner.authenticator.soon() });
   await expect(page.getByRole('heading', { name: 'Choose another password' })).toBeVisible();
   expect(await seen(page, 'breached')).toEqual([]);
+  await keep(page, 'breached');
   await page.goto(`${place.url}/scripts`);
   await expect(page.getByRole('heading', { name: 'Choose another password' })).toBeVisible();
   await page.locator('#breached-current').fill(OWNER.password);

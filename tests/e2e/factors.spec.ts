@@ -4,6 +4,7 @@ import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Authenticator } from './support/authenticator.js';
 import { Installation } from './support/installation.js';
 import { Passkeys } from './support/passkeys.js';
+import { keep } from './support/pictures.js';
 import { accessible, keepCodes, look, OWNER, type Owner, setUp, signIn, watch } from './support/steps.js';
 
 /** One installation, one owner: each test goes on where the one before left it. */
@@ -209,6 +210,7 @@ test('REC-04, REC-05: a recovery code sets up a new authenticator, brings one ne
 test('A35: not me ends every session at once and shows what was asked for', async () => {
   await page.getByRole('button', { name: 'Not me' }).click();
   await accessible(page, 'not-me');
+  await keep(page, 'not-me');
   await look(page, 'not-me');
   await page.getByRole('button', { name: 'Stop everything' }).click();
   await expect(page.getByRole('heading', { name: 'Stopped' })).toBeVisible();

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
+import { keep } from './support/pictures.js';
 import { accessible, authorize, look, type Owner, setUp, watch } from './support/steps.js';
 
 /** A webhook from the first empty page to its end, with a receiver on this machine that checks signatures by itself. */
@@ -80,6 +81,7 @@ test('a webhook is made by proof, and its secret is shown once', async () => {
   await expect(page.getByRole('row').filter({ hasText: 'Tickets' })).toBeVisible();
   expect(await page.content()).not.toContain(secret);
   await accessible(page, 'webhooks');
+  await keep(page, 'webhooks');
   await look(page, 'webhooks');
 });
 
@@ -93,6 +95,7 @@ test('a test arrives with a signature that its receiver can check, and stands in
   await deliveries().getByRole('button', { name: 'Details' }).first().click();
   await expect(deliveries()).toContainText('204');
   await accessible(page, 'webhook');
+  await keep(page, 'webhook');
   await look(page, 'webhook');
 });
 

@@ -191,6 +191,12 @@ impl Client {
         self.send(method, target, Vec::new()).map(drop)
     }
 
+    /// Does what has no body, and reads the answer.
+    pub(crate) fn act_and_read<T: DeserializeOwned>(&mut self, method: Method, target: &str) -> Result<T, Failure> {
+        let answer = self.send(method, target, Vec::new())?;
+        read(&answer)
+    }
+
     /// Sends a request over a connection: the vendor's status and answer, whatever they are.
     pub(crate) fn pass(&mut self, method: Method, target: &str, body: Vec<u8>) -> Result<(u16, Vec<u8>), Failure> {
         self.send(method, target, body).map(|answer| (answer.status, answer.body))
@@ -198,7 +204,16 @@ impl Client {
 
     /// Asks for a guarded operation.
     pub(crate) fn ask(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<Asked, Failure> {
-        let answer = self.send(method, target, written(body)?)?;
+        self.asked(method, target, written(body)?)
+    }
+
+    /// Asks for one that its address says entirely.
+    pub(crate) fn ask_plainly(&mut self, method: Method, target: &str) -> Result<Asked, Failure> {
+        self.asked(method, target, Vec::new())
+    }
+
+    fn asked(&mut self, method: Method, target: &str, body: Vec<u8>) -> Result<Asked, Failure> {
+        let answer = self.send(method, target, body)?;
         match answer.status {
             201 => read(&answer).map(|result| Asked::Done(Box::new(result))),
             _ => read(&answer).map(|request| Asked::Waits(Box::new(request))),

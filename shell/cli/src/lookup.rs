@@ -110,6 +110,20 @@ pub(crate) fn id_of<T: serde::de::DeserializeOwned>(
     }
 }
 
+/// One of a list that was read, by its id or its name.
+pub(crate) fn one_of<T: Clone>(
+    all: Vec<T>,
+    what: &'static str,
+    wanted: &str,
+    name: impl Fn(&T) -> &str,
+    id: impl Fn(&T) -> String,
+) -> Result<T, Failure> {
+    if let Some(named) = all.iter().find(|item| id(item) == wanted) {
+        return Ok(named.clone());
+    }
+    one(all, what, wanted, &name, |item| format!("{}  {}", id(item), name(item)))
+}
+
 /// One of a list by its name or id, or by the end of its id.
 pub(crate) fn named<T: serde::de::DeserializeOwned>(
     client: &mut Client,
