@@ -1,47 +1,32 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { type Browser, type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Authenticator } from './support/authenticator.js';
 import { Installation } from './support/installation.js';
 import { Mailbox } from './support/mailbox.js';
+import { faults, moveIn, owner, page, place } from './support/office.js';
 import { Passkeys } from './support/passkeys.js';
-import { accessible, keepCodes, look, type Owner, setUp, watch } from './support/steps.js';
+import { accessible, keepCodes, look, type Owner, setUp } from './support/steps.js';
 
-/** One installation, without a mail server at first: each test goes on where the one before left it. */
-test.describe.configure({ mode: 'serial' });
+/** One installation, without a mail server at first. */
+moveIn();
 
 const ADA = { name: 'Ada Lovelace', email: 'ada@northwind.example', password: 'four quiet harbours under snow' };
-let place: Installation;
-let context: BrowserContext;
-let page: Page;
-let faults: string[];
 let ada: { context: BrowserContext; page: Page; authenticator: Authenticator };
 let links: string[] = [];
 
-/** An owner whose laptop knows their finger: no test waits for codes. */
-async function ownerOf(where: Installation, browser: Browser): Promise<{ context: BrowserContext; page: Page; owner: Owner }> {
-  const opened = await browser.newContext();
-  const first = await opened.newPage();
-  faults = watch(first);
-  const owner = await setUp(first, where);
-  await Passkeys.on(first);
-  await first.goto(`${where.url}/profile`);
-  await first.getByRole('button', { name: 'Passkey', exact: true }).click();
-  await first.getByRole('dialog').getByLabel(/code/i).fill(await owner.authenticator.soon());
-  await expect(first.locator('.factor')).toHaveCount(2);
-  return { context: opened, page: first, owner };
+/** From now on the owner's laptop knows their finger: no test waits for codes. */
+async function addPasskey(on: Page, where: Installation, { authenticator }: Owner): Promise<void> {
+  await Passkeys.on(on);
+  await on.goto(`${where.url}/profile`);
+  await on.getByRole('button', { name: 'Passkey', exact: true }).click();
+  await on.getByRole('dialog').getByLabel(/code/i).fill(await authenticator.soon());
+  await expect(on.locator('.factor')).toHaveCount(2);
 }
 
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start();
-  ({ context, page } = await ownerOf(place, browser));
-});
+test.beforeAll(() => addPasskey(page, place, owner));
 
-test.afterAll(async () => {
-  await ada?.context.close();
-  await context.close();
-  await place.stop();
-});
+test.afterAll(() => ada?.context.close());
 
 const panel = (on: Page) => on.getByRole('dialog', { name: 'Authorize' });
 const row = (name: string) => page.getByRole('row').filter({ hasText: name });
@@ -286,14 +271,16 @@ test('the limits of sessions change through the panel', async () => {
 test.describe('with a mail server', () => {
   let mailbox: Mailbox;
   let mailing: Installation;
-  let boss: Awaited<ReturnType<typeof ownerOf>>;
+  let boss: { context: BrowserContext; page: Page };
   let guests: BrowserContext;
   let guest: Page;
 
   test.beforeAll(async ({ browser }) => {
     mailbox = await new Mailbox().start();
     mailing = await new Installation().start({ env: mailbox.settings });
-    boss = await ownerOf(mailing, browser);
+    const opened = await browser.newContext();
+    boss = { context: opened, page: await opened.newPage() };
+    await addPasskey(boss.page, mailing, await setUp(boss.page, mailing));
     guests = await browser.newContext();
     guest = await guests.newPage();
   });

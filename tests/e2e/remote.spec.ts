@@ -3,51 +3,29 @@ import { execFileSync, spawn } from 'node:child_process';
 import { type AddressInfo, createServer } from 'node:net';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Locator, type Page, test } from '@playwright/test';
-import { Installation } from './support/installation.js';
+import { expect, type Locator, type Page, test } from '@playwright/test';
+import { code, context, faults, moveIn, page, place } from './support/office.js';
 import { keep } from './support/pictures.js';
-import { accessible, authorize, choose, installer, look, type Owner, setUp, toolbar, watch, writeScript } from './support/steps.js';
+import { accessible, approve, authorize, installer, look, watch, writeScript } from './support/steps.js';
 
-/** One installation with one real agent behind a cable: each test goes on where the one before left it. */
-test.describe.configure({ mode: 'serial' });
+/** One installation behind a cable, with two real agents. */
+moveIn(() => ({ cabled: true, permissions: ['clipboard-read', 'clipboard-write'] }));
 
-let place: Installation;
-let owner: Owner;
-let context: BrowserContext;
-let page: Page;
 let device: string;
 let screen: string;
-let faults: string[];
 /** What the screen showed in the end, as a person saved it. */
 let seen: Buffer;
 
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start({ cabled: true });
-  context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
-  page = await context.newPage();
-  faults = watch(page);
-  page.on('dialog', (dialog) => faults.push(`a page opened a dialog: ${dialog.message()}`));
-  owner = await setUp(page, place);
+test.beforeAll(async () => {
   const file = await installer(page, place, 2, () => authorize(page, code, 'remote-installer'));
   for (const state of [place.agent('web'), place.desktop('screen-01')]) place.enrol(state, file);
-  await page.goto(`${place.url}/devices?state=pending`);
-  await expect(page.getByText('Waits for approval')).toHaveCount(2, { timeout: 60_000 }); // a desktop starts first, on a machine that may be busy
-  await choose(page, 2);
-  await toolbar(page).getByRole('button', { name: /Approve/ }).click();
-  await proveIfAsked(page.getByText('Nothing waits for approval'));
+  await approve(page, place, 2);
   await page.goto(`${place.url}/devices`);
   const idOf = async (link: Locator) => (await link.getAttribute('href'))?.split('/').at(-1) ?? '';
   const links = page.getByRole('table').getByRole('link');
   screen = await idOf(links.filter({ hasText: 'screen-01' }));
   device = await idOf(links.filter({ hasNotText: 'screen-01' }).first());
 });
-
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
-});
-
-const code = () => owner.authenticator.soon();
 
 /** Where a step-up window is open, nothing is asked; where none is, the panel opens and takes a code. */
 async function proveIfAsked(there: Locator, on: Page = page): Promise<'by a code' | 'at once'> {
