@@ -1,18 +1,14 @@
-import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { code, faults, moveIn, page, place } from './support/office.js';
 import { keep } from './support/pictures.js';
-import { accessible, approve, authorize, installer, look, writeScript } from './support/steps.js';
+import { enrol } from './support/remote.js';
+import { accessible, authorize, look, writeScript } from './support/steps.js';
 
 /** A schedule from its publication to its end, on one real device. */
 moveIn();
 
-
 test('a device is there, and a script', async () => {
-  const file = await installer(page, place, 1, () => authorize(page, code, 'installer'));
-  place.agent('a');
-  place.enrol(join(place.folder, 'a'), file);
-  await approve(page, place, 1);
+  await enrol(place.agent('a'));
   await page.goto(`${place.url}/automation/schedules`);
   await expect(page.getByText('No schedule yet')).toBeVisible();
   await accessible(page, 'schedules-none');
