@@ -11,6 +11,7 @@ when = datetime.datetime.fromisoformat
 signed_by = lambda key, sig, text: Ed25519PublicKey.from_public_bytes(key).verify(sig, text)
 KEYS = "type id tenant class action targets not_before expires nonce requested_by".split()
 REMOTE = "session kind access joins client_key run_as columns rows consent record ask_secs unanswered clipboard virtual_display idle_secs max_secs".split()
+SCHEDULE, TERMS = "schedule run terms rule".split(), "cron zone offsets window late_secs jitter_secs gap_secs at_once".split()
 PROOF = "user email method at".split()
 GRANT, ATTESTATION, ROOT = (f"application/vnd.sallyport.{name}.v1+json" for name in ("grant", "attestation", "root"))
 
@@ -71,6 +72,51 @@ def remote_session(it):
     screen = it["kind"] == "viewer" or (it["clipboard"], it["virtual_display"]) == ("off", "never")
     return list(it) == REMOTE and sized and asked and screen and times and account and not (opens and terminal and it["access"] == "view") and any(bytes.fromhex(it["client_key"]))
 
+NAMES = (0, 59, ""), (0, 23, ""), (1, 31, ""), (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"), (0, 7, "sun mon tue wed thu fri sat")
+
+def field(text, first, last, words):  # the values that a field of a cron expression names
+    words, found = words.split(), set()
+    value = lambda word: words.index(word.lower()) + first if word.lower() in words else int(word)
+    for part in text.split(","):
+        span, _, step = part.partition("/")
+        ends = [first, last] if span == "*" else [value(word) for word in (span.split("-") * 2)[:2]]
+        found |= {n % 7 if last == 7 else n for n in range(ends[0], ends[1] + 1, int(step or 1))}
+    return found
+
+def named(cron, wall):  # whether a cron expression names a minute, counted from 1970 by the clock on the wall
+    texts, at = cron.split(), when("1970-01-01T00:00:00+00:00") + datetime.timedelta(minutes=wall)
+    shown = at.minute, at.hour, at.day, at.month, at.isoweekday() % 7
+    minute, hour, day, month, weekday = (n in field(text, *names) for n, text, names in zip(shown, texts, NAMES))
+    either = not (texts[2].startswith("*") or texts[4].startswith("*"))
+    return minute and hour and month and (day or weekday if either else day and weekday)
+
+def runs_at(terms, at):  # clocks that change are taken as Vixie cron does
+    changes = [(when(o["from"]).timestamp(), o["secs"]) for o in terms["offsets"]]
+    wall = lambda secs: int(at + secs) // 60
+    offset = [secs for since, secs in changes if since <= at][-1:] or [changes[0][1]]
+    if terms["cron"].split()[1].startswith("*"): return at % 60 == 0 and named(terms["cron"], wall(offset[0]))
+    last = [(old, since, new) for (_, old), (since, new) in zip(changes, changes[1:]) if since <= at][-1:]
+    again = any(at < since + old - new for old, since, new in last)
+    skipped = any(since == at and any(named(terms["cron"], m) for m in range(wall(old), wall(new))) for old, since, new in last)
+    return at % 60 == 0 and (named(terms["cron"], wall(offset[0])) and not again or skipped)
+
+def window_open(terms, at):
+    if terms["window"] is None: return True
+    secs = [o["secs"] for o in terms["offsets"] if when(o["from"]).timestamp() <= at][-1:] or [terms["offsets"][0]["secs"]]
+    shown = when("1970-01-01T00:00:00+00:00") + datetime.timedelta(seconds=at + secs[0])
+    minute, today, first, end = shown.hour * 60 + shown.minute, shown.isoweekday() % 7, terms["window"]["from_minute"], terms["window"]["to_minute"]
+    on = lambda day: terms["window"]["days"] >> day & 1
+    if first < end: return bool(on(today) and first <= minute < end)
+    return bool(on(today) and minute >= first or on((today + 6) % 7) and minute < end)
+
+def occurrence(it, span, pae, due, now):  # its id; how far apart runs must be, only the device's journal knows
+    want(due is not None and span[0] <= when(due) < span[1] and runs_at(it["terms"], when(due).timestamp()), "not_an_occurrence")
+    due, now, terms = when(due).timestamp(), now.timestamp(), it["terms"]
+    want(now >= due - 120, "not_yet_valid")
+    want(now < due + terms["jitter_secs"] + terms["late_secs"], "expired")
+    want(window_open(terms, max(now, due)), "outside_window")
+    return sha(b"sallyport.occurrence/1\n", sha(pae), int(due * 1_000_000).to_bytes(8, "big", signed=True))[:16]
+
 def decide(root, case):
     payload, signatures = opened(case["envelope"], GRANT)
     pae, keyids = encoded(GRANT, payload), [s["keyid"] for s in signatures]
@@ -79,19 +125,23 @@ def decide(root, case):
     want(list(body) == KEYS and body["type"] == "sallyport.grant/1", "malformed")
     (action, run), = body["action"].items()
     targets, now = body["targets"], when(case["now"])
-    want(action in ("run_script", "open_remote_session"), "malformed")
-    want(action == "run_script" or remote_session(run) and targets["count"] == 1, "malformed")
-    want(body["class"] >= (1 if targets["count"] == 1 else 2 if targets["count"] <= 25 else 3), "class_too_low")
+    unattended = action == "run_schedule"
+    want(action in ("run_script", "run_schedule", "open_remote_session"), "malformed")
+    want(action != "open_remote_session" or remote_session(run) and targets["count"] == 1, "malformed")
+    want(not unattended or list(run) == SCHEDULE and list(run["terms"]) == TERMS and not run["run"]["secrets"], "malformed")
+    want(body["class"] >= (1 if targets["count"] == 1 and not unattended else 2 if targets["count"] <= 25 else 3), "class_too_low")
     start, end = when(body["not_before"]), when(body["expires"])
-    want(all(start <= when(p["at"]) <= end for p in proofs), "proof_time")
+    want(all(start <= when(p["at"]) <= min(end, start + datetime.timedelta(seconds=1020)) for p in proofs), "proof_time")
     want(any(p["method"] == "totp" or body["class"] < 2 for p in proofs), "proof_missing")
     want(body["tenant"] == root["tenant"], "wrong_tenant")
     leaf = sha(b"\x00sallyport.target/1\n", id_bytes(body["tenant"]), sha(bytes.fromhex(case["device"])))
     want(in_tree(leaf, case["target_index"], targets["count"], case["target_proof"], bytes.fromhex(targets["root"])), "wrong_device")
-    want((end - start).total_seconds() <= 1020, "window_too_long")
+    want((end - start).total_seconds() <= (400 * 86400 + 120 if unattended else 1020), "window_too_long")
     want(start <= now, "not_yet_valid")
     want(now < end, "expired")
-    want(body["id"] not in case["used"], "used")
+    want(unattended or case.get("occurrence") is None, "not_an_occurrence")
+    use = occurrence(run, (start, end), pae, case.get("occurrence"), now) if unattended else id_bytes(body["id"])
+    want(use not in map(id_bytes, case["used"]), "used")
     text, _, signatures = case["checkpoint"].partition("\n\n")
     origin, size, log_root = text.split("\n")
     _, name, blob = signatures.rstrip("\n").split(" ")
@@ -103,6 +153,7 @@ def decide(root, case):
     entry = sha(b"\x00", json.dumps(entry, separators=(",", ":")).encode())
     want(in_tree(entry, case["log_index"], int(size), case["log_proof"], base64.b64decode(log_root)), "not_in_log")
     script = case["script"].encode()
+    if unattended: run = run["run"]
     if action == "open_remote_session": run = {"script_sha256": sha(b"").hex(), "script_bytes": 0}  # it has no content
     want(sha(script).hex() == run["script_sha256"] and len(script) == run["script_bytes"], "content_differs")
     return "obeyed"

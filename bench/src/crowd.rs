@@ -52,6 +52,25 @@ impl Crowd {
         (crowd, rows)
     }
 
+    /// Kills the server and starts it again: how long until every agent is back, and what it takes that nobody has enrolled in this life.
+    pub(crate) async fn again(&mut self) -> Vec<Row> {
+        let count = self.devices.len();
+        self.installation.kill();
+        self.installation.start();
+        let begun = Instant::now();
+        let before = rss_bytes(self.installation.pid());
+        let online = self.operator.wait_for("state=online", count as u64, PATIENCE).await;
+        let back = begun.elapsed().as_secs_f64();
+        tokio::time::sleep(SETTLE).await;
+        let bytes = rss_bytes(self.installation.pid()).saturating_sub(before) as f64 / count.max(1) as f64;
+        let lost = (count as u64).saturating_sub(online);
+        vec![
+            Row { n: count, ..Row::of("agents", format!("{count}-simulated-tls-back"), "s", &[back]) }.lost(lost, 0),
+            Row { n: count, ..Row::of("agents", format!("{count}-simulated-tls-rss-back"), "bytes per agent", &[bytes]) }
+                .budget(Op::AtMost, 16_000.0),
+        ]
+    }
+
     async fn installers(&mut self, count: usize) -> Vec<(usize, String)> {
         let mut files = Vec::new();
         for at in (0..count).step_by(PER_INSTALLER) {

@@ -53,7 +53,7 @@ enum Scenario {
     Signin,
     /// What a tool waits for: tokens, signed requests, revocations, a list of 10,000 devices.
     Api,
-    /// Memory and processor time of the server for many connected agents.
+    /// Memory and processor time of the server for many connected agents, and how soon they are back after its restart.
     Agents,
     /// From a proof to all results.
     Fanout,
@@ -145,6 +145,9 @@ async fn measure_all(wishes: &Wishes, report: &mut Report) -> anyhow::Result<()>
         }
         if wants(Scenario::Fanout) {
             add(vec![Box::pin(fanout::simulated(&mut crowd)).await]);
+        }
+        if wants(Scenario::Agents) {
+            add(Box::pin(crowd.again()).await);
         }
         crowd.leave().await;
     }

@@ -134,6 +134,7 @@ test('a licence is issued for a file that the browser measures, and its tool run
   await page.reload();
   await expect(licence).toContainText('build-1');
   await accessible(page, 'licences');
+  await keep(page, 'licences');
   await look(page, 'licences');
 });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { PROGRAMS } from './support/installation.js';
 import { code, faults, moveIn, owner, page, place } from './support/office.js';
+import { keep } from './support/pictures.js';
 import { accessible, authorize, look, OWNER } from './support/steps.js';
 
 /** A connection to another vendor's API from the first empty page to its end, with a vendor on this machine. */
@@ -64,6 +65,7 @@ test('a connection is made, and its credential is seen by nobody any more', asyn
   await page.getByLabel('Path', { exact: true }).fill('/keys');
   await page.getByLabel('Body').fill('{"key": "{new}"}');
   await accessible(page, 'connection-new');
+  await keep(page, 'connection-new');
   await look(page, 'connection-new');
   await page.getByRole('button', { name: 'Make connection' }).click();
   const dialog = page.getByRole('dialog');
@@ -74,6 +76,7 @@ test('a connection is made, and its credential is seen by nobody any more', asyn
   await authorize(page, code, 'connection');
   await expect(page.getByRole('row').filter({ hasText: 'Ticket system' })).toContainText('Works');
   await accessible(page, 'connections');
+  await keep(page, 'connections');
   await look(page, 'connections');
 });
 
@@ -90,6 +93,7 @@ test('people use it, and its page tells who did what', async () => {
   await expect(calls).toContainText('DELETE /tickets/5');
   await expect(calls).toContainText('not allowed');
   await accessible(page, 'connection');
+  await keep(page, 'connection');
   await look(page, 'connection');
   const flip = page.locator('.topbar').getByRole('button', { name: /dark|light/i });
   await flip.click();

@@ -4,6 +4,7 @@ import { expect, test } from '@playwright/test';
 import { Authenticator } from './support/authenticator.js';
 import { code, faults, moveIn, owner, page, place } from './support/office.js';
 import { Passkeys } from './support/passkeys.js';
+import { keep } from './support/pictures.js';
 import { accessible, keepCodes, look, OWNER, signIn } from './support/steps.js';
 
 moveIn();
@@ -192,6 +193,7 @@ test('REC-04, REC-05: a recovery code sets up a new authenticator, brings one ne
 test('A35: not me ends every session at once and shows what was asked for', async () => {
   await page.getByRole('button', { name: 'Not me' }).click();
   await accessible(page, 'not-me');
+  await keep(page, 'not-me');
   await look(page, 'not-me');
   await page.getByRole('button', { name: 'Stop everything' }).click();
   await expect(page.getByRole('heading', { name: 'Stopped' })).toBeVisible();

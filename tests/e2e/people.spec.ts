@@ -1,12 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Authenticator } from './support/authenticator.js';
+import type { Authenticator } from './support/authenticator.js';
 import { Installation } from './support/installation.js';
 import { Mailbox } from './support/mailbox.js';
 import { faults, moveIn, owner, page, place } from './support/office.js';
-import { Passkeys } from './support/passkeys.js';
-import { accessible, keepCodes, look, type Owner, setUp } from './support/steps.js';
+import { activate, addPasskey, copied, invite, ownerOf, signInAs, touch } from './support/people.js';
+import { keep } from './support/pictures.js';
+import { accessible, look } from './support/steps.js';
 
 /** One installation, without a mail server at first. */
 moveIn();
@@ -15,85 +14,11 @@ const ADA = { name: 'Ada Lovelace', email: 'ada@northwind.example', password: 'f
 let ada: { context: BrowserContext; page: Page; authenticator: Authenticator };
 let links: string[] = [];
 
-/** From now on the owner's laptop knows their finger: no test waits for codes. */
-async function addPasskey(on: Page, where: Installation, { authenticator }: Owner): Promise<void> {
-  await Passkeys.on(on);
-  await on.goto(`${where.url}/profile`);
-  await on.getByRole('button', { name: 'Passkey', exact: true }).click();
-  await on.getByRole('dialog').getByLabel(/code/i).fill(await authenticator.soon());
-  await expect(on.locator('.factor')).toHaveCount(2);
-}
-
 test.beforeAll(() => addPasskey(page, place, owner));
 
 test.afterAll(() => ada?.context.close());
 
-const panel = (on: Page) => on.getByRole('dialog', { name: 'Authorize' });
 const row = (name: string) => page.getByRole('row').filter({ hasText: name });
-
-async function touch(on: Page, name: string): Promise<void> {
-  await expect(panel(on)).toBeVisible();
-  await accessible(on, `authorize-${name}`);
-  await look(on, `authorize-${name}`);
-  await panel(on).getByRole('button', { name: 'Authorize with your passkey' }).click();
-  await on.locator('[data-receipt-next]').click();
-}
-
-/** Fills in the dialog and hands out the link that is shown once. */
-async function invite(on: Page, where: Installation, who: { name: string; email: string }, prepare: () => Promise<void> = async () => {}): Promise<void> {
-  await on.goto(`${where.url}/users`);
-  await on.getByRole('button', { name: 'Invite', exact: true }).click();
-  await on.locator('#invite-name').fill(who.name);
-  await on.locator('#invite-email').fill(who.email);
-  await prepare();
-  await on.getByRole('dialog').getByRole('button', { name: 'Invite', exact: true }).click();
-  await touch(on, 'invite');
-}
-
-/** The link in the dialog, which does not close before it was copied. */
-async function copied(on: Page): Promise<string> {
-  const dialog = on.getByRole('dialog', { name: /^The link for/ });
-  const link = await dialog.getByLabel('One-use link').inputValue();
-  await expect(dialog.getByRole('button', { name: 'Done' })).toBeDisabled();
-  await accessible(on, 'link');
-  await look(on, 'link');
-  await on.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-  await dialog.getByRole('button', { name: 'Copy the link' }).click();
-  await dialog.getByRole('button', { name: 'Done' }).click();
-  return link;
-}
-
-/** Goes through an invitation or an activation as its owner does, with the picture read by another program. */
-async function activate(on: Page, link: string, password: string, fresh: boolean, folder: string): Promise<Authenticator> {
-  await on.goto(link);
-  await expect(on).not.toHaveURL(/#/); // the token leaves the address at once
-  await expect(on.getByText('This browser', { exact: true })).toBeVisible();
-  await accessible(on, 'invitation');
-  await look(on, fresh ? 'invitation' : 'activation');
-  await on.getByRole('button', { name: 'That is me, go on' }).click();
-  await on.locator(fresh ? '#new-password' : '#own-password').fill(password);
-  await accessible(on, 'invitation-password');
-  await on.getByRole('button', { name: 'Go on', exact: true }).click();
-  const picture = join(folder, `qr-${fresh}.png`);
-  await on.getByRole('img', { name: /QR code/ }).screenshot({ path: picture });
-  await look(on, 'invitation-authenticator');
-  const uri = execFileSync('zbarimg', ['-q', '--raw', picture], { encoding: 'utf8' }).trim();
-  expect(decodeURIComponent(uri)).toContain('Northwind IT');
-  const authenticator = new Authenticator(new URL(uri).searchParams.get('secret') ?? '');
-  await on.locator('#enrol-code').fill(await authenticator.soon());
-  await keepCodes(on);
-  return authenticator;
-}
-
-async function signInAs(on: Page, where: Installation, who: { email: string; password: string }, code?: string): Promise<void> {
-  await on.goto(`${where.url}/sign-in`);
-  await on.locator('#email').fill(who.email);
-  await on.locator('#password').fill(who.password);
-  if (code) return on.locator('#code').fill(code);
-  await on.getByRole('button', { name: 'I cannot sign in' }).click();
-  await on.getByRole('button', { name: 'sign in without a code' }).click();
-  await on.getByRole('button', { name: 'Sign in', exact: true }).click();
-}
 
 test('the list begins with its owner: MFA in words, shape and colour', async () => {
   await page.goto(`${place.url}/users`);
@@ -161,6 +86,7 @@ test('by keys alone: the row\'s menu, where an entry that is disabled says why',
   await expect(menu.getByRole('menuitem', { name: /requiring MFA/ })).toHaveAttribute('aria-disabled', 'true');
   await expect(menu).toContainText('Required of everybody by the tenant’s policy');
   await accessible(page, 'users-menu');
+  await keep(page, 'users-menu');
   await look(page, 'users-menu');
   await page.keyboard.press('Escape');
   await expect(menu).toHaveCount(0);
@@ -206,6 +132,7 @@ test('A12: a lost phone: the reset asks how it was made sure, ends the sessions,
   await expect(reset).toBeDisabled();
   await page.getByRole('radio', { name: /calling them back/ }).check();
   await accessible(page, 'reset');
+  await keep(page, 'reset');
   await look(page, 'reset');
   await reset.click();
   await touch(page, 'reset-factor');
@@ -278,9 +205,7 @@ test.describe('with a mail server', () => {
   test.beforeAll(async ({ browser }) => {
     mailbox = await new Mailbox().start();
     mailing = await new Installation().start({ env: mailbox.settings });
-    const opened = await browser.newContext();
-    boss = { context: opened, page: await opened.newPage() };
-    await addPasskey(boss.page, mailing, await setUp(boss.page, mailing));
+    boss = await ownerOf(mailing, browser);
     guests = await browser.newContext();
     guest = await guests.newPage();
   });
@@ -315,6 +240,7 @@ test.describe('with a mail server', () => {
     const greeting = guest.getByRole('dialog', { name: 'Set up a second factor' });
     await expect(greeting).toContainText('Until then you can look');
     await accessible(guest, 'activate-greeting');
+    await keep(guest, 'activate-greeting');
     await look(guest, 'activate-greeting');
     await greeting.getByRole('button', { name: 'Activate later' }).click();
     await expect(guest.getByText('You are reading.')).toBeVisible();
@@ -333,6 +259,7 @@ test.describe('with a mail server', () => {
     await stop.goto(await mailbox.link(ADA.email, 'not-me'));
     await expect(stop.getByRole('heading', { name: 'That was not me' })).toBeVisible();
     await accessible(stop, 'not-me-mail');
+    await keep(stop, 'not-me-mail');
     await look(stop, 'not-me-mail');
     await expect(guest.getByRole('dialog')).toHaveCount(0);
     await stop.getByRole('button', { name: 'Stop everything' }).click();

@@ -1,6 +1,7 @@
 import { expect, test } from '@playwright/test';
 import { code, faults, moveIn, page, place } from './support/office.js';
-import { keep } from './support/pictures.js';
+import { proofsAge } from './support/past.js';
+import { keep, seen } from './support/pictures.js';
 import { enrol } from './support/remote.js';
 import { accessible, authorize, look, writeScript } from './support/steps.js';
 
@@ -77,5 +78,21 @@ test('an edit makes it void, and the page says how to go on', async () => {
   await page.getByRole('link', { name: 'Minutely' }).first().click();
   await page.getByRole('button', { name: 'Pause' }).click();
   await expect(page.getByRole('button', { name: 'Resume' })).toBeVisible();
+});
+
+test('STEP-09: it goes on by a factor that is proved now, where the last proof is too old', async () => {
+  proofsAge(place, 60);
+  await page.reload();
+  await page.getByRole('button', { name: 'Resume' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Prove it is you' });
+  await expect(dialog).toContainText('Minutely runs unattended again');
+  expect(await seen(page, 'schedule-resume')).toEqual([]);
+  await dialog.getByLabel(/code/i).fill(await code());
+  await expect(dialog).toHaveCount(0);
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible();
+  // The proof was for the session: until it is old too, nothing is asked.
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible();
   expect(faults).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { expect, test } from '@playwright/test';
 import { code, faults, moveIn, page, place } from './support/office.js';
+import { keep } from './support/pictures.js';
 import { accessible, authorize, look } from './support/steps.js';
 
 /** A webhook from the first empty page to its end, with a receiver on this machine that checks signatures by itself. */
@@ -61,12 +62,14 @@ test('a webhook is made by proof, and its secret is shown once', async () => {
   const shown = page.getByRole('region', { name: 'Tickets: its secret' });
   secret = (await shown.locator('code').innerText()).match(/whsec_[A-Za-z0-9+/=]+/)?.[0] ?? '';
   expect(secret).not.toBe('');
+  await expect(shown, 'it is no command').not.toContainText('$');
   await accessible(page, 'webhook-secret');
   await look(page, 'webhook-secret');
   await shown.getByRole('button', { name: 'I have kept it' }).click();
   await expect(page.getByRole('row').filter({ hasText: 'Tickets' })).toBeVisible();
   expect(await page.content()).not.toContain(secret);
   await accessible(page, 'webhooks');
+  await keep(page, 'webhooks');
   await look(page, 'webhooks');
 });
 
@@ -74,11 +77,13 @@ test('a test arrives with a signature that its receiver can check, and stands in
   await page.getByRole('link', { name: 'Tickets' }).click();
   await page.getByRole('button', { name: 'Send a test' }).click();
   await expect(deliveries()).toContainText('Delivered');
+  await expect(page.locator('dl').filter({ hasText: 'Last arrival' })).not.toContainText('never');
   await expect.poll(() => arrived.length).toBeGreaterThan(0);
   expect(arrived.every(isSigned)).toBe(true);
   await deliveries().getByRole('button', { name: 'Details' }).first().click();
   await expect(deliveries()).toContainText('204');
   await accessible(page, 'webhook');
+  await keep(page, 'webhook');
   await look(page, 'webhook');
 });
 

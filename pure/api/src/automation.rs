@@ -164,6 +164,9 @@ pub struct ApiScope {
 pub struct ApiClients {
     /// The newest first.
     pub items: Vec<ApiClient>,
+    /// Where the next page begins; absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// What the reader could give to a client of their own.
     pub scopes: Vec<ApiScope>,
 }

@@ -234,13 +234,6 @@ pub struct Connection {
     pub usable: bool,
 }
 
-/// Connections.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Connections {
-    /// The newest first.
-    pub items: Vec<Connection>,
-}
-
 /// A call over a connection.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ConnectionCall {

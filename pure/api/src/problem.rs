@@ -118,6 +118,7 @@ codes! {
     IdempotencyKeyReused = 422, "idempotency_key_reused", "This key belongs to another request", "Make a new Idempotency-Key for each creation; send a key again only with the very same request.";
     IdempotencyRunning = 409, "idempotency_running", "The request with this key has no answer yet", "Wait a moment and send it again; where it stays so, the server stopped in between: look whether it was done.";
     Conflict = 409, "conflict", "It changed in the meantime", "Load it again, then repeat your change.";
+    PreconditionFailed = 412, "precondition_failed", "It is not what you read", "Read it again, look at what changed, and send its new ETag as If-Match.";
     PasswordRefused = 422, "password_refused", "The password is not acceptable", "Choose a longer or less common one; a sentence works well.";
     SetupClosed = 404, "setup_closed", "There is nothing here", "Set-up is over, or the link is not the one that the server printed.";
     DeviceOffline = 409, "device_offline", "The device is not connected", "Try again once it is online; a remote session needs it now.";

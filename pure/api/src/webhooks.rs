@@ -6,11 +6,14 @@ use sallyport_model::{EventId, TenantId, Timestamp, UserId, WebhookId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// All webhooks of a tenant, and what can be told.
+/// Webhooks of a tenant, and what can be told.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Webhooks {
     /// The webhooks, the newest first.
     pub items: Vec<Webhook>,
+    /// Where the next page begins; absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// The events that the reader could ask for.
     pub events: Vec<WebhookEventKind>,
 }

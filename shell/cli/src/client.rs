@@ -7,6 +7,7 @@ use std::time::Duration;
 use sallyport_api as api;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use ureq::http::{Method, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
@@ -150,6 +151,14 @@ impl Client {
         self.read_up_to(path, query, usize::MAX)
     }
 
+    /// Reads a list to its end whose first page says more than its items.
+    pub(crate) fn read_whole<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Failure> {
+        let mut whole: serde_json::Map<String, Value> = self.read(&format!("{path}?limit=1"))?;
+        whole.remove("next");
+        whole.insert("items".to_owned(), self.read_all::<Value>(path, &Query::default())?.into());
+        serde_json::from_value(whole.into()).map_err(|error| Failure::Answer(error.to_string()))
+    }
+
     /// Reads pages of a list until there are enough items.
     pub(crate) fn read_up_to<T: DeserializeOwned>(&mut self, path: &str, query: &Query, most: usize) -> Result<Vec<T>, Failure> {
         let mut items: Vec<T> = Vec::new();
@@ -182,6 +191,12 @@ impl Client {
         self.send(method, target, Vec::new()).map(drop)
     }
 
+    /// Does what has no body, and reads the answer.
+    pub(crate) fn act_and_read<T: DeserializeOwned>(&mut self, method: Method, target: &str) -> Result<T, Failure> {
+        let answer = self.send(method, target, Vec::new())?;
+        read(&answer)
+    }
+
     /// Sends a request over a connection: the vendor's status and answer, whatever they are.
     pub(crate) fn pass(&mut self, method: Method, target: &str, body: Vec<u8>) -> Result<(u16, Vec<u8>), Failure> {
         self.send(method, target, body).map(|answer| (answer.status, answer.body))
@@ -189,7 +204,16 @@ impl Client {
 
     /// Asks for a guarded operation.
     pub(crate) fn ask(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<Asked, Failure> {
-        let answer = self.send(method, target, written(body)?)?;
+        self.asked(method, target, written(body)?)
+    }
+
+    /// Asks for one that its address says entirely.
+    pub(crate) fn ask_plainly(&mut self, method: Method, target: &str) -> Result<Asked, Failure> {
+        self.asked(method, target, Vec::new())
+    }
+
+    fn asked(&mut self, method: Method, target: &str, body: Vec<u8>) -> Result<Asked, Failure> {
+        let answer = self.send(method, target, body)?;
         match answer.status {
             201 => read(&answer).map(|result| Asked::Done(Box::new(result))),
             _ => read(&answer).map(|request| Asked::Waits(Box::new(request))),

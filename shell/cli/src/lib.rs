@@ -32,8 +32,9 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, clients, completion, connections, devices, installers, jobs, licence, login, logout, password, posture, recover,
-    remote_sessions, requests, run, runs, schedules, scripts, step_up, terminal, tool as tool_command, users, viewer, webhooks, whoami,
+    audit, clients, completion, connections, devices, factors, installers, jobs, licence, login, logout, networks, password, policy,
+    posture, recover, remote_sessions, requests, roles, run, runs, schedules, scripts, sessions, step_up, terminal, tool as tool_command,
+    users, viewer, webhooks, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -65,6 +66,10 @@ pub enum Command {
     /// The kit is read here and never sent: its key signs for this one try. What comes of it sets up a new authenticator and does nothing
     /// else; for guarded actions that counts after 24 hours.
     Recover(recover::Recover),
+    /// List, add, rename and remove what you prove yourself with; make new recovery codes.
+    Factors(factors::Factors),
+    /// List and end your sessions; say that somebody else is in your account.
+    Sessions(sessions::Sessions),
     /// List, show, approve, remove and tag devices.
     ///
     /// Without a command: lists devices, all or those that the options name. Values of one option are alternatives; the options hold
@@ -99,8 +104,14 @@ pub enum Command {
     RemoteSessions(remote_sessions::RemoteSessions),
     /// List, approve and deny authorization requests.
     Requests(requests::Requests),
-    /// List, invite, disable and enable users; reset factors; end sessions.
+    /// List, invite, disable and enable users; change roles; reset factors; end sessions.
     Users(users::Users),
+    /// List, make, change and delete roles.
+    Roles(roles::Roles),
+    /// Show and change who must have a second factor, and how long sessions last.
+    Policy(policy::Policy),
+    /// Show and change from where people sign in and work.
+    Networks(networks::Networks),
     /// Double-check the configuration: which rules hold, and what to mend.
     ///
     /// Ends with 1 when something is to be fixed now. With what-if: what would happen if somebody wanted to do something.
@@ -178,6 +189,8 @@ impl Command {
             Self::StepUp(command) => command.run(),
             Self::Password(command) => command.run(),
             Self::Recover(command) => command.run(),
+            Self::Factors(command) => command.run(),
+            Self::Sessions(command) => command.run(),
             Self::Devices(command) => command.run(),
             Self::Scripts(command) => command.run(),
             Self::Installers(command) => command.run(),
@@ -190,6 +203,9 @@ impl Command {
             Self::RemoteSessions(command) => command.run(),
             Self::Requests(command) => command.run(),
             Self::Users(command) => command.run(),
+            Self::Roles(command) => command.run(),
+            Self::Policy(command) => command.run(),
+            Self::Networks(command) => command.run(),
             Self::Posture(command) => command.run(),
             Self::Clients(command) => command.run(),
             Self::Connections(command) => command.run(),
@@ -209,6 +225,8 @@ impl Command {
             Self::StepUp(command) => &command.common,
             Self::Password(command) => &command.common,
             Self::Recover(command) => &command.common,
+            Self::Factors(command) => &command.common,
+            Self::Sessions(command) => &command.common,
             Self::Devices(command) => &command.common,
             Self::Scripts(command) => &command.common,
             Self::Installers(command) => &command.common,
@@ -221,6 +239,9 @@ impl Command {
             Self::RemoteSessions(command) => &command.common,
             Self::Requests(command) => &command.common,
             Self::Users(command) => &command.common,
+            Self::Roles(command) => &command.common,
+            Self::Policy(command) => &command.common,
+            Self::Networks(command) => &command.common,
             Self::Posture(command) => &command.common,
             Self::Clients(command) => &command.common,
             Self::Connections(command) => &command.common,

@@ -110,6 +110,45 @@ pub(crate) fn id_of<T: serde::de::DeserializeOwned>(
     }
 }
 
+/// One of a list that was read, by its id or its name.
+pub(crate) fn one_of<T: Clone>(
+    all: Vec<T>,
+    what: &'static str,
+    wanted: &str,
+    name: impl Fn(&T) -> &str,
+    id: impl Fn(&T) -> String,
+) -> Result<T, Failure> {
+    if let Some(named) = all.iter().find(|item| id(item) == wanted) {
+        return Ok(named.clone());
+    }
+    one(all, what, wanted, &name, |item| format!("{}  {}", id(item), name(item)))
+}
+
+/// One of a list by its name or id, or by the end of its id.
+pub(crate) fn named<T: serde::de::DeserializeOwned>(
+    client: &mut Client,
+    (list, what): (&str, &'static str),
+    wanted: &str,
+    said: impl Fn(&T) -> (String, &str),
+) -> Result<T, Failure> {
+    let all: Vec<T> = client.read_all(list, &Query::default())?;
+    by_name_or_end(all, what, wanted, said)
+}
+
+fn by_name_or_end<T>(all: Vec<T>, what: &'static str, wanted: &str, said: impl Fn(&T) -> (String, &str)) -> Result<T, Failure> {
+    let is_it = |one: &T| {
+        let (id, name) = said(one);
+        name == wanted || wanted.len() >= 4 && id.ends_with(wanted)
+    };
+    let mut found: Vec<T> = all.into_iter().filter(is_it).collect();
+    if found.len() > 1 {
+        let several: Vec<&T> = found.iter().collect();
+        let describe = |one: &T| format!("{}  {}", said(one).0, said(one).1);
+        return Err(Failure::Ambiguous { what, wanted: one_line(wanted), candidates: candidates(&several, describe) });
+    }
+    found.pop().ok_or_else(|| unknown(what, wanted))
+}
+
 fn one<T: Clone>(
     all: Vec<T>,
     what: &'static str,
@@ -158,6 +197,17 @@ mod tests {
     fn the_exact_name_wins_over_one_in_other_case() {
         assert_eq!(find(&["web-1", "WEB-1"], "WEB-1").unwrap(), "WEB-1");
         assert_eq!(find(&["Web-1", "web-10"], "web-1").unwrap(), "Web-1");
+    }
+
+    #[test]
+    fn things_are_found_by_name_or_by_the_end_of_an_id() {
+        let all = || vec![("hook_0001", "Tickets"), ("hook_0002", "Chat"), ("hook_1002", "Chat")];
+        let find = |wanted: &str| by_name_or_end(all(), "webhook", wanted, |one| (one.0.to_owned(), one.1)).map(|one| one.0);
+        assert_eq!((find("Tickets").unwrap(), find("0001").unwrap(), find("hook_1002").unwrap()), ("hook_0001", "hook_0001", "hook_1002"));
+        assert!(matches!(find("001"), Err(Failure::Unknown { .. })), "three digits are too few");
+        assert!(matches!(find("tickets"), Err(Failure::Unknown { .. })));
+        let Err(Failure::Ambiguous { candidates, .. }) = find("Chat") else { panic!("one was taken") };
+        assert_eq!(candidates, ["  hook_0002  Chat", "  hook_1002  Chat"]);
     }
 
     #[test]

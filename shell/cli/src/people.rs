@@ -81,7 +81,7 @@ fn takes(takes: api::ResetTakes) -> &'static str {
     }
 }
 
-fn mfa_policy(policy: &api::MfaPolicy) -> String {
+pub(crate) fn mfa_policy(policy: &api::MfaPolicy) -> String {
     let who = match policy.who {
         api::MfaWho::Admins => "owners and administrators".to_owned(),
         api::MfaWho::All => "everybody".to_owned(),
@@ -93,6 +93,6 @@ fn mfa_policy(policy: &api::MfaPolicy) -> String {
     format!("{who} must have a factor{until}{factorless}{passkey}")
 }
 
-fn session_limits(limits: api::SessionLimits) -> String {
+pub(crate) fn session_limits(limits: api::SessionLimits) -> String {
     format!("{} unused, {} at most", say::length(i64::from(limits.idle_secs)), say::length(i64::from(limits.lifetime_secs)))
 }

@@ -47,17 +47,26 @@ pub(crate) struct Guarded<'a> {
 impl Guarded<'_> {
     /// Asks for it, and stays until it is done or refused.
     pub(crate) fn carry_out(&self, client: &mut Client, body: &impl serde::Serialize) -> Result<api::ActionResult, Failure> {
-        self.carry_out_by(Method::POST, client, body)
+        self.carry_out_by(client, |client| client.ask(Method::POST, self.path, body))
     }
 
     /// The same for something that takes the place of what is there.
     pub(crate) fn replace(&self, client: &mut Client, body: &impl serde::Serialize) -> Result<api::ActionResult, Failure> {
-        self.carry_out_by(Method::PUT, client, body)
+        self.carry_out_by(client, |client| client.ask(Method::PUT, self.path, body))
     }
 
-    fn carry_out_by(&self, method: Method, client: &mut Client, body: &impl serde::Serialize) -> Result<api::ActionResult, Failure> {
+    /// The same for something that its address says entirely.
+    pub(crate) fn plainly(&self, method: Method, client: &mut Client) -> Result<api::ActionResult, Failure> {
+        self.carry_out_by(client, |client| client.ask_plainly(method, self.path))
+    }
+
+    fn carry_out_by(
+        &self,
+        client: &mut Client,
+        ask: impl FnOnce(&mut Client) -> Result<Asked, Failure>,
+    ) -> Result<api::ActionResult, Failure> {
         self.agree_beforehand(client)?;
-        match client.ask(method, self.path, body)? {
+        match ask(client)? {
             Asked::Done(result) => {
                 self.screen.say_in(Tone::Quiet, "Your open step-up window was enough; no code was needed.");
                 Ok(*result)

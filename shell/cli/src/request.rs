@@ -131,7 +131,8 @@ fn api_client(screen: Screen, details: &api::ApiClientDetails) {
     ]);
 }
 
-fn networks(screen: Screen, rules: &api::ChangeNetworksDetails) {
+/// Shows other rules about addresses.
+pub(crate) fn networks(screen: Screen, rules: &api::ChangeNetworksDetails) {
     let before = &rules.before;
     let [was_trusted, was_required, was_verified] = network_lines(&before.trusted, &before.required, before.address_verification);
     let [trusted, required, verified] = network_lines(&rules.trusted, &rules.required, rules.address_verification);

@@ -3,10 +3,33 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use data_encoding::BASE64URL_NOPAD;
 use sallyport_api::Page;
 use sallyport_model::limits;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
+
+/// Which page of a list that can be asked for nothing else.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+impl Wanted {
+    /// How many items were asked for.
+    pub(crate) fn limit(&self) -> Result<u32, Refusal> {
+        limit(self.limit)
+    }
+
+    /// After which id the page begins, in a list that goes by ids.
+    pub(crate) fn after<T: FromStr<Err: Display>>(&self) -> Result<Option<T>, Refusal> {
+        parsed("cursor", self.cursor.as_deref())
+    }
+}
 
 /// How many items were asked for.
 pub(crate) fn limit(wanted: Option<u32>) -> Result<u32, Refusal> {
@@ -29,10 +52,27 @@ pub(crate) fn page<R, T>(mut rows: Vec<R>, limit: u32, cursor: impl Fn(&R) -> St
     Page { items: rows.into_iter().map(shown).collect(), next, total: None }
 }
 
-/// A list that comes whole.
-pub(crate) fn whole<T>(items: Vec<T>) -> Page<T> {
-    let total = Some(items.len() as u64);
-    Page { items, next: None, total }
+/// A page of a list that is loaded whole, and stands in the order of its items' places. What came or went meanwhile moves nothing else.
+pub(crate) fn cut<R, T, P>(rows: Vec<R>, wanted: &Wanted, place: impl Fn(&R) -> P, shown: impl FnMut(R) -> T) -> Result<Page<T>, Refusal>
+where
+    P: Ord + Serialize + DeserializeOwned,
+{
+    let (limit, total) = (wanted.limit()?, rows.len() as u64);
+    let after: Option<P> = wanted.cursor.as_deref().filter(|text| !text.is_empty()).map(read_place).transpose()?;
+    let follows = |row: &R| after.as_ref().is_none_or(|after| place(row) > *after);
+    let rest = rows.into_iter().filter(follows).take(limit as usize + 1).collect();
+    Ok(Page { total: Some(total), ..page(rest, limit, |row| write_place(&place(row)), shown) })
+}
+
+/// Where the next page of a list begins that is sorted by more than ids: after this place.
+pub(crate) fn write_place(place: &impl Serialize) -> String {
+    BASE64URL_NOPAD.encode(&serde_json::to_vec(place).unwrap_or_default())
+}
+
+/// The place that a cursor stands for.
+pub(crate) fn read_place<P: DeserializeOwned>(text: &str) -> Result<P, Refusal> {
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| Refusal::field("cursor", "is not a cursor of this list"))
 }
 
 #[cfg(test)]
@@ -45,6 +85,21 @@ mod tests {
         assert_eq!((of(vec![1, 2, 3]).items, of(vec![1, 2, 3]).next), (vec![10, 20], Some("2".to_owned())));
         assert_eq!(of(vec![1, 2]).next, None);
         assert_eq!(of(vec![]).next, None);
+    }
+
+    #[test]
+    fn a_list_that_is_loaded_whole_is_read_to_its_end_whatever_goes_meanwhile() {
+        let of = |rows: &[u32], cursor: Option<String>| {
+            let page = cut(rows.to_vec(), &Wanted { cursor, limit: Some(2) }, |row| *row, |row| row);
+            page.map(|page| (page.items, page.next)).expect("a page")
+        };
+        let (first, next) = of(&[1, 2, 3, 4], None);
+        assert_eq!(first, [1, 2]);
+        let (second, next) = of(&[1, 3, 4, 5], next);
+        assert_eq!(second, [3, 4], "the one that the page ended with is gone");
+        assert_eq!(of(&[1, 3, 4, 5], next), (vec![5], None));
+        let wrong = Wanted { cursor: Some("x".to_owned()), limit: None };
+        assert!(cut(vec![1], &wrong, |row| *row, |row| row).is_err());
     }
 
     #[test]

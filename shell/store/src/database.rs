@@ -130,7 +130,6 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(LOCKED)
         .statement_cache_capacity(STATEMENTS)
-        .pragma("mmap_size", "268435456")
         .pragma("temp_store", "MEMORY")
         .pragma("trusted_schema", "OFF")
         .log_slow_statements(tracing::log::LevelFilter::Debug, Duration::from_secs(1))

@@ -81,17 +81,22 @@ fn a_server_that_is_not_there_is_named() {
 }
 
 /// An owner in front of a terminal, as far as a program can tell: pipes.
-struct Desk {
-    server: TestServer,
-    owner: Owner,
+pub(crate) struct Desk {
+    pub(crate) server: TestServer,
+    pub(crate) owner: Owner,
     folder: tempfile::TempDir,
     devices: Vec<String>,
 }
 
 impl Desk {
     async fn new() -> Self {
+        Self::begun(0).await
+    }
+
+    /// Begun so many seconds before codes of four steps are left.
+    pub(crate) async fn begun(before_secs: i64) -> Self {
         let clock = TestClock::system();
-        clock.advance(BEHIND_SECS);
+        clock.advance(BEHIND_SECS - before_secs);
         let server = TestServer::live_on(Engine::Sqlite, clock).await;
         let owner = Owner::set_up(&server).await;
         Self { server, owner, folder: tempfile::tempdir().expect("a folder"), devices: Vec::new() }
@@ -110,25 +115,25 @@ impl Desk {
         self.folder.path().join("state/session.json")
     }
 
-    fn command(&self, line: &[&str]) -> Command {
+    pub(crate) fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new(program("sallyport"));
         command.args(line).env("SALLYPORT_SESSION", self.session()).current_dir(self.folder.path());
         command
     }
 
-    fn run(&self, line: &[&str], input: &str) -> Output {
+    pub(crate) fn run(&self, line: &[&str], input: &str) -> Output {
         fed(self.command(line), input)
     }
 
     /// Runs with `--json` and wants success.
-    fn json(&self, line: &[&str], input: &str) -> Value {
+    pub(crate) fn json(&self, line: &[&str], input: &str) -> Value {
         let done = self.run(&[line, &["--json"]].concat(), input);
         assert!(done.status.success(), "{line:?}: {}", text(&done.stderr));
         serde_json::from_slice(&done.stdout).expect("one document and nothing else")
     }
 
     /// Runs, wants this exit code, and gives both outputs.
-    fn says(&self, exit: i32, line: &[&str]) -> String {
+    pub(crate) fn says(&self, exit: i32, line: &[&str]) -> String {
         let done = self.run(line, "");
         let said = text(&done.stdout) + &text(&done.stderr);
         assert_eq!(done.status.code(), Some(exit), "{line:?}: {said}");
@@ -336,7 +341,7 @@ fn fed(mut command: Command, input: &str) -> Output {
     child.wait_with_output().expect("it ends")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -1,14 +1,14 @@
 /** Who is signed in. A session that ended locks the page in place; nothing that was typed is lost. */
 
-import { whenSignedOut } from '$lib/api/client';
+import { whenChallenged, whenSignedOut } from '$lib/api/client';
 import { Problem } from '$lib/api/problem';
 import * as factors from '$lib/api/factors';
 import * as api from '$lib/api/routes';
-import type { Me } from '$lib/api/types';
+import type { FactorAnswer, Me } from '$lib/api/types';
 import { type Kit, signRecovery } from '$lib/crypto/kit';
 import { usePasskey } from '$lib/passkey';
 
-export type SignedIn = 'unknown' | 'out' | 'codes' | 'in' | 'locked';
+export type SignedIn = 'unknown' | 'out' | 'codes' | 'in' | 'locked' | 'challenged';
 
 const REFRESH_MS = 60_000;
 
@@ -23,6 +23,7 @@ class Session {
 
   start(): void {
     whenSignedOut(() => this.lock());
+    whenChallenged(() => this.#challenge());
     void this.load();
     setInterval(() => void this.refresh(), REFRESH_MS);
   }
@@ -92,8 +93,23 @@ class Session {
 
   lock(): void {
     if (this.leaving) return;
-    if (this.me && (this.state === 'in' || this.state === 'codes')) this.state = 'locked';
+    if (this.me && (this.inside || this.state === 'codes')) this.state = 'locked';
     else if (this.state === 'unknown') this.state = 'out';
+  }
+
+  /** There is a page, in sight or behind a lock. */
+  get inside(): boolean {
+    return ['in', 'locked', 'challenged'].includes(this.state);
+  }
+
+  #challenge(): void {
+    if (this.state === 'in') this.state = 'challenged';
+  }
+
+  /** The address left the allowed networks and a factor was proved: the same session goes on, and pages load what they missed. */
+  async elevate(answer: FactorAnswer): Promise<void> {
+    await factors.elevate(answer);
+    await this.#entered();
   }
 
   async signOut(): Promise<void> {

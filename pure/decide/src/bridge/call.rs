@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use sallyport_model::{ApiClientId, UserId};
 
+use super::check::ShapeError;
 use super::path::{SafePath, SafePathError};
-use super::shape::{Shape, ShapeError, Verb};
+use super::shape::{Shape, Verb};
 use crate::outbound::Target;
 use crate::policy::Actor;
 

@@ -6,6 +6,8 @@
 
 mod answer;
 mod call;
+mod check;
+mod hook;
 mod path;
 pub mod rotation;
 mod secret;
@@ -13,6 +15,8 @@ mod shape;
 
 pub use answer::{AnswerError, Returned};
 pub use call::{CallError, Cleared, Sender, clear};
+pub use check::ShapeError;
+pub use hook::{Hook, NewSecret};
 pub use path::{Pattern, PatternError, SafePath, SafePathError};
 pub use secret::{Placement, Secret, SecretError};
-pub use shape::{Allow, ChangeConnection, Hook, NewSecret, Shape, ShapeError, Standing, Verb};
+pub use shape::{Allow, ChangeConnection, Shape, Standing, Verb};

@@ -8,7 +8,7 @@
 //!               +--------+ the vendor still takes the old one, and not the new one
 //! ```
 
-use super::shape::NewSecret;
+use super::hook::NewSecret;
 
 /// How far a replacement is, as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,16 +5,17 @@
 use std::path::Path;
 
 use sallyport_grant::body::{
-    Access, Body, Clipboard, Consent, Entry, GrantAction, GrantBody, OpenRemoteSession, ProofMethod, RemoteKind, RunAs, Statement,
-    Unanswered, VirtualDisplay,
+    Access, Body, Clipboard, Consent, Entry, GrantAction, GrantBody, OpenRemoteSession, ProofMethod, RemoteKind, RunAs, RunSchedule,
+    Statement, Unanswered, VirtualDisplay,
 };
+use sallyport_grant::schedule::{DayWindow, Offset, ScheduleTerms, occurrence_id};
 use sallyport_grant::targets::TargetProof;
 use sallyport_grant::verify::{Clock, Offer, Profile, Verified, Verifier};
 use sallyport_grant::{AuthorityPin, Envelope, Hex, PayloadType, SignatureKind, TrustRoot, VerifyKey, checkpoint, json, sha256};
-use sallyport_model::{Digest, GrantId, TenantId, Timestamp};
+use sallyport_model::{Digest, GrantId, ScheduleId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::world::{Offered, SCRIPT, Used, World, class, terminal};
+use crate::world::{Offered, SCRIPT, Used, World, class, run_script, terminal};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/grants.json");
 
@@ -34,6 +35,9 @@ struct Case {
     now: Timestamp,
     device: VerifyKey,
     used: Vec<GrantId>,
+    /// Of a published schedule: which of its occurrences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    occurrence: Option<Timestamp>,
     envelope: String,
     target_index: u32,
     target_proof: Vec<Digest>,
@@ -71,6 +75,7 @@ fn case(
         now: around.now,
         device: around.device,
         used: around.used,
+        occurrence: None,
         envelope: String::from_utf8(offered.envelope).unwrap(),
         target_index: offered.target.index,
         target_proof: offered.target.hashes,
@@ -164,6 +169,7 @@ fn cases() -> Vec<Case> {
     cases.extend(wrong_offers());
     cases.extend(wrong_evidence());
     cases.extend(remote_sessions());
+    cases.extend(schedules());
     cases
 }
 
@@ -256,6 +262,7 @@ fn remote(name: &str, expected: &str, count: usize, change: impl FnOnce(&mut Ope
         now: world.now,
         device: world.public("device-0"),
         used: Vec::new(),
+        occurrence: None,
         envelope: String::from_utf8(offered.envelope).unwrap(),
         target_index: offered.target.index,
         target_proof: offered.target.hashes,
@@ -306,6 +313,90 @@ fn remote_sessions() -> Vec<Case> {
     ]
 }
 
+/// What a device is offered of a publication that runs at the full hour, in a zone whose clock goes back an hour at 18:00 UTC. The
+/// world's time is 14:13:20 UTC.
+fn unattended(
+    name: &str,
+    expected: &str,
+    (due_secs, after_secs): (i64, i64),
+    change: impl FnOnce(&mut ScheduleTerms, &mut GrantBody),
+) -> Case {
+    let mut world = World::seeded(42);
+    let day = Timestamp::from_secs(world.now.secs() / 86_400 * 86_400);
+    let offset = |hour: i64, secs| Offset { from: day.plus_secs(hour * 3600), secs };
+    let mut terms = ScheduleTerms {
+        cron: "0 * * * *".to_owned(),
+        zone: "Europe/Vienna".to_owned(),
+        offsets: vec![offset(0, 7200), offset(18, 3600)],
+        window: None,
+        late_secs: 3600,
+        jitter_secs: 600,
+        gap_secs: 0,
+        at_once: 0,
+    };
+    let mut body = world.body(1);
+    (body.class, body.expires) = (class(2), world.now.plus_secs(300 * 86_400));
+    change(&mut terms, &mut body);
+    body.action =
+        GrantAction::RunSchedule(RunSchedule { schedule: ScheduleId::from_bytes([4; 16]), run: run_script(SCRIPT), terms, rule: None });
+    let offered = world.grant_unchecked(&body, 1);
+    let due = day.plus_secs(due_secs);
+    Case {
+        name: format!("a schedule: {name}"),
+        expected: expected.to_owned(),
+        now: due.plus_secs(after_secs),
+        occurrence: Some(due),
+        envelope: String::from_utf8(offered.envelope).unwrap(),
+        target_index: offered.target.index,
+        target_proof: offered.target.hashes,
+        log_index: offered.log_index,
+        log_proof: offered.log_proof,
+        checkpoint: offered.checkpoint,
+        ..good("one device", 1)
+    }
+}
+
+fn schedules() -> Vec<Case> {
+    const HOUR: i64 = 3600;
+    let at = |cron: &'static str| move |terms: &mut ScheduleTerms, _: &mut GrantBody| cron.clone_into(&mut terms.cron);
+    let window = |from: u32, to: u32| {
+        move |terms: &mut ScheduleTerms, _: &mut GrantBody| {
+            terms.window = Some(DayWindow { from_minute: from * 60, to_minute: to * 60, days: 127 });
+        }
+    };
+    let once = unattended("used before", "used", (15 * HOUR, 5), |_, _| ());
+    let published = Envelope::parse(once.envelope.as_bytes(), PayloadType::Grant).unwrap();
+    let id = occurrence_id(sha256(&[&published.pae()]), once.occurrence.unwrap());
+    vec![
+        unattended("an occurrence", "obeyed", (15 * HOUR, 5), |_, _| ()),
+        Case { used: vec![id], ..once },
+        Case { occurrence: None, ..unattended("no occurrence", "not_an_occurrence", (15 * HOUR, 5), |_, _| ()) },
+        Case { occurrence: Some(Timestamp::from_secs(0)), ..good("a script once, with an occurrence", 1) }.expecting("not_an_occurrence"),
+        unattended("another minute", "not_an_occurrence", (15 * HOUR + 60, 5), |_, _| ()),
+        unattended("a second past the minute", "not_an_occurrence", (15 * HOUR + 1, 5), |_, _| ()),
+        unattended("too early", "not_yet_valid", (15 * HOUR, -121), |_, _| ()),
+        unattended("too late", "expired", (15 * HOUR, 4200), |_, _| ()),
+        unattended("just in time", "obeyed", (15 * HOUR, 4199), |_, _| ()),
+        unattended("in the window", "obeyed", (15 * HOUR, 5), window(17, 18)),
+        unattended("outside of the window", "outside_window", (15 * HOUR, 5), window(18, 19)),
+        unattended("a window over midnight", "obeyed", (15 * HOUR, 5), window(17, 2)),
+        unattended("of class 1", "class_too_low", (15 * HOUR, 5), |_, body| body.class = class(1)),
+        unattended("for more than 400 days", "window_too_long", (15 * HOUR, 5), |_, body| {
+            body.expires = body.expires.plus_secs(101 * 86_400)
+        }),
+        unattended("half past seven, the first time", "obeyed", (17 * HOUR + 1800, 5), at("30 19 * * *")),
+        unattended("half past seven, the second time", "not_an_occurrence", (18 * HOUR + 1800, 5), at("30 19 * * *")),
+        unattended("a rhythm, the second time", "obeyed", (18 * HOUR + 1800, 5), at("*/30 * * * *")),
+        unattended("words, lists and steps", "obeyed", (15 * HOUR, 5), at("0 1-23/2 * jan-dec sun,mon-sat")),
+    ]
+}
+
+impl Case {
+    fn expecting(self, expected: &str) -> Self {
+        Self { expected: expected.to_owned(), ..self }
+    }
+}
+
 fn written() -> String {
     let world = World::seeded(42);
     let vectors = Vectors {
@@ -350,7 +441,7 @@ fn decide(vectors: &Vectors, case: &Case) -> &'static str {
         log_index: case.log_index,
         log_proof: &case.log_proof,
         checkpoint: &case.checkpoint,
-        occurrence: None,
+        occurrence: case.occurrence,
     };
     let content = (sha256(&[case.script.as_bytes()]), case.script.len() as u64);
     let ready = verifier.verify(&offer).and_then(|grant| match grant {

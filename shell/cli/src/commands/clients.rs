@@ -8,14 +8,14 @@ use sallyport_model::Timestamp;
 use serde_json::json;
 use ureq::http::Method;
 
-use crate::client::Client;
+use crate::client::{Client, Query};
 use crate::failure::{Failure, Outcome};
 use crate::origin::Origin;
 use crate::prove::{Agreement, Guarded};
 use crate::safe::one_line;
 use crate::screen::{Screen, Tone, Word};
 use crate::tool::{KeyFile, public_jwk};
-use crate::{Common, clock, say};
+use crate::{Common, clock, lookup, say};
 
 use super::client_shape::{Change, is_shape};
 
@@ -145,7 +145,7 @@ fn bind(screen: Screen, name: &str, server: &str, client: &str, ca: Option<PathB
 }
 
 fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
-    let clients: api::ApiClients = client.read("/v1/clients")?;
+    let clients: api::ApiClients = client.read_whole("/v1/clients")?;
     let now = clock::now();
     screen.give(&clients, |screen| {
         let rows = clients.items.iter().map(|one| {
@@ -177,18 +177,7 @@ fn state(one: &api::ApiClient) -> (&'static str, Tone) {
 }
 
 pub(super) fn find(client: &mut Client, wanted: &str) -> Result<api::ApiClient, Failure> {
-    let clients: api::ApiClients = client.read("/v1/clients")?;
-    let id_fits = |one: &api::ApiClient| wanted.len() >= 4 && one.id.to_string().ends_with(wanted);
-    let mut found: Vec<_> = clients.items.into_iter().filter(|one| one.shape.name == wanted || id_fits(one)).collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (None, _) => Err(Failure::Unknown { what: "API client", wanted: wanted.to_owned() }),
-        (Some(one), false) => {
-            found.push(one);
-            let candidates = found.iter().map(|one| format!("  {} {}", one.id, one_line(&one.shape.name))).collect();
-            Err(Failure::Ambiguous { what: "API client", wanted: wanted.to_owned(), candidates })
-        }
-    }
+    lookup::named(client, ("/v1/clients", "API client"), wanted, |one: &api::ApiClient| (one.id.to_string(), one.shape.name.as_str()))
 }
 
 fn show(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Failure> {
@@ -239,7 +228,7 @@ impl Create {
             rotation: if self.keep_key { api::KeyRotation::ByHand } else { api::KeyRotation::Daily },
             licence: if self.needs_licence { api::LicenceRule::Needed } else { api::LicenceRule::NotNeeded },
         };
-        let before: api::ApiClients = client.read("/v1/clients")?;
+        let before: Vec<api::ApiClient> = client.read_all("/v1/clients", &Query::default())?;
         let api::NewApiClient { name, scopes, networks, expires, rotation, licence, .. } = body.clone();
         let shape = api::ChangeApiClient { name, scopes, networks, expires, rotation, licence: Some(licence) };
         let expected = |action: &api::ActionDetails| match action {
@@ -250,9 +239,9 @@ impl Create {
         let preview = || screen.say(format!("Make the API client {}", one_line(&self.name)));
         let guarded = Guarded { screen, agreement: self.agreement, path: "/v1/clients", preview: &preview, expected: &expected };
         guarded.carry_out(client, &body)?;
-        let after: api::ApiClients = client.read("/v1/clients")?;
-        let is_new = |one: &&api::ApiClient| one.key == body.key && before.items.iter().all(|old| old.id != one.id);
-        let made = after.items.iter().find(is_new).ok_or_else(|| Failure::Answer("the new client is not in the list".to_owned()))?;
+        let after: Vec<api::ApiClient> = client.read_all("/v1/clients", &Query::default())?;
+        let is_new = |one: &&api::ApiClient| one.key == body.key && before.iter().all(|old| old.id != one.id);
+        let made = after.iter().find(is_new).ok_or_else(|| Failure::Answer("the new client is not in the list".to_owned()))?;
         file.bind(&client.server(), &made.id.to_string(), client.ca())?;
         screen.give(made, |screen| {
             screen.say_in(Tone::Good, format!("Made {}.", made.id));

@@ -6,7 +6,8 @@ use clap::Args;
 use sallyport_api as api;
 use zeroize::Zeroizing;
 
-use crate::client::Client;
+use super::connections::find;
+use crate::client::{Client, Query};
 use crate::failure::{Failure, Outcome};
 use crate::prove::{Agreement, Guarded};
 use crate::safe::one_line;
@@ -75,12 +76,12 @@ impl Add {
             _ => Err("the kind of action"),
         };
         let preview = || screen.say(format!("Make the connection {} to {}", one_line(&shape.name), one_line(&shape.base_url)));
-        let before: api::Connections = client.read("/v1/connections")?;
+        let before: Vec<api::Connection> = client.read_all("/v1/connections", &Query::default())?;
         let guarded = Guarded { screen, agreement, path: "/v1/connections", preview: &preview, expected: &expected };
         guarded.carry_out(client, &wanted)?;
-        let after: api::Connections = client.read("/v1/connections")?;
-        let is_new = |one: &&api::Connection| is_shape(&one.shape, &shape).is_ok() && before.items.iter().all(|old| old.id != one.id);
-        let made = after.items.iter().find(is_new).ok_or_else(|| Failure::Answer("the new connection is not in the list".to_owned()))?;
+        let after: Vec<api::Connection> = client.read_all("/v1/connections", &Query::default())?;
+        let is_new = |one: &&api::Connection| is_shape(&one.shape, &shape).is_ok() && before.iter().all(|old| old.id != one.id);
+        let made = after.iter().find(is_new).ok_or_else(|| Failure::Answer("the new connection is not in the list".to_owned()))?;
         screen.give(made, |screen| {
             screen.say_in(Tone::Good, format!("Made {}.", made.id));
             screen.say(format!("Use it: sallyport connections call {:?} GET /...", one_line(&made.shape.name)));
@@ -89,15 +90,7 @@ impl Add {
     }
 
     fn terms(self) -> api::WantedConnection {
-        let credential = match (self.header, self.basic) {
-            (_, Some(user)) => api::CredentialPlacement::Basic { user },
-            (Some(header), None) => {
-                let (name, prefix) = header.split_once(':').map_or((header.as_str(), ""), |(name, prefix)| (name, prefix.trim()));
-                let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix} ") };
-                api::CredentialPlacement::Header { name: name.trim().to_owned(), prefix }
-            }
-            (None, None) => api::CredentialPlacement::Bearer,
-        };
+        let credential = placement(self.header.as_deref(), self.basic).unwrap_or(api::CredentialPlacement::Bearer);
         let (every_days, body) = (self.rotate_days, self.rotate_body);
         let new = self.rotate_answer.map_or(api::SecretSource::Made, |pointer| api::SecretSource::Answer { pointer });
         api::WantedConnection {
@@ -114,6 +107,124 @@ impl Add {
             rotation: self.rotate.map(|(method, path)| api::RotationHook { every_days, method, path, body, new }),
         }
     }
+}
+
+/// Changes a connection; what is not named stays.
+#[derive(Args)]
+pub(crate) struct Change {
+    /// Its name or id, or the end of the id.
+    connection: String,
+    /// Another name.
+    #[arg(long)]
+    name: Option<String>,
+    /// Where requests go from now on. The credential is asked for anew: it was entrusted for one place.
+    #[arg(long)]
+    url: Option<String>,
+    /// The header that takes the credential, and what stands before it. The credential is asked for anew.
+    #[arg(long, conflicts_with_all = ["basic", "bearer"], value_name = "NAME[: PREFIX]")]
+    header: Option<String>,
+    /// The credential is the password of this user. It is asked for anew.
+    #[arg(long, value_name = "USER", conflicts_with = "bearer")]
+    basic: Option<String>,
+    /// The credential is a bearer token. It is asked for anew.
+    #[arg(long)]
+    bearer: bool,
+    /// It gets another credential, which is asked for, or comes by standard input.
+    #[arg(long)]
+    credential: bool,
+    /// A header that goes with every request from now on; several times.
+    #[arg(long = "with", value_name = "NAME=VALUE", value_parser = pair, conflicts_with = "with_none")]
+    headers: Vec<(String, String)>,
+    /// No headers go with requests from now on.
+    #[arg(long)]
+    with_none: bool,
+    /// Requests that are allowed from now on, like "GET,POST /tickets/**"; several times.
+    #[arg(long = "allow", value_name = "METHODS PATH", value_parser = rule)]
+    allows: Vec<api::AllowedRequests>,
+    /// The id of a user or API client who may use it from now on; several times.
+    #[arg(long = "caller", value_name = "ID", conflicts_with = "everybody")]
+    callers: Vec<String>,
+    /// All who may use connections may use it.
+    #[arg(long)]
+    everybody: bool,
+    /// Calls within a minute.
+    #[arg(long)]
+    per_minute: Option<u32>,
+    /// How long it works from now: 90d.
+    #[arg(long, value_parser = say::parse_secs)]
+    lifetime: Option<u32>,
+    /// A path that answers 2xx to a good credential, and 401 or 403 to any other.
+    #[arg(long, value_name = "PATH")]
+    check: Option<String>,
+    /// Days between two replacements of its credential.
+    #[arg(long, conflicts_with = "no_rotation")]
+    rotate_days: Option<u32>,
+    /// Its credential is not replaced any more.
+    #[arg(long)]
+    no_rotation: bool,
+    #[command(flatten)]
+    agreement: Agreement,
+}
+
+impl Change {
+    pub(crate) fn run(self: Box<Self>, client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
+        let one = find(client, &self.connection)?;
+        let agreement = self.agreement;
+        let is_other = self.credential;
+        let mut wanted = self.terms(one.shape.clone())?;
+        let elsewhere = wanted.base_url.trim_end_matches('/') != one.shape.base_url || wanted.credential != one.shape.credential;
+        if is_other || elsewhere {
+            wanted.secret = Some(secret()?.to_string());
+        }
+        let expected = |action: &api::ActionDetails| match action {
+            api::ActionDetails::ChangeConnection(frozen) if frozen.connection != one.id => Err("the connection"),
+            api::ActionDetails::ChangeConnection(frozen) if frozen.new_credential != wanted.secret.is_some() => Err("its credential"),
+            api::ActionDetails::ChangeConnection(frozen) => is_shape(&frozen.after, &wanted),
+            _ => Err("the kind of action"),
+        };
+        let preview = || screen.say(format!("Change the connection {} to {}", one_line(&wanted.name), one_line(&wanted.base_url)));
+        let path = format!("/v1/connections/{}", one.id);
+        let guarded = Guarded { screen, agreement, path: &path, preview: &preview, expected: &expected };
+        guarded.replace(client, &wanted)?;
+        let changed: api::Connection = client.read(&path)?;
+        screen.give(&changed, |screen| screen.say_in(Tone::Good, format!("Changed {}.", one_line(&changed.shape.name))));
+        Ok(Outcome::Done)
+    }
+
+    fn terms(self, now: api::ConnectionShape) -> Result<api::WantedConnection, Failure> {
+        let rotation = match (now.rotation, self.rotate_days) {
+            _ if self.no_rotation => None,
+            (Some(hook), days) => Some(api::RotationHook { every_days: days.unwrap_or(hook.every_days), ..hook }),
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(Failure::Input("nothing says how its credential is replaced: make another connection".to_owned()));
+            }
+        };
+        let bearer = self.bearer.then_some(api::CredentialPlacement::Bearer);
+        Ok(api::WantedConnection {
+            name: self.name.unwrap_or(now.name),
+            base_url: self.url.unwrap_or(now.base_url),
+            credential: placement(self.header.as_deref(), self.basic).or(bearer).unwrap_or(now.credential),
+            secret: None,
+            headers: if self.with_none || !self.headers.is_empty() { self.headers.into_iter().collect() } else { now.headers },
+            allows: if self.allows.is_empty() { now.allows } else { self.allows },
+            callers: if self.everybody || !self.callers.is_empty() { self.callers.into_iter().collect() } else { now.callers },
+            per_minute: self.per_minute.unwrap_or(now.per_minute),
+            expires: self.lifetime.map_or(now.expires, |secs| clock::now().plus_secs(i64::from(secs))),
+            check: self.check.or(now.check),
+            rotation,
+        })
+    }
+}
+
+/// How the credential goes in, where that is said.
+fn placement(header: Option<&str>, basic: Option<String>) -> Option<api::CredentialPlacement> {
+    if let Some(user) = basic {
+        return Some(api::CredentialPlacement::Basic { user });
+    }
+    let (name, prefix) = header.map(|header| header.split_once(':').unwrap_or((header, "")))?;
+    let prefix = if prefix.trim().is_empty() { String::new() } else { format!("{} ", prefix.trim()) };
+    Some(api::CredentialPlacement::Header { name: name.trim().to_owned(), prefix })
 }
 
 /// Asked for without an echo; the first line of standard input where nobody types.

@@ -7,13 +7,13 @@ use sallyport_api as api;
 use serde_json::json;
 use ureq::http::Method;
 
-use crate::client::Client;
+use crate::client::{Client, Query};
 use crate::failure::{Failure, Outcome};
 use crate::safe::one_line;
 use crate::screen::{Screen, Tone, Word};
-use crate::{Common, clock, say};
+use crate::{Common, clock, lookup, say};
 
-use super::connection_terms::Add;
+use super::connection_terms::{Add, Change};
 
 #[derive(Args)]
 pub struct Connections {
@@ -29,6 +29,8 @@ enum What {
     List,
     /// Ask for a connection. Its credential is asked for, or comes by standard input; it is never an argument, and never shown again.
     Add(Box<Add>),
+    /// Ask for other terms of a connection, or give it another credential. What is not named stays.
+    Change(Box<Change>),
     /// Show a connection, with its last calls.
     Show {
         /// Its name or id, or the end of the id.
@@ -74,6 +76,7 @@ impl Connections {
         match self.what {
             None | Some(What::List) => list(&mut client, screen),
             Some(What::Add(add)) => add.run(&mut client, screen),
+            Some(What::Change(change)) => change.run(&mut client, screen),
             Some(What::Show { connection }) => show(&mut client, screen, &connection),
             Some(What::Stop { connection }) => stop(&mut client, screen, &connection),
             Some(What::Rotate { connection }) => rotate(&mut client, screen, &connection),
@@ -83,10 +86,10 @@ impl Connections {
 }
 
 fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
-    let connections: api::Connections = client.read("/v1/connections")?;
+    let connections: Vec<api::Connection> = client.read_all("/v1/connections", &Query::default())?;
     let now = clock::now();
-    screen.give(&connections, |screen| {
-        let rows = connections.items.iter().map(|one| {
+    screen.give(&json!({ "items": connections }), |screen| {
+        let rows = connections.iter().map(|one| {
             let (word, tone) = state(one);
             vec![
                 Word::new(&one.shape.name),
@@ -114,19 +117,8 @@ fn state(one: &api::Connection) -> (&'static str, Tone) {
     }
 }
 
-fn find(client: &mut Client, wanted: &str) -> Result<api::Connection, Failure> {
-    let connections: api::Connections = client.read("/v1/connections")?;
-    let id_fits = |one: &api::Connection| wanted.len() >= 4 && one.id.to_string().ends_with(wanted);
-    let mut found: Vec<_> = connections.items.into_iter().filter(|one| one.shape.name == wanted || id_fits(one)).collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (None, _) => Err(Failure::Unknown { what: "connection", wanted: wanted.to_owned() }),
-        (Some(one), false) => {
-            found.push(one);
-            let candidates = found.iter().map(|one| format!("  {} {}", one.id, one_line(&one.shape.name))).collect();
-            Err(Failure::Ambiguous { what: "connection", wanted: wanted.to_owned(), candidates })
-        }
-    }
+pub(super) fn find(client: &mut Client, wanted: &str) -> Result<api::Connection, Failure> {
+    lookup::named(client, ("/v1/connections", "connection"), wanted, |one: &api::Connection| (one.id.to_string(), one.shape.name.as_str()))
 }
 
 fn show(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Failure> {

@@ -2,6 +2,8 @@
 
 mod accepted;
 
+pub(super) use accepted::end_of_day;
+
 use clap::{Args, Subcommand, ValueEnum};
 use sallyport_api as api;
 use ureq::http::Method;

@@ -19,6 +19,8 @@ use crate::failure::{Failure, Outcome};
 use crate::screen::{Screen, Tone};
 use crate::{Common, ask, session};
 
+use super::factors;
+
 /// RFC 8410: what stands before the 32 bytes of an Ed25519 key.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
@@ -99,8 +101,7 @@ impl Recover {
 
     fn enrol(&self, client: &mut Client, screen: &Screen) -> Result<(), Failure> {
         let draft: api::TotpDraft = client.change(Method::POST, "/v1/me/totp/start", &json!({}))?;
-        eprintln!("Type this key into your authenticator app (time based, 6 digits, 30 s):\n\n  {}\n", draft.totp.secret);
-        eprintln!("or hand it over as\n\n  {}\n", draft.totp.uri);
+        factors::show_key(&draft.totp);
         let code = match self.stdin {
             true => ask::stdin_line("a code (--stdin)")?,
             false => ask::line("Code that it shows now", "a code (--stdin)").map(Zeroizing::new)?,

@@ -35,7 +35,7 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
         None => "closed".to_owned(),
     };
     let codes = match me.recovery_codes_left {
-        few @ 0..FEW_CODES => screen.painted(Tone::Bad, &format!("{few} left; make new ones in the console")),
+        few @ 0..FEW_CODES => screen.painted(Tone::Bad, &format!("{few} left; make new ones: sallyport factors recovery-codes")),
         enough => format!("{enough} left"),
     };
     screen.facts(&[
@@ -48,6 +48,7 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
         ("step-up", window),
         ("recovery codes", codes),
     ]);
+    due(screen, me, now);
     match me.session.stage {
         api::SessionStage::Full => {}
         api::SessionStage::Codes => {
@@ -62,5 +63,21 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
         api::SessionStage::Restricted => {
             screen.say_in(Tone::Waiting, "This session came from a recovery: enrol an authenticator in the console.");
         }
+    }
+}
+
+/// What waits for them, and would be missed.
+fn due(screen: Screen, me: &api::Me, now: sallyport_model::Timestamp) {
+    if me.check_up.is_some() {
+        screen.say_in(Tone::Waiting, "You have not used your authenticator for 28 days. See that it works: sallyport factors check-up");
+    }
+    if let Some(held) = &me.held_reset {
+        let (by, until) = (one_line(&held.by), say::relative(held.until, now));
+        screen
+            .say_in(Tone::Bad, format!("{by} asked to take your factors away; it happens {until}. Stop it: sallyport factors stop-reset"));
+    }
+    if me.mfa.state != api::Mfa::Active && me.mfa.required_by.is_some() {
+        let until = me.mfa.deadline.map_or_else(String::new, |deadline| format!(" {}", say::relative(deadline, now)));
+        screen.say_in(Tone::Waiting, format!("You must set up a second factor{until}. Begin it in the console."));
     }
 }

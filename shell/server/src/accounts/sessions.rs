@@ -1,5 +1,7 @@
 //! `/v1/me/sessions`: seeing and ending one's own sessions.
 
+use std::cmp::Reverse;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use sallyport_api as api;
@@ -8,16 +10,21 @@ use sallyport_model::SessionId;
 use sallyport_store::ops::accounts::{self as store, DeviceBound, EndOtherSessions, EndReason, EndSession, Pair, SessionRow};
 
 use crate::clock::random;
-use crate::{Allowed, App, Id, Json, Refusal};
+use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
-/// One's own live sessions.
-pub async fn list(State(app): State<App>, Allowed(permit): Allowed<ManageOwnSessions>) -> Result<Json<api::Page<api::Session>>, Refusal> {
+/// One's own live sessions, the newest first.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Allowed(permit): Allowed<ManageOwnSessions>,
+    Query(query): Query<paging::Wanted>,
+) -> Result<Json<api::Page<api::Session>>, Refusal> {
     let (actor, now) = (permit.actor(), app.clock.now());
     let rows = store::sessions(&mut app.store.read().await?, actor.user).await?;
     let pairs = store::pairs(&mut app.store.read().await?, actor.user).await?;
-    let live = rows.into_iter().filter(|row| row.session.lives(now).is_ok());
-    let items = live.map(|row| placed(&app, &pairs, shown(row, actor.session)));
-    Ok(Json(api::Page { items: items.collect(), next: None, total: None }))
+    let mut live: Vec<SessionRow> = rows.into_iter().filter(|row| row.session.lives(now).is_ok()).collect();
+    // Not by when they were last active: that changes while somebody turns the pages.
+    live.sort_by_key(|row| Reverse(row.session.id));
+    paging::cut(live, &query, |row| Reverse(row.session.id), |row| placed(&app, &pairs, shown(row, actor.session))).map(Json)
 }
 
 /// Ends one of one's own sessions.

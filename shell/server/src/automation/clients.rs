@@ -14,18 +14,24 @@ use sallyport_decide::policy::{ManageClients, ReadClients, Rights};
 use sallyport_model::{ApiClientId, TenantId, Timestamp, limits};
 use sallyport_store::ops::automation::{self as store, ClientRow, StopClient, StoppedBy};
 
+use crate::asking::conditional::Expected;
 use crate::clock::random;
 use crate::work::ask_plainly;
-use crate::{Allowed, App, Id, Json, Refusal};
+use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
-/// All API clients of the tenant, and what the reader could give to one.
-pub(crate) async fn list(State(app): State<App>, Allowed(permit): Allowed<ReadClients>) -> Result<Json<api::ApiClients>, Refusal> {
-    let (actor, now) = (permit.actor(), app.clock.now());
-    let rows = store::clients(&mut app.store.read().await?, actor.tenant).await?;
-    let items = rows.into_iter().map(|row| shown(row, now)).collect::<Result<_, _>>()?;
+/// API clients of the tenant, the newest first, and what the reader could give to one.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Allowed(permit): Allowed<ReadClients>,
+    Query(query): Query<paging::Wanted>,
+) -> Result<Json<api::ApiClients>, Refusal> {
+    let (actor, now, limit) = (permit.actor(), app.clock.now(), query.limit()?);
+    let rows = store::clients(&mut app.store.read().await?, actor.tenant, query.after()?, limit + 1).await?;
+    let api::Page { items, next, .. } = paging::page(rows, limit, |row| row.id.to_string(), |row| shown(row, now));
+    let items = items.into_iter().collect::<Result<_, _>>()?;
     let own = scopes().filter(|row| actor.rights.reach(row).is_some());
     let scopes = own.map(|row| api::ApiScope { name: row.name.to_owned(), about: row.about.to_owned() }).collect();
-    Ok(Json(api::ApiClients { items, scopes }))
+    Ok(Json(api::ApiClients { items, next, scopes }))
 }
 
 /// One API client.
@@ -55,9 +61,7 @@ pub(crate) async fn create(
     checked(&after, &actor.rights, now)?;
     let jwk = PublicJwk { kty: key.kty, crv: key.crv, x: key.x, y: key.y };
     let key = ClientKey::parse(jwk).map_err(|error| Refusal::field("key", error))?;
-    let rows = store::clients(&mut app.store.read().await?, actor.tenant).await?;
-    let count = rows.iter().filter(|row| row.state.stopped.is_none() && now < row.state.shape.expires).count();
-    if count >= limits::API_CLIENTS {
+    if store::living_clients(&mut app.store.read().await?, actor.tenant, now).await? >= limits::API_CLIENTS as u64 {
         return Err(Refusal::field("name", format!("there are {} API clients already, which is the most", limits::API_CLIENTS)));
     }
     let client = ApiClientId::new(now, random());
@@ -70,10 +74,12 @@ pub(crate) async fn change(
     State(app): State<App>,
     Allowed(permit): Allowed<ManageClients>,
     Id(id): Id<ApiClientId>,
+    expected: Expected,
     Json(body): Json<api::ChangeApiClient>,
 ) -> Result<Response, Refusal> {
     let (actor, now) = (permit.actor(), app.clock.now());
     let row = find(&app, actor.tenant, id).await?;
+    expected.is(&shown_shape(&row.state.shape))?;
     if row.state.stopped.is_some() {
         return Err(Refusal::from(Code::Conflict).because("It was stopped for good: make another one."));
     }

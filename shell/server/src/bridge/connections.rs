@@ -14,15 +14,20 @@ use sallyport_model::{ConnectionId, TenantId, limits};
 use sallyport_store::ops::bridge::{self as store, RotateNow, SealedSecret, StopConnection};
 
 use super::{LABEL, place, shown};
+use crate::asking::conditional::Expected;
 use crate::clock::random;
 use crate::work::ask_with_credential;
-use crate::{Allowed, App, Id, Json, Refusal};
+use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
-/// All connections of the tenant.
-pub(crate) async fn list(State(app): State<App>, Allowed(permit): Allowed<ReadConnections>) -> Result<Json<api::Connections>, Refusal> {
-    let (actor, now) = (permit.actor(), app.clock.now());
-    let rows = store::connections(&mut app.store.read().await?, actor.tenant).await?;
-    Ok(Json(api::Connections { items: rows.iter().map(|row| shown::connection(row, actor, now)).collect() }))
+/// Connections of the tenant, the newest first.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Allowed(permit): Allowed<ReadConnections>,
+    Query(query): Query<paging::Wanted>,
+) -> Result<Json<api::Page<api::Connection>>, Refusal> {
+    let (actor, now, limit) = (permit.actor(), app.clock.now(), query.limit()?);
+    let rows = store::connections(&mut app.store.read().await?, actor.tenant, query.after()?, limit + 1).await?;
+    Ok(Json(paging::page(rows, limit, |row| row.id.to_string(), |row| shown::connection(&row, actor, now))))
 }
 
 /// One connection.
@@ -71,10 +76,12 @@ pub(crate) async fn change(
     State(app): State<App>,
     Allowed(permit): Allowed<ManageConnections>,
     Id(id): Id<ConnectionId>,
+    expected: Expected,
     Json(body): Json<api::WantedConnection>,
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
     let row = store::connection(&mut app.store.read().await?, actor.tenant, id).await?;
+    expected.is(&shown::connection(&row, actor, app.clock.now()))?;
     if row.stopped.is_some() {
         return Err(Refusal::from(Code::ConnectionOver).because("It was stopped for good: make another one."));
     }

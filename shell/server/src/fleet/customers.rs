@@ -10,10 +10,14 @@ use sallyport_store::ops::customers::{AddCustomer, AddSite, CustomerRow, Places,
 use sallyport_store::ops::people::sites_within;
 
 use crate::clock::random;
-use crate::{Allowed, App, Id, Json, Refusal, paging};
+use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
-/// All customers with their sites, by name.
-pub(crate) async fn list(State(app): State<App>, Allowed(permit): Allowed<ReadDevices>) -> Result<Json<api::Page<api::Customer>>, Refusal> {
+/// Customers with their sites, by name.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Allowed(permit): Allowed<ReadDevices>,
+    Query(query): Query<paging::Wanted>,
+) -> Result<Json<api::Page<api::Customer>>, Refusal> {
     let mut reader = app.store.read().await?;
     let tenant = permit.actor().tenant;
     let sites = sites_within(&mut reader, tenant, permit.reach()).await?;
@@ -22,7 +26,8 @@ pub(crate) async fn list(State(app): State<App>, Allowed(permit): Allowed<ReadDe
     let reached = |customer: &&CustomerRow| {
         permit.reach().covers_customer(customer.id) || places.sites.iter().any(|site| site.customer == customer.id)
     };
-    Ok(Json(paging::whole(places.customers.iter().filter(reached).map(|customer| shown(customer, &places)).collect())))
+    let reached = places.customers.iter().filter(reached).collect();
+    paging::cut(reached, &query, |customer| (customer.name.to_lowercase(), customer.id), |customer| shown(customer, &places)).map(Json)
 }
 
 fn shown(customer: &CustomerRow, places: &Places) -> api::Customer {

@@ -7,27 +7,17 @@ use sallyport_decide::policy::{ManageInstallers, ReadInstallers};
 use sallyport_model::InstallerId;
 use sallyport_store::ops::installers::{self as store, InstallerRow, RevokeInstaller};
 use sallyport_store::ops::people::sites_within;
-use serde::Deserialize;
 
 use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
-
-/// Which page.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListInstallers {
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
 
 /// Installers, the newest first.
 pub(crate) async fn list(
     State(app): State<App>,
     Allowed(permit): Allowed<ReadInstallers>,
-    Query(query): Query<ListInstallers>,
+    Query(query): Query<paging::Wanted>,
 ) -> Result<Json<api::Page<api::Installer>>, Refusal> {
-    let limit = paging::limit(query.limit)?;
-    let after = paging::parsed("cursor", query.cursor.as_deref())?;
+    let (limit, after) = (query.limit()?, query.after()?);
     let mut reader = app.store.read().await?;
     let tenant = permit.actor().tenant;
     let sites = sites_within(&mut reader, tenant, permit.reach()).await?;

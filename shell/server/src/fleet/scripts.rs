@@ -9,16 +9,21 @@ use sallyport_model::{ScriptId, TenantId, limits};
 use sallyport_store::ops::scripts::{self as store, CreateScript, DeleteScript, SaveScript, ScriptRow};
 use serde::Deserialize;
 
+use crate::asking::conditional::Expected;
 use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
 /// Versions that a script's history shows.
 const HISTORY: u32 = 200;
 
-/// All scripts, by name.
-pub(crate) async fn list(State(app): State<App>, Allowed(permit): Allowed<ReadScripts>) -> Result<Json<api::Page<api::Script>>, Refusal> {
+/// Scripts, by name.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Allowed(permit): Allowed<ReadScripts>,
+    Query(query): Query<paging::Wanted>,
+) -> Result<Json<api::Page<api::Script>>, Refusal> {
     let rows = store::list(&mut app.store.read().await?, permit.actor().tenant).await?;
-    Ok(Json(paging::whole(rows.into_iter().map(shown).collect())))
+    paging::cut(rows, &query, |row| (row.name.to_lowercase(), row.id), shown).map(Json)
 }
 
 fn shown(row: ScriptRow) -> api::Script {
@@ -96,13 +101,25 @@ pub(crate) async fn save(
     State(app): State<App>,
     Allowed(permit): Allowed<WriteScripts>,
     Id(id): Id<ScriptId>,
+    expected: Expected,
     Json(body): Json<api::SaveScript>,
 ) -> Result<Json<api::ScriptDetails>, Refusal> {
     let based_on = body.based_on.ok_or_else(|| Refusal::field("based_on", "must be the version that was edited"))?;
     let script = checked(body)?;
     let tenant = permit.actor().tenant;
+    as_expected(&app, tenant, id, &expected).await?;
     let version = app.store.commit(SaveScript { permit, id, script, based_on, at: app.clock.now(), salt: random() }).await?;
     details(&app, tenant, id, Some(version)).await.map(Json)
+}
+
+/// The version that the caller's condition allows; none where there is no condition.
+async fn as_expected(app: &App, tenant: TenantId, id: ScriptId, expected: &Expected) -> Result<Option<u32>, Refusal> {
+    if !expected.is_stated() {
+        return Ok(None);
+    }
+    let newest = details(app, tenant, id, None).await?;
+    expected.is(&newest)?;
+    Ok(Some(newest.script.version))
 }
 
 fn checked(body: api::SaveScript) -> Result<CheckedScript, Refusal> {
@@ -123,7 +140,9 @@ pub(crate) async fn delete(
     State(app): State<App>,
     Allowed(permit): Allowed<WriteScripts>,
     Id(id): Id<ScriptId>,
+    expected: Expected,
 ) -> Result<StatusCode, Refusal> {
-    app.store.commit(DeleteScript { permit, id, at: app.clock.now(), salt: random() }).await?;
+    let version = as_expected(&app, permit.actor().tenant, id, &expected).await?;
+    app.store.commit(DeleteScript { permit, id, version, at: app.clock.now(), salt: random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

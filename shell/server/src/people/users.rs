@@ -67,7 +67,7 @@ pub(crate) async fn list(
     let limit = paging::limit(query.limit)? as usize;
     let facts = Facts::load(&app, permit.actor().tenant).await?;
     let (by, down) = order(query.sort.as_deref().unwrap_or("name"))?;
-    let after = query.cursor.as_deref().map(read_cursor).transpose()?;
+    let after = query.cursor.as_deref().map(paging::read_place::<Place>).transpose()?;
     let viewer = permit.actor().user;
     let all: Vec<api::User> = facts.users.iter().map(|row| shown::user(row, &facts.policy, &facts.names(), viewer, facts.now)).collect();
     let counts = counts(&all);
@@ -76,7 +76,7 @@ pub(crate) async fn list(
     found.sort_by(|one, other| if down { other.0.cmp(&one.0) } else { one.0.cmp(&other.0) });
     let begin = after.map_or(0, |after| found.partition_point(|(place, _)| if down { *place >= after } else { *place <= after }));
     let total = found.len() as u64;
-    let next = found.get(begin + limit).and(found.get(begin + limit - 1)).map(|(place, _)| write_cursor(place));
+    let next = found.get(begin + limit).and(found.get(begin + limit - 1)).map(|(place, _)| paging::write_place(place));
     let items = found.into_iter().skip(begin).take(limit).map(|(_, user)| user).collect();
     Ok(Json(api::UserPage { items, next, total, counts }))
 }
@@ -147,15 +147,6 @@ fn place(user: &api::User, by: By) -> Place {
 
 fn role_rank(word: &str) -> String {
     Role::ALL.iter().position(|role| role.as_str() == word).unwrap_or(Role::ALL.len()).to_string()
-}
-
-fn write_cursor(place: &Place) -> String {
-    data_encoding::BASE64URL_NOPAD.encode(&serde_json::to_vec(place).unwrap_or_default())
-}
-
-fn read_cursor(text: &str) -> Result<Place, Refusal> {
-    let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).ok();
-    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| Refusal::field("cursor", "is not a cursor of this list"))
 }
 
 /// One user, with sessions and what they did lately.
@@ -269,22 +260,14 @@ pub(super) fn renewal(app: &App, facts: &Facts, user: &UserRow, by: LinkBy, made
     (RenewLink { tenant: facts.tenant, user: user.id, by, link: made.link, mails, at: facts.now, salt: random() }, invitation)
 }
 
-/// Which page.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListMails {
-    cursor: Option<String>,
-    limit: Option<u32>,
-}
-
 /// What became of mails, the newest first.
 pub(crate) async fn mails(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::ReadPolicy>,
-    Query(query): Query<ListMails>,
+    Query(query): Query<paging::Wanted>,
 ) -> Result<Json<api::Page<api::Mail>>, Refusal> {
-    let limit = paging::limit(query.limit)?;
-    let before: Option<MailId> = paging::parsed("cursor", query.cursor.as_deref())?;
+    let limit = query.limit()?;
+    let before: Option<MailId> = query.after()?;
     let rows = store::mails(&mut app.store.read().await?, permit.actor().tenant, before, limit + 1).await?;
     let shown = |row: store::MailRow| api::Mail {
         to: row.recipient,

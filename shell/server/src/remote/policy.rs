@@ -10,6 +10,7 @@ use sallyport_decide::remote_policy::{ChangeRemotePolicy, KindRules, Recording, 
 use sallyport_grant::body::{Clipboard, Consent, Unanswered, VirtualDisplay};
 use sallyport_store::ops::remote::remote_policy;
 
+use crate::asking::conditional::Expected;
 use crate::work::ask_plainly;
 use crate::{Allowed, App, Json, Refusal};
 
@@ -26,12 +27,14 @@ pub(crate) async fn show_policy(
 pub(crate) async fn change_policy(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::ChangePolicy>,
+    expected: Expected,
     Json(body): Json<api::ChangeRemotePolicy>,
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
+    let stored = remote_policy(&mut app.store.read().await?, actor.tenant).await?;
+    expected.is(&api::StoredRemotePolicy { version: stored.version, rules: shown(&stored.policy) })?;
     let after = parse(&body.rules);
     after.check().map_err(|(kind, why)| Refusal::field(&format!("rules.{}.ask_secs", kind.as_str()), why))?;
-    let stored = remote_policy(&mut app.store.read().await?, actor.tenant).await?;
     if stored.version != body.version {
         return Err(Refusal::from(Code::Conflict).because("Somebody changed these rules meanwhile: look at them again."));
     }

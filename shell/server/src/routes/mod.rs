@@ -6,7 +6,7 @@ mod route;
 mod table;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 
 pub use openapi::described;
 pub use route::{Access, Repeats, Route};
@@ -14,19 +14,25 @@ pub use table::table;
 
 use route::Relays;
 
+use crate::asking::conditional::Replaced;
 use crate::asking::{conditional, once, sparse};
 use crate::{App, front, guard, hub, remote};
 
 /// The server's router: the API, the agent link, health, and the console's files.
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
-    for route in table() {
+    let rows = table();
+    let replaced: Vec<Replaced> = rows.iter().map(|route| replaced_at(&rows, route)).collect();
+    for (route, replaced) in rows.into_iter().zip(replaced) {
         let mut handler = route.handler;
         if !route.fields.is_empty() {
             handler = handler.layer(from_fn_with_state(route.fields, sparse::cut));
         }
-        if route.method == "GET" && route.relays == Relays::Nothing {
-            handler = handler.layer(from_fn(conditional::answer));
+        if route.relays == Relays::Nothing {
+            handler = match route.method {
+                "GET" => handler.layer(from_fn_with_state(replaced, conditional::answer)),
+                _ => handler.layer(from_fn_with_state(replaced, conditional::expect)),
+            };
         }
         if route.repeats == Repeats::Once {
             handler = handler.layer(from_fn_with_state(app.clone(), once::once));
@@ -43,6 +49,13 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(front::wrong_method)
         .layer(from_fn_with_state(app.clone(), front::finish))
         .with_state(app)
+}
+
+/// What a change at this route's address replaces: the row that reads there says it.
+fn replaced_at(rows: &[Route], route: &Route) -> Replaced {
+    let replaces = matches!(route.method, "GET" | "PUT" | "PATCH" | "DELETE");
+    let reads = rows.iter().find(|row| replaces && row.method == "GET" && row.path == route.path);
+    reads.map_or(&[], |row| row.replaced)
 }
 
 /// The table as text: method, path, permit, class and audit entries of each route.

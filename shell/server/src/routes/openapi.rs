@@ -15,6 +15,7 @@ use utoipa::openapi::{
 
 use super::examples;
 use super::route::{Access, Body, Relays, Repeats, Route, schemas};
+use crate::asking::conditional::Replaced;
 use crate::asking::{once, sparse};
 
 type Components = BTreeMap<String, RefOr<Schema>>;
@@ -25,15 +26,16 @@ fn document(routes: &[Route]) -> OpenApi {
     let mut paths = PathsBuilder::new();
     components.extend(schemas::<Problem>());
     for route in routes {
+        let replaced = super::replaced_at(routes, route);
         // The rest of a path is a parameter like any other in this document.
-        paths = paths.path(route.path.replace("{*", "{"), PathItem::new(method(route.method), operation(route, &mut components)));
+        paths = paths.path(route.path.replace("{*", "{"), PathItem::new(method(route.method), operation(route, replaced, &mut components)));
     }
     let components = components.into_iter().fold(ComponentsBuilder::new(), |all, (name, schema)| all.schema(name, schema));
     let info = InfoBuilder::new()
         .title("Sallyport")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "Every request of a session is signed by its browser key (RFC 9449, with `bh` and `htq`). Refusals are RFC 9457 problems. Answers in JSON have an `ETag`; with `If-None-Match` they are left out where nothing changed.",
+            "Every request of a session is signed by its browser key (RFC 9449, with `bh` and `htq`). Refusals are RFC 9457 problems. Answers in JSON have an `ETag`; with `If-None-Match` they are left out where nothing changed. Changes take it as `If-Match`, where they name that header; elsewhere a request that has it is refused (412).",
         ))
         .build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components.build())).build()
@@ -57,7 +59,7 @@ fn method(name: &str) -> HttpMethod {
 }
 
 /// Adds the schemas that it refers to.
-fn operation(route: &Route, components: &mut Components) -> OperationBuilder {
+fn operation(route: &Route, replaced: Replaced, components: &mut Components) -> OperationBuilder {
     let mut operation = OperationBuilder::new().summary(Some(route.about)).operation_id(Some(operation_id(route)));
     operation = operation.description(Some(match route.access {
         Access::Public(why) => format!("Public: {why}."),
@@ -71,12 +73,19 @@ fn operation(route: &Route, components: &mut Components) -> OperationBuilder {
         operation = operation.parameter(parameter(query.name, query.about, ParameterIn::Query, Required::False));
     }
     if !route.fields.is_empty() {
-        let about = format!("Only these members of the items, with commas between them: {}", route.fields.join(", "));
+        let about = format!(
+            "Only these members of the items, with commas between them: {}. All others are left out, those that the schema requires too",
+            route.fields.join(", ")
+        );
         operation = operation.parameter(parameter(sparse::FIELDS, &about, ParameterIn::Query, Required::False));
     }
     if route.repeats == Repeats::Once {
         let about = "Sent again with the same key within a day, it is not done again, and answered as before";
         operation = operation.parameter(parameter(once::KEY, about, ParameterIn::Header, Required::False));
+    }
+    if route.method != "GET" && !replaced.is_empty() {
+        let about = "Done only where what it replaces is still what this ETag was read with";
+        operation = operation.parameter(parameter("if-match", about, ParameterIn::Header, Required::False));
     }
     if let Some(body) = &route.body {
         let content = ContentBuilder::new().schema(Some(reference(body, components))).build();

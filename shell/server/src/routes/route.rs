@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::App;
+use crate::asking::conditional::Replaced;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +72,8 @@ pub struct Route {
     pub(super) relays: Relays,
     /// The members that `fields` can choose from; none where the list is not large.
     pub(super) fields: &'static [&'static str],
+    /// What a change at the same address replaces, and `If-Match` compares; on the row that reads it.
+    pub(super) replaced: Replaced,
     pub(super) repeats: Repeats,
     pub(super) handler: MethodRouter<App>,
 }
@@ -127,6 +130,7 @@ impl Route {
             answers: Vec::new(),
             relays: Relays::Nothing,
             fields: &[],
+            replaced: &[],
             repeats: Repeats::Each,
             handler,
         }
@@ -178,6 +182,12 @@ impl Route {
     /// A list that is large: `fields` chooses from these members of its items.
     pub fn sparse(mut self, fields: &'static [&'static str]) -> Self {
         self.fields = fields;
+        self
+    }
+
+    /// What a change at the same address replaces, as JSON pointers: such a change takes `If-Match`.
+    pub fn replaced_by_changes(mut self, pointers: &'static [&'static str]) -> Self {
+        self.replaced = pointers;
         self
     }
 

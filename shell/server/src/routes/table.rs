@@ -18,8 +18,9 @@ use crate::{App, accounts, docs, work};
 
 /// Where a page begins.
 const CURSOR: Query = query("cursor", "Where the page begins: `next` of the page before");
-/// How long a page is.
 const LIMIT: Query = query("limit", "Most items of the page, 1 to 1000; 100 where nothing is said");
+/// Which page, where a list can be asked for nothing else.
+const PAGE: &[Query] = &[CURSOR, LIMIT];
 
 /// Every route of the API.
 pub fn table() -> Vec<Route> {
@@ -79,7 +80,9 @@ fn oneself() -> Vec<Route> {
         )
         .empty(204)
         .audit("recovery_codes.saved"),
-        Route::get("/v1/me/sessions", "One's own sessions", needs::<policy::ManageOwnSessions>(), sessions::list).pages::<api::Session>(),
+        Route::get("/v1/me/sessions", "One's own sessions", needs::<policy::ManageOwnSessions>(), sessions::list)
+            .query(PAGE)
+            .pages::<api::Session>(),
         Route::delete("/v1/me/sessions", "End all other sessions", needs::<policy::ManageOwnSessions>(), sessions::end_others)
             .empty(204)
             .audit("session.ended"),
@@ -119,6 +122,7 @@ fn guarded() -> Vec<Route> {
         .class("2")
         .audit("request.created recovery_codes.regenerated"),
         Route::get("/v1/authorization-requests", "Requests that wait for proofs", needs::<policy::ReadRequests>(), work::list)
+            .query(PAGE)
             .pages::<api::AuthorizationRequest>(),
         Route::get("/v1/authorization-requests/{id}", "One request", needs::<policy::ReadRequests>(), work::show)
             .answers::<api::AuthorizationRequest>(200),

@@ -11,6 +11,7 @@ use sallyport_store::ops::webhooks::{self as store, ControlWebhook, DeliveryFilt
 use serde::Deserialize;
 
 use super::{find, shown};
+use crate::asking::conditional::Expected;
 use crate::clock::random;
 use crate::{Allowed, App, Id, Ids, Json, Query, Refusal, paging};
 
@@ -42,8 +43,12 @@ pub(crate) async fn remove(
     State(app): State<App>,
     Allowed(permit): Allowed<ManageWebhooks>,
     Id(webhook): Id<WebhookId>,
+    condition: Expected,
 ) -> Result<StatusCode, Refusal> {
-    app.store.commit(RemoveWebhook { permit, webhook, at: app.clock.now(), salt: random() }).await?;
+    let (row, at) = (find(&app, permit.actor().tenant, webhook).await?, app.clock.now());
+    condition.is(&shown::webhook(&row, at))?;
+    let expected = condition.is_stated().then_some((row.owner, row.endpoint));
+    app.store.commit(RemoveWebhook { permit, webhook, expected, at, salt: random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -8,6 +8,8 @@ mod send;
 mod shown;
 mod told;
 
+use std::cmp::Reverse;
+
 use axum::extract::State;
 use axum::response::Response;
 use sallyport_api as api;
@@ -19,9 +21,10 @@ use sallyport_decide::webhooks::{ChangeWebhook, Endpoint, EndpointError, EventKi
 use sallyport_model::{TenantId, WebhookId, limits};
 use sallyport_store::ops::webhooks as store;
 
+use crate::asking::conditional::Expected;
 use crate::clock::random;
 use crate::work::ask_plainly;
-use crate::{Allowed, App, Id, Json, Refusal};
+use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
 pub(crate) use control::{deliveries, delivery, pause, redeliver, remove, resume, test};
 pub(crate) use deliver::run;
@@ -29,13 +32,18 @@ pub(crate) use presence::run as watch_presence;
 pub(crate) use send::{new_secret, secret_text};
 pub(crate) use shown::{details, rotate_details};
 
-/// All webhooks of the tenant, and the events that the reader could ask for.
-pub(crate) async fn list(State(app): State<App>, Allowed(permit): Allowed<ReadWebhooks>) -> Result<Json<api::Webhooks>, Refusal> {
+/// Webhooks of the tenant, the newest first, and the events that the reader could ask for.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Allowed(permit): Allowed<ReadWebhooks>,
+    Query(query): Query<paging::Wanted>,
+) -> Result<Json<api::Webhooks>, Refusal> {
     let (actor, now) = (permit.actor(), app.clock.now());
     let rows = store::webhooks(&mut app.store.read().await?, actor.tenant).await?;
     let own = EventKind::subscribable().filter(|kind| actor.rights.reach(kind.needs()).is_some());
     let events = own.map(|kind| api::WebhookEventKind { name: kind.as_str().to_owned(), about: kind.about().to_owned() }).collect();
-    Ok(Json(api::Webhooks { items: rows.iter().map(|row| shown::webhook(row, now)).collect(), events }))
+    let api::Page { items, next, .. } = paging::cut(rows, &query, |row| Reverse(row.id), |row| shown::webhook(&row, now))?;
+    Ok(Json(api::Webhooks { items, next, events }))
 }
 
 /// One webhook.
@@ -74,10 +82,12 @@ pub(crate) async fn change(
     State(app): State<App>,
     Allowed(permit): Allowed<ManageWebhooks>,
     Id(webhook): Id<WebhookId>,
+    expected: Expected,
     Json(body): Json<api::WantedWebhook>,
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
     let row = find(&app, actor.tenant, webhook).await?;
+    expected.is(&shown::webhook(&row, app.clock.now()))?;
     let after = wanted(&app, body, &actor.rights)?;
     if after == row.endpoint {
         return Err(Refusal::from(Code::NothingToDo).because("That is what it is."));

@@ -10,10 +10,12 @@ use sallyport_decide::policy;
 use sallyport_model::FactorId;
 use sallyport_store::ops::accounts::factors;
 use sallyport_store::ops::networks::rules as stored_rules;
+use serde_json::json;
 
 use super::ask::{Extra, ask, ground};
 use crate::accounts::Source;
 use crate::accounts::addresses::parse_rules;
+use crate::asking::conditional::Expected;
 use crate::{Allowed, App, Id, Json, Refusal};
 
 /// Asks for the removal of a factor of one's own; never of the last one.
@@ -39,9 +41,12 @@ pub(crate) async fn change_networks(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::ChangeNetworks>,
     source: Source,
+    expected: Expected,
     Json(body): Json<api::ChangeNetworks>,
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
+    let stored = stored_rules(&mut app.store.read().await?, actor.tenant).await?;
+    expected.is(&json!({ "version": stored.version }))?;
     let rules = parse_rules(&body)?;
     rules.check(source.ip).map_err(|why| match why {
         RulesError::LocksOut => Refusal::from(Code::LocksYouOut).because(format!("Your address is {}.", source.address)),
@@ -50,8 +55,7 @@ pub(crate) async fn change_networks(
     if rules.verification == Verification::On && app.config.mail.is_none() {
         return Err(Code::MailUnavailable.into());
     }
-    let before = stored_rules(&mut app.store.read().await?, actor.tenant).await?.rules;
-    let action = Action::ChangeNetworks(ChangeNetworks { version: body.version, before, rules });
+    let action = Action::ChangeNetworks(ChangeNetworks { version: body.version, before: stored.rules, rules });
     let ground = ground(&app, actor).await?;
     let classified = classify(&action, &ground.hour);
     ask(&app, actor, action, classified, ground, Extra::default()).await

@@ -24,31 +24,48 @@ use super::view;
 use crate::accounts::ProvenFactor;
 use crate::clock::random;
 use crate::events::Event;
-use crate::{Allowed, App, Id, Json, Refusal, accounts};
+use crate::{Allowed, App, Id, Json, Query, Refusal, accounts, paging};
 
-/// Most requests that are listed.
-const LISTED: u32 = 200;
-
-/// The requests that wait.
+/// The requests that wait, the newest first.
 pub(crate) async fn list(
     State(app): State<App>,
     Allowed(permit): Allowed<policy::ReadRequests>,
+    Query(query): Query<paging::Wanted>,
 ) -> Result<Json<api::Page<api::AuthorizationRequest>>, Refusal> {
-    let actor = permit.actor();
-    let mut reader = app.store.read().await?;
-    let open = open_requests(&mut reader, actor.tenant, app.clock.now(), LISTED).await?;
-    let mut seen = Vec::with_capacity(open.len());
-    for request in open {
-        if may_see(&mut reader, &permit, &request).await? {
-            seen.push(request);
+    let limit = query.limit()?;
+    let found = waiting(&app, &permit, (query.after()?, limit + 1)).await?;
+    let api::Page { items: found, next, .. } = paging::page(found, limit, |request| request.frozen.id.to_string(), |request| request);
+    let mut items = Vec::with_capacity(found.len());
+    for request in &found {
+        items.push(view::request(&app, request, permit.actor()).await?);
+    }
+    Ok(Json(api::Page { items, next, total: None }))
+}
+
+/// As many as are wanted of those that one may see.
+async fn waiting(
+    app: &App,
+    permit: &Permit<policy::ReadRequests>,
+    (mut after, wanted): (Option<RequestId>, u32),
+) -> Result<Vec<StoredRequest>, Refusal> {
+    let (mut reader, now) = (app.store.read().await?, app.clock.now());
+    let mut found = Vec::new();
+    loop {
+        let open = open_requests(&mut reader, permit.actor().tenant, now, (after, wanted)).await?;
+        let is_last = open.len() < wanted as usize;
+        for request in open {
+            after = Some(request.frozen.id);
+            if may_see(&mut reader, permit, &request).await? {
+                found.push(request);
+            }
+            if found.len() == wanted as usize {
+                return Ok(found);
+            }
+        }
+        if is_last {
+            return Ok(found);
         }
     }
-    drop(reader);
-    let mut items = Vec::with_capacity(seen.len());
-    for request in &seen {
-        items.push(view::request(&app, request, actor).await?);
-    }
-    Ok(Json(api::Page { total: Some(items.len() as u64), items, next: None }))
 }
 
 /// One's own, and those that reach nothing but what one reaches. What concerns the tenant is for those who may ask for it themselves.

@@ -207,10 +207,17 @@ pub async fn request(reader: &mut Reader, tenant: TenantId, id: RequestId) -> Re
     stored(reader, &row).await
 }
 
-/// The newest requests of the tenant that still wait, and those of one person that ended lately.
-pub async fn open_requests(reader: &mut Reader, tenant: TenantId, now: Timestamp, limit: u32) -> Result<Vec<StoredRequest>, StoreError> {
-    let sql = "SELECT r.* FROM requests r WHERE r.tenant = $1 AND r.state = 'open' AND r.expires > $2 ORDER BY r.id DESC LIMIT $3";
-    let rows = reader.fetch_all(sql, values![tenant, now, limit]).await?;
+/// Requests of the tenant that still wait, the newest first, from the one after `after` on.
+pub async fn open_requests(
+    reader: &mut Reader,
+    tenant: TenantId,
+    now: Timestamp,
+    (after, limit): (Option<RequestId>, u32),
+) -> Result<Vec<StoredRequest>, StoreError> {
+    let after = after.unwrap_or(RequestId::from_bytes([0xff; 16]));
+    let sql =
+        "SELECT r.* FROM requests r WHERE r.tenant = $1 AND r.state = 'open' AND r.expires > $2 AND r.id < $3 ORDER BY r.id DESC LIMIT $4";
+    let rows = reader.fetch_all(sql, values![tenant, now, after, limit]).await?;
     let mut requests = Vec::with_capacity(rows.len());
     for row in &rows {
         requests.push(stored(reader, row).await?);

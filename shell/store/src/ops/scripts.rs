@@ -189,6 +189,8 @@ fn payload(id: ScriptId, version: u32, script: &CheckedScript) -> serde_json::Va
 pub struct DeleteScript {
     pub permit: Permit<WriteScripts>,
     pub id: ScriptId,
+    /// The version that it must still have, where that matters; another one is a [`StoreError::Conflict`].
+    pub version: Option<u32>,
     pub at: Timestamp,
     pub salt: [u8; 32],
 }
@@ -198,8 +200,10 @@ impl Change for DeleteScript {
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let actor = self.permit.actor();
-        let sql = "UPDATE scripts SET deleted = $3 WHERE tenant = $1 AND id = $2 AND deleted IS NULL RETURNING name, version";
-        let row = tx.fetch_one(sql, values![actor.tenant, self.id, self.at]).await?;
+        exists(tx, actor.tenant, self.id).await?;
+        let sql = "UPDATE scripts SET deleted = $3 WHERE tenant = $1 AND id = $2 AND deleted IS NULL AND version = COALESCE($4, version) \
+                   RETURNING name, version";
+        let row = tx.fetch_optional(sql, values![actor.tenant, self.id, self.at, self.version]).await?.ok_or(StoreError::Conflict)?;
         let payload = json!({ "script": self.id, "name": row.text("name")?, "version": row.int("version")? });
         tx.append(actor.tenant, Entry::new("script.deleted", Actor::of(actor), self.at, self.salt, payload)).await?;
         void_of_script(tx, (actor.tenant, self.id), Void::ScriptDeleted, Actor::of(actor), (self.at, self.salt)).await

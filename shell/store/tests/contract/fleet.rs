@@ -15,7 +15,7 @@ use sallyport_store::{Store, StoreError, log, values};
 
 use crate::world::{Sql, moment, ours, theirs};
 
-fn allowed<C: Capability>(tenant: TenantId) -> Permit<C> {
+pub(crate) fn allowed<C: Capability>(tenant: TenantId) -> Permit<C> {
     let actor = policy::Actor {
         tenant,
         user: UserId::from_bytes([5; 16]),
@@ -215,7 +215,7 @@ on_both! {
 
     async fn a_deleted_script_is_gone_from_the_library_and_keeps_its_name_for_the_log(world) {
         create(&world.store, "one").await;
-        let delete = |tenant| DeleteScript { permit: allowed(tenant), id: script_id(), at: moment(3), salt: [3; 32] };
+        let delete = |tenant| DeleteScript { permit: allowed(tenant), id: script_id(), version: None, at: moment(3), salt: [3; 32] };
         assert!(matches!(world.store.commit(delete(theirs())).await, Err(StoreError::NotFound)));
         world.store.commit(delete(ours())).await.unwrap();
         assert!(matches!(world.store.commit(delete(ours())).await, Err(StoreError::NotFound)));

@@ -37,6 +37,7 @@ mod files;
 mod fleet;
 mod jobs;
 mod log;
+mod once;
 mod schedules;
 mod several;
 mod values;

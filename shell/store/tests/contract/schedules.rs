@@ -11,9 +11,10 @@ use sallyport_model::{
     CustomerId, DeviceId, Digest, Email, GrantId, InstallerId, JobId, Name, ScheduleId, ScriptId, SiteId, Timestamp, UserId, limits,
 };
 use sallyport_store::ops::jobs::{self, JobFilter, Whose};
-use sallyport_store::ops::schedules::{Advance, Advanced, Release, ScheduleRow, candidates, due_before, schedule};
+use sallyport_store::ops::schedules::{Advance, Advanced, Release, Resume, Resumed, ScheduleRow, candidates, due_before, schedule};
 use sallyport_store::{Store, StoreError, Value, values};
 
+use crate::fleet::allowed;
 use crate::world::{Sql, moment, ours, theirs, together};
 
 const HOUR: i64 = 3600;
@@ -191,6 +192,32 @@ on_both! {
             assert_eq!(answer.unwrap(), Advanced::Voided(why, Vec::new()));
         }
         assert!(occurrences(&world.store).await.is_empty());
+    }
+
+    async fn a_paused_schedule_goes_on_only_while_it_is_what_was_published(world) {
+        published(&world.store, 1).await;
+        let resume = |tenant, secs| Resume { permit: allowed(tenant), schedule: id(), at: moment(secs), salt: [9; 32] };
+        assert!(matches!(world.store.commit(resume(ours(), 5)).await, Err(StoreError::Conflict)), "it is not paused");
+        let pause = "UPDATE schedules SET state = 'paused', next_due = NULL";
+        insert(&world.store, pause, &[]).await;
+        assert!(matches!(world.store.commit(resume(theirs(), 5)).await, Err(StoreError::NotFound)), "another tenant's looks like none");
+        assert!(matches!(world.store.commit(resume(ours(), 10 * 24 * HOUR)).await, Err(StoreError::Conflict)), "its time is over");
+        // What came while it was paused is not caught up with, and a clock that was set back brings nothing back.
+        assert_eq!(world.store.commit(resume(ours(), 2800 + 2 * HOUR)).await.unwrap(), Resumed::Active);
+        assert_eq!((row(&world.store).await.state, row(&world.store).await.next_due), (ScheduleState::Active, Some(due(3))));
+        insert(&world.store, pause, &[]).await;
+        assert_eq!(world.store.commit(resume(ours(), 5)).await.unwrap(), Resumed::Active);
+        assert_eq!(row(&world.store).await.next_due, Some(due(3)));
+        for (sql, why) in [
+            ("UPDATE scripts SET version = 2", Void::ScriptChanged),
+            ("UPDATE users SET state = 'disabled'", Void::PublisherGone),
+        ] {
+            insert(&world.store, pause, &[]).await;
+            insert(&world.store, sql, &[]).await;
+            assert_eq!(world.store.commit(resume(ours(), 2800 + 3 * HOUR)).await.unwrap(), Resumed::Void(why));
+            assert_eq!(row(&world.store).await.state, ScheduleState::Voided);
+            insert(&world.store, "UPDATE scripts SET version = 1", &[]).await;
+        }
     }
 
     async fn runs_are_let_go_one_at_a_time_and_never_two_of_one_schedule_on_a_device(world) {

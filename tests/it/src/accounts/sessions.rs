@@ -9,7 +9,7 @@ use sallyport_testkit::server::TestServer;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 
-use super::assert_signed_in;
+use super::{assert_signed_in, wrong_code};
 
 async fn session_of(client: &mut Client) -> SessionId {
     let me = client.get("/v1/me").await.json();
@@ -319,4 +319,29 @@ async fn wa_14_no_other_origins_are_named_for_passkeys() {
     let mut client = Client::new(&server, 1);
     let reply = client.get("/.well-known/webauthn").await;
     assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"), "neither a list nor the console's page");
+}
+
+/// The same browser, with the same key and the cookie of the session that it had: what it remembers replaces no factor.
+#[tokio::test]
+async fn ses_09_a_browser_that_signed_in_before_is_asked_for_a_factor_again() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    let mut client = Client::new(&server, 2);
+    assert_signed_in(&owner.sign_in(&mut client, &owner.code(&server)).await);
+    let kept = client.cookie.clone();
+    server.clock.advance(61 * 60);
+    assert_dead(&client.get("/v1/me").await);
+    for code in [String::new(), wrong_code(&owner.code(&server))] {
+        client.cookie.clone_from(&kept);
+        let reply = owner.sign_in(&mut client, &code).await;
+        assert_eq!((reply.status, reply.code().as_str()), (401, "sign_in_refused"), "{code:?}");
+        assert_dead(&client.get("/v1/me").await);
+    }
+    let elevate = json!({ "proof": { "totp": owner.code(&server) } });
+    client.cookie.clone_from(&kept);
+    assert_dead(&client.post("/v1/me/elevate", elevate).await);
+    assert_signed_in(&owner.sign_in(&mut client, &owner.code(&server)).await);
+    let document = client.get("/v1/openapi.json").await.json();
+    let properties = document["components"]["schemas"]["SignIn"]["properties"].as_object().expect("properties").clone();
+    assert_eq!(properties.keys().collect::<Vec<_>>(), ["code", "email", "password"], "nothing asks to be remembered");
 }

@@ -1,6 +1,7 @@
 //! Automation: API clients, their tokens and proofs, what they can and cannot do in their owner's name.
 
 mod asking;
+mod changing;
 mod consumers;
 mod contract;
 mod foreign;

@@ -3,6 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sallyport_grant::sha256;
+use sallyport_model::limits;
+use sallyport_server::clock::Clock as _;
+use sallyport_store::ops::automation::ForgetTokens;
+use sallyport_store::values;
 use sallyport_testkit::client::{Call, Client, Reply};
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
@@ -16,6 +20,7 @@ on_both!(
     oa_23_a_program_is_let_in_with_a_key_of_its_own,
     oa_23_a_code_that_is_used_twice_ends_what_it_gave,
     oa_23_a_code_is_burnt_by_whoever_shows_it_wrongly,
+    codes_are_forgotten_once_no_session_can_stand_on_them,
     step_01_step_04_letting_a_program_in_wants_a_fresh_and_strong_enough_proof,
     step_01_an_old_sign_in_is_challenged_before_something_guarded,
     a_program_is_over_with_its_persons_session_rights_and_factor,
@@ -182,6 +187,21 @@ async fn oa_23_a_code_is_burnt_by_whoever_shows_it_wrongly(engine: Engine) {
     assert_oauth(&redeems(&mut tool, &orphan).await, 400, "invalid_grant");
     let sessions = owner.client.get("/v1/me/sessions").await.json();
     assert!(sessions["items"].as_array().is_some_and(|list| list.iter().all(|one| one["program"].is_null())), "{sessions}");
+}
+
+async fn codes_are_forgotten_once_no_session_can_stand_on_them(engine: Engine) {
+    let (server, mut owner) = begin(engine).await;
+    let mut tool = program(&server, 31);
+    let used = code(&answers(&mut owner.client, &tool).await);
+    assert_eq!(redeems(&mut tool, &used).await.status, 200);
+    code(&answers(&mut owner.client, &program(&server, 32)).await);
+    let issued = server.clock.now();
+    let store = &server.app.store;
+    for (secs, left) in [(0, 2), (limits::SESSION_LIFETIME_RANGE_SECS.1, 2), (limits::PROGRAM_CODE_KEPT_SECS, 0)] {
+        store.reserve(ForgetTokens { at: issued.plus_secs(secs) }).await.expect("tidied");
+        let row = store.read().await.expect("a reader").fetch_one("SELECT COUNT(*) AS n FROM program_codes", values![]).await;
+        assert_eq!(row.expect("a count").uint("n").expect("a number"), left, "after {secs} seconds");
+    }
 }
 
 async fn step_01_step_04_letting_a_program_in_wants_a_fresh_and_strong_enough_proof(engine: Engine) {

@@ -1,6 +1,7 @@
 //! The bridge: other vendors' APIs, used with credentials that nobody gets to see, against a vendor that speaks real HTTP.
 
 mod calls;
+mod command_line;
 mod rotation;
 mod secrets;
 mod tls;

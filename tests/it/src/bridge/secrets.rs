@@ -1,6 +1,7 @@
 //! A credential goes in once, and comes out in one place: the request to the vendor.
 
 use sallyport_store::values;
+use sallyport_testkit::agent::program;
 use sallyport_testkit::client::Call;
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
@@ -58,6 +59,31 @@ async fn a_credential_is_nowhere_in_the_clear(engine: Engine) {
     for secret in [SECRET, &new] {
         assert_absent("the server's files", &at_rest, secret);
     }
+}
+
+/// A copy is carried elsewhere, and kept by others.
+#[tokio::test]
+async fn a_credential_is_not_in_the_clear_in_a_backup() {
+    let world = World::new(Engine::Sqlite, json!({})).await;
+    let copies = tempfile::tempdir().expect("a folder");
+    let copy = copies.path().join("copy");
+    let mut backup = std::process::Command::new(program("sallyport"));
+    backup.args(["backup", "--data-dir"]).arg(world.server.folder()).arg(&copy);
+    let done = backup.env_remove("SALLYPORT_CONFIG").env_remove("SALLYPORT_DATABASE").output().expect("the program runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let mut looked_through = 0;
+    for file in std::fs::read_dir(&copy).expect("the copy") {
+        let path = file.expect("a file").path();
+        let bytes = std::fs::read(&path).expect("its bytes");
+        looked_through += bytes.len();
+        assert_absent(&path.display().to_string(), &bytes, SECRET);
+        assert_eq!(
+            bytes.windows(13).any(|window| window == b"Ticket system"),
+            path.ends_with("sallyport.db"),
+            "what is no secret is found"
+        );
+    }
+    assert!(looked_through > 100_000, "there is something to look through");
 }
 
 async fn a_credential_is_entrusted_for_one_place_alone(engine: Engine) {

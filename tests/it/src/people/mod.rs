@@ -1,6 +1,7 @@
 //! People: roles and scopes, invitations, policy, recovery, mail. Codes come from `oathtool`, mails from a mail server that is not ours.
 
 mod approvals;
+mod command_line;
 mod guarding;
 mod invitations;
 mod mails;

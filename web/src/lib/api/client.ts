@@ -41,6 +41,12 @@ export const whenSignedOut = (listener: (problem: Problem) => void): void => {
   onSignedOut = listener;
 };
 
+/** Told whenever this session waits for a factor: its address left the allowed networks. */
+let onChallenged: () => void = () => {};
+export const whenChallenged = (listener: () => void): void => {
+  onChallenged = listener;
+};
+
 /** A path with its query, exactly as it is sent and signed. */
 export function pathWith(path: string, query: Query = {}): string {
   const fields = new URLSearchParams();
@@ -101,6 +107,7 @@ function noticed(problem: Problem, path: string): Problem {
   // A session that must prove more is still one.
   const ended = problem.status === 401 && problem.code !== 'insufficient_user_authentication';
   if (ended && !ANONYMOUS.test(path)) onSignedOut(problem);
+  if (problem.code === 'address_left') onChallenged();
   return problem;
 }
 

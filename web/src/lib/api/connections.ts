@@ -1,10 +1,10 @@
 /** Routes about connections to other vendors' APIs. */
 
 import { get, post } from './client';
-import { guarded } from './routes';
+import { guarded, whole } from './routes';
 import type * as T from './types';
 
-export const connections = () => get<T.Connections>('connections');
+export const connections = () => whole<T.Page<T.Connection>>('connections');
 export const connection = (id: string) => get<T.Connection>(`connections/${id}`);
 export const calls = (id: string) => get<T.ConnectionCalls>(`connections/${id}/calls`);
 export const create = (body: T.WantedConnection) => guarded('connections', body);

@@ -1,10 +1,11 @@
 /** Routes about people: users, roles, invitations, the policy of factors and of sessions. */
 
 import { get, post, type Query, remove } from './client';
-import { guarded } from './routes';
+import { every, guarded } from './routes';
 import type * as T from './types';
 
 export const users = (query: Query, background = false) => get<T.UserPage>('users', { query, background });
+export const everybody = () => every<T.User>('users');
 export const user = (id: string) => get<T.UserDetails>(`users/${id}`);
 export const invite = (body: T.InviteUser) => guarded('users', body);
 export const disable = (users: string[]) => guarded('users/disable', { users });

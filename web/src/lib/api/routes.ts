@@ -1,6 +1,6 @@
 /** Every route that the console uses, by name; those about people and about factors stand in files of their own. */
 
-import { type Answer, ask, get, post, put, type Query, remove } from './client';
+import { type Answer, ask, get, type Options, post, put, type Query, remove } from './client';
 import type * as T from './types';
 
 /** What a guarded operation answers: 202 with the frozen request, or 201 with what came of it. */
@@ -25,12 +25,12 @@ export const signOut = () => post<void>('sign-out');
 export const me = (background = false) => get<T.Me>('me', { background });
 export const codesSaved = () => post<void>('me/recovery-codes/saved');
 export const newRecoveryCodes = () => guarded('me/recovery-codes');
-export const sessions = () => get<T.Page<T.Session>>('me/sessions').then(items);
+export const sessions = () => every<T.Session>('me/sessions');
 export const endSession = (id: string) => remove<void>(`me/sessions/${id}`);
 export const endOtherSessions = () => remove<void>('me/sessions');
 export const factors = () => get<T.Page<T.Factor>>('me/factors').then(items);
 
-export const customers = () => get<T.Page<T.Customer>>('customers').then(items);
+export const customers = () => every<T.Customer>('customers');
 export const addCustomer = (name: string) => post<T.Customer>('customers', { name });
 export const addSite = (customer: string, name: string) => post<{ id: string; name: string }>(`customers/${customer}/sites`, { name });
 
@@ -41,11 +41,11 @@ export const setTags = (id: string, tags: string[]) => put<T.Device>(`devices/${
 export const approveDevices = (devices: string[]) => guarded('devices/approve', { devices });
 export const removeDevices = (devices: string[]) => guarded('devices/remove', { devices });
 
-export const installers = () => get<T.Page<T.Installer>>('installers').then(items);
+export const installers = () => every<T.Installer>('installers');
 export const createInstaller = (body: T.NewInstaller) => guarded('installers', body);
 export const revokeInstaller = (id: string) => remove<void>(`installers/${id}`);
 
-export const scripts = () => get<T.Page<T.Script>>('scripts').then(items);
+export const scripts = () => every<T.Script>('scripts');
 export const script = (id: string, version?: number) => get<T.ScriptDetails>(`scripts/${id}`, { query: { version } });
 export const addScript = (body: T.SaveScript) => post<T.ScriptDetails>('scripts', body);
 export const saveScript = (id: string, body: T.SaveScript) => put<T.ScriptDetails>(`scripts/${id}`, body);
@@ -60,7 +60,7 @@ export const createJob = (body: T.NewJob) => guarded('jobs', body);
 export const cancelRun = (id: string) => post<void>(`runs/${id}/cancel`);
 export const cancelJob = (id: string) => post<void>(`jobs/${id}/cancel`);
 
-export const requests = (background = false) => get<T.Page<T.AuthorizationRequest>>('authorization-requests', { background }).then(items);
+export const requests = (background = false) => every<T.AuthorizationRequest>('authorization-requests', { background });
 export const request = (id: string, background = false) => get<T.AuthorizationRequest>(`authorization-requests/${id}`, { background });
 export const prove = (id: string, proof: T.NewProof) => post<T.AuthorizationRequest>(`authorization-requests/${id}/proofs`, proof);
 export const challengeOf = (id: string) => post<T.StartedAssertion>(`authorization-requests/${id}/passkey`);
@@ -75,6 +75,24 @@ export const trust = () => get<T.Trust>('trust');
 export function items<I>(page: T.Page<I> | I[]): I[] {
   return Array.isArray(page) ? page : page.items;
 }
+
+/** The most that the server gives at once. */
+const PAGE = 1000;
+
+/** A list to its end, with what its first page says besides. */
+export async function whole<P extends { items: unknown[]; next?: string | null }>(path: string, options: Options = {}): Promise<P> {
+  const first = await get<P>(path, { ...options, query: { ...options.query, limit: PAGE } });
+  const items = [...first.items];
+  for (let next = first.next; next; ) {
+    const page = await get<P>(path, { ...options, query: { ...options.query, limit: PAGE, cursor: next } });
+    items.push(...page.items);
+    next = page.next;
+  }
+  return { ...first, items, next: null };
+}
+
+/** The items of a list to its end. */
+export const every = async <I>(path: string, options?: Options): Promise<I[]> => (await whole<T.Page<I>>(path, options)).items;
 
 /** All pages of a list. */
 export async function all<I>(page: (cursor: string | undefined) => Promise<T.Page<I>>): Promise<I[]> {

@@ -468,7 +468,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * All customers with their sites
+         * Customers with their sites, by name
          * @description Needs `devices.read`. Class: -. Audit: -.
          */
         get: operations["get_customers"];
@@ -2076,7 +2076,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * All scripts
+         * Scripts, by name
          * @description Needs `scripts.read`. Class: -. Audit: -.
          */
         get: operations["get_scripts"];
@@ -2960,6 +2960,8 @@ export interface components {
         ApiClients: {
             /** @description The newest first. */
             items: components["schemas"]["ApiClient"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
             /** @description What the reader could give to a client of their own. */
             scopes: components["schemas"]["ApiScope"][];
         };
@@ -3307,7 +3309,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "kit_refused" | "not_the_only_owner" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "asker_muted" | "number_refused" | "idempotency_key_reused" | "idempotency_running" | "conflict" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "kit_refused" | "not_the_only_owner" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "asker_muted" | "number_refused" | "idempotency_key_reused" | "idempotency_running" | "conflict" | "precondition_failed" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -3372,10 +3374,17 @@ export interface components {
             /** @description Whether another credential comes with it. */
             new_credential: boolean;
         };
-        /** @description Connections. */
-        Connections: {
-            /** @description The newest first. */
+        /** @description One page of a list. */
+        ConnectionPage: {
+            /** @description The items, in the list's order. */
             items: components["schemas"]["Connection"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are over all pages, where counting is cheap.
+             */
+            total?: number | null;
         };
         /** @description The terms of a connection. Its credential is no part of them. */
         ConnectionShape: {
@@ -6563,12 +6572,14 @@ export interface components {
             /** @description Its word, like `job.finished`. */
             name: string;
         };
-        /** @description All webhooks of a tenant, and what can be told. */
+        /** @description Webhooks of a tenant, and what can be told. */
         Webhooks: {
             /** @description The events that the reader could ask for. */
             events: components["schemas"]["WebhookEventKind"][];
             /** @description The webhooks, the newest first. */
             items: components["schemas"]["Webhook"][];
+            /** @description Where the next page begins; absent on the last page. */
+            next?: string | null;
         };
         /** @description A webhook with its secret, which is shown this once. */
         WebhookSecret: {
@@ -6875,7 +6886,7 @@ export interface operations {
                 before?: string;
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
-                /** @description Only these members of the items, with commas between them: index, at, kind, actor, sentence, details, leaf */
+                /** @description Only these members of the items, with commas between them: index, at, kind, actor, sentence, details, leaf. All others are left out, those that the schema requires too */
                 fields?: string;
                 /** @description Only entries of this kind */
                 kind?: string;
@@ -7074,7 +7085,12 @@ export interface operations {
     };
     get_authorization_requests: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7606,7 +7622,12 @@ export interface operations {
     };
     get_clients: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7657,6 +7678,7 @@ export interface operations {
                      *           "stopped_why": "example"
                      *         }
                      *       ],
+                     *       "next": "example",
                      *       "scopes": [
                      *         {
                      *           "about": "example",
@@ -7975,7 +7997,10 @@ export interface operations {
     put_clients_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Done only where what it replaces is still what this ETag was read with */
+                "if-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -8453,7 +8478,12 @@ export interface operations {
     };
     get_connections: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -8520,10 +8550,12 @@ export interface operations {
                      *           "stopped_by": "example",
                      *           "usable": true
                      *         }
-                     *       ]
+                     *       ],
+                     *       "next": "example",
+                     *       "total": 1
                      *     }
                      */
-                    "application/json": components["schemas"]["Connections"];
+                    "application/json": components["schemas"]["ConnectionPage"];
                 };
             };
             /** @description What `If-None-Match` names is still so */
@@ -8864,7 +8896,10 @@ export interface operations {
     put_connections_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Done only where what it replaces is still what this ETag was read with */
+                "if-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -9421,7 +9456,12 @@ export interface operations {
     };
     get_customers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -9737,7 +9777,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Only devices of this customer; may be repeated */
                 customer?: string;
-                /** @description Only these members of the items, with commas between them: id, name, state, online, last_seen, customer, customer_name, site, site_name, os, signed_in, alerts, tags */
+                /** @description Only these members of the items, with commas between them: id, name, state, online, last_seen, customer, customer_name, site, site_name, os, signed_in, alerts, tags. All others are left out, those that the schema requires too */
                 fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
@@ -11442,7 +11482,7 @@ export interface operations {
             query?: {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
-                /** @description Only these members of the items, with commas between them: id, job, device, device_name, state, exit_code, signal, reason, started, ended, output_bytes, output_sha256, receipt */
+                /** @description Only these members of the items, with commas between them: id, job, device, device_name, state, exit_code, signal, reason, started, ended, output_bytes, output_sha256, receipt. All others are left out, those that the schema requires too */
                 fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
@@ -13063,7 +13103,12 @@ export interface operations {
     };
     get_me_sessions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -14091,7 +14136,10 @@ export interface operations {
     put_policy_networks: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Done only where what it replaces is still what this ETag was read with */
+                "if-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14385,7 +14433,10 @@ export interface operations {
     put_policy_remote: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Done only where what it replaces is still what this ETag was read with */
+                "if-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16999,7 +17050,12 @@ export interface operations {
     };
     get_scripts: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -17251,7 +17307,10 @@ export interface operations {
     put_scripts_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Done only where what it replaces is still what this ETag was read with */
+                "if-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -17349,7 +17408,10 @@ export interface operations {
     delete_scripts_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Done only where what it replaces is still what this ETag was read with */
+                "if-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -19674,7 +19736,12 @@ export interface operations {
     };
     get_webhooks: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
+                limit?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -19712,7 +19779,8 @@ export interface operations {
                      *           "url": "https://psa.example/hooks/sallyport",
                      *           "waiting": 3
                      *         }
-                     *       ]
+                     *       ],
+                     *       "next": "example"
                      *     }
                      */
                     "application/json": components["schemas"]["Webhooks"];
@@ -19996,7 +20064,10 @@ export interface operations {
     put_webhooks_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Done only where what it replaces is still what this ETag was read with */
+                "if-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -20143,7 +20214,10 @@ export interface operations {
     delete_webhooks_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Done only where what it replaces is still what this ETag was read with */
+                "if-match"?: string;
+            };
             path: {
                 id: string;
             };

@@ -29,7 +29,6 @@ export type ConnectionCall = Schemas['ConnectionCall'];
 export type ConnectionCalls = Schemas['ConnectionCalls'];
 export type ConnectionShape = Schemas['ConnectionShape'];
 export type ConnectionState = Schemas['ConnectionState'];
-export type Connections = Schemas['Connections'];
 export type CredentialPlacement = Schemas['CredentialPlacement'];
 export type HttpVerb = Schemas['HttpVerb'];
 export type WantedConnection = Schemas['WantedConnection'];

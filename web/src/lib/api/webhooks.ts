@@ -1,10 +1,10 @@
 /** Routes about webhooks and the log of their deliveries. */
 
 import { get, post, type Query, remove } from './client';
-import { guarded } from './routes';
+import { guarded, whole } from './routes';
 import type * as T from './types';
 
-export const webhooks = () => get<T.Webhooks>('webhooks');
+export const webhooks = () => whole<T.Webhooks>('webhooks');
 export const webhook = (id: string) => get<T.Webhook>(`webhooks/${id}`);
 export const create = (body: T.WantedWebhook) => guarded('webhooks', body);
 export const change = (id: string, body: T.WantedWebhook) => guarded(`webhooks/${id}`, body, 'PUT');

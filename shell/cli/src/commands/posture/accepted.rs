@@ -35,7 +35,7 @@ pub(super) struct Reopen {
 }
 
 /// The end of a day, by UTC.
-fn end_of_day(day: &str) -> Result<Timestamp, String> {
+pub(in crate::commands) fn end_of_day(day: &str) -> Result<Timestamp, String> {
     format!("{day}T23:59:59Z").parse().map_err(|_| "is no day of the form 2027-01-31".to_owned())
 }
 

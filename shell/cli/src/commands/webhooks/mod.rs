@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::prove::{Agreement, Guarded};
 use crate::safe::one_line;
 use crate::screen::{Screen, Tone, Word};
-use crate::{Common, clock, say};
+use crate::{Common, clock, lookup, say};
 
 #[derive(Args)]
 pub struct Webhooks {
@@ -106,7 +106,7 @@ impl Webhooks {
 }
 
 fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
-    let webhooks: api::Webhooks = client.read("/v1/webhooks")?;
+    let webhooks: api::Webhooks = client.read_whole("/v1/webhooks")?;
     let now = clock::now();
     screen.give(&webhooks, |screen| {
         let rows = webhooks.items.iter().map(|one| {
@@ -147,18 +147,7 @@ fn standing(one: &api::Webhook) -> (String, Tone) {
 }
 
 fn find(client: &mut Client, wanted: &str) -> Result<api::Webhook, Failure> {
-    let webhooks: api::Webhooks = client.read("/v1/webhooks")?;
-    let id_fits = |one: &api::Webhook| wanted.len() >= 4 && one.id.to_string().ends_with(wanted);
-    let mut found: Vec<_> = webhooks.items.into_iter().filter(|one| one.shape.name == wanted || id_fits(one)).collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (None, _) => Err(Failure::Unknown { what: "webhook", wanted: wanted.to_owned() }),
-        (Some(one), false) => {
-            found.push(one);
-            let candidates = found.iter().map(|one| format!("  {} {}", one.id, one_line(&one.shape.name))).collect();
-            Err(Failure::Ambiguous { what: "webhook", wanted: wanted.to_owned(), candidates })
-        }
-    }
+    lookup::named(client, ("/v1/webhooks", "webhook"), wanted, |one: &api::Webhook| (one.id.to_string(), one.shape.name.as_str()))
 }
 
 fn show(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Failure> {

@@ -8,7 +8,8 @@ use sallyport_store::ops::customers::Place as SitePlace;
 use sallyport_store::ops::devices::{DeviceRow, DeviceState};
 
 use super::shown;
-use super::wanted::{By, Direction, Order, Place, Standing, Wanted, write_cursor};
+use super::wanted::{By, Direction, Order, Place, Standing, Wanted};
+use crate::paging;
 
 /// All devices that a list may show, with where they are and who is connected.
 pub(super) struct Fleet {
@@ -28,7 +29,7 @@ impl Fleet {
         let begin =
             wanted.after.as_ref().map_or(0, |after| found.partition_point(|(place, _)| towards(wanted.order, place, after).is_le()));
         let page = &found[begin..found.len().min(begin + wanted.limit)];
-        let next = page.last().filter(|_| begin + page.len() < found.len()).map(|(place, _)| write_cursor(place));
+        let next = page.last().filter(|_| begin + page.len() < found.len()).map(|(place, _)| paging::write_place(place));
         api::DevicePage {
             items: page.iter().map(|(_, row)| shown(row, &self.places, self.is_online(row))).collect(),
             next,

@@ -90,7 +90,7 @@ impl Wanted {
                 self.having.push(Find::new(kind, value, NameIs::Whole, None).map_err(|error| no(&error))?);
             }
             "sort" => self.order = order(value).ok_or_else(|| no(&"is not an order"))?,
-            "cursor" => self.after = Some(read_cursor(value).ok_or_else(|| no(&"is not a cursor of this list"))?),
+            "cursor" => self.after = Some(paging::read_place(value)?),
             "limit" => self.limit = paging::limit(Some(value.parse().map_err(|error: std::num::ParseIntError| no(&error))?))? as usize,
             _ => return Err(Refusal::field(name, "is not known here")),
         }
@@ -132,15 +132,6 @@ fn order(word: &str) -> Option<Order> {
     Some(Order { by, direction })
 }
 
-/// Where the next page begins: after this place.
-pub(super) fn write_cursor(place: &Place) -> String {
-    data_encoding::BASE64URL_NOPAD.encode(&serde_json::to_vec(place).unwrap_or_default())
-}
-
-fn read_cursor(text: &str) -> Option<Place> {
-    serde_json::from_slice(&data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +171,6 @@ mod tests {
     #[test]
     fn cursors_come_back_whatever_a_device_calls_itself() {
         let place = ("\u{fffd}\"'".to_owned(), "ÄÖ\u{1f600}".to_owned(), DeviceId::from_bytes([7; 16]));
-        assert_eq!(read_cursor(&write_cursor(&place)), Some(place));
+        assert_eq!(paging::read_place::<Place>(&paging::write_place(&place)).ok(), Some(place));
     }
 }

@@ -4,7 +4,7 @@ use sallyport_api as api;
 use sallyport_decide::policy;
 
 use super::super::route::{Access, Query, Route, needs, query};
-use super::{CURSOR, LIMIT, asks};
+use super::{CURSOR, LIMIT, PAGE, asks};
 use crate::automation::{clients, keys, licences, metadata, programs, token};
 use crate::{schedules, webhooks, work};
 
@@ -22,11 +22,13 @@ pub(super) fn rows() -> Vec<Route> {
 fn told() -> Vec<Route> {
     let (read, manage) = (needs::<policy::ReadWebhooks>(), needs::<policy::ManageWebhooks>());
     vec![
-        Route::get("/v1/webhooks", "Webhooks, and what can be told", read, webhooks::list).answers::<api::Webhooks>(200),
+        Route::get("/v1/webhooks", "Webhooks, and what can be told", read, webhooks::list).query(PAGE).answers::<api::Webhooks>(200),
         asks::<api::WantedWebhook, _, _>("/v1/webhooks", "Make a webhook", manage, webhooks::create)
             .class("2")
             .audit("request.created webhook.created"),
-        Route::get("/v1/webhooks/{id}", "One webhook", read, webhooks::show).answers::<api::Webhook>(200),
+        Route::get("/v1/webhooks/{id}", "One webhook", read, webhooks::show)
+            .answers::<api::Webhook>(200)
+            .replaced_by_changes(&["/name", "/url", "/events", "/owner"]),
         Route::put("/v1/webhooks/{id}", "Change a webhook: name, address, events", manage, webhooks::change)
             .takes::<api::WantedWebhook>()
             .answers::<api::AuthorizationRequest>(202)
@@ -67,11 +69,14 @@ fn told() -> Vec<Route> {
 fn tools() -> Vec<Route> {
     vec![
         Route::get("/v1/clients", "API clients, and what they can have", needs::<policy::ReadClients>(), clients::list)
+            .query(PAGE)
             .answers::<api::ApiClients>(200),
         asks::<api::NewApiClient, _, _>("/v1/clients", "Make an API client", needs::<policy::ManageClients>(), clients::create)
             .class("2")
             .audit("request.created client.created"),
-        Route::get("/v1/clients/{id}", "One API client", needs::<policy::ReadClients>(), clients::show).answers::<api::ApiClient>(200),
+        Route::get("/v1/clients/{id}", "One API client", needs::<policy::ReadClients>(), clients::show)
+            .answers::<api::ApiClient>(200)
+            .replaced_by_changes(&["/name", "/scopes", "/networks", "/expires", "/rotation", "/licence"]),
         Route::put("/v1/clients/{id}", "Change an API client", needs::<policy::ManageClients>(), clients::change)
             .takes::<api::ChangeApiClient>()
             .answers::<api::AuthorizationRequest>(202)

@@ -4,16 +4,31 @@ use sallyport_api as api;
 use sallyport_decide::policy;
 
 use super::super::route::{Relays, Route, needs};
-use super::asks;
+use super::{PAGE, asks};
 use crate::bridge::{connections, proxy};
 
 const PROXY: &str = "/v1/connections/{id}/proxy/{*path}";
+/// What a change of a connection replaces.
+const TERMS: &[&str] = &[
+    "/name",
+    "/base_url",
+    "/credential",
+    "/headers",
+    "/allows",
+    "/callers",
+    "/per_minute",
+    "/expires",
+    "/check",
+    "/rotation",
+    "/secret_since",
+];
 const SENT: &str = "connection.used connection.refused";
 
 pub(super) fn rows() -> Vec<Route> {
     let mut rows = vec![
         Route::get("/v1/connections", "Connections to other vendors' APIs", needs::<policy::ReadConnections>(), connections::list)
-            .answers::<api::Connections>(200),
+            .query(PAGE)
+            .pages::<api::Connection>(),
         asks::<api::WantedConnection, _, _>(
             "/v1/connections",
             "Make a connection",
@@ -23,7 +38,8 @@ pub(super) fn rows() -> Vec<Route> {
         .class("2")
         .audit("request.created connection.created"),
         Route::get("/v1/connections/{id}", "One connection", needs::<policy::ReadConnections>(), connections::show)
-            .answers::<api::Connection>(200),
+            .answers::<api::Connection>(200)
+            .replaced_by_changes(TERMS),
         Route::put(
             "/v1/connections/{id}",
             "Change a connection, or give it another credential",

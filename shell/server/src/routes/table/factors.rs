@@ -137,7 +137,8 @@ fn oneself() -> Vec<Route> {
 fn rules() -> Vec<Route> {
     vec![
         Route::get("/v1/policy/networks", "The rules about addresses", needs::<policy::ReadNetworks>(), addresses::show_rules)
-            .answers::<api::NetworkPolicy>(200),
+            .answers::<api::NetworkPolicy>(200)
+            .replaced_by_changes(&["/version"]),
         Route::put("/v1/policy/networks", "Ask for other rules about addresses", needs::<policy::ChangeNetworks>(), work::change_networks)
             .takes::<api::ChangeNetworks>()
             .answers::<api::AuthorizationRequest>(202)

@@ -3,7 +3,7 @@
 use sallyport_api as api;
 use sallyport_decide::policy;
 
-use super::{CURSOR, LIMIT};
+use super::{CURSOR, LIMIT, PAGE};
 use crate::fleet::{customers, devices, installers, scripts, search};
 use crate::routes::route::{Query, Route, needs, query};
 
@@ -42,7 +42,8 @@ pub(super) fn rows() -> Vec<Route> {
 
 fn places() -> Vec<Route> {
     vec![
-        Route::get("/v1/customers", "All customers with their sites", needs::<policy::ReadDevices>(), customers::list)
+        Route::get("/v1/customers", "Customers with their sites, by name", needs::<policy::ReadDevices>(), customers::list)
+            .query(PAGE)
             .pages::<api::Customer>(),
         Route::post("/v1/customers", "Add a customer", needs::<policy::ManageCustomers>(), customers::create)
             .takes::<api::NewName>()
@@ -77,7 +78,7 @@ fn managed() -> Vec<Route> {
             .answers::<api::Device>(200)
             .audit("device.tagged"),
         Route::get("/v1/installers", "Installers, the newest first", needs::<policy::ReadInstallers>(), installers::list)
-            .query(const { &[CURSOR, LIMIT] })
+            .query(PAGE)
             .pages::<api::Installer>(),
         Route::delete("/v1/installers/{id}", "Revoke an installer", needs::<policy::ManageInstallers>(), installers::revoke)
             .empty(204)
@@ -87,7 +88,7 @@ fn managed() -> Vec<Route> {
 
 fn library() -> Vec<Route> {
     vec![
-        Route::get("/v1/scripts", "All scripts", needs::<policy::ReadScripts>(), scripts::list).pages::<api::Script>(),
+        Route::get("/v1/scripts", "Scripts, by name", needs::<policy::ReadScripts>(), scripts::list).query(PAGE).pages::<api::Script>(),
         Route::post("/v1/scripts", "Add a script", needs::<policy::WriteScripts>(), scripts::create)
             .takes::<api::SaveScript>()
             .answers::<api::ScriptDetails>(201)
@@ -95,7 +96,8 @@ fn library() -> Vec<Route> {
             .audit("script.created"),
         Route::get("/v1/scripts/{id}", "One version of a script", needs::<policy::ReadScripts>(), scripts::show)
             .query(const { &[query("version", "The newest where none is named")] })
-            .answers::<api::ScriptDetails>(200),
+            .answers::<api::ScriptDetails>(200)
+            .replaced_by_changes(&["/script/version"]),
         Route::put("/v1/scripts/{id}", "Save a new version of a script", needs::<policy::WriteScripts>(), scripts::save)
             .takes::<api::SaveScript>()
             .answers::<api::ScriptDetails>(200)

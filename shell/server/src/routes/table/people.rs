@@ -3,7 +3,7 @@
 use sallyport_api as api;
 use sallyport_decide::policy;
 
-use super::{CURSOR, LIMIT, asks};
+use super::{CURSOR, LIMIT, PAGE, asks};
 use crate::people::{activate, ask, not_me, users};
 use crate::routes::route::{Access, Query, Route, needs, query};
 
@@ -38,7 +38,7 @@ fn reading() -> Vec<Route> {
         )
         .answers::<api::Policy>(200),
         Route::get("/v1/mails", "What became of mails, the newest first", needs::<policy::ReadPolicy>(), users::mails)
-            .query(const { &[CURSOR, LIMIT] })
+            .query(PAGE)
             .pages::<api::Mail>(),
     ]
 }

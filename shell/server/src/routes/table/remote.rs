@@ -44,7 +44,8 @@ pub(super) fn rows() -> Vec<Route> {
         .takes::<api::NewTicket>()
         .answers::<api::StreamTicket>(200),
         Route::get("/v1/policy/remote", "The rules for remote sessions", needs::<policy::ReadRemoteSessions>(), remote::show_policy)
-            .answers::<api::StoredRemotePolicy>(200),
+            .answers::<api::StoredRemotePolicy>(200)
+            .replaced_by_changes(&["/version"]),
         Route::put("/v1/policy/remote", "Ask for other rules for remote sessions", needs::<policy::ChangePolicy>(), remote::change_policy)
             .takes::<api::ChangeRemotePolicy>()
             .answers::<api::AuthorizationRequest>(202)

@@ -50,10 +50,17 @@ macro_rules! select {
     };
 }
 
-/// All of a tenant, the newest first.
-pub async fn clients(reader: &mut Reader, tenant: TenantId) -> Result<Vec<ClientRow>, StoreError> {
-    let rows = reader.fetch_all(select!("c.tenant = $1 ORDER BY c.id DESC"), values![tenant]).await?;
-    rows.iter().map(read).collect()
+/// Those of a tenant, the newest first, from the one after `after` on.
+pub async fn clients(reader: &mut Reader, tenant: TenantId, after: Option<ApiClientId>, limit: u32) -> Result<Vec<ClientRow>, StoreError> {
+    let after = after.unwrap_or(ApiClientId::from_bytes([0xff; 16]));
+    let sql = select!("c.tenant = $1 AND c.id < $2 ORDER BY c.id DESC LIMIT $3");
+    reader.fetch_all(sql, values![tenant, after, limit]).await?.iter().map(read).collect()
+}
+
+/// How many of a tenant may work.
+pub async fn living_clients(reader: &mut Reader, tenant: TenantId, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = "SELECT COUNT(*) AS n FROM api_clients WHERE tenant = $1 AND stopped IS NULL AND expires > $2";
+    reader.fetch_one(sql, values![tenant, now]).await?.uint("n")
 }
 
 /// Those that may work, and those that were stopped since then; no more than anybody reads.

@@ -58,9 +58,16 @@ macro_rules! select {
 }
 pub(super) use select;
 
-/// All of a tenant, the newest first.
-pub async fn connections(reader: &mut Reader, tenant: TenantId) -> Result<Vec<ConnectionRow>, StoreError> {
-    reader.fetch_all(select!("c.tenant = $1 ORDER BY c.id DESC"), values![tenant]).await?.iter().map(read).collect()
+/// Those of a tenant, the newest first, from the one after `after` on.
+pub async fn connections(
+    reader: &mut Reader,
+    tenant: TenantId,
+    after: Option<ConnectionId>,
+    limit: u32,
+) -> Result<Vec<ConnectionRow>, StoreError> {
+    let after = after.unwrap_or(ConnectionId::from_bytes([0xff; 16]));
+    let sql = select!("c.tenant = $1 AND c.id < $2 ORDER BY c.id DESC LIMIT $3");
+    reader.fetch_all(sql, values![tenant, after, limit]).await?.iter().map(read).collect()
 }
 
 /// One of a tenant.

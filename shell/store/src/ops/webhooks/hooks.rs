@@ -203,6 +203,8 @@ impl Change for ControlWebhook {
 pub struct RemoveWebhook {
     pub permit: Permit<ManageWebhooks>,
     pub webhook: WebhookId,
+    /// Its owner and what it must still be, where that matters; anything else is a [`StoreError::Conflict`].
+    pub expected: Option<(UserId, Endpoint)>,
     pub at: Timestamp,
     pub salt: [u8; 32],
 }
@@ -213,6 +215,9 @@ impl Change for RemoveWebhook {
     async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let actor = self.permit.actor();
         let row = webhook(tx, self.webhook).await?.filter(|row| row.tenant == actor.tenant).ok_or(StoreError::NotFound)?;
+        if self.expected.as_ref().is_some_and(|(owner, endpoint)| *owner != row.owner || *endpoint != row.endpoint) {
+            return Err(StoreError::Conflict);
+        }
         tx.execute("DELETE FROM webhook_attempts WHERE webhook = $1", values![self.webhook]).await?;
         tx.execute("DELETE FROM webhook_deliveries WHERE webhook = $1", values![self.webhook]).await?;
         tx.execute_versioned("DELETE FROM webhooks WHERE id = $1", values![self.webhook]).await?;

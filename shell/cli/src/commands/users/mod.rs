@@ -1,5 +1,8 @@
 //! `sallyport users`.
 
+mod changes;
+
+use changes::{PauseVerification, RequireMfa, Role};
 use clap::{Args, Subcommand, ValueEnum};
 use sallyport_api as api;
 use serde_json::json;
@@ -40,6 +43,19 @@ enum What {
     Enable(Named),
     /// Take away the factors of somebody who lost theirs, so that they enrol new ones.
     ResetFactor(Reset),
+    /// Require a second factor of users, or no longer.
+    ///
+    /// Where the tenant requires one of everybody, there is nothing to require of single users.
+    RequireMfa(RequireMfa),
+    /// Give a user other roles.
+    Role(Role),
+    /// Make the link of an invitation or activation anew; earlier ones are dead.
+    Resend {
+        /// Their e-mail address, or their id.
+        user: String,
+    },
+    /// Let a user who has a second factor sign in from new addresses without a mailed link, for a while.
+    PauseVerification(PauseVerification),
     /// End all sessions of a user.
     EndSessions {
         /// Their e-mail address, or their id.
@@ -58,6 +74,12 @@ struct List {
     /// Only users that are invited, active, disabled or locked.
     #[arg(long)]
     state: Option<String>,
+    /// Only users with this role: its word, or a custom role's id.
+    #[arg(long)]
+    role: Option<String>,
+    /// In which order: name, email, role, mfa, state, last_sign_in or created; -name is the other way round.
+    #[arg(long, allow_hyphen_values = true)]
+    sort: Option<String>,
 }
 
 #[derive(Args)]
@@ -115,6 +137,10 @@ impl Users {
             What::Disable(named) => named.run(&mut client, screen, "disable"),
             What::Enable(named) => named.run(&mut client, screen, "enable"),
             What::ResetFactor(reset) => reset.run(&mut client, screen),
+            What::RequireMfa(require) => require.run(&mut client, screen),
+            What::Role(role) => role.run(&mut client, screen),
+            What::Resend { user } => changes::resend(&mut client, screen, &user),
+            What::PauseVerification(pause) => pause.run(&mut client, screen),
             What::EndSessions { user } => {
                 let user = find(&mut client, &user)?;
                 client.act(Method::POST, &format!("{LIST}/{}/end-sessions", user.id))?;
@@ -130,7 +156,9 @@ impl List {
         let query = Query::default()
             .with_some("q", self.query.as_deref())
             .with_some("mfa", self.mfa.as_deref())
-            .with_some("state", self.state.as_deref());
+            .with_some("state", self.state.as_deref())
+            .with_some("role", self.role.as_deref())
+            .with_some("sort", self.sort.as_deref());
         let users: Vec<api::User> = client.read_all(LIST, &query)?;
         let now = clock::now();
         screen.give(&users, |screen| {
@@ -275,25 +303,25 @@ impl Reset {
 
 fn done(screen: Screen, result: &api::ActionResult) {
     screen.give(result, |screen| match result {
-        api::ActionResult::Invitation(made) => {
-            let until = say::relative(made.expires, clock::now());
-            match &made.link {
-                Some(link) => {
-                    screen.say_in(
-                        Tone::Good,
-                        format!("The link, shown once; it works once, until {until}. Hand it over in person or by call:"),
-                    );
-                    screen.say(one_line(link));
-                }
-                None => screen.say_in(Tone::Good, format!("A link is mailed to {}; it works until {until}.", one_line(&made.email))),
-            }
-        }
+        api::ActionResult::Invitation(made) => tell_link(screen, made),
         api::ActionResult::ResetHeld(held) => {
             let until = say::relative(held.until, clock::now());
             screen.say_in(Tone::Waiting, format!("There is no second person: it happens {until}, unless the user stops it."));
         }
         _ => screen.say_in(Tone::Good, "Done."),
     });
+}
+
+/// Where a link went, or the link itself.
+fn tell_link(screen: Screen, made: &api::CreatedInvitation) {
+    let until = say::relative(made.expires, clock::now());
+    match &made.link {
+        Some(link) => {
+            screen.say_in(Tone::Good, format!("The link, shown once; it works once, until {until}. Hand it over in person or by call:"));
+            screen.say(one_line(link));
+        }
+        None => screen.say_in(Tone::Good, format!("A link is mailed to {}; it works until {until}.", one_line(&made.email))),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 
+use super::super::{Allow, Hook, NewSecret, Verb};
 use super::*;
 
 fn at(secs: i64) -> Timestamp {
