@@ -1,29 +1,10 @@
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Installation } from './support/installation.js';
+import { expect, test } from '@playwright/test';
+import { code, context, faults, moveIn, owner, page, place } from './support/office.js';
 import { keep, seen } from './support/pictures.js';
-import { accessible, authorize, keepCodes, look, OWNER, type Owner, setUp, signIn, watch } from './support/steps.js';
+import { accessible, authorize, keepCodes, look, OWNER, signIn } from './support/steps.js';
 
-/** One installation, one owner: each test goes on where the one before left it. */
-test.describe.configure({ mode: 'serial' });
+moveIn();
 
-let place: Installation;
-let owner: Owner;
-let context: BrowserContext;
-let page: Page;
-let faults: string[];
-
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start();
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  owner = await setUp(page, place);
-});
-
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
-});
 
 test('SES-07: the cookie is the host\'s alone and out of reach of scripts, and no token lies in storage', async () => {
   const cookies = await context.cookies();
@@ -143,7 +124,7 @@ test('SES-05, SES-06: another browser\'s session is seen and ended, locks in pla
 test('REC-11: new recovery codes go through the panel, and the old ones are dead', async () => {
   await page.getByRole('button', { name: 'Make new codes' }).click();
   await expect(page.getByRole('dialog')).toContainText('all your recovery codes');
-  await authorize(page, () => owner.authenticator.soon(), 'codes');
+  await authorize(page, code, 'codes');
   const fresh = await keepCodes(page, () => look(page, 'new-codes'));
   expect(fresh.filter((code) => owner.recoveryCodes.includes(code))).toEqual([]);
   await expect(page.getByText('10 left')).toBeVisible();

@@ -1,32 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Installation, PROGRAMS } from './support/installation.js';
+import { expect, test } from '@playwright/test';
+import { PROGRAMS } from './support/installation.js';
+import { code, faults, moveIn, page, place } from './support/office.js';
 import { keep } from './support/pictures.js';
-import { accessible, authorize, look, type Owner, setUp, watch } from './support/steps.js';
+import { accessible, authorize, look } from './support/steps.js';
 
 /** An API client from its key to its end, with the tool as people run it. */
-test.describe.configure({ mode: 'serial' });
+moveIn();
 
-let place: Installation;
-let context: BrowserContext;
-let page: Page;
-let owner: Owner;
-let faults: string[];
-
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start();
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  owner = await setUp(page, place);
-});
-
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
-});
 
 /** The command line on the computer where the tool runs. */
 function sallyport(args: string[]) {
@@ -58,7 +41,7 @@ test('a client is made with the key of a tool, and people prove that they want i
   await accessible(page, 'client-new');
   await look(page, 'client-new');
   await page.getByRole('button', { name: 'Create API client' }).click();
-  await authorize(page, () => owner.authenticator.soon(), 'client');
+  await authorize(page, code, 'client');
   await expect(page.getByRole('heading', { name: 'Nightly report: what is left to do' })).toBeVisible();
   await expect(row()).toContainText('Works');
 });
@@ -81,7 +64,7 @@ test('a client is changed by proof, and the tool feels it', async () => {
   await page.getByRole('checkbox', { name: /scripts\.read/ }).check();
   await accessible(page, 'client-change');
   await page.getByRole('button', { name: 'Change API client' }).click();
-  await authorize(page, () => owner.authenticator.soon(), 'client-change');
+  await authorize(page, code, 'client-change');
   await expect(row()).toContainText('scripts.read');
   expect((await run()).stdout).toBe('403');
 });
@@ -116,7 +99,7 @@ test('a client that needs a licence gets nothing by its key alone, and its page 
   await page.getByLabel('Public key').fill(made.stdout);
   await page.getByRole('checkbox', { name: /Needs a licence/ }).check();
   await page.getByRole('button', { name: 'Create API client' }).click();
-  await authorize(page, () => owner.authenticator.soon(), 'client-licensed');
+  await authorize(page, code, 'client-licensed');
   expect(sallyport(await shown('Copy the command that binds the key')).status).toBe(0);
   expect((await run()).stderr).toContain('invalid_client');
   await page.getByRole('link', { name: 'Licences of Licensed' }).click();
@@ -140,7 +123,7 @@ test('a licence is issued for a file that the browser measures, and its tool run
   await accessible(page, 'licence-new');
   await look(page, 'licence-new');
   await page.getByRole('button', { name: 'Issue licence' }).click();
-  await authorize(page, () => owner.authenticator.soon(), 'licence');
+  await authorize(page, code, 'licence');
   const licence = page.getByRole('row').filter({ hasText: 'Patch report' });
   await expect(licence).toContainText('Valid');
   const download = page.waitForEvent('download');

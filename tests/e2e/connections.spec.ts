@@ -1,26 +1,22 @@
 import { spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Installation, PROGRAMS } from './support/installation.js';
+import { expect, test } from '@playwright/test';
+import { PROGRAMS } from './support/installation.js';
+import { code, faults, moveIn, owner, page, place } from './support/office.js';
 import { keep } from './support/pictures.js';
-import { accessible, authorize, look, type Owner, OWNER, setUp, watch } from './support/steps.js';
+import { accessible, authorize, look, OWNER } from './support/steps.js';
 
 /** A connection to another vendor's API from the first empty page to its end, with a vendor on this machine. */
-test.describe.configure({ mode: 'serial' });
+moveIn(() => ({ env: { SALLYPORT_OUTBOUND_NETWORKS: '127.0.0.0/8', SALLYPORT_OUTBOUND_HTTP: 'listed', SALLYPORT_LOG: 'trace' } }));
 
 const SECRET = 'Kx7-vendor-credential-Qz2';
 
-let place: Installation;
-let context: BrowserContext;
-let page: Page;
-let owner: Owner;
-let faults: string[];
 let vendor: Server;
 let takes = SECRET;
 let address = '';
 
-test.beforeAll(async ({ browser }) => {
+test.beforeAll(async () => {
   vendor = createServer((request, response) => {
     let body = '';
     request.on('data', (piece: Buffer) => (body += piece.toString()));
@@ -34,16 +30,9 @@ test.beforeAll(async ({ browser }) => {
   await new Promise<void>((done) => vendor.listen(0, '127.0.0.1', done));
   const bound = vendor.address();
   address = `http://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : 0}/api`;
-  place = await new Installation().start({ env: { SALLYPORT_OUTBOUND_NETWORKS: '127.0.0.0/8', SALLYPORT_OUTBOUND_HTTP: 'listed', SALLYPORT_LOG: 'trace' } });
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  owner = await setUp(page, place);
 });
 
 test.afterAll(async () => {
-  await context.close();
-  await place.stop();
   vendor.close();
 });
 
@@ -84,7 +73,7 @@ test('a connection is made, and its credential is seen by nobody any more', asyn
   await expect(dialog).not.toContainText(SECRET);
   await accessible(page, 'authorize-connection');
   await look(page, 'authorize-connection');
-  await authorize(page, () => owner.authenticator.soon(), 'connection');
+  await authorize(page, code, 'connection');
   await expect(page.getByRole('row').filter({ hasText: 'Ticket system' })).toContainText('Works');
   await accessible(page, 'connections');
   await keep(page, 'connections');

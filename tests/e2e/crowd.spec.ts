@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Installation } from './support/installation.js';
-import { accessible, look, setUp, toolbar, watch } from './support/steps.js';
+import { expect, test } from '@playwright/test';
+import { faults, moveIn, page, place } from './support/office.js';
+import { accessible, look, toolbar } from './support/steps.js';
 
 /** One installation with as many devices as a large company has. They never enrolled: their rows are written beside the server. */
-test.describe.configure({ mode: 'serial' });
+moveIn();
 
 const DEVICES = 10_000;
 /** Rows that a tall window shows, and some above and below. */
@@ -26,23 +26,9 @@ database.executemany(f"INSERT INTO devices ({', '.join(columns)}) VALUES ({', '.
 database.commit()
 `;
 
-let place: Installation;
-let context: BrowserContext;
-let page: Page;
-let faults: string[];
 
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start();
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  await setUp(page, place);
+test.beforeAll(async () => {
   execFileSync('python3', ['-c', FILL, join(place.folder, 'data/sallyport.db'), String(DEVICES)]);
-});
-
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
 });
 
 const rows = () => page.locator('tbody tr:not(.spacer)');

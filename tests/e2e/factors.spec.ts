@@ -1,38 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import { Authenticator } from './support/authenticator.js';
-import { Installation } from './support/installation.js';
+import { code, faults, moveIn, owner, page, place } from './support/office.js';
 import { Passkeys } from './support/passkeys.js';
 import { keep } from './support/pictures.js';
-import { accessible, keepCodes, look, OWNER, type Owner, setUp, signIn, watch } from './support/steps.js';
+import { accessible, keepCodes, look, OWNER, signIn } from './support/steps.js';
 
-/** One installation, one owner: each test goes on where the one before left it. */
-test.describe.configure({ mode: 'serial' });
+moveIn();
 
 const NEW_PASSWORD = 'nine lanterns cross the harbour';
-let place: Installation;
-let owner: Owner;
-let context: BrowserContext;
-let page: Page;
 let passkeys: Passkeys;
-let faults: string[];
 
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start();
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  owner = await setUp(page, place);
+test.beforeAll(async () => {
   passkeys = await Passkeys.on(page);
 });
 
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
-});
-
-const code = () => owner.authenticator.soon();
 const factor = (name: string) => page.locator('.factor').filter({ hasText: name });
 const panel = () => page.getByRole('dialog', { name: 'Authorize' });
 

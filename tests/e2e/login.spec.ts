@@ -1,31 +1,14 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Installation, PROGRAMS, until } from './support/installation.js';
-import { accessible, look, OWNER, type Owner, setUp, signIn, watch } from './support/steps.js';
+import { expect, test } from '@playwright/test';
+import { PROGRAMS, until } from './support/installation.js';
+import { faults, moveIn, owner, page, place } from './support/office.js';
+import { accessible, look, OWNER, signIn } from './support/steps.js';
 
 /** The command line signs in with the browser: the real program, the real console. */
-test.describe.configure({ mode: 'serial' });
+moveIn();
 
-let place: Installation;
-let context: BrowserContext;
-let page: Page;
-let owner: Owner;
-let faults: string[];
-
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start();
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  owner = await setUp(page, place);
-});
-
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
-});
 
 const kept = () => join(place.folder, 'session.json');
 const surroundings = () => ({ ...process.env, SALLYPORT_SESSION: kept(), SALLYPORT_PASSWORD: '', DBUS_SESSION_BUS_ADDRESS: '' });

@@ -2,31 +2,21 @@ import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import type { Authenticator } from './support/authenticator.js';
 import { Installation } from './support/installation.js';
 import { Mailbox } from './support/mailbox.js';
-import { activate, copied, invite, ownerOf, signInAs, touch } from './support/people.js';
+import { faults, moveIn, owner, page, place } from './support/office.js';
+import { activate, addPasskey, copied, invite, ownerOf, signInAs, touch } from './support/people.js';
 import { keep } from './support/pictures.js';
 import { accessible, look } from './support/steps.js';
 
-/** One installation, without a mail server at first: each test goes on where the one before left it. */
-test.describe.configure({ mode: 'serial' });
+/** One installation, without a mail server at first. */
+moveIn();
 
 const ADA = { name: 'Ada Lovelace', email: 'ada@northwind.example', password: 'four quiet harbours under snow' };
-let place: Installation;
-let context: BrowserContext;
-let page: Page;
-let faults: string[];
 let ada: { context: BrowserContext; page: Page; authenticator: Authenticator };
 let links: string[] = [];
 
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start();
-  ({ context, page, faults } = await ownerOf(place, browser));
-});
+test.beforeAll(() => addPasskey(page, place, owner));
 
-test.afterAll(async () => {
-  await ada?.context.close();
-  await context.close();
-  await place.stop();
-});
+test.afterAll(() => ada?.context.close());
 
 const row = (name: string) => page.getByRole('row').filter({ hasText: name });
 
@@ -208,7 +198,7 @@ test('the limits of sessions change through the panel', async () => {
 test.describe('with a mail server', () => {
   let mailbox: Mailbox;
   let mailing: Installation;
-  let boss: Awaited<ReturnType<typeof ownerOf>>;
+  let boss: { context: BrowserContext; page: Page };
   let guests: BrowserContext;
   let guest: Page;
 

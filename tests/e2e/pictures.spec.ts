@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Installation } from './support/installation.js';
+import { expect, test } from '@playwright/test';
+import { code, faults, moveIn, page, place } from './support/office.js';
 import { FOLDER, keep, seen, THOROUGH, WIDTHS } from './support/pictures.js';
-import { authorize, installer, type Owner, setUp, toolbar, watch, writeScript } from './support/steps.js';
+import { authorize, installer, toolbar, writeScript } from './support/steps.js';
 
 /** Every page in both themes and both widths: looked at by axe, and by whoever opens the folder. */
-test.describe.configure({ mode: 'serial' });
+moveIn();
 test.use({ trace: 'off' });
 
 const FLEET = 40;
@@ -20,30 +20,13 @@ const DISK_CLEAN = [ // real agents run it, so it cleans what it made itself
 /** Pages that the guide shows, dark and light. */
 const SHOWN = new Set(['devices', 'device', 'device-software', 'device-trust', 'scripts', 'script', 'run', 'jobs', 'job', 'installers', 'approvals', 'audit']);
 
-let place: Installation;
-let owner: Owner;
-let context: BrowserContext;
-let page: Page;
-let faults: string[];
 let pages: Record<string, string> = {};
 let askedFor: string[] = [];
 
-test.beforeAll(async ({ browser }) => {
+test.beforeAll(async () => {
   test.setTimeout(150_000);
-  place = await new Installation().start();
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  owner = await setUp(page, place);
   await populate();
 });
-
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
-});
-
-const code = () => owner.authenticator.soon();
 
 /** Two real machines and a fleet of invented ones. */
 async function populate(): Promise<void> {

@@ -1,35 +1,23 @@
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Installation } from './support/installation.js';
+import { expect, test } from '@playwright/test';
 import { Mailbox } from './support/mailbox.js';
+import { faults, moveIn, owner, page, place } from './support/office.js';
 import { Passkeys } from './support/passkeys.js';
 import { keep, seen, THOROUGH } from './support/pictures.js';
-import { accessible, look, OWNER, type Owner, setUp, watch } from './support/steps.js';
-
-/** One installation with a mail server; each test goes on where the one before left it. */
-test.describe.configure({ mode: 'serial' });
+import { accessible, look, OWNER } from './support/steps.js';
 
 /** Names are as long as people are called. */
 const LONG = { name: 'Wolfeschlegelsteinhausenbergerdorff-Papadopoulos, Maximiliane Konstantina', email: 'maximiliane.wolfeschlegelsteinhausenbergerdorff@service-desk.northwind.example' };
 const TARA = { name: 'Tara Lind', email: 'tara@northwind.example' };
 let mailbox: Mailbox;
-let place: Installation;
-let context: BrowserContext;
-let page: Page;
-let owner: Owner;
-let faults: string[];
 
-test.beforeAll(async ({ browser }) => {
+test.beforeAll(async () => {
   mailbox = await new Mailbox().start();
-  place = await new Installation().start({ env: mailbox.settings });
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  owner = await setUp(page, place);
 });
 
+/** One installation with a mail server. */
+moveIn(() => ({ env: mailbox.settings }));
+
 test.afterAll(async () => {
-  await context.close();
-  await place.stop();
   await mailbox.stop();
 });
 

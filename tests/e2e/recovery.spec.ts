@@ -1,35 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import { Authenticator } from './support/authenticator.js';
-import { Installation } from './support/installation.js';
+import { faults, moveIn, owner, page, place } from './support/office.js';
 import { keep, seen } from './support/pictures.js';
-import { accessible, OWNER, type Owner, setUp, signIn, watch } from './support/steps.js';
+import { accessible, OWNER, signIn } from './support/steps.js';
 
 /** The only owner has lost phone and codes. What is left is the password, and the kit that the set-up saved. */
-test.describe.configure({ mode: 'serial' });
+moveIn();
 
-let place: Installation;
-let context: BrowserContext;
-let page: Page;
-let owner: Owner;
-let faults: string[];
 let sent: string[];
 let phone: Authenticator;
 
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start();
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  owner = await setUp(page, place);
+test.beforeAll(async () => {
   sent = [];
   page.on('request', (request) => sent.push(`${request.url()} ${request.postData() ?? ''}`));
-});
-
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
 });
 
 const fault = () => page.getByRole('alert');

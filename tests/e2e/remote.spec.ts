@@ -1,195 +1,32 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { type AddressInfo, createServer } from 'node:net';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Locator, type Page, test } from '@playwright/test';
-import { Installation } from './support/installation.js';
-import { keep } from './support/pictures.js';
-import { accessible, authorize, choose, installer, look, type Owner, setUp, toolbar, watch, writeScript } from './support/steps.js';
+import { expect, test } from '@playwright/test';
+import { context, faults, moveIn, page, place } from './support/office.js';
+import { both, connected, deviceId, enrol, line, ofProcess, proveIfAsked, rows, shows, type } from './support/remote.js';
+import { accessible, look, watch, writeScript } from './support/steps.js';
 
-/** One installation with one real agent behind a cable: each test goes on where the one before left it. */
-test.describe.configure({ mode: 'serial' });
+/** One installation behind a cable, with two real agents. */
+moveIn(() => ({ cabled: true, permissions: ['clipboard-read', 'clipboard-write'] }));
 
-let place: Installation;
-let owner: Owner;
-let context: BrowserContext;
-let page: Page;
 let device: string;
 let screen: string;
-let faults: string[];
 /** What the screen showed in the end, as a person saved it. */
 let seen: Buffer;
 
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start({ cabled: true });
-  context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
-  page = await context.newPage();
-  faults = watch(page);
-  page.on('dialog', (dialog) => faults.push(`a page opened a dialog: ${dialog.message()}`));
-  owner = await setUp(page, place);
-  const file = await installer(page, place, 2, () => authorize(page, code, 'remote-installer'));
-  for (const state of [place.agent('web'), place.desktop('screen-01')]) place.enrol(state, file);
-  await page.goto(`${place.url}/devices?state=pending`);
-  await expect(page.getByText('Waits for approval')).toHaveCount(2, { timeout: 60_000 }); // a desktop starts first, on a machine that may be busy
-  await choose(page, 2);
-  await toolbar(page).getByRole('button', { name: /Approve/ }).click();
-  await proveIfAsked(page.getByText('Nothing waits for approval'));
-  await page.goto(`${place.url}/devices`);
-  const idOf = async (link: Locator) => (await link.getAttribute('href'))?.split('/').at(-1) ?? '';
-  const links = page.getByRole('table').getByRole('link');
-  screen = await idOf(links.filter({ hasText: 'screen-01' }));
-  device = await idOf(links.filter({ hasNotText: 'screen-01' }).first());
+test.beforeAll(async () => {
+  await enrol(place.agent('web'), place.desktop('screen-01'));
+  screen = await deviceId((links) => links.filter({ hasText: 'screen-01' }));
+  device = await deviceId((links) => links.filter({ hasNotText: 'screen-01' }));
 });
-
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
-});
-
-const code = () => owner.authenticator.soon();
-
-/** Where a step-up window is open, nothing is asked; where none is, the panel opens and takes a code. */
-async function proveIfAsked(there: Locator, on: Page = page): Promise<'by a code' | 'at once'> {
-  const field = on.locator('#gate-code');
-  await expect(field.or(there).first()).toBeVisible();
-  if (!(await field.isVisible())) return 'at once';
-  await field.fill(await code());
-  const receipt = on.locator('[data-receipt-next]');
-  await expect(receipt.or(there).first()).toBeVisible();
-  if (await receipt.isVisible()) await receipt.click();
-  await expect(there.first()).toBeVisible();
-  return 'by a code';
-}
 
 const openTab = async (key: string) => page.goto(`${place.url}/devices/${device}?tab=${key}`);
-const connected = (on: Page = page) => on.locator('.sessionbar').getByText('Connected', { exact: true }).first();
-
-const rows = (on: Page = page) => on.locator('[data-term] .xterm-rows');
-const shows = (text: string | RegExp, on: Page = page) => expect.poll(async () => (await rows(on).innerText()).replaceAll('\u00a0', ' '), { timeout: 20_000 }).toMatch(text);
-
-async function type(text: string, on: Page = page): Promise<void> {
-  await on.locator('.xterm-helper-textarea').focus();
-  await on.keyboard.type(text);
-}
-
-const line = (text: string, on: Page = page) => type(`${text}\n`, on);
-/** A page's pictures in both themes, for people to look at, and for the guide. */
-async function both(name: string, on: Page = page): Promise<void> {
-  await keep(on, name);
-  const flip = on.locator('.topbar').getByRole('button', { name: /dark|light/i });
-  await look(on, `${name}-dark`);
-  await flip.click();
-  await look(on, `${name}-light`);
-  await flip.click();
-}
-
-const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
-
-test('files go up and down, and both ends have the same checksum', async () => {
-  const folder = join(place.folder, 'share');
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'notes.sh'), '#!/bin/bash\n# a note\necho "hello"\n');
-  await page.goto(`${place.url}/devices/${device}?tab=files&path=${encodeURIComponent(folder)}`);
-  await page.getByRole('button', { name: 'Open files' }).click();
-  await proveIfAsked(connected());
-  const table = page.getByRole('table', { name: /Files in/ });
-  await expect(table.getByText('notes.sh')).toBeVisible();
-
-  const big = randomBytes(12 * 1024 * 1024);
-  await page.getByLabel('Files to upload').setInputFiles([{ name: 'big.bin', mimeType: 'application/octet-stream', buffer: big }]);
-  await expect(page.getByText('Done, checksum fits')).toBeVisible({ timeout: 60_000 });
-  await expect(table.getByText('big.bin')).toBeVisible();
-  expect(sha256(readFileSync(join(folder, 'big.bin')))).toBe(sha256(big));
-  await both('remote-files');
-
-  const download = page.waitForEvent('download');
-  await page.getByRole('button', { name: 'Actions on big.bin' }).click();
-  await page.getByRole('menuitem', { name: /Download/ }).click();
-  const saved = await (await download).path();
-  expect(sha256(readFileSync(saved))).toBe(sha256(big));
-});
-
-test('a hundred megabytes go up over a cut link and come down, with progress and the same checksum', async () => {
-  test.setTimeout(500_000); // what an idle machine does in seconds takes minutes on one that builds meanwhile
-  const folder = join(place.folder, 'share');
-  const source = join(place.folder, 'huge.bin');
-  const huge = randomBytes(100 * 1024 * 1024);
-  writeFileSync(source, huge);
-  const transfer = (name: string) => page.getByRole('region', { name: 'Transfers' }).getByRole('listitem').filter({ hasText: name }).last();
-  const moved = async () => Number(await transfer('huge.bin').getByRole('progressbar').getAttribute('aria-valuenow'));
-  await page.getByLabel('Files to upload').setInputFiles(source);
-  await expect(transfer('huge.bin')).toHaveAttribute('data-state', 'moving', { timeout: 120_000 });
-  await expect.poll(moved, { timeout: 60_000 }).toBeGreaterThan(8 * 1024 * 1024);
-  place.cable?.cut();
-  await expect(page.locator('.sessionbar').getByText('Reconnecting').first()).toBeVisible();
-  const stood = await moved();
-  expect(stood).toBeLessThan(huge.length);
-  place.cable?.mend();
-  await expect(transfer('huge.bin')).toHaveAttribute('data-state', 'done', { timeout: 200_000 });
-  await expect(transfer('huge.bin')).toContainText('checksum fits');
-  expect(sha256(readFileSync(join(folder, 'huge.bin')))).toBe(sha256(huge));
-
-  // A browser would ask its person where so much goes; here it goes to memory.
-  await page.evaluate(() => Object.defineProperty(window, 'showSaveFilePicker', { value: undefined }));
-  const download = page.waitForEvent('download', { timeout: 200_000 });
-  await page.getByRole('button', { name: 'Actions on huge.bin' }).click();
-  await page.getByRole('menuitem', { name: /Download/ }).click();
-  expect(sha256(readFileSync(await (await download).path()))).toBe(sha256(huge));
-  for (const file of [source, join(folder, 'huge.bin')]) rmSync(file);
-});
-
-test('a whole folder comes as one tar', async () => {
-  const folder = join(place.folder, 'share', 'tree');
-  mkdirSync(join(folder, 'deep'), { recursive: true });
-  writeFileSync(join(folder, 'deep', 'leaf.txt'), 'a leaf\n');
-  await page.reload();
-  await page.getByRole('button', { name: 'Open files' }).click();
-  await proveIfAsked(connected());
-  const download = page.waitForEvent('download');
-  await page.evaluate(() => Object.defineProperty(window, 'showSaveFilePicker', { value: undefined }));
-  await page.getByRole('button', { name: 'Actions on tree' }).click();
-  await page.getByRole('menuitem', { name: /Download as tar/ }).click();
-  const tar = await (await download).path();
-  expect(execFileSync('tar', ['--to-stdout', '--extract', '--file', tar, '--wildcards', '*leaf.txt']).toString()).toBe('a leaf\n');
-  rmSync(folder, { recursive: true });
-});
-
-test('a small text is previewed, edited and put in place as a whole', async () => {
-  const folder = join(place.folder, 'share');
-  await page.getByRole('button', { name: 'notes.sh', exact: true }).click();
-  await expect(page.getByRole('region', { name: 'Beginning of notes.sh' })).toContainText('echo');
-  await both('remote-preview');
-  await page.getByRole('button', { name: 'Edit', exact: true }).click();
-  await page.locator('.cm-content').click();
-  await page.keyboard.press('Control+End');
-  await page.keyboard.insertText('echo "and again"\n');
-  await page.getByRole('button', { name: 'Save', exact: true }).click();
-  await expect(page.getByText('notes.sh saved')).toBeVisible();
-  expect(readFileSync(join(folder, 'notes.sh'), 'utf8')).toBe('#!/bin/bash\n# a note\necho "hello"\necho "and again"\n');
-});
-
-test('an upload that would replace a file asks first, a folder is removed by its name alone', async () => {
-  const folder = join(place.folder, 'share');
-  await page.getByLabel('Files to upload').setInputFiles([{ name: 'notes.sh', mimeType: 'text/plain', buffer: Buffer.from('new\n') }]);
-  await expect(page.getByRole('dialog')).toContainText('notes.sh');
-  await page.getByRole('button', { name: 'Replace', exact: true }).click();
-  await expect.poll(() => readFileSync(join(folder, 'notes.sh'), 'utf8')).toBe('new\n');
-  await page.getByRole('button', { name: 'Folder', exact: true }).click();
-  await page.getByRole('dialog').getByLabel('Name').fill('old');
-  await page.getByRole('button', { name: 'Make folder' }).click();
-  await expect.poll(() => existsSync(join(folder, 'old'))).toBe(true);
-  await page.getByRole('button', { name: 'Actions on old' }).click();
-  await page.getByRole('menuitem', { name: /Remove/ }).click();
-  const remove = page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true });
-  await expect(remove).toBeDisabled();
-  await page.getByRole('dialog').getByLabel(/Type its name/).fill('old');
-  await remove.click();
-  await expect.poll(() => existsSync(join(folder, 'old'))).toBe(false);
-  await accessible(page, 'files');
-});
 
 test('a terminal opens by a code of its own: the window serves one kind', async () => {
+  await openTab('files');
+  await page.getByRole('button', { name: 'Open files' }).click();
+  await proveIfAsked(connected());
   await openTab('terminal');
   await expect(page.getByText('The device records what the shell writes')).toBeVisible();
   await look(page, 'remote-before');
@@ -319,6 +156,8 @@ test('its recording is played, searched, and has the digest that the device sign
   await page.getByLabel('Moment').press('End');
   await expect.poll(shown).toContain('mine-2');
   await page.getByLabel('Moment').fill('0');
+  await page.getByRole('button', { name: '8×' }).click();
+  await expect(page.getByRole('button', { name: '8×' })).toHaveAttribute('aria-pressed', 'true');
   await page.getByRole('button', { name: 'Play' }).click();
   await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible();
   await both('remote-player');
@@ -344,24 +183,67 @@ test('a process is found and ended', async () => {
   await accessible(page, 'processes');
 });
 
+test('processes are a tree with their ports; a priority is changed, and one ends with all that it began', async () => {
+  const listens = createServer().listen(0, '127.0.0.1');
+  await new Promise((ready) => listens.once('listening', ready));
+  const port = (listens.address() as AddressInfo).port;
+  const filter = page.getByLabel('Filter processes', { exact: true }).last();
+  await filter.fill(`:${port}`);
+  const listener = page.getByRole('row').filter({ hasText: `tcp:${port}` });
+  await expect(listener).toContainText(String(process.pid));
+  await expect(listener).toContainText('root');
+  await expect(listener).toContainText(/\d %/);
+  await expect(listener).toContainText(/[KM]i?B/);
+  listens.close();
+
+  const parent: ChildProcess = spawn('sh', ['-c', 'sleep 5151 & sleep 5252 & wait; : parent-of-both'], { stdio: 'ignore' });
+  const gone = new Promise<NodeJS.Signals | null>((done) => parent.once('exit', (_, signal) => done(signal)));
+  const pid = parent.pid ?? 0;
+  await filter.fill('parent-of-both');
+  const row = page.getByRole('row').filter({ hasText: 'parent-of-both' });
+  await row.getByRole('button', { name: 'Actions on sh' }).click();
+  await page.getByRole('menuitem', { name: 'Priority' }).click();
+  await page.getByRole('dialog').getByRole('radio', { name: /^Lower/ }).check();
+  await page.getByRole('dialog').getByRole('button', { name: 'Set priority' }).click();
+  await expect.poll(() => ofProcess(pid, 'ni')).toBe('10');
+  await filter.fill('');
+  const fold = page.locator(`tr[data-pid="${pid}"]`).getByRole('button', { name: 'Hide the 2 that sh began' });
+  await fold.click();
+  await expect(page.locator(`tr[data-pid="${pid}"]`)).toContainText('+2');
+  await page.locator(`tr[data-pid="${pid}"]`).getByRole('button', { name: 'Actions on sh' }).click();
+  await page.getByRole('menuitem', { name: 'End with all that it began' }).click();
+  await expect(page.getByRole('dialog')).toContainText('With it 2 processes');
+  await page.getByRole('dialog').getByRole('button', { name: 'End all of them' }).click();
+  expect(await gone).toBe('SIGKILL');
+  await filter.fill('sleep 5');
+  await expect(page.getByRole('row').filter({ hasText: /sleep 5(151|252)/ })).toHaveCount(0);
+});
+
 test('services say where there are none, and the list of packages is there', async () => {
   await page.getByRole('link', { name: /^Software/ }).click();
   await expect(page.getByRole('table', { name: 'Packages' })).toContainText('libc6', { timeout: 90_000 });
   await both('remote-software');
+  await page.getByRole('button', { name: 'Signed in', exact: true }).click();
+  await expect(page.getByRole('table', { name: 'Signed in' }).or(page.getByText('Nobody is signed in')).first()).toBeVisible();
   await page.getByRole('link', { name: /^Services/ }).click();
   await expect(page.getByRole('table', { name: 'Services' }).or(page.getByText('This machine has no systemd')).first()).toBeVisible();
   await look(page, 'remote-services');
 });
+
+const canvas = () => page.locator('.screen__place canvas');
+
+async function clickScreen(): Promise<void> {
+  const box = await canvas().boundingBox();
+  await page.mouse.click((box?.x ?? 0) + 120, (box?.y ?? 0) + 120);
+}
 
 test('a screen is seen and worked at: keys reach the program that it shows', async () => {
   const proof = join(place.folder, 'typed-on-screen');
   await page.goto(`${place.url}/devices/${screen}?tab=screen`);
   await page.getByRole('button', { name: 'Take control' }).click();
   await proveIfAsked(connected());
-  const canvas = page.locator('.screen__place canvas');
-  await expect(canvas).toHaveAttribute('width', '1280'); // keys count from when the device said how large its screen is
-  const box = await canvas.boundingBox();
-  await page.mouse.click((box?.x ?? 0) + 120, (box?.y ?? 0) + 120);
+  await expect(canvas()).toHaveAttribute('width', '1280'); // keys count from when the device said how large its screen is
+  await clickScreen();
   await page.keyboard.type(`echo seen-and-typed > ${proof}\n`, { delay: 15 });
   await expect.poll(() => (existsSync(proof) ? readFileSync(proof, 'utf8') : '')).toBe('seen-and-typed\n');
   await both('remote-screen');
@@ -428,6 +310,52 @@ test('the recording of a screen is played and sought through, and ends with what
   await expect.poll(async () => Number(await moment.inputValue())).toBeGreaterThan(0.5);
 });
 
+test('keys that a browser keeps for itself are sent by a menu', async () => {
+  const proof = join(place.folder, 'keys-on-screen');
+  await page.goto(`${place.url}/devices/${screen}?tab=screen`);
+  await page.getByRole('button', { name: 'Take control' }).click();
+  await proveIfAsked(connected());
+  await expect(canvas()).toHaveAttribute('width', '1280');
+  await clickScreen();
+  await page.keyboard.type(`clear; cat -v > ${proof}\n`, { delay: 15 });
+  await expect.poll(() => existsSync(proof)).toBe(true);
+  await page.getByRole('button', { name: 'Keys', exact: true }).click();
+  await page.getByRole('menuitem', { name: 'F11' }).click();
+  await page.keyboard.type('\n', { delay: 15 });
+  await page.keyboard.press('Control+d');
+  await expect.poll(() => readFileSync(proof, 'utf8')).toContain('^[[23~');
+});
+
+test('a screen is fitted, shown pixel by pixel, and fills the display', async () => {
+  const width = async () => Math.round((await canvas().boundingBox())?.width ?? 0);
+  const fitted = await width();
+  expect(fitted).toBeLessThan(1280);
+  await page.getByRole('button', { name: '1:1' }).click();
+  await expect.poll(() => canvas().evaluate((one) => one.getBoundingClientRect().width / (one as HTMLCanvasElement).width)).toBe(1);
+  await page.getByRole('button', { name: 'Fit' }).click();
+  await expect.poll(width).toBe(fitted);
+  await page.getByRole('button', { name: 'Full screen' }).click();
+  await expect(page.getByRole('button', { name: 'Leave full screen' })).toBeVisible();
+  expect(await page.evaluate(() => document.fullscreenElement?.className)).toBe('screen');
+  await page.getByRole('button', { name: 'Leave full screen' }).click();
+  await expect(page.getByRole('button', { name: 'Full screen', exact: true })).toBeVisible();
+});
+
+test('a lower quality is asked of the device, and the screen goes on', async () => {
+  const proof = join(place.folder, 'low-quality');
+  await page.getByRole('button', { name: 'Quality' }).click();
+  await page.getByRole('menuitem', { name: /^Small/ }).click();
+  await page.getByRole('button', { name: 'Quality' }).click();
+  await expect(page.getByRole('menuitem', { name: /^Small/ })).toHaveAttribute('aria-current', /true/);
+  await page.keyboard.press('Escape');
+  const picture = () => canvas().evaluate((one) => (one as HTMLCanvasElement).toDataURL());
+  const before = await picture();
+  await clickScreen();
+  await page.keyboard.type(`clear; touch ${proof}\n`, { delay: 15 });
+  await expect.poll(() => existsSync(proof)).toBe(true);
+  await expect.poll(picture).not.toBe(before);
+});
+
 test('the rules of the tenant hold for the next session: nobody is at this machine, and silence is no', async () => {
   const said = page.getByText('Rules for remote sessions changed');
   const change = async () => {
@@ -483,6 +411,9 @@ test('what runs anywhere is found, and a script goes to exactly those devices', 
   await page.getByLabel('Version', { exact: true }).selectOption('gt');
   await expect(table).toContainText('screen-01');
   await both('search');
+  const exported = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export' }).click();
+  expect(readFileSync(await (await exported).path(), 'utf8')).toMatch(/screen-01.*libc6|libc6.*screen-01/);
   await accessible(page, 'search');
 
   // What began after the devices spoke last is found once they are asked.

@@ -1,42 +1,15 @@
-import { join } from 'node:path';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Installation } from './support/installation.js';
+import { expect, test } from '@playwright/test';
+import { code, faults, moveIn, page, place } from './support/office.js';
 import { proofsAge } from './support/past.js';
 import { keep, seen } from './support/pictures.js';
-import { accessible, authorize, choose, installer, look, type Owner, setUp, toolbar, watch, writeScript } from './support/steps.js';
+import { enrol } from './support/remote.js';
+import { accessible, authorize, look, writeScript } from './support/steps.js';
 
 /** A schedule from its publication to its end, on one real device. */
-test.describe.configure({ mode: 'serial' });
-
-let place: Installation;
-let owner: Owner;
-let context: BrowserContext;
-let page: Page;
-let faults: string[];
-
-const code = () => owner.authenticator.soon();
-
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start();
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  owner = await setUp(page, place);
-});
-
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
-});
+moveIn();
 
 test('a device is there, and a script', async () => {
-  const file = await installer(page, place, 1, () => authorize(page, code, 'installer'));
-  place.agent('a');
-  place.enrol(join(place.folder, 'a'), file);
-  await page.goto(`${place.url}/devices?state=pending`);
-  await choose(page, 1);
-  await toolbar(page).getByRole('button', { name: /Approve/ }).click();
-  await expect(page.getByText('Nothing waits for approval')).toBeVisible();
+  await enrol(place.agent('a'));
   await page.goto(`${place.url}/automation/schedules`);
   await expect(page.getByText('No schedule yet')).toBeVisible();
   await accessible(page, 'schedules-none');

@@ -1,30 +1,25 @@
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Installation } from './support/installation.js';
+import { expect, test } from '@playwright/test';
+import { code, faults, moveIn, page, place } from './support/office.js';
 import { keep } from './support/pictures.js';
-import { accessible, authorize, look, type Owner, setUp, watch } from './support/steps.js';
+import { accessible, authorize, look } from './support/steps.js';
 
 /** A webhook from the first empty page to its end, with a receiver on this machine that checks signatures by itself. */
-test.describe.configure({ mode: 'serial' });
+moveIn(() => ({ env: { SALLYPORT_OUTBOUND_NETWORKS: '127.0.0.0/8', SALLYPORT_OUTBOUND_HTTP: 'listed' } }));
 
 interface Arrived {
   headers: IncomingHttpHeaders;
   body: string;
 }
 
-let place: Installation;
-let context: BrowserContext;
-let page: Page;
-let owner: Owner;
-let faults: string[];
 let receiver: Server;
 let address = '';
 let secret = '';
 let answers = 204;
 const arrived: Arrived[] = [];
 
-test.beforeAll(async ({ browser }) => {
+test.beforeAll(async () => {
   receiver = createServer((request, response) => {
     let body = '';
     request.on('data', (piece: Buffer) => (body += piece.toString()));
@@ -36,16 +31,9 @@ test.beforeAll(async ({ browser }) => {
   await new Promise<void>((done) => receiver.listen(0, '127.0.0.1', done));
   const bound = receiver.address();
   address = `http://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : 0}/hooks`;
-  place = await new Installation().start({ env: { SALLYPORT_OUTBOUND_NETWORKS: '127.0.0.0/8', SALLYPORT_OUTBOUND_HTTP: 'listed' } });
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  owner = await setUp(page, place);
 });
 
 test.afterAll(async () => {
-  await context.close();
-  await place.stop();
   receiver.close();
 });
 
@@ -70,7 +58,7 @@ test('a webhook is made by proof, and its secret is shown once', async () => {
   await accessible(page, 'webhook-new');
   await look(page, 'webhook-new');
   await page.getByRole('button', { name: 'Create webhook' }).click();
-  await authorize(page, () => owner.authenticator.soon(), 'webhook');
+  await authorize(page, code, 'webhook');
   const shown = page.getByRole('region', { name: 'Tickets: its secret' });
   secret = (await shown.locator('code').innerText()).match(/whsec_[A-Za-z0-9+/=]+/)?.[0] ?? '';
   expect(secret).not.toBe('');

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Page, test } from '@playwright/test';
-import { Installation } from './support/installation.js';
-import { accessible, authorize, choose, installer, look, type Owner, setUp, toolbar, watch, writeScript } from './support/steps.js';
+import { expect, test } from '@playwright/test';
+import { code, faults, moveIn, page, place } from './support/office.js';
+import { accessible, approve, authorize, choose, installer, look, toolbar, writeScript } from './support/steps.js';
 
-/** One installation with four real agents: each test goes on where the one before left it. */
-test.describe.configure({ mode: 'serial' });
+/** One installation with four real agents. */
+moveIn();
 
 const SECRET = 'tangerine-4471';
 const HOSTILE = '<img src=x onerror=alert(1)>';
@@ -17,27 +17,6 @@ const TEXT = [
   '',
 ].join('\n');
 
-let place: Installation;
-let owner: Owner;
-let context: BrowserContext;
-let page: Page;
-let faults: string[];
-
-test.beforeAll(async ({ browser }) => {
-  place = await new Installation().start();
-  context = await browser.newContext();
-  page = await context.newPage();
-  faults = watch(page);
-  page.on('dialog', (dialog) => faults.push(`a page opened a dialog: ${dialog.message()}`));
-  owner = await setUp(page, place);
-});
-
-test.afterAll(async () => {
-  await context.close();
-  await place.stop();
-});
-
-const code = () => owner.authenticator.soon();
 
 async function askOnAll(): Promise<void> {
   await page.goto(`${place.url}/devices`);
@@ -56,12 +35,10 @@ test('a hostile host name is text, and four devices are approved at once', async
   const renamed = place.hostileAgent('a', HOSTILE);
   for (const name of names.slice(renamed ? 1 : 0)) place.agent(name);
   for (const name of names) place.enrol(join(place.folder, name), file);
-  await page.goto(`${place.url}/devices?state=pending`);
-  await choose(page, 4);
-  await look(page, 'devices-hostile');
-  if (renamed) await expect(page.locator('tbody')).toContainText('onerror');
-  await toolbar(page).getByRole('button', { name: /Approve/ }).click();
-  await expect(page.getByText('Nothing waits for approval')).toBeVisible();
+  await approve(page, place, 4, async () => {
+    await look(page, 'devices-hostile');
+    if (renamed) await expect(page.locator('tbody')).toContainText('onerror');
+  });
 });
 
 test('keys alone: devices are moved through, selected and opened', async () => {

@@ -365,6 +365,8 @@ pub const STREAM_MESSAGE_BYTES: usize = 64 * 1024;
 pub const STREAM_PAYLOAD_BYTES: usize = 32 * 1024;
 /// Sent frames that are kept until the other end has them; when they are so many, an end stops sending.
 pub const STREAM_UNACKED_BYTES: usize = 256 * 1024;
+/// The same for files, which are to fill a long line: 20 MB/s over a round trip of 50 ms.
+pub const FILES_UNACKED_BYTES: usize = 1024 * 1024;
 /// Room for acknowledgements beyond that, since they must be sent when nothing else may.
 pub const STREAM_UNACKED_ACK_BYTES: usize = 16 * 1024;
 /// An end acknowledges after it received so many bytes,

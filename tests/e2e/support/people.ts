@@ -12,17 +12,22 @@ export interface Person {
   email: string;
 }
 
+/** From now on the owner's laptop knows their finger: no test waits for codes. */
+export async function addPasskey(on: Page, where: Installation, { authenticator }: Owner): Promise<void> {
+  await Passkeys.on(on);
+  await on.goto(`${where.url}/profile`);
+  await on.getByRole('button', { name: 'Passkey', exact: true }).click();
+  await on.getByRole('dialog').getByLabel(/code/i).fill(await authenticator.soon());
+  await expect(on.locator('.factor')).toHaveCount(2);
+}
+
 /** An owner whose laptop knows their finger: no test waits for codes. */
 export async function ownerOf(where: Installation, browser: Browser, from: BrowserContextOptions = {}): Promise<{ context: BrowserContext; page: Page; owner: Owner; faults: string[] }> {
   const opened = await browser.newContext(from);
   const first = await opened.newPage();
   const faults = watch(first);
   const owner = await setUp(first, where);
-  await Passkeys.on(first);
-  await first.goto(`${where.url}/profile`);
-  await first.getByRole('button', { name: 'Passkey', exact: true }).click();
-  await first.getByRole('dialog').getByLabel(/code/i).fill(await owner.authenticator.soon());
-  await expect(first.locator('.factor')).toHaveCount(2);
+  await addPasskey(first, where, owner);
   return { context: opened, page: first, owner, faults };
 }
 

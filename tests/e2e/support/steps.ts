@@ -7,10 +7,14 @@ import type { Installation } from './installation.js';
 
 export const OWNER = { company: 'Northwind IT', name: 'Robin Owner', email: 'robin@northwind.example', password: 'six lanterns cross the harbour' };
 
-/** Nothing may be blocked by the content security policy, and nothing may throw. */
+/** Nothing may be blocked by the content security policy, nothing may throw, and nothing may open a dialog of the browser's own. */
 export function watch(page: Page): string[] {
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('dialog', (dialog) => {
+    faults.push(`a page opened a dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
   page.on('console', (message) => {
     if (message.type() === 'error' && /Content Security Policy|Trusted/i.test(message.text())) faults.push(message.text());
   });
@@ -106,6 +110,16 @@ export async function choose(page: Page, count: number): Promise<void> {
 }
 
 export const toolbar = (page: Page) => page.getByRole('toolbar', { name: 'Selection' });
+
+/** Approves so many devices once they have come, which takes a while on a machine that is busy. */
+export async function approve(page: Page, place: Installation, count: number, see: () => Promise<void> = async () => {}): Promise<void> {
+  await page.goto(`${place.url}/devices?state=pending`);
+  await expect(page.getByText('Waits for approval')).toHaveCount(count, { timeout: 60_000 });
+  await choose(page, count);
+  await see();
+  await toolbar(page).getByRole('button', { name: /Approve/ }).click();
+  await expect(page.getByText('Nothing waits for approval')).toBeVisible(); // leaving sooner would take the request along
+}
 
 /** Answers the authorization panel with a code. */
 export async function authorize(page: Page, code: () => Promise<string>, name: string): Promise<void> {

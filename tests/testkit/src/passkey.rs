@@ -12,6 +12,8 @@ use passkey::types::webauthn::{CredentialCreationOptions, CredentialRequestOptio
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::server::TestServer;
+
 /// Somebody who is there, and verified or not.
 struct Person {
     verified: bool,
@@ -57,6 +59,19 @@ impl SoftPasskey {
     pub fn lured_to(mut self, origin: &str) -> Self {
         self.origin = Url::parse(origin).expect("an origin");
         self
+    }
+
+    /// Another factor of whoever is signed in with this browser, proved by a code.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn added(server: &TestServer, client: &mut crate::client::Client, code: &str) -> Self {
+        let started = client.post("/v1/me/passkeys/start", json!({ "proof": { "totp": code } })).await.json();
+        let mut key = Self::at(server.app.config.origin());
+        let credential = key.create(&started["options"]).await;
+        let finish = json!({ "ceremony": started["ceremony"], "name": "Laptop", "credential": credential });
+        assert_eq!(client.post("/v1/me/passkeys/finish", finish).await.status, 204);
+        key
     }
 
     /// Makes a credential, as `navigator.credentials.create` and `toJSON` do.

@@ -1,12 +1,12 @@
 //! The device's answer to a grant, and what a client checks before it believes one.
 
 use sallyport_grant::Hex;
-use sallyport_grant::body::{AnswerBody, AnswerType, Body, BodyError, GrantBody, OpenRemoteSession};
+use sallyport_grant::body::{AnswerBody, AnswerType, Body, BodyError, GrantBody, OpenRemoteSession, RemoteKind};
 use sallyport_grant::envelope::{Envelope, PayloadType, SignatureKind, SignatureState};
 use sallyport_grant::keys::{SigningKey, VerifyKey};
 use sallyport_grant::targets::TargetProof;
 use sallyport_grant::verify::VerifiedGrant;
-use sallyport_model::{Digest, GrantId, RemoteSessionId};
+use sallyport_model::{Digest, GrantId, RemoteSessionId, limits};
 
 /// Why a grant or an answer does not make a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,12 +42,22 @@ pub struct Terms {
     pub session: RemoteSessionId,
     /// The client's ephemeral key.
     pub client_key: Hex<32>,
+    /// Bytes that each end sends ahead of what the other acknowledged.
+    pub window: usize,
+}
+
+/// A keystroke waits behind what was sent ahead, so only kinds without keystrokes send far ahead.
+fn window(kind: RemoteKind) -> usize {
+    match kind {
+        RemoteKind::Files => limits::FILES_UNACKED_BYTES,
+        RemoteKind::Terminal | RemoteKind::Background | RemoteKind::Viewer => limits::STREAM_UNACKED_BYTES,
+    }
 }
 
 impl From<&VerifiedGrant<OpenRemoteSession>> for Terms {
     fn from(grant: &VerifiedGrant<OpenRemoteSession>) -> Self {
-        let OpenRemoteSession { session, client_key, .. } = *grant.action();
-        Self { grant: grant.id(), digest: grant.digest(), session, client_key }
+        let OpenRemoteSession { session, client_key, kind, .. } = *grant.action();
+        Self { grant: grant.id(), digest: grant.digest(), session, client_key, window: window(kind) }
     }
 }
 
@@ -65,7 +75,7 @@ impl Terms {
         if !body.targets.include(body.tenant, device.id(), &alone) {
             return Err(TermsError::OtherDevice);
         }
-        Ok(Self { grant: body.id, digest: envelope.digest(), session: open.session, client_key })
+        Ok(Self { grant: body.id, digest: envelope.digest(), session: open.session, client_key, window: window(open.kind) })
     }
 
     /// Writes and signs the answer with the device key.

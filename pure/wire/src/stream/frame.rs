@@ -19,6 +19,8 @@ pub(super) const OVERHEAD_BYTES: usize = 8 + TAG_BYTES;
 /// The sending direction.
 pub(super) struct Sending {
     cipher: Aes256Gcm,
+    /// Bytes of frames that are kept at most.
+    window: usize,
     next: u64,
     kept: VecDeque<Vec<u8>>,
     kept_bytes: usize,
@@ -27,13 +29,13 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn new(key: &[u8; 32]) -> Self {
-        Self { cipher: keys::cipher(key), next: 0, kept: VecDeque::new(), kept_bytes: 0, gone: 0 }
+    pub(super) fn new(key: &[u8; 32], window: usize) -> Self {
+        Self { cipher: keys::cipher(key), window, next: 0, kept: VecDeque::new(), kept_bytes: 0, gone: 0 }
     }
 
     /// Bytes of plaintext that may be sent now.
     pub(super) fn room(&self) -> usize {
-        limits::STREAM_UNACKED_BYTES.saturating_sub(self.kept_bytes).saturating_sub(OVERHEAD_BYTES)
+        self.window.saturating_sub(self.kept_bytes).saturating_sub(OVERHEAD_BYTES)
     }
 
     /// Seals and keeps a payload, within the room.
@@ -47,7 +49,7 @@ impl Sending {
 
     /// Seals and keeps an acknowledgement, which has room of its own.
     pub(super) fn push_ack(&mut self, plaintext: &[u8]) -> Result<(), StreamError> {
-        if self.kept_bytes + OVERHEAD_BYTES + plaintext.len() > limits::STREAM_UNACKED_BYTES + limits::STREAM_UNACKED_ACK_BYTES {
+        if self.kept_bytes + OVERHEAD_BYTES + plaintext.len() > self.window + limits::STREAM_UNACKED_ACK_BYTES {
             return Err(StreamError::NoAcknowledgement);
         }
         self.seal(plaintext);

@@ -48,7 +48,7 @@ enum Phase {
 pub enum Flow {
     /// What arrives is acknowledged.
     Open,
-    /// What arrives is taken and not acknowledged: the other end stops once [`limits::STREAM_UNACKED_BYTES`] are under way.
+    /// What arrives is taken and not acknowledged: the other end stops once its whole window is under way ([`Terms::window`]).
     Held,
 }
 
@@ -78,7 +78,7 @@ impl StreamEnd {
         let device_key = secret.public();
         let keys = StreamKeys::derive(terms, secret, Side::Device, &device_key)?;
         let answer = terms.answer(device_key, key).map_err(|_| StreamError::WeakKey)?;
-        Ok(Self::new(Half::Device { answer }, Some(Keyed::new(&keys, Side::Device))))
+        Ok(Self::new(Half::Device { answer }, Some(Keyed::new(&keys, Side::Device, terms.window))))
     }
 
     /// The client's end, for the grant that it was given, as it stands in the envelope.
@@ -224,7 +224,7 @@ impl StreamEnd {
             None => {
                 let device_key: Hex<32> = terms.accept(message, device)?;
                 let keys = StreamKeys::derive(terms, secret, Side::Client, &device_key)?;
-                self.keyed = Some(Keyed::new(&keys, Side::Client));
+                self.keyed = Some(Keyed::new(&keys, Side::Client, terms.window));
                 *answer = Some(message.to_vec());
             }
         }
@@ -263,13 +263,13 @@ impl StreamEnd {
 const DATA_HEAD_BYTES: usize = 5;
 
 impl Keyed {
-    fn new(keys: &StreamKeys, side: Side) -> Self {
+    fn new(keys: &StreamKeys, side: Side, window: usize) -> Self {
         let (own, other, own_resume, other_resume) = match side {
             Side::Client => (&keys.client, &keys.device, &keys.resume_client, &keys.resume_device),
             Side::Device => (&keys.device, &keys.client, &keys.resume_device, &keys.resume_client),
         };
         Self {
-            sending: Sending::new(own),
+            sending: Sending::new(own, window),
             receiving: Receiving::new(other),
             resuming: Resuming::new(own_resume),
             resumed: Resumed::new(other_resume),

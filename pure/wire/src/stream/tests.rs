@@ -27,20 +27,20 @@ pub(super) fn device_key() -> SigningKey {
     SigningKey::from_bytes(&[0x33; 32])
 }
 
-/// A grant of one terminal for the client's key, on the device with this key.
-pub(super) fn grant_for(client_key: Hex<32>, device: &VerifyKey, id: u8) -> Vec<u8> {
+/// A grant of one session of this kind for the client's key, on the device with this key.
+pub(super) fn grant_for(client_key: Hex<32>, device: &VerifyKey, kind: RemoteKind) -> Vec<u8> {
     let tenant = TenantId::from_bytes([1; 16]);
     let now = Timestamp::from_secs(1_790_000_000);
     let ada = Person { user: UserId::from_bytes([3; 16]), email: Email::parse("ada@example.test").unwrap() };
     let open = OpenRemoteSession {
         session: RemoteSessionId::from_bytes([7; 16]),
-        kind: RemoteKind::Terminal,
+        kind,
         access: Access::Control,
         joins: Entry::Opens,
         client_key,
         run_as: None,
-        columns: 80,
-        rows: 24,
+        columns: if kind == RemoteKind::Terminal { 80 } else { 0 },
+        rows: if kind == RemoteKind::Terminal { 24 } else { 0 },
         consent: Consent::None,
         record: Record::Session,
         ask_secs: 0,
@@ -52,7 +52,7 @@ pub(super) fn grant_for(client_key: Hex<32>, device: &VerifyKey, id: u8) -> Vec<
     };
     let body = GrantBody {
         r#type: GrantType::V1,
-        id: GrantId::from_bytes([id; 16]),
+        id: GrantId::from_bytes([5; 16]),
         tenant,
         class: Class::OneDevice,
         action: GrantAction::OpenRemoteSession(open),
@@ -67,7 +67,7 @@ pub(super) fn grant_for(client_key: Hex<32>, device: &VerifyKey, id: u8) -> Vec<
 }
 
 pub(super) fn grant() -> Vec<u8> {
-    grant_for(client_secret().public(), &VerifyKey::of(&device_key()), 5)
+    grant_for(client_secret().public(), &VerifyKey::of(&device_key()), RemoteKind::Terminal)
 }
 
 fn terms() -> Terms {
@@ -87,13 +87,24 @@ const DEVICE: usize = 1;
 
 impl Pair {
     fn new() -> Self {
-        let client = StreamEnd::client(&grant(), &VerifyKey::of(&device_key()), client_secret()).unwrap();
-        let device = StreamEnd::device(&terms(), &device_key(), &device_secret()).unwrap();
+        Self::of(RemoteKind::Terminal)
+    }
+
+    fn of(kind: RemoteKind) -> Self {
+        let (client_key, device_key) = (client_secret().public(), VerifyKey::of(&device_key()));
+        let grant = grant_for(client_key, &device_key, kind);
+        let client = StreamEnd::client(&grant, &device_key, client_secret()).unwrap();
+        let terms = Terms::of_client(&grant, &device_key, client_key).unwrap();
+        let device = StreamEnd::device(&terms, &super::tests::device_key(), &device_secret()).unwrap();
         Self { ends: [client, device], between: Default::default(), got: Default::default(), now_ms: 0 }
     }
 
     fn connected() -> Self {
-        let mut pair = Self::new();
+        Self::new().up()
+    }
+
+    fn up(self) -> Self {
+        let mut pair = self;
         pair.connect();
         pair.settle();
         pair
@@ -190,6 +201,21 @@ fn an_end_that_is_not_acknowledged_stops_sending() {
     assert!(pair.ends[DEVICE].kept_bytes() <= limits::STREAM_UNACKED_BYTES);
     pair.settle();
     assert_eq!(pair.ends[DEVICE].room(), limits::STREAM_PAYLOAD_BYTES, "32 KiB are acknowledged at once");
+}
+
+#[test]
+fn files_are_sent_far_ahead_and_nothing_else_is() {
+    for kind in RemoteKind::ALL {
+        let most = if kind == RemoteKind::Files { limits::FILES_UNACKED_BYTES } else { limits::STREAM_UNACKED_BYTES };
+        let mut pair = Pair::of(kind).up();
+        for end in &mut pair.ends {
+            while end.room() == limits::STREAM_PAYLOAD_BYTES {
+                end.send(&Payload::data(0, vec![7; limits::STREAM_PAYLOAD_BYTES])).unwrap();
+            }
+            let kept = end.kept_bytes();
+            assert!(kept <= most && kept + 2 * limits::STREAM_PAYLOAD_BYTES > most, "{kind:?}: {kept}");
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use sallyport_grant::Hex;
 use sallyport_grant::keys::VerifyKey;
+use sallyport_model::limits;
 use serde::Serialize;
 
 use super::keys::{Side, StreamKeys};
@@ -100,7 +101,7 @@ fn payloads() -> Vec<Vec<u8>> {
 }
 
 fn frames(from: &'static str, key: &[u8; 32]) -> Vec<Frame> {
-    let mut sending = Sending::new(key);
+    let mut sending = Sending::new(key, limits::STREAM_UNACKED_BYTES);
     let sealed = payloads().into_iter().enumerate().map(|(at, plaintext)| {
         sending.push(&plaintext).unwrap();
         sending.resume_at(at as u64).unwrap();

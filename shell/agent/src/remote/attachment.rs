@@ -19,8 +19,8 @@ use crate::remote::RemoteTiming;
 
 /// From here on a client whose bytes are not consumed is held back, and below half of it let go.
 const HELD_BYTES: usize = 128 * 1024;
-/// A client that goes on all the same is sent away.
-const HELD_MOST_BYTES: usize = 4 * limits::STREAM_UNACKED_BYTES;
+/// A client that goes on all the same is sent away, at so many times what it may send ahead.
+const HELD_MOST_WINDOWS: usize = 4;
 /// Time to connect, and to try again while the ticket may still be good.
 const DIAL: Duration = Duration::from_secs(10);
 const DIAL_AGAIN: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(1600)];
@@ -50,6 +50,8 @@ pub(super) struct Attachment {
     pub(super) timing: RemoteTiming,
     pub(super) session: Arc<OpenSession>,
     pub(super) stream: StreamEnd,
+    /// What the client may send ahead, in bytes.
+    pub(super) window: usize,
     pub(super) waiting: Waiting,
     pub(super) budget: Budget,
     pub(super) calls: mpsc::Receiver<Call>,
@@ -220,7 +222,7 @@ impl Attachment {
             Payload::Control(text) => Event::Control { from, message: Message(self.budget.count(text)) },
             Payload::Data { channel, bytes } => Event::Data { from, channel, bytes: self.budget.count(bytes) },
         });
-        let too_much = self.budget.held() > HELD_MOST_BYTES;
+        let too_much = self.budget.held() > HELD_MOST_WINDOWS * self.window;
         if too_much { Err(Stop::Over(Parting::Broken("too_much_input"))) } else { Ok(()) }
     }
 

@@ -142,6 +142,7 @@ impl OpenSession {
             timing: world.timing,
             session: self.clone(),
             stream,
+            window: claimed.terms().window,
             waiting,
             budget: Budget::default(),
             calls,

@@ -159,9 +159,9 @@ async fn finish(app: &App, tenant: TenantId, action: &Action, executed: Executed
             hub::keep_inside(app, tenant).await?;
             Ok(api::ActionResult::Done(api::Done { job: None, grant: None, log_index: executed.log_index }))
         }
+        Action::RemoveFactor(_) => Ok(people::execute::finish(app, tenant, executed, None)),
         Action::CreateInstaller(_)
         | Action::RegenerateRecoveryCodes
-        | Action::RemoveFactor(_)
         | Action::ChangeRemotePolicy(_)
         | Action::CreateClient(_)
         | Action::ChangeClient(_)

@@ -9,7 +9,7 @@ use sallyport_grant::Envelope;
 use sallyport_grant::body::{Body, GrantAction, GrantBody};
 use sallyport_grant::log::grant_leaf_data;
 use sallyport_grant::targets::TargetTree;
-use sallyport_model::{DeviceId, Digest, GrantId, InstallerId, JobId, RequestId, RunId, TenantId, Timestamp};
+use sallyport_model::{DeviceId, Digest, GrantId, InstallerId, JobId, RequestId, RunId, SessionId, TenantId, Timestamp};
 use serde_json::json;
 
 use super::accounts::{RecoveryHashes, UsedFactor};
@@ -137,7 +137,10 @@ impl Change for Execute {
                 devices_still_are(tx, self.tenant(), std::slice::from_ref(&open.target), "approved").await?;
                 (remote::open(tx, &self.released, new).await?, None)
             }
-            (Action::RemoveFactor(gone), Part::RemoveFactor) => (self.remove_factor(tx, gone).await?, None),
+            (Action::RemoveFactor(gone), Part::RemoveFactor) => {
+                people.stopped.sessions = super::accounts::remove_factor(tx, &self.released.frozen().asker, gone.factor, self.at()).await?;
+                (self.removed_factor(tx, gone, &people.stopped.sessions).await?, None)
+            }
             (Action::ChangeNetworks(change), Part::ChangeNetworks) => (self.networks(tx, change).await?, None),
             (Action::ChangeRemotePolicy(change), Part::ChangeRemotePolicy) => (self.remote_policy(tx, change).await?, None),
             (Action::CreateClient(client), Part::Client) => (self.create_client(tx, client).await?, None),
@@ -330,10 +333,9 @@ impl Execute {
         tx.append(self.tenant(), self.entry("recovery_codes.regenerated", json!({ "user": user }))).await
     }
 
-    async fn remove_factor(&self, tx: &mut Tx, gone: &GoneFactor) -> Result<u64, StoreError> {
+    async fn removed_factor(&self, tx: &mut Tx, gone: &GoneFactor, ended: &[SessionId]) -> Result<u64, StoreError> {
         let user = self.released.frozen().asker.user;
-        super::accounts::remove_factor(tx, user, gone.factor).await?;
-        let payload = json!({ "user": user, "factor": gone.factor, "kind": gone.kind, "name": gone.name });
+        let payload = json!({ "user": user, "factor": gone.factor, "kind": gone.kind, "name": gone.name, "sessions": ended });
         tx.append(self.tenant(), self.entry("factor.removed", payload)).await
     }
 

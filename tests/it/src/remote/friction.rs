@@ -171,12 +171,7 @@ async fn technician(world: &mut World, seed: u8) -> Colleague {
 async fn passkey(server: &TestServer, tech: &mut Colleague) -> SoftPasskey {
     server.clock.advance(30);
     let code = tech.code(server);
-    let started = tech.client.post("/v1/me/passkeys/start", json!({ "proof": { "totp": code } })).await.json();
-    let mut key = SoftPasskey::at(server.app.config.origin());
-    let credential = key.create(&started["options"]).await;
-    let finish = json!({ "ceremony": started["ceremony"], "name": "Laptop", "credential": credential });
-    assert_eq!(tech.client.post("/v1/me/passkeys/finish", finish).await.status, 204);
-    key
+    SoftPasskey::added(server, &mut tech.client, &code).await
 }
 
 #[tokio::test]

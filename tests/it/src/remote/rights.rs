@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use sallyport_store::values;
-use sallyport_testkit::client::Call;
+use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::on_both;
+use sallyport_testkit::passkey::SoftPasskey;
+use sallyport_testkit::people::done;
 use sallyport_testkit::remote::{Closed, ends};
 use sallyport_testkit::server::Engine;
 use serde_json::json;
@@ -58,6 +60,45 @@ async fn a20_a_stream_of_each_kind_ends_when_its_user_has_another_role() {
         let mut world = World::new(Engine::Sqlite).await;
         let stream = world.streaming(kind).await;
         world.change("UPDATE assignments SET role = 'auditor'", values![]).await;
+        assert_cut(&mut world, stream, 4001).await;
+    }
+}
+
+#[tokio::test]
+async fn a20_a_stream_of_each_kind_ends_when_its_user_removes_a_factor_elsewhere() {
+    for kind in KINDS {
+        let mut world = World::new(Engine::Sqlite).await;
+        let stream = world.streaming(kind).await;
+        world.server.clock.advance(30);
+        let mut elsewhere = Client::new(&world.server, 2);
+        assert_eq!(world.owner.sign_in(&mut elsewhere, &world.owner.code(&world.server)).await.status, 200);
+        world.server.clock.advance(30);
+        SoftPasskey::added(&world.server, &mut elsewhere, &world.owner.code(&world.server)).await;
+        let factors = elsewhere.get("/v1/me/factors").await.json();
+        let lost = factors["items"].as_array().expect("factors").iter().find(|one| one["kind"] == "passkey").expect("a passkey").clone();
+        world.server.clock.advance(30);
+        let remove = Call::new("DELETE", &format!("/v1/me/factors/{}", lost["id"].as_str().expect("an id")));
+        let removed = done(&mut elsewhere, remove, &world.owner.code(&world.server)).await;
+        assert_eq!(removed.status, 200, "{}", removed.json());
+        assert_cut(&mut world, stream, 4001).await;
+        assert_eq!(elsewhere.get("/v1/me").await.status, 200, "whoever removed it goes on");
+    }
+}
+
+#[tokio::test]
+async fn a20_a_stream_of_each_kind_ends_when_the_factors_of_its_user_are_reset() {
+    for kind in KINDS {
+        let mut world = World::new(Engine::Sqlite).await;
+        let roles = json!([{ "role": "technician", "scope": "tenant" }]);
+        let tara = world.owner.colleague(&world.server, 31, "tara@nordwind.example", roles).await;
+        let (owner, secret) = (world.owner.client.clone(), world.owner.secret.clone());
+        world.server.clock.advance(30);
+        (world.owner.client, world.owner.secret) = (tara.client, tara.secret);
+        let stream = world.streaming(kind).await;
+        (world.owner.client, world.owner.secret) = (owner, secret);
+        let reset = Call::new("POST", &format!("/v1/users/{}/reset-factor", tara.id)).body(json!({ "confirmed": "by_call" }));
+        let reset = world.owner.does(&world.server, reset).await;
+        assert_eq!(reset.status, 200, "{}", reset.json());
         assert_cut(&mut world, stream, 4001).await;
     }
 }

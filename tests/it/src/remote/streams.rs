@@ -1,10 +1,15 @@
 //! Streams through the server: end to end, resumed, let in by tickets alone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use sallyport_model::limits;
 use sallyport_testkit::client::Client;
 use sallyport_testkit::on_both;
 use sallyport_testkit::remote::{Closed, NotLetIn, PROGRAM, RemoteClient, body, dial};
 use sallyport_testkit::server::{Engine, ORIGIN};
-use sallyport_wire::stream::{StreamError, StreamSecret};
+use sallyport_wire::stream::{CloseCode, StreamError, StreamSecret};
 use serde_json::json;
 
 use super::{KINDS, World};
@@ -114,6 +119,48 @@ async fn c4_whoever_relays_learns_lengths_and_can_forge_nothing() {
     other.client_end().send_raw(vec![0xff; 40]).await;
     let (closed, _) = other.device_end.closed().await;
     assert_eq!(closed, Closed::Broken(StreamError::OutOfTurn));
+}
+
+/// More than all buffers of the system between two ends together.
+const FLOOD_BYTES: usize = 256 * 1024 * 1024;
+
+#[tokio::test]
+async fn a_flood_that_nobody_takes_waits_at_its_sender_and_delays_no_key() {
+    let mut world = World::new(Engine::Sqlite).await;
+    let mut files = world.streaming("files").await;
+    let mut terminal = world.streaming("terminal").await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    let flood = tokio::spawn(async move {
+        while counted.load(Ordering::Relaxed) < FLOOD_BYTES {
+            files.device_end.send_raw(vec![7; limits::STREAM_PAYLOAD_BYTES]).await;
+            counted.fetch_add(limits::STREAM_PAYLOAD_BYTES, Ordering::Relaxed);
+        }
+    });
+    let mut before = 0;
+    while sent.load(Ordering::Relaxed) != before || before == 0 {
+        before = sent.load(Ordering::Relaxed);
+        terminal.echo("\x03").await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert!(before < FLOOD_BYTES, "the relay took all of it");
+    flood.abort();
+}
+
+#[tokio::test]
+async fn what_is_longer_than_a_message_may_be_is_passed_on_to_nobody() {
+    for side in ["client", "device"] {
+        let mut world = World::new(Engine::Sqlite).await;
+        let mut stream = world.streaming("files").await;
+        let too_long = vec![7; limits::STREAM_MESSAGE_BYTES + 1];
+        let (sender, other) = match side {
+            "client" => (stream.client_end.as_mut().expect("connected"), &mut stream.device_end),
+            _ => (&mut stream.device_end, stream.client_end.as_mut().expect("connected")),
+        };
+        sender.send_raw(too_long).await;
+        let (closed, _) = other.closed().await;
+        assert_eq!(closed, Closed::By(CloseCode::OtherEndLost.number()), "{side}");
+    }
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ export interface NamedDevice {
 export interface CheckedGrant {
   id: string;
   session: string;
+  kind: Kind;
   device: NamedDevice;
   bound: Bytes;
   runAs: string | null;
@@ -61,6 +62,7 @@ export async function checkGrant(text: string, asked: Asked, device: NamedDevice
   return {
     id: grant.body.id,
     session: String(open.session),
+    kind: asked.kind,
     device,
     bound: await boundTo(grant.envelope),
     runAs: typeof open.run_as === 'string' ? open.run_as : null,

@@ -147,7 +147,7 @@ export class Attachment {
       const keys = await streamKeys(this.#key, deviceKey, this.grant.bound);
       this.#answer = message;
       this.fingerprint = keys.fingerprint;
-      this.#stream = new Stream(keys, {
+      this.#stream = new Stream(keys, this.grant.kind, {
         part: (part) => this.#part(part),
         broken: (error) => this.#broken(error),
         resumed: () => this.#resumed(),

@@ -6,13 +6,14 @@
  */
 
 import type { Bytes } from '$lib/crypto/bytes';
+import type { Kind } from './answer';
 import { StreamError } from './errors';
 import { isResume, openFrame, openResume, sealFrame, sealResume } from './frames';
 import type { StreamKeys } from './keys';
 import { ackBytes, controlBytes, type Control, dataBytes, PART_BYTES, type Plain, readPlain } from './plain';
 
-/** What is kept for the other side at most; beyond it nothing more is taken on. */
-export const UNACKED_BYTES = 256 * 1024;
+/** What is kept for the other side at most; beyond it nothing more is taken on. Files fill a long line; a keystroke would wait behind so much. */
+export const unackedBytes = (kind: Kind) => (kind === 'files' ? 1024 : 256) * 1024;
 const ACK_EVERY_BYTES = 32 * 1024;
 const ACK_AFTER_MS = 50;
 /** Acknowledgements are acknowledged too, though rarely: otherwise a one-way stream would keep them for ever. */
@@ -41,6 +42,7 @@ interface Kept {
 export class Stream {
   readonly #keys: StreamKeys;
   readonly #events: Events;
+  readonly #most: number;
   #wire: Wire | undefined;
   /** Each connection begins with one resume message, and has no other. */
   #greeted = false;
@@ -62,9 +64,10 @@ export class Stream {
   #room: (() => void)[] = [];
   #dead: StreamError | undefined;
 
-  constructor(keys: StreamKeys, events: Events) {
+  constructor(keys: StreamKeys, kind: Kind, events: Events) {
     this.#keys = keys;
     this.#events = events;
+    this.#most = unackedBytes(kind);
   }
 
   /** A new connection stands: says where this side stands, and waits for the same of the other. */
@@ -110,7 +113,7 @@ export class Stream {
   }
 
   async #accept(plain: Bytes): Promise<void> {
-    while (!this.#dead && this.#weight + plain.length > UNACKED_BYTES) await new Promise<void>((free) => this.#room.push(free));
+    while (!this.#dead && this.#weight + plain.length > this.#most) await new Promise<void>((free) => this.#room.push(free));
     if (this.#dead) throw this.#dead;
     this.#weight += plain.length;
     return this.#send(plain, plain.length);

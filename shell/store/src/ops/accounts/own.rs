@@ -3,11 +3,12 @@
 use sallyport_decide::accounts::session::Method;
 use sallyport_decide::accounts::throttle::{Charged, FactorCounter};
 use sallyport_decide::accounts::totp::Step;
-use sallyport_decide::policy::Stage;
+use sallyport_decide::policy::{self, Stage};
 use sallyport_model::{Digest, FactorId, Name, SessionId, TenantId, Timestamp, UserId};
 use serde_json::json;
 
 use super::passkeys::{Added, NewFactor, PasskeyUse, use_passkey};
+use super::sessions::end_others;
 use super::{StoredPassword, stage_word, use_totp_step};
 use crate::{Actor, Audit, Change, Entry, StoreError, Tx, values};
 
@@ -160,8 +161,15 @@ impl Change for RenameFactor {
     }
 }
 
-/// Removes a factor inside the execution of its action. [`StoreError::Conflict`] where it is gone, or the last one.
-pub(crate) async fn remove_factor(tx: &mut Tx, user: UserId, factor: FactorId) -> Result<(), StoreError> {
+/// Removes a factor inside the execution of its action, and ends the person's other sessions: any of them may have begun with it.
+/// [`StoreError::Conflict`] where it is gone, or the last one.
+pub(crate) async fn remove_factor(
+    tx: &mut Tx,
+    asker: &policy::Actor,
+    factor: FactorId,
+    at: Timestamp,
+) -> Result<Vec<SessionId>, StoreError> {
+    let user = asker.user;
     let others = "SELECT id FROM factors WHERE user_id = $1 AND id <> $2 AND kind <> 'recovery' LIMIT 1";
     if tx.fetch_optional(others, values![user, factor]).await?.is_none() {
         return Err(StoreError::Conflict);
@@ -169,7 +177,8 @@ pub(crate) async fn remove_factor(tx: &mut Tx, user: UserId, factor: FactorId) -
     tx.execute("DELETE FROM passkeys WHERE factor IN (SELECT id FROM factors WHERE id = $1 AND user_id = $2)", values![factor, user])
         .await?;
     let sql = "DELETE FROM factors WHERE id = $1 AND user_id = $2 AND kind <> 'recovery'";
-    tx.execute_versioned(sql, values![factor, user]).await
+    tx.execute_versioned(sql, values![factor, user]).await?;
+    end_others(tx, user, asker.session, at).await
 }
 
 /// A factor was proved in a session: it is a full one, its step-up window opens, and its old token is dead.
@@ -248,11 +257,7 @@ impl Change for ChangePassword {
         tx.execute_versioned(sql, values![by.session, self.token, by.at, waits, by.user, full, codes]).await?;
         let ended = match self.others {
             OtherSessions::Keep => Vec::new(),
-            OtherSessions::End => {
-                let sql = "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id";
-                let rows = tx.fetch_all(sql, values![by.user, by.session, by.at]).await?;
-                rows.iter().map(|row| row.id("id")).collect::<Result<_, _>>()?
-            }
+            OtherSessions::End => end_others(tx, by.user, by.session, by.at).await?,
         };
         let payload = json!({ "user": by.user, "sessions": ended });
         tx.append(by.tenant, by.entry("password.changed", payload)).await?;

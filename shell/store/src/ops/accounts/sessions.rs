@@ -230,13 +230,17 @@ impl Change for EndOtherSessions {
     type Out = Vec<SessionId>;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Vec<SessionId>, StoreError> {
-        let sql = "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id";
-        let rows = tx.fetch_all(sql, values![self.user, self.kept, self.at]).await?;
-        let ended: Vec<SessionId> = rows.iter().map(|row| row.id("id")).collect::<Result<_, _>>()?;
+        let ended = end_others(tx, self.user, self.kept, self.at).await?;
         let payload = json!({ "sessions": ended, "reason": EndReason::Revoked.as_str() });
         tx.append(self.tenant, Entry::new("session.ended", Actor::User(self.user), self.at, self.salt, payload)).await?;
         Ok(ended)
     }
+}
+
+/// Ends all of a person's sessions but one; yields those that ended.
+pub(super) async fn end_others(tx: &mut Tx, user: UserId, kept: SessionId, at: Timestamp) -> Result<Vec<SessionId>, StoreError> {
+    let sql = "UPDATE sessions SET ended_at = $3 WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id";
+    tx.fetch_all(sql, values![user, kept, at]).await?.iter().map(|row| row.id("id")).collect()
 }
 
 /// The owner keeps their recovery codes: the session becomes a full one under another token, and the old token is dead.

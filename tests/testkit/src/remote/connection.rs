@@ -1,32 +1,25 @@
-//! Both ends of a stream over real WebSockets: a client as the console is one, and a device without an agent's scruples.
+//! A stream's WebSocket, and one end of a stream over it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
-use sallyport_grant::VerifyKey;
-use sallyport_model::{GrantId, RemoteSessionId, limits};
+use sallyport_model::limits;
 use sallyport_wire::stream::message::read_control;
-use sallyport_wire::stream::{Payload, SUBPROTOCOL, StreamEnd, StreamError, StreamSecret, Terms};
-use sallyport_wire::{GrantOffer, ToAgent, UnsignedToAgent};
+use sallyport_wire::stream::{Payload, SUBPROTOCOL, StreamEnd, StreamError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::host::Host;
-use crate::owner::Owner;
-use crate::relay::Relay;
-use crate::rogue::{Rogue, RogueLink};
 
 /// How long anything may take that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why there are no more payloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,11 +67,6 @@ pub async fn dial(server: &impl Host, path: &str, ticket: &str, headers: &[(&str
         }
         Err(_) => Err(NotLetIn { status: 0, code: String::new() }),
     }
-}
-
-/// A ticket as a subprotocol has it.
-pub fn ticket_text(ticket: [u8; 32]) -> String {
-    URL_SAFE_NO_PAD.encode(ticket)
 }
 
 /// One end of a stream with its connection.
@@ -270,180 +258,4 @@ impl RemoteEnd {
         end.disconnected();
         *end
     }
-}
-
-/// A client's half of a remote session.
-pub struct RemoteClient {
-    /// What `POST /v1/remote-sessions` came to.
-    pub opened: Value,
-    secret: StreamSecret,
-}
-
-impl RemoteClient {
-    /// Asks for a remote session, with a code where the window is not enough.
-    pub async fn open(owner: &mut Owner, server: &impl Host, wanted: Value) -> Self {
-        let secret = StreamSecret::from_bytes(sallyport_server::clock::random());
-        let opened = owner.ask(server, "/v1/remote-sessions", body(&secret, wanted)).await;
-        Self { opened, secret }
-    }
-
-    /// The client whose key the request named, once it was executed.
-    pub fn of(opened: Value, secret: StreamSecret) -> Self {
-        Self { opened, secret }
-    }
-
-    /// The remote session.
-    pub fn session(&self) -> RemoteSessionId {
-        self.opened["session"].as_str().and_then(|id| id.parse().ok()).expect("a session")
-    }
-
-    /// This client's grant.
-    pub fn grant(&self) -> GrantId {
-        self.opened["grant"].as_str().and_then(|id| id.parse().ok()).expect("a grant")
-    }
-
-    /// Its first ticket.
-    pub fn ticket(&self) -> &str {
-        self.opened["ticket"].as_str().expect("a ticket")
-    }
-
-    /// The grant's envelope, verbatim.
-    pub fn envelope(&self) -> &[u8] {
-        self.opened["envelope"].as_str().expect("an envelope").as_bytes()
-    }
-
-    /// The key that signs the device's answer.
-    ///
-    /// # Panics
-    /// Where the server named none.
-    pub fn device_key(&self) -> VerifyKey {
-        let key = hex::decode(self.opened["device"]["device_key"].as_str().expect("a key")).expect("hex");
-        VerifyKey::from_bytes(&key.try_into().expect("32 bytes")).expect("a key")
-    }
-
-    /// What both ends know before there are keys.
-    pub fn terms(&self) -> Terms {
-        Terms::of_client(self.envelope(), &self.device_key(), self.secret.public()).expect("the grant is for this client and device")
-    }
-
-    /// The state machine of this end.
-    pub fn end(&self) -> StreamEnd {
-        let device = self.device_key();
-        StreamEnd::client(self.envelope(), &device, self.secret.clone()).expect("the grant is for this client and device")
-    }
-
-    /// Dials with the first ticket.
-    pub async fn dial(&self, server: &impl Host) -> Result<RemoteEnd, NotLetIn> {
-        let socket = dial(server, "/v1/remote-sessions/stream", self.ticket(), PROGRAM).await?;
-        Ok(RemoteEnd::over(socket, self.end()).await)
-    }
-
-    /// Dials with the first ticket, through somebody who stands in between.
-    pub async fn dial_through(&self, relay: &Relay, server: &impl Host) -> Result<RemoteEnd, NotLetIn> {
-        let socket = relay.between(server, self.ticket()).await?;
-        Ok(RemoteEnd::over(socket, self.end()).await)
-    }
-
-    /// Another ticket for this client's grant.
-    ///
-    /// # Panics
-    /// Where the server refuses.
-    pub async fn another_ticket(&self, owner: &mut Owner) -> String {
-        let path = format!("/v1/remote-sessions/{}/tickets", self.session());
-        let reply = owner.client.post(&path, json!({ "grant": self.grant().to_string() })).await;
-        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
-        reply.json()["ticket"].as_str().expect("a ticket").to_owned()
-    }
-
-    /// Dials again with a new ticket, and goes on where the connection broke.
-    pub async fn dial_again(&self, owner: &mut Owner, server: &impl Host, end: StreamEnd) -> RemoteEnd {
-        let ticket = self.another_ticket(owner).await;
-        self.dial_with(&ticket, server, end).await
-    }
-
-    /// Dials with this ticket, and goes on where the connection broke.
-    ///
-    /// # Panics
-    /// Where it is not good.
-    pub async fn dial_with(&self, ticket: &str, server: &impl Host, end: StreamEnd) -> RemoteEnd {
-        let socket = dial(server, "/v1/remote-sessions/stream", ticket, PROGRAM).await.expect("a new ticket is good");
-        RemoteEnd::over(socket, end).await
-    }
-}
-
-/// The body of a request for a remote session.
-pub fn body(secret: &StreamSecret, wanted: Value) -> Value {
-    let mut body = json!({ "kind": "terminal", "access": "control", "client_key": secret.public().to_string() });
-    if let (Some(body), Some(wanted)) = (body.as_object_mut(), wanted.as_object()) {
-        body.extend(wanted.clone());
-    }
-    body
-}
-
-/// The device's half, as an agent without scruples plays it.
-pub struct RemoteDevice {
-    /// The grant.
-    pub terms: Terms,
-    /// The ticket of the offer.
-    pub ticket: String,
-    machine: Rogue,
-}
-
-impl RemoteDevice {
-    /// Takes the next offer of a remote session.
-    ///
-    /// # Panics
-    /// Where none comes, or another.
-    pub async fn offered(machine: &Rogue, link: &mut RogueLink) -> Self {
-        let offer = timeout(PATIENCE, link.offer()).await.expect("soon").expect("an offer");
-        Self::of(machine, &offer)
-    }
-
-    /// The device's half for an offer.
-    ///
-    /// # Panics
-    /// Where it opens no remote session for this device.
-    pub fn of(machine: &Rogue, offer: &GrantOffer) -> Self {
-        let key = VerifyKey::of(&machine.key);
-        let client_key = client_key(offer);
-        let terms = Terms::of_client(&offer.envelope, &key, client_key).expect("a remote session of this device");
-        let ticket = ticket_text(offer.stream_ticket.expect("a ticket"));
-        Self { terms, ticket, machine: machine.clone() }
-    }
-
-    /// The state machine of this end.
-    pub fn end(&self) -> StreamEnd {
-        let secret = StreamSecret::from_bytes(sallyport_server::clock::random());
-        StreamEnd::device(&self.terms, &self.machine.key, &secret).expect("a good client key")
-    }
-
-    /// Dials with the ticket of the offer.
-    pub async fn dial(&self, server: &impl Host) -> Result<RemoteEnd, NotLetIn> {
-        let socket = dial(server, "/agent/stream", &self.ticket, &[]).await?;
-        Ok(RemoteEnd::over(socket, self.end()).await)
-    }
-
-    /// Waits for another ticket, and goes on where the connection broke.
-    ///
-    /// # Panics
-    /// Where none comes.
-    pub async fn dial_again(&self, link: &mut RogueLink, server: &impl Host, end: StreamEnd) -> RemoteEnd {
-        let mine = |message: &UnsignedToAgent| matches!(message, UnsignedToAgent::StreamTicket { grant, .. } if *grant == self.terms.grant);
-        let message = timeout(PATIENCE, link.until(mine)).await.expect("soon").expect("a ticket");
-        let UnsignedToAgent::StreamTicket { ticket, .. } = message else { panic!("a ticket") };
-        let socket = dial(server, "/agent/stream", &ticket_text(ticket), &[]).await.expect("a new ticket is good");
-        RemoteEnd::over(socket, end).await
-    }
-}
-
-fn client_key(offer: &GrantOffer) -> sallyport_grant::Hex<32> {
-    use sallyport_grant::body::{Body as _, GrantBody};
-    let envelope = sallyport_grant::Envelope::parse(&offer.envelope, sallyport_grant::PayloadType::Grant).expect("an envelope");
-    let body = GrantBody::parse(envelope.payload()).expect("a grant");
-    body.action.remote_session().expect("a remote session").client_key
-}
-
-/// Whether a message ends this session, or one of its attachments.
-pub fn ends(message: &ToAgent, session: RemoteSessionId) -> bool {
-    matches!(message, ToAgent::Unsigned(UnsignedToAgent::EndRemoteSession { session: ended, .. }) if *ended == session)
 }

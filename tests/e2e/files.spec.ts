@@ -1,0 +1,192 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { faults, moveIn, page, place } from './support/office.js';
+import { both, connected, deviceId, enrol, proveIfAsked } from './support/remote.js';
+import { accessible } from './support/steps.js';
+
+/** Files of one real agent, with a cable between browser and server. */
+moveIn(() => ({ cabled: true }));
+
+let device: string;
+
+test.beforeAll(async () => {
+  await enrol(place.agent('web'));
+  device = await deviceId((links) => links);
+});
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+test('files go up and down, and both ends have the same checksum', async () => {
+  const folder = join(place.folder, 'share');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'notes.sh'), '#!/bin/bash\n# a note\necho "hello"\n');
+  await page.goto(`${place.url}/devices/${device}?tab=files&path=${encodeURIComponent(folder)}`);
+  await page.getByRole('button', { name: 'Open files' }).click();
+  await proveIfAsked(connected());
+  const table = page.getByRole('table', { name: /Files in/ });
+  await expect(table.getByText('notes.sh')).toBeVisible();
+
+  const big = randomBytes(12 * 1024 * 1024);
+  writeFileSync(join(place.folder, 'big.bin'), big);
+  await page.getByLabel('Files to upload').setInputFiles(join(place.folder, 'big.bin'));
+  await expect(page.getByText('Done, checksum fits')).toBeVisible({ timeout: 60_000 });
+  await expect(table.getByText('big.bin')).toBeVisible();
+  expect(sha256(readFileSync(join(folder, 'big.bin')))).toBe(sha256(big));
+  await both('remote-files');
+
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Actions on big.bin' }).click();
+  await page.getByRole('menuitem', { name: /Download/ }).click();
+  const saved = await (await download).path();
+  expect(sha256(readFileSync(saved))).toBe(sha256(big));
+});
+
+test('a hundred megabytes go up over a cut link and come down, with progress and the same checksum', async () => {
+  test.setTimeout(500_000); // what an idle machine does in seconds takes minutes on one that builds meanwhile
+  const folder = join(place.folder, 'share');
+  const source = join(place.folder, 'huge.bin');
+  const huge = randomBytes(100 * 1024 * 1024);
+  writeFileSync(source, huge);
+  const transfer = (name: string) => page.getByRole('region', { name: 'Transfers' }).getByRole('listitem').filter({ hasText: name }).last();
+  const moved = async () => Number(await transfer('huge.bin').getByRole('progressbar').getAttribute('aria-valuenow'));
+  await page.getByLabel('Files to upload').setInputFiles(source);
+  await expect(transfer('huge.bin')).toHaveAttribute('data-state', 'moving', { timeout: 120_000 });
+  await expect.poll(moved, { timeout: 60_000 }).toBeGreaterThan(8 * 1024 * 1024);
+  place.cable?.cut();
+  await expect(page.locator('.sessionbar').getByText('Reconnecting').first()).toBeVisible();
+  const stood = await moved();
+  expect(stood).toBeLessThan(huge.length);
+  place.cable?.mend();
+  await expect(transfer('huge.bin')).toHaveAttribute('data-state', 'done', { timeout: 200_000 });
+  await expect(transfer('huge.bin')).toContainText('checksum fits');
+  expect(sha256(readFileSync(join(folder, 'huge.bin')))).toBe(sha256(huge));
+
+  // A browser would ask its person where so much goes; here it goes to memory.
+  await page.evaluate(() => Object.defineProperty(window, 'showSaveFilePicker', { value: undefined }));
+  const download = page.waitForEvent('download', { timeout: 200_000 });
+  await page.getByRole('button', { name: 'Actions on huge.bin' }).click();
+  await page.getByRole('menuitem', { name: /Download/ }).click();
+  expect(sha256(readFileSync(await (await download).path()))).toBe(sha256(huge));
+  for (const file of [source, join(folder, 'huge.bin')]) rmSync(file);
+});
+
+test('a whole folder comes as one tar', async () => {
+  const folder = join(place.folder, 'share', 'tree');
+  mkdirSync(join(folder, 'deep'), { recursive: true });
+  writeFileSync(join(folder, 'deep', 'leaf.txt'), 'a leaf\n');
+  await page.reload();
+  await page.getByRole('button', { name: 'Open files' }).click();
+  await proveIfAsked(connected());
+  const download = page.waitForEvent('download');
+  await page.evaluate(() => Object.defineProperty(window, 'showSaveFilePicker', { value: undefined }));
+  await page.getByRole('button', { name: 'Actions on tree' }).click();
+  await page.getByRole('menuitem', { name: /Download as tar/ }).click();
+  const tar = await (await download).path();
+  expect(execFileSync('tar', ['--to-stdout', '--extract', '--file', tar, '--wildcards', '*leaf.txt']).toString()).toBe('a leaf\n');
+  rmSync(folder, { recursive: true });
+});
+
+test('a small text is previewed, edited and put in place as a whole', async () => {
+  const folder = join(place.folder, 'share');
+  await page.getByRole('button', { name: 'notes.sh', exact: true }).click();
+  await expect(page.getByRole('region', { name: 'Beginning of notes.sh' })).toContainText('echo');
+  await both('remote-preview');
+  await page.getByRole('button', { name: 'Edit', exact: true }).click();
+  await page.locator('.cm-content').click();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.insertText('echo "and again"\n');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByText('notes.sh saved')).toBeVisible();
+  expect(readFileSync(join(folder, 'notes.sh'), 'utf8')).toBe('#!/bin/bash\n# a note\necho "hello"\necho "and again"\n');
+});
+
+test('an upload that would replace a file asks first, a folder is removed by its name alone', async () => {
+  const folder = join(place.folder, 'share');
+  await page.getByLabel('Files to upload').setInputFiles([{ name: 'notes.sh', mimeType: 'text/plain', buffer: Buffer.from('new\n') }]);
+  await expect(page.getByRole('dialog')).toContainText('notes.sh');
+  await page.getByRole('button', { name: 'Replace', exact: true }).click();
+  await expect.poll(() => readFileSync(join(folder, 'notes.sh'), 'utf8')).toBe('new\n');
+  await page.getByRole('button', { name: 'Folder', exact: true }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill('old');
+  await page.getByRole('button', { name: 'Make folder' }).click();
+  await expect.poll(() => existsSync(join(folder, 'old'))).toBe(true);
+  await page.getByRole('button', { name: 'Actions on old' }).click();
+  await page.getByRole('menuitem', { name: /Remove/ }).click();
+  const remove = page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true });
+  await expect(remove).toBeDisabled();
+  await page.getByRole('dialog').getByLabel(/Type its name/).fill('old');
+  await remove.click();
+  await expect.poll(() => existsSync(join(folder, 'old'))).toBe(false);
+  await accessible(page, 'files');
+});
+
+const menu = async (name: string, word: RegExp) => {
+  await page.getByRole('button', { name: `Actions on ${name}` }).click();
+  await page.getByRole('menuitem', { name: word }).click();
+};
+const row = (name: string) => page.getByRole('table', { name: /Files in/ }).getByRole('row').filter({ hasText: name });
+
+test('what is dropped on the list is uploaded', async () => {
+  const carried = await page.evaluateHandle(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(['dropped here\n'], 'dropped.txt', { type: 'text/plain' }));
+    return transfer;
+  });
+  const list = page.locator('.files');
+  await list.dispatchEvent('dragenter', { dataTransfer: carried });
+  await expect(page.getByText('Drop to upload into')).toBeVisible();
+  await list.dispatchEvent('drop', { dataTransfer: carried });
+  await expect(row('dropped.txt')).toBeVisible();
+  await expect.poll(() => readFileSync(join(place.folder, 'share', 'dropped.txt'), 'utf8')).toBe('dropped here\n');
+  await expect(page.getByText('Drop to upload into')).toHaveCount(0);
+});
+
+test('a whole folder goes up with all that is in it', async () => {
+  const folder = join(place.folder, 'album');
+  mkdirSync(join(folder, '2026', 'may'), { recursive: true });
+  writeFileSync(join(folder, 'cover.txt'), 'cover\n');
+  writeFileSync(join(folder, '2026', 'may', 'first.txt'), 'first\n');
+  await page.getByLabel('Folder to upload').setInputFiles(folder);
+  const there = join(place.folder, 'share', 'album');
+  const read = (path: string) => (existsSync(join(there, path)) ? readFileSync(join(there, path), 'utf8') : '');
+  await expect.poll(() => [read('cover.txt'), read('2026/may/first.txt')], { timeout: 60_000 }).toEqual(['cover\n', 'first\n']);
+  await expect(row('album')).toBeVisible();
+});
+
+test('the room that a folder takes is counted', async () => {
+  writeFileSync(join(place.folder, 'share', 'album', 'large.bin'), randomBytes(2 * 1024 * 1024));
+  await menu('album', /Room that it takes/);
+  const told = page.getByRole('dialog');
+  await expect(told).toContainText('3 files in');
+  await expect(told).not.toContainText('still counting');
+  await expect(told.locator('.big')).toContainText(/^2\.\d* MiB|^2 MiB|^2\.\d* MB/);
+  await told.getByRole('button', { name: 'Close' }).click();
+});
+
+test('a file gets another name, another place and other permissions', async () => {
+  const share = join(place.folder, 'share');
+  await menu('dropped.txt', /Rename or move/);
+  await page.getByRole('dialog').getByLabel(/New name/).fill('renamed.txt');
+  await page.getByRole('dialog').getByRole('button', { name: 'Rename' }).click();
+  await expect(row('renamed.txt')).toBeVisible();
+  expect(existsSync(join(share, 'dropped.txt'))).toBe(false);
+  await menu('renamed.txt', /Permissions and owner/);
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Octal').fill('0640');
+  await expect(dialog.getByLabel('Everybody may read')).not.toBeChecked();
+  await dialog.getByRole('button', { name: 'Change' }).click();
+  await expect(row('renamed.txt')).toContainText('rw-r-----');
+  expect(statSync(join(share, 'renamed.txt')).mode & 0o7777).toBe(0o640);
+  await menu('renamed.txt', /Rename or move/);
+  await page.getByRole('dialog').getByLabel(/New name/).fill(join(share, 'album', 'moved.txt'));
+  await page.getByRole('dialog').getByRole('button', { name: 'Move' }).click();
+  await expect(row('renamed.txt')).toHaveCount(0);
+  expect(readFileSync(join(share, 'album', 'moved.txt'), 'utf8')).toBe('dropped here\n');
+});
+
+test('nothing was blocked by the policy and nothing threw', () => {
+  expect(faults).toEqual([]);
+});
