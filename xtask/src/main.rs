@@ -44,6 +44,10 @@ fn main() -> ExitCode {
 
 fn run(args: &mut Args) -> anyhow::Result<ExitCode> {
     let root = Root::find()?;
+    if args.flag("--help") || args.flag("-h") {
+        print!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
     match args.verb().as_deref() {
         Some("demo") => demo::run(&root, args),
         Some("check") => check::run(&root, args),
@@ -52,7 +56,7 @@ fn run(args: &mut Args) -> anyhow::Result<ExitCode> {
         Some("bench") => bench::run(&root, args),
         Some("mutants") => mutants::run(&root, args),
         Some("systemd-test") => systemd::run(&root, args),
-        Some("help" | "--help" | "-h") => {
+        Some("help") => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)
         }

@@ -6,10 +6,16 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use serde::Serialize;
 
-use crate::safe;
+use crate::{safe, tty};
 
 /// Names of facts are at least this wide, so that facts below each other stand in one column.
 const FACT_CHARS: usize = 11;
+
+/// Spaces between columns.
+const GAP: u16 = 2;
+
+/// Headings of ids: whoever wants to use one must get it whole, in one line.
+const IDS: [&str; 2] = ["ID", "RUN"];
 
 /// How results are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +97,7 @@ impl Screen {
 
     /// A table with these headings.
     pub(crate) fn table(self, headings: &[&str], rows: Vec<Vec<Word>>) {
+        let (shown, hidden) = self.columns(headings, &rows);
         let mut table = Table::new();
         table.load_preset(NOTHING);
         if self.has_colours() {
@@ -98,14 +105,33 @@ impl Screen {
         } else {
             table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
         }
-        table.set_header(headings.iter().map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
+        let is_shown = |at: &usize| shown.contains(at);
+        table.set_header(shown.iter().map(|at| Cell::new(headings[*at]).add_attribute(Attribute::Bold)));
         for row in rows {
-            table.add_row(row.into_iter().map(Word::cell));
+            table.add_row(row.into_iter().enumerate().filter(|(at, _)| is_shown(at)).map(|(_, word)| word.cell()));
         }
         for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
+            column.set_padding((0, GAP));
         }
         table.lines().for_each(|line| self.say(line.trim_end()));
+        if !hidden.is_empty() {
+            self.say_in(Tone::Quiet, format!("{} would not fit: widen the window, or use --json", hidden.join(", ")));
+        }
+    }
+
+    /// The columns that are shown, and the headings of those that a narrow window has no room for.
+    fn columns<'a>(self, headings: &[&'a str], rows: &[Vec<Word>]) -> (Vec<usize>, Vec<&'a str>) {
+        let has_ids = headings.last().is_some_and(|last| IDS.contains(last));
+        if !has_ids || !self.has_colours() {
+            return ((0..headings.len()).collect(), Vec::new());
+        }
+        let chars = |text: &str| text.chars().count();
+        let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|word| chars(&word.text)).max().unwrap_or(0);
+        let widths: Vec<usize> =
+            headings.iter().enumerate().map(|(at, heading)| width(at).max(chars(heading)) + usize::from(GAP)).collect();
+        let shown = fitting(&widths, usize::from(tty::size().0));
+        let hidden = headings.iter().enumerate().filter(|(at, _)| !shown.contains(at)).map(|(_, heading)| *heading).collect();
+        (shown, hidden)
     }
 
     /// `name: value` lines.
@@ -116,6 +142,22 @@ impl Screen {
             self.say(format!("{}  {value}", self.painted(Tone::Quiet, &padded)));
         }
     }
+}
+
+/// Which columns a window has room for, so that a row stays one line: the first two say what it is and how it stands, the last is its id, and
+/// of the rest comes what fits, from the left. All of them, in several lines, where not even these three fit.
+fn fitting(widths: &[usize], room: usize) -> Vec<usize> {
+    let last = widths.len().saturating_sub(1);
+    let is_kept = |at: usize| at < 2 || at == last;
+    let Some(mut left) = room.checked_sub(widths.iter().enumerate().filter(|(at, _)| is_kept(*at)).map(|(_, width)| width).sum()) else {
+        return (0..widths.len()).collect();
+    };
+    let mut fits = |at: usize| {
+        let rest = left.checked_sub(widths[at]);
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    (0..widths.len()).filter(|at| is_kept(*at) || fits(*at)).collect()
 }
 
 /// One field of a table, made harmless.
@@ -149,5 +191,31 @@ impl Word {
 pub(crate) fn print_json(document: &impl Serialize) {
     if let Ok(text) = serde_json::to_string_pretty(document) {
         let _ = writeln!(io::stdout(), "{}", safe::json(&text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitting;
+
+    /// Devices as a fleet has them: name, state, place, system, labels, seen, id.
+    const DEVICES: [usize; 7] = [25, 8, 21, 32, 6, 6, 32];
+
+    #[test]
+    fn a_wide_window_shows_all_columns() {
+        assert_eq!(fitting(&DEVICES, 130), [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn a_narrow_window_keeps_name_state_and_id_and_what_else_fits() {
+        assert_eq!(fitting(&DEVICES, 82), [0, 1, 4, 5, 6]);
+        assert_eq!(fitting(&DEVICES, 65), [0, 1, 6]);
+    }
+
+    #[test]
+    fn where_nothing_fits_nothing_is_left_out() {
+        assert_eq!(fitting(&DEVICES, 64), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(fitting(&[90], 80), [0]);
+        assert!(fitting(&[], 80).is_empty());
     }
 }

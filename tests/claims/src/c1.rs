@@ -39,13 +39,9 @@ async fn outside(operator: &mut Operator) -> u64 {
 /// Every route that wants a session, as (method, path).
 pub(crate) fn session_routes() -> Vec<(String, String)> {
     let table = sallyport_server::routes::print();
-    let rows = table.lines().filter(|line| line.contains(" /v1/") && !line.contains(" public: "));
-    let parts = rows.filter_map(|line| line.split_once(' '));
-    parts
-        .filter_map(|(method, rest)| {
-            Some((method.to_owned(), rest.split_whitespace().next()?.replace("{id}", SOME_ID).replace("{index}", "0")))
-        })
-        .collect()
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let wanted = rows.filter(|words| words[1].starts_with("/v1/") && words[2] != "public");
+    wanted.map(|words| (words[0].to_owned(), words[1].replace("{id}", SOME_ID).replace("{index}", "0"))).collect()
 }
 
 /// An id in the right shape of nothing.

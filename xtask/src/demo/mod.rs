@@ -37,8 +37,8 @@ struct Wishes {
 
 pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
     let start = Instant::now();
-    println!("Sallyport demo: builds the server, the console and the agent, and starts them here. Ctrl-C stops it.");
     let wishes = wishes(root, args)?;
+    println!("Sallyport demo: builds the server, the console and the agent, and starts them here. Ctrl-C stops it.");
     let stop = stop_signal()?;
     rust::wanted(root)?;
     node::wanted()?;

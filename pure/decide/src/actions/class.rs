@@ -6,7 +6,7 @@ use sallyport_grant::body::Class;
 use sallyport_model::{DeviceId, limits};
 
 use super::Action;
-use super::action::devices;
+use super::sentence::devices;
 
 /// What a person did within the last hour, over all sessions and routes.
 #[derive(Debug, Clone, Default)]

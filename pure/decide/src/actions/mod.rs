@@ -6,14 +6,17 @@
 mod action;
 pub mod approvals;
 mod class;
+mod kind;
 mod publish_schedule;
 mod release;
 mod remote;
 mod request;
 mod run_script;
+mod sentence;
 
-pub use action::{Action, ActionKind, ChangeNetworks, CreateInstaller, GoneFactor, Target};
+pub use action::{Action, ChangeNetworks, CreateInstaller, GoneFactor, Target};
 pub use class::{Classified, Hour, classify};
+pub use kind::ActionKind;
 pub use publish_schedule::{PublishSchedule, WantedSchedule, publish_schedule};
 pub use release::{Eligible, Method, Missing, Proof, Released, Requirement, release};
 pub use remote::{OpenRemoteSession, WantedSession, WantedSessionError, open_remote_session};

@@ -7,8 +7,8 @@ use sallyport_grant::targets::TargetTree;
 use sallyport_model::{Digest, Email, Name, ScheduleId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::action::named;
 use super::run_script::{self, CLOCK_BEHIND_SECS};
+use super::sentence::named;
 use super::{Action, Classified, Hour, RunScript, WantedRun, WantedRunError, classify};
 use crate::schedules::{MembershipRule, in_words};
 

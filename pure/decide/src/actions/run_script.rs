@@ -9,7 +9,7 @@ use sallyport_grant::{Hex, PayloadType, pae, sha256};
 use sallyport_model::{Digest, Email, GrantId, Name, ScriptId, TenantId, Timestamp, UserId, limits};
 use serde::{Deserialize, Serialize};
 
-use super::action::named;
+use super::sentence::named;
 use super::{Action, Classified, Hour, Target, classify};
 
 /// A grant's window begins this long before it was asked for: a device whose clock is behind must not refuse it.

@@ -58,27 +58,32 @@ fn replaced_at(rows: &[Route], route: &Route) -> Replaced {
     reads.map_or(&[], |row| row.replaced)
 }
 
-/// The table as text: method, path, permit, class and audit entries of each route.
+/// The table as text: method, path, permit, class and audit entries of each route; where it is public, why.
 pub fn print() -> String {
     let mut lines: Vec<String> = table().iter().map(line).collect();
     for (path, why) in [
-        ("/agent/link", "public: agents prove their key inside the link"),
-        ("/agent/stream", "public: a one-use ticket, given over the agent's link, opens it"),
-        ("/healthz", "public: says that the process lives"),
-        ("/readyz", "public: says that the store answers"),
-        ("/*", "public: the console's own files"),
+        ("/agent/link", "agents prove their key inside the link"),
+        ("/agent/stream", "a one-use ticket, given over the agent's link, opens it"),
+        ("/healthz", "says that the process lives"),
+        ("/readyz", "says that the store answers"),
+        ("/*", "the console's own files"),
     ] {
-        lines.push(format!("{:<7}{path:<48}{why}", "GET"));
+        lines.push(columns(["GET", path, "public", "-", "-"], Some(why)));
     }
     lines.sort();
     lines.join("\n") + "\n"
 }
 
 fn line(route: &Route) -> String {
-    let access = match route.access {
-        Access::Public(why) => format!("public: {why}"),
-        Access::Session(row) => row.name.to_owned(),
+    let (access, why) = match route.access {
+        Access::Public(why) => ("public", Some(why)),
+        Access::Session(row) => (row.name, None),
     };
-    let text = format!("{:<7}{:<48}{access:<32}{:<8}{}", route.method, route.path, route.class, route.audit);
-    text.trim_end().to_owned()
+    columns([route.method, route.path, access, route.class, route.audit], why)
+}
+
+/// A reason comes last, because it is as long as it must be.
+fn columns([method, path, access, class, audit]: [&str; 5], why: Option<&str>) -> String {
+    let why = why.map(|why| format!("  # {why}")).unwrap_or_default();
+    format!("{method:<7}{path:<48}{access:<32}{class:<8}{audit}{why}")
 }

@@ -44,7 +44,7 @@ impl Route {
     }
 
     pub(super) fn is_public(&self) -> bool {
-        self.access == "public:"
+        self.access == "public"
     }
 
     /// Whether its answer has no end.

@@ -47,6 +47,15 @@ export const whenChallenged = (listener: () => void): void => {
   onChallenged = listener;
 };
 
+/** What a browser sends as it stands. Anything else it would encode by itself, after the signature was made over other characters. */
+const SENT_AS_IT_IS = /^(?:[\w.~!*'()-]|%[\dA-F]{2})*$/i;
+
+/** One part of a path. Ids come from the address bar, so they are whatever somebody made of a link. */
+function segment(part: string): string {
+  if (/^(?:\.|%2e){1,2}$/i.test(part)) throw new Problem(404, { title: 'There is nothing here', detail: 'Check the address.', code: 'not_found' });
+  return SENT_AS_IT_IS.test(part) ? part : encodeURIComponent(part);
+}
+
 /** A path with its query, exactly as it is sent and signed. */
 export function pathWith(path: string, query: Query = {}): string {
   const fields = new URLSearchParams();
@@ -55,7 +64,7 @@ export function pathWith(path: string, query: Query = {}): string {
     for (const one of Array.isArray(value) ? value : [value]) fields.append(name, String(one));
   }
   const text = fields.toString();
-  return `/v1/${path}${text && '?'}${text}`;
+  return `/v1/${path.split('/').map(segment).join('/')}${text && '?'}${text}`;
 }
 
 function remember(response: Response): void {
