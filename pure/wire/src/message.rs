@@ -113,4 +113,6 @@ pub(crate) fn digest(bytes: &[u8], field: &'static str) -> Result<Digest, Messag
 }
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod tests;

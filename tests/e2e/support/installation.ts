@@ -149,9 +149,10 @@ export class Installation {
     this.runAs(join(PROGRAMS, program), args, program);
   }
 
+  /** At home in its own folder: shells there read no profile of whoever runs the tests. */
   private runAs(program: string, args: string[], logName: string, env: Record<string, string> = {}): void {
     const log = openSync(join(this.folder, `${logName}.log`), 'a');
-    this.children.push(spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } }));
+    this.children.push(spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, HOME: this.folder, ...env } }));
   }
 
   log(program: string): string {

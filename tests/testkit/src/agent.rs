@@ -69,6 +69,8 @@ impl Machine {
         let child = Command::new(program("sallyport-agent"))
             .args(["run", "--state"])
             .arg(self.state())
+            // Shells there read no profile of whoever runs the tests.
+            .env("HOME", self.folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a handle"))
             .stderr(log)

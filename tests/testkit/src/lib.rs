@@ -1,6 +1,7 @@
 //! What tests, demo and benches share: a running server, a browser, the first owner.
 
 pub mod agent;
+pub mod authenticators;
 pub mod client;
 pub mod fleet;
 pub mod host;

@@ -1,7 +1,8 @@
 //! Accounts of the machine, local ones and those of directory services alike.
 
 use std::ffi::{CStr, CString};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Gid, Uid};
 
@@ -44,6 +45,17 @@ impl Account {
             // SAFETY: as above.
             unsafe { libc::getpwuid_r(uid.as_raw(), entry, buffer.as_mut_ptr().cast(), buffer.len(), found) }
         })
+    }
+
+    /// The agent's own account lives where its environment says, as for any program; in a folder of its own alone, for
+    /// shells read their profiles there.
+    fn where_it_lives(self, named: Option<PathBuf>) -> Self {
+        let owned =
+            |path: &Path| path.is_absolute() && path.metadata().is_ok_and(|folder| folder.is_dir() && folder.uid() == self.uid.as_raw());
+        match named.filter(|path| self.is_own() && owned(path)) {
+            Some(home) => Self { home, ..self },
+            None => self,
+        }
     }
 
     /// Its number.
@@ -121,7 +133,7 @@ fn query(ask: impl Fn(Ask<'_>, &mut [u8], &mut *mut libc::passwd) -> libc::c_int
     let mut found = std::ptr::null_mut();
     match ask(&mut entry, &mut buffer, &mut found) {
         0 if found.is_null() => Err(AccountError::Unknown),
-        0 => Ok(account(&entry)),
+        0 => Ok(account(&entry).where_it_lives(std::env::var_os("HOME").map(PathBuf::from))),
         libc::ENOENT | libc::ESRCH => Err(AccountError::Unknown),
         _ => Err(AccountError::Unreadable),
     }
@@ -167,6 +179,23 @@ mod tests {
         assert_eq!((account_name(0).as_deref(), group_name(0).as_deref()), (Some("root"), Some("root")));
         assert_eq!((user_id("root"), group_id("root"), user_id("4711"), group_id("4711")), (Some(0), Some(0), Some(4711), Some(4711)));
         assert_eq!((user_id("no-such"), group_id("no-such"), group_id("a\0b"), account_name(4_000_000_001)), (None, None, None, None));
+    }
+
+    #[test]
+    fn the_own_account_lives_where_the_environment_says_if_that_is_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let own = Account::own().expect("own");
+        let lives = |named: &str| own.clone().where_it_lives(Some(named.into())).home;
+        assert_eq!(lives(folder.path().to_str().expect("text")), folder.path());
+        for elsewhere in ["", "tmp", "/no/such/folder", "/proc/self/status"] {
+            assert_eq!(lives(elsewhere), own.home, "{elsewhere}");
+        }
+        let other = Account { uid: Uid::from_raw(4711), ..own.clone() };
+        assert_eq!(other.where_it_lives(Some(folder.path().into())).home, own.home, "somebody else's shell");
+        if own.is_administrator() {
+            rustix::fs::chown(folder.path(), Some(Uid::from_raw(4711)), None).expect("given away");
+            assert_eq!(lives(folder.path().to_str().expect("text")), own.home, "somebody else's folder");
+        }
     }
 
     #[test]

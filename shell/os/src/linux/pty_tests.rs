@@ -6,8 +6,9 @@ use crate::find_program;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Without a home: what these shells do hangs on no profile of whoever runs the tests.
 fn environment() -> Vec<(String, String)> {
-    [("PATH", "/usr/bin:/bin"), ("TERM", "xterm-256color"), ("PS1", "$ "), ("LANG", "C.UTF-8")]
+    [("HOME", "/nonexistent"), ("PATH", "/usr/bin:/bin"), ("TERM", "xterm-256color"), ("PS1", "$ "), ("LANG", "C.UTF-8")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec()
 }

@@ -74,7 +74,7 @@ fn operation(route: &Route, replaced: Replaced, components: &mut Components) -> 
     }
     if !route.fields.is_empty() {
         let about = format!(
-            "Only these members of the items, with commas between them: {}. All others are left out, those that the schema requires too",
+            "Only these members of the items, with commas between them; all others are left out, those that the schema requires too: {}",
             route.fields.join(", ")
         );
         operation = operation.parameter(parameter(sparse::FIELDS, &about, ParameterIn::Query, Required::False));

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use sallyport_testkit::agent::program;
+use sallyport_testkit::authenticators::Authenticators;
 use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD};
 use sallyport_testkit::server::{TestClock, TestServer};
 use serde_json::Value;
@@ -13,14 +14,13 @@ use super::vendor::{SECRET, Vendor};
 
 struct Desk {
     server: TestServer,
-    owner: Owner,
+    authenticators: Authenticators,
     folder: tempfile::TempDir,
 }
 
 impl Desk {
     fn code(&self) -> String {
-        self.server.clock.advance(30);
-        format!("{}\n", self.owner.code(&self.server))
+        format!("{}\n", self.authenticators.code(&self.server))
     }
 
     fn run(&self, line: &[&str], input: &str) -> Output {
@@ -44,10 +44,12 @@ impl Desk {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_made_and_gets_other_terms_from_a_terminal() {
     let clock = TestClock::system();
-    clock.advance(-200);
+    // Six codes on the way.
+    clock.advance(-(Authenticators::ADDED_IN_SECS + 50));
     let server = TestServer::live_configured(clock, listing).await;
-    let (owner, vendor) = (Owner::set_up(&server).await, Vendor::start().await);
-    let desk = Desk { owner, folder: tempfile::tempdir().expect("a folder"), server };
+    let (mut owner, vendor) = (Owner::set_up(&server).await, Vendor::start().await);
+    let authenticators = Authenticators::of(&mut owner, &server).await;
+    let desk = Desk { authenticators, folder: tempfile::tempdir().expect("a folder"), server };
     let origin = desk.server.app.config.origin().to_owned();
     let login = ["login", &origin, "--email", EMAIL, "--password-stdin", "--code-stdin"];
     let entered = desk.run(&login, &format!("{PASSWORD}\n{}", desk.code()));

@@ -1,11 +1,10 @@
-//! People, roles, policy, networks, sessions and factors from a terminal. Each guarded change takes a code of its own: the desk has three
-//! authenticators, whose codes fit into the minutes that a proof's time may be off.
+//! People, roles, policy, networks, sessions and factors from a terminal. Each guarded change takes a code of its own.
 
-use std::cell::Cell;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Output, Stdio};
 
 use sallyport_server::clock::Clock as _;
+use sallyport_testkit::authenticators::{Authenticators, STEP_SECS};
 use sallyport_testkit::owner::{EMAIL, PASSWORD, oathtool};
 use sallyport_testkit::people::Colleague;
 use serde_json::{Value, json};
@@ -13,46 +12,24 @@ use serde_json::{Value, json};
 use super::role;
 use crate::cli::{Desk, text};
 
-/// Steps that go by until a colleague and two more authenticators are there.
-const COLLEAGUE_STEPS: i64 = 1;
-const SPARE_STEPS: i64 = 2;
-const STEP_SECS: i64 = 30;
-
 /// An owner at a terminal who never waits for the next code.
 struct Bench {
     desk: Desk,
-    secrets: Vec<String>,
-    used: Cell<usize>,
+    authenticators: Authenticators,
 }
 
 impl Bench {
     async fn new() -> (Self, Colleague) {
-        let mut desk = Desk::begun((COLLEAGUE_STEPS + SPARE_STEPS + 1) * STEP_SECS).await;
+        let mut desk = Desk::begun(2 * STEP_SECS + Authenticators::ADDED_IN_SECS).await;
         let colleague = desk.owner.colleague(&desk.server, 7, "tara@nordwind.example", role("technician")).await;
-        let mut secrets = vec![desk.owner.secret.clone()];
-        for name in ["Tablet", "Key ring"] {
-            desk.server.clock.advance(STEP_SECS);
-            let proof = json!({ "proof": { "totp": desk.owner.code(&desk.server) } });
-            let begun = desk.owner.client.post("/v1/me/totp/start", proof).await.json();
-            let secret = begun["totp"]["secret"].as_str().unwrap_or_else(|| panic!("a secret: {begun}")).to_owned();
-            let body = json!({ "draft": begun["draft"], "name": name, "code": oathtool(&secret, desk.server.clock.now()) });
-            let done = desk.owner.client.post("/v1/me/totp/finish", body).await;
-            assert!(done.status < 300, "{}", text(&done.body));
-            secrets.push(secret);
-        }
-        let bench = Self { desk, secrets, used: Cell::new(0) };
+        let authenticators = Authenticators::of(&mut desk.owner, &desk.server).await;
+        let bench = Self { desk, authenticators };
         bench.signs_in();
         (bench, colleague)
     }
 
-    /// A code that no other answer was given.
     fn code(&self) -> String {
-        let used = self.used.get();
-        if used % self.secrets.len() == 0 {
-            self.desk.server.clock.advance(STEP_SECS);
-        }
-        self.used.set(used + 1);
-        oathtool(&self.secrets[used % self.secrets.len()], self.desk.server.clock.now())
+        self.authenticators.code(&self.desk.server)
     }
 
     fn signs_in(&self) {
@@ -136,6 +113,12 @@ async fn own_factors_and_sessions_from_a_terminal() {
         let factors = factors.as_array().expect("a list").iter();
         factors.map(|factor| factor["name"].as_str().expect("a name").to_owned()).collect()
     };
+    let others = bench.desk.says(0, &["sessions"]);
+    assert!(others.contains("this one") && others.contains("127.0.0.1"), "{others}");
+    let session = bench.reads(&["sessions"]);
+    assert_eq!(session.as_array().map(Vec::len), Some(2), "the browser's and this one: {session}");
+    bench.reads(&["sessions", "end-others"]);
+    assert_eq!(bench.reads(&["sessions"]).as_array().map(Vec::len), Some(1));
     assert_eq!(names(&bench).len(), 3);
     assert_eq!(bench.reads(&["factors", "rename", "tablet", "Old tablet"])["name"], "Old tablet");
     let checked = bench.desk.json(&["factors", "check-up", "--code-stdin"], &format!("{}\n", bench.code()));
@@ -147,12 +130,6 @@ async fn own_factors_and_sessions_from_a_terminal() {
     // The one that is removed can prove its own removal; another one must be there.
     bench.does(&["factors", "remove", "Old tablet"]);
     assert!(!names(&bench).contains(&"Old tablet".to_owned()), "{:?}", names(&bench));
-    let others = bench.desk.says(0, &["sessions"]);
-    assert!(others.contains("this one") && others.contains("127.0.0.1"), "{others}");
-    let session = bench.reads(&["sessions"]);
-    assert_eq!(session.as_array().map(Vec::len), Some(2), "the browser's and this one: {session}");
-    bench.reads(&["sessions", "end-others"]);
-    assert_eq!(bench.reads(&["sessions"]).as_array().map(Vec::len), Some(1));
     let stopped = bench.reads(&["sessions", "not-me"]);
     assert_eq!(stopped["sessions"].as_array().map(Vec::len), Some(1), "{stopped}");
     assert!(!stopped["recent"].as_array().is_none_or(Vec::is_empty), "what was asked for is shown: {stopped}");

@@ -6886,7 +6886,7 @@ export interface operations {
                 before?: string;
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
-                /** @description Only these members of the items, with commas between them: index, at, kind, actor, sentence, details, leaf. All others are left out, those that the schema requires too */
+                /** @description Only these members of the items, with commas between them; all others are left out, those that the schema requires too: index, at, kind, actor, sentence, details, leaf */
                 fields?: string;
                 /** @description Only entries of this kind */
                 kind?: string;
@@ -7119,7 +7119,6 @@ export interface operations {
                      *               }
                      *             ],
                      *             "interpreter": "sh",
-                     *             "kind": "run_script",
                      *             "name": "Backup",
                      *             "output_limit_bytes": 1048576,
                      *             "previous": {
@@ -7146,7 +7145,8 @@ export interface operations {
                      *             },
                      *             "text": "uptime",
                      *             "time_limit_secs": 600,
-                     *             "version": 1
+                     *             "version": 1,
+                     *             "kind": "run_script"
                      *           },
                      *           "approve_at": "https://rmm.example/approvals",
                      *           "class": 1,
@@ -7264,7 +7264,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -7291,7 +7290,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -7517,7 +7517,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -7544,7 +7543,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -7644,8 +7644,17 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "created": "2026-11-22T12:00:00Z",
                      *           "expires": "2026-12-22T12:00:00Z",
+                     *           "licence": "not_needed",
+                     *           "name": "Backup",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ],
+                     *           "rotation": "daily",
+                     *           "scopes": [
+                     *             "devices.read"
+                     *           ],
+                     *           "created": "2026-11-22T12:00:00Z",
                      *           "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "key": {
                      *             "crv": "P-256",
@@ -7662,17 +7671,8 @@ export interface operations {
                      *             "why": "example"
                      *           },
                      *           "last_used": "2026-11-22T12:00:00Z",
-                     *           "licence": "not_needed",
-                     *           "name": "Backup",
-                     *           "networks": [
-                     *             "203.0.113.0/24"
-                     *           ],
                      *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "owner_name": "Amelie Winter",
-                     *           "rotation": "daily",
-                     *           "scopes": [
-                     *             "devices.read"
-                     *           ],
                      *           "state": "active",
                      *           "stopped": "example",
                      *           "stopped_why": "example"
@@ -7806,7 +7806,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -7833,7 +7832,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -7928,8 +7928,17 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "created": "2026-11-22T12:00:00Z",
                      *       "expires": "2026-12-22T12:00:00Z",
+                     *       "licence": "not_needed",
+                     *       "name": "Backup",
+                     *       "networks": [
+                     *         "203.0.113.0/24"
+                     *       ],
+                     *       "rotation": "daily",
+                     *       "scopes": [
+                     *         "devices.read"
+                     *       ],
+                     *       "created": "2026-11-22T12:00:00Z",
                      *       "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "key": {
                      *         "crv": "P-256",
@@ -7946,17 +7955,8 @@ export interface operations {
                      *         "why": "example"
                      *       },
                      *       "last_used": "2026-11-22T12:00:00Z",
-                     *       "licence": "not_needed",
-                     *       "name": "Backup",
-                     *       "networks": [
-                     *         "203.0.113.0/24"
-                     *       ],
                      *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "owner_name": "Amelie Winter",
-                     *       "rotation": "daily",
-                     *       "scopes": [
-                     *         "devices.read"
-                     *       ],
                      *       "state": "active",
                      *       "stopped": "example",
                      *       "stopped_why": "example"
@@ -8046,7 +8046,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8073,7 +8072,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -8171,8 +8171,6 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "below": "example",
-                     *           "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "executables": [
                      *             "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *           ],
@@ -8186,22 +8184,24 @@ export interface operations {
                      *               "name": "Backup"
                      *             }
                      *           ],
-                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "issued": "example",
-                     *           "issued_by": "example",
-                     *           "last_host": "example",
-                     *           "last_used": "2026-11-22T12:00:00Z",
                      *           "publisher": "Hafen & Söhne",
-                     *           "revoked": "example",
-                     *           "revoked_by": "example",
                      *           "scopes": [
                      *             "devices.read"
                      *           ],
                      *           "scripts": [
                      *             "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           ],
-                     *           "state": "valid",
-                     *           "tool": "nightly-report"
+                     *           "tool": "nightly-report",
+                     *           "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "issued": "example",
+                     *           "issued_by": "example",
+                     *           "last_host": "example",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "revoked": "example",
+                     *           "revoked_by": "example",
+                     *           "state": "valid"
                      *         }
                      *       ]
                      *     }
@@ -8333,7 +8333,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8360,7 +8359,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -8513,19 +8513,12 @@ export interface operations {
                      *             "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           ],
                      *           "check": "example",
-                     *           "created": "2026-11-22T12:00:00Z",
                      *           "credential": {
                      *             "in": "bearer"
                      *           },
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "headers": {},
-                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "last_refusal": "example",
-                     *           "last_refused": "example",
-                     *           "last_used": "2026-11-22T12:00:00Z",
                      *           "name": "Backup",
-                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "owner_name": "Amelie Winter",
                      *           "per_minute": 3,
                      *           "rotation": {
                      *             "body": "example",
@@ -8536,6 +8529,13 @@ export interface operations {
                      *             },
                      *             "path": "/tickets"
                      *           },
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_refusal": "example",
+                     *           "last_refused": "example",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
                      *           "rotation_state": {
                      *             "attempts": 3,
                      *             "due": "2026-11-22T12:00:00Z",
@@ -8688,7 +8688,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8715,7 +8714,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -8823,19 +8823,12 @@ export interface operations {
                      *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       ],
                      *       "check": "example",
-                     *       "created": "2026-11-22T12:00:00Z",
                      *       "credential": {
                      *         "in": "bearer"
                      *       },
                      *       "expires": "2026-12-22T12:00:00Z",
                      *       "headers": {},
-                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "last_refusal": "example",
-                     *       "last_refused": "example",
-                     *       "last_used": "2026-11-22T12:00:00Z",
                      *       "name": "Backup",
-                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "owner_name": "Amelie Winter",
                      *       "per_minute": 3,
                      *       "rotation": {
                      *         "body": "example",
@@ -8846,6 +8839,13 @@ export interface operations {
                      *         },
                      *         "path": "/tickets"
                      *       },
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_refusal": "example",
+                     *       "last_refused": "example",
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
                      *       "rotation_state": {
                      *         "attempts": 3,
                      *         "due": "2026-11-22T12:00:00Z",
@@ -8965,7 +8965,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8992,7 +8991,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -9777,7 +9777,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Only devices of this customer; may be repeated */
                 customer?: string;
-                /** @description Only these members of the items, with commas between them: id, name, state, online, last_seen, customer, customer_name, site, site_name, os, signed_in, alerts, tags. All others are left out, those that the schema requires too */
+                /** @description Only these members of the items, with commas between them; all others are left out, those that the schema requires too: id, name, state, online, last_seen, customer, customer_name, site, site_name, os, signed_in, alerts, tags */
                 fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
@@ -10257,7 +10257,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -10284,7 +10283,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -10434,7 +10434,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -10461,7 +10460,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -10729,7 +10729,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -10756,7 +10755,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -11248,7 +11248,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -11275,7 +11274,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -11482,7 +11482,7 @@ export interface operations {
             query?: {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
-                /** @description Only these members of the items, with commas between them: id, job, device, device_name, state, exit_code, signal, reason, started, ended, output_bytes, output_sha256, receipt. All others are left out, those that the schema requires too */
+                /** @description Only these members of the items, with commas between them; all others are left out, those that the schema requires too: id, job, device, device_name, state, exit_code, signal, reason, started, ended, output_bytes, output_sha256, receipt */
                 fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
                 limit?: string;
@@ -11578,8 +11578,6 @@ export interface operations {
                     /**
                      * @example {
                      *       "below": "example",
-                     *       "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "executables": [
                      *         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *       ],
@@ -11593,22 +11591,24 @@ export interface operations {
                      *           "name": "Backup"
                      *         }
                      *       ],
-                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "issued": "example",
-                     *       "issued_by": "example",
-                     *       "last_host": "example",
-                     *       "last_used": "2026-11-22T12:00:00Z",
                      *       "publisher": "Hafen & Söhne",
-                     *       "revoked": "example",
-                     *       "revoked_by": "example",
                      *       "scopes": [
                      *         "devices.read"
                      *       ],
                      *       "scripts": [
                      *         "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       ],
-                     *       "state": "valid",
-                     *       "tool": "nightly-report"
+                     *       "tool": "nightly-report",
+                     *       "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "issued": "example",
+                     *       "issued_by": "example",
+                     *       "last_host": "example",
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "revoked": "example",
+                     *       "revoked_by": "example",
+                     *       "state": "valid"
                      *     }
                      */
                     "application/json": components["schemas"]["Licence"];
@@ -12403,7 +12403,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -12430,7 +12429,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -12960,7 +12960,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -12987,7 +12986,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -13960,7 +13960,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -13987,7 +13986,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -14191,7 +14191,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -14218,7 +14217,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -14530,7 +14530,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -14557,7 +14556,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -14703,7 +14703,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -14730,7 +14729,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -15231,7 +15231,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -15258,7 +15257,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -15739,7 +15739,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -15766,7 +15765,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -15916,7 +15916,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -15943,7 +15942,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -16081,7 +16081,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -16108,7 +16107,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -16454,6 +16454,7 @@ export interface operations {
                      *             }
                      *           ],
                      *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "words": "example",
                      *           "group_words": "example",
                      *           "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "interpreter": "sh",
@@ -16493,8 +16494,7 @@ export interface operations {
                      *             "zone": "Europe/Berlin"
                      *           },
                      *           "version": 1,
-                     *           "why": "example",
-                     *           "words": "example"
+                     *           "why": "example"
                      *         }
                      *       ],
                      *       "next": "example",
@@ -16559,6 +16559,7 @@ export interface operations {
                  *           "value": "example"
                  *         }
                  *       ],
+                 *       "version": 1,
                  *       "name": "Backup",
                  *       "output_limit_bytes": 1048576,
                  *       "replaces": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
@@ -16580,8 +16581,7 @@ export interface operations {
                  *           "to": "06:00"
                  *         },
                  *         "zone": "Europe/Berlin"
-                 *       },
-                 *       "version": 1
+                 *       }
                  *     }
                  */
                 "application/json": components["schemas"]["NewSchedule"];
@@ -16639,7 +16639,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -16666,7 +16665,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -16777,6 +16777,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "words": "example",
                      *       "group_words": "example",
                      *       "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "interpreter": "sh",
@@ -16816,8 +16817,7 @@ export interface operations {
                      *         "zone": "Europe/Berlin"
                      *       },
                      *       "version": 1,
-                     *       "why": "example",
-                     *       "words": "example"
+                     *       "why": "example"
                      *     }
                      */
                     "application/json": components["schemas"]["Schedule"];
@@ -18518,7 +18518,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -18545,7 +18544,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -18831,7 +18831,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -18858,7 +18857,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19099,7 +19099,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19126,7 +19125,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19276,7 +19276,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19303,7 +19302,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19453,7 +19453,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19480,7 +19479,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19631,7 +19631,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19658,7 +19657,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19764,19 +19764,19 @@ export interface operations {
                      *       ],
                      *       "items": [
                      *         {
-                     *           "created": "2026-11-22T12:00:00Z",
                      *           "events": [
                      *             "job.finished"
                      *           ],
+                     *           "name": "Backup",
+                     *           "url": "https://psa.example/hooks/sallyport",
+                     *           "created": "2026-11-22T12:00:00Z",
                      *           "former_secret_until": "example",
                      *           "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "last_arrival": "2026-11-22T12:00:00Z",
-                     *           "name": "Backup",
                      *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "owner_name": "Amelie Winter",
                      *           "paused_why": "example",
                      *           "state": "active",
-                     *           "url": "https://psa.example/hooks/sallyport",
                      *           "waiting": 3
                      *         }
                      *       ],
@@ -19891,7 +19891,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19918,7 +19917,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -20013,19 +20013,19 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "created": "2026-11-22T12:00:00Z",
                      *       "events": [
                      *         "job.finished"
                      *       ],
+                     *       "name": "Backup",
+                     *       "url": "https://psa.example/hooks/sallyport",
+                     *       "created": "2026-11-22T12:00:00Z",
                      *       "former_secret_until": "example",
                      *       "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "last_arrival": "2026-11-22T12:00:00Z",
-                     *       "name": "Backup",
                      *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "owner_name": "Amelie Winter",
                      *       "paused_why": "example",
                      *       "state": "active",
-                     *       "url": "https://psa.example/hooks/sallyport",
                      *       "waiting": 3
                      *     }
                      */
@@ -20108,7 +20108,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -20135,7 +20134,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -20358,6 +20358,8 @@ export interface operations {
                      *       "last_error": "example",
                      *       "last_status": 200,
                      *       "next_attempt": "2026-11-22T12:00:00Z",
+                     *       "state": "waiting",
+                     *       "type": "example",
                      *       "payload": {
                      *         "data": {},
                      *         "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
@@ -20365,7 +20367,6 @@ export interface operations {
                      *         "timestamp": "2026-11-22T12:00:00Z",
                      *         "type": "example"
                      *       },
-                     *       "state": "waiting",
                      *       "tries": [
                      *         {
                      *           "answer": "example",
@@ -20375,8 +20376,7 @@ export interface operations {
                      *           "number": 1,
                      *           "status": 200
                      *         }
-                     *       ],
-                     *       "type": "example"
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["DeliveryDetails"];
@@ -20566,7 +20566,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -20593,7 +20592,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,

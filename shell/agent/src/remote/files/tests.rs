@@ -529,6 +529,8 @@ async fn a_download_that_nobody_takes_waits_and_can_be_aborted() {
     bench.client.control(&json!({"t": "read", "id": 1, "path": bench.text("big"), "offset": 0, "length": null}));
     tokio::time::sleep(Duration::from_millis(200)).await;
     bench.client.control(&json!({"t": "abort", "id": 1}));
+    // The link of a client that takes everything from now on: it lets the session hear the request first.
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let (data, _, end) = bench.until_end(&json!(1)).await;
     assert!(end["code"] == "aborted" && data.len() < 1_000_000, "{} {end}", data.len());
 }
