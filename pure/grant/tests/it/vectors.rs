@@ -382,7 +382,7 @@ fn schedules() -> Vec<Case> {
         unattended("a window over midnight", "obeyed", (15 * HOUR, 5), window(17, 2)),
         unattended("of class 1", "class_too_low", (15 * HOUR, 5), |_, body| body.class = class(1)),
         unattended("for more than 400 days", "window_too_long", (15 * HOUR, 5), |_, body| {
-            body.expires = body.expires.plus_secs(101 * 86_400)
+            body.expires = body.expires.plus_secs(101 * 86_400);
         }),
         unattended("half past seven, the first time", "obeyed", (17 * HOUR + 1800, 5), at("30 19 * * *")),
         unattended("half past seven, the second time", "not_an_occurrence", (18 * HOUR + 1800, 5), at("30 19 * * *")),

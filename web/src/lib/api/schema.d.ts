@@ -7119,6 +7119,7 @@ export interface operations {
                      *               }
                      *             ],
                      *             "interpreter": "sh",
+                     *             "kind": "run_script",
                      *             "name": "Backup",
                      *             "output_limit_bytes": 1048576,
                      *             "previous": {
@@ -7145,8 +7146,7 @@ export interface operations {
                      *             },
                      *             "text": "uptime",
                      *             "time_limit_secs": 600,
-                     *             "version": 1,
-                     *             "kind": "run_script"
+                     *             "version": 1
                      *           },
                      *           "approve_at": "https://rmm.example/approvals",
                      *           "class": 1,
@@ -7264,6 +7264,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -7290,8 +7291,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -7517,6 +7517,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -7543,8 +7544,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -7644,17 +7644,8 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "expires": "2026-12-22T12:00:00Z",
-                     *           "licence": "not_needed",
-                     *           "name": "Backup",
-                     *           "networks": [
-                     *             "203.0.113.0/24"
-                     *           ],
-                     *           "rotation": "daily",
-                     *           "scopes": [
-                     *             "devices.read"
-                     *           ],
                      *           "created": "2026-11-22T12:00:00Z",
+                     *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "key": {
                      *             "crv": "P-256",
@@ -7671,8 +7662,17 @@ export interface operations {
                      *             "why": "example"
                      *           },
                      *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "licence": "not_needed",
+                     *           "name": "Backup",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ],
                      *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "owner_name": "Amelie Winter",
+                     *           "rotation": "daily",
+                     *           "scopes": [
+                     *             "devices.read"
+                     *           ],
                      *           "state": "active",
                      *           "stopped": "example",
                      *           "stopped_why": "example"
@@ -7806,6 +7806,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -7832,8 +7833,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -7928,17 +7928,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "expires": "2026-12-22T12:00:00Z",
-                     *       "licence": "not_needed",
-                     *       "name": "Backup",
-                     *       "networks": [
-                     *         "203.0.113.0/24"
-                     *       ],
-                     *       "rotation": "daily",
-                     *       "scopes": [
-                     *         "devices.read"
-                     *       ],
                      *       "created": "2026-11-22T12:00:00Z",
+                     *       "expires": "2026-12-22T12:00:00Z",
                      *       "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "key": {
                      *         "crv": "P-256",
@@ -7955,8 +7946,17 @@ export interface operations {
                      *         "why": "example"
                      *       },
                      *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "licence": "not_needed",
+                     *       "name": "Backup",
+                     *       "networks": [
+                     *         "203.0.113.0/24"
+                     *       ],
                      *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "owner_name": "Amelie Winter",
+                     *       "rotation": "daily",
+                     *       "scopes": [
+                     *         "devices.read"
+                     *       ],
                      *       "state": "active",
                      *       "stopped": "example",
                      *       "stopped_why": "example"
@@ -8046,6 +8046,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8072,8 +8073,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -8171,6 +8171,8 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "below": "example",
+                     *           "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "executables": [
                      *             "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *           ],
@@ -8184,24 +8186,22 @@ export interface operations {
                      *               "name": "Backup"
                      *             }
                      *           ],
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "issued": "example",
+                     *           "issued_by": "example",
+                     *           "last_host": "example",
+                     *           "last_used": "2026-11-22T12:00:00Z",
                      *           "publisher": "Hafen & Söhne",
+                     *           "revoked": "example",
+                     *           "revoked_by": "example",
                      *           "scopes": [
                      *             "devices.read"
                      *           ],
                      *           "scripts": [
                      *             "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           ],
-                     *           "tool": "nightly-report",
-                     *           "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "issued": "example",
-                     *           "issued_by": "example",
-                     *           "last_host": "example",
-                     *           "last_used": "2026-11-22T12:00:00Z",
-                     *           "revoked": "example",
-                     *           "revoked_by": "example",
-                     *           "state": "valid"
+                     *           "state": "valid",
+                     *           "tool": "nightly-report"
                      *         }
                      *       ]
                      *     }
@@ -8333,6 +8333,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8359,8 +8360,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -8513,12 +8513,19 @@ export interface operations {
                      *             "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           ],
                      *           "check": "example",
+                     *           "created": "2026-11-22T12:00:00Z",
                      *           "credential": {
                      *             "in": "bearer"
                      *           },
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "headers": {},
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_refusal": "example",
+                     *           "last_refused": "example",
+                     *           "last_used": "2026-11-22T12:00:00Z",
                      *           "name": "Backup",
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
                      *           "per_minute": 3,
                      *           "rotation": {
                      *             "body": "example",
@@ -8529,13 +8536,6 @@ export interface operations {
                      *             },
                      *             "path": "/tickets"
                      *           },
-                     *           "created": "2026-11-22T12:00:00Z",
-                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "last_refusal": "example",
-                     *           "last_refused": "example",
-                     *           "last_used": "2026-11-22T12:00:00Z",
-                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "owner_name": "Amelie Winter",
                      *           "rotation_state": {
                      *             "attempts": 3,
                      *             "due": "2026-11-22T12:00:00Z",
@@ -8688,6 +8688,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8714,8 +8715,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -8823,12 +8823,19 @@ export interface operations {
                      *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       ],
                      *       "check": "example",
+                     *       "created": "2026-11-22T12:00:00Z",
                      *       "credential": {
                      *         "in": "bearer"
                      *       },
                      *       "expires": "2026-12-22T12:00:00Z",
                      *       "headers": {},
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_refusal": "example",
+                     *       "last_refused": "example",
+                     *       "last_used": "2026-11-22T12:00:00Z",
                      *       "name": "Backup",
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
                      *       "per_minute": 3,
                      *       "rotation": {
                      *         "body": "example",
@@ -8839,13 +8846,6 @@ export interface operations {
                      *         },
                      *         "path": "/tickets"
                      *       },
-                     *       "created": "2026-11-22T12:00:00Z",
-                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "last_refusal": "example",
-                     *       "last_refused": "example",
-                     *       "last_used": "2026-11-22T12:00:00Z",
-                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "owner_name": "Amelie Winter",
                      *       "rotation_state": {
                      *         "attempts": 3,
                      *         "due": "2026-11-22T12:00:00Z",
@@ -8965,6 +8965,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8991,8 +8992,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -10257,6 +10257,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -10283,8 +10284,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -10434,6 +10434,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -10460,8 +10461,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -10729,6 +10729,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -10755,8 +10756,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -11248,6 +11248,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -11274,8 +11275,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -11578,6 +11578,8 @@ export interface operations {
                     /**
                      * @example {
                      *       "below": "example",
+                     *       "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "executables": [
                      *         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *       ],
@@ -11591,24 +11593,22 @@ export interface operations {
                      *           "name": "Backup"
                      *         }
                      *       ],
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "issued": "example",
+                     *       "issued_by": "example",
+                     *       "last_host": "example",
+                     *       "last_used": "2026-11-22T12:00:00Z",
                      *       "publisher": "Hafen & Söhne",
+                     *       "revoked": "example",
+                     *       "revoked_by": "example",
                      *       "scopes": [
                      *         "devices.read"
                      *       ],
                      *       "scripts": [
                      *         "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       ],
-                     *       "tool": "nightly-report",
-                     *       "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "issued": "example",
-                     *       "issued_by": "example",
-                     *       "last_host": "example",
-                     *       "last_used": "2026-11-22T12:00:00Z",
-                     *       "revoked": "example",
-                     *       "revoked_by": "example",
-                     *       "state": "valid"
+                     *       "state": "valid",
+                     *       "tool": "nightly-report"
                      *     }
                      */
                     "application/json": components["schemas"]["Licence"];
@@ -12403,6 +12403,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -12429,8 +12430,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -12960,6 +12960,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -12986,8 +12987,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -13960,6 +13960,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -13986,8 +13987,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -14191,6 +14191,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -14217,8 +14218,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -14530,6 +14530,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -14556,8 +14557,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -14703,6 +14703,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -14729,8 +14730,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -15231,6 +15231,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -15257,8 +15258,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -15739,6 +15739,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -15765,8 +15766,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -15916,6 +15916,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -15942,8 +15943,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -16081,6 +16081,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -16107,8 +16108,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -16454,7 +16454,6 @@ export interface operations {
                      *             }
                      *           ],
                      *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "words": "example",
                      *           "group_words": "example",
                      *           "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "interpreter": "sh",
@@ -16494,7 +16493,8 @@ export interface operations {
                      *             "zone": "Europe/Berlin"
                      *           },
                      *           "version": 1,
-                     *           "why": "example"
+                     *           "why": "example",
+                     *           "words": "example"
                      *         }
                      *       ],
                      *       "next": "example",
@@ -16559,7 +16559,6 @@ export interface operations {
                  *           "value": "example"
                  *         }
                  *       ],
-                 *       "version": 1,
                  *       "name": "Backup",
                  *       "output_limit_bytes": 1048576,
                  *       "replaces": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
@@ -16581,7 +16580,8 @@ export interface operations {
                  *           "to": "06:00"
                  *         },
                  *         "zone": "Europe/Berlin"
-                 *       }
+                 *       },
+                 *       "version": 1
                  *     }
                  */
                 "application/json": components["schemas"]["NewSchedule"];
@@ -16639,6 +16639,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -16665,8 +16666,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -16777,7 +16777,6 @@ export interface operations {
                      *         }
                      *       ],
                      *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "words": "example",
                      *       "group_words": "example",
                      *       "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "interpreter": "sh",
@@ -16817,7 +16816,8 @@ export interface operations {
                      *         "zone": "Europe/Berlin"
                      *       },
                      *       "version": 1,
-                     *       "why": "example"
+                     *       "why": "example",
+                     *       "words": "example"
                      *     }
                      */
                     "application/json": components["schemas"]["Schedule"];
@@ -18518,6 +18518,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -18544,8 +18545,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -18831,6 +18831,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -18857,8 +18858,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19099,6 +19099,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19125,8 +19126,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19276,6 +19276,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19302,8 +19303,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19453,6 +19453,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19479,8 +19480,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19631,6 +19631,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19657,8 +19658,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19764,19 +19764,19 @@ export interface operations {
                      *       ],
                      *       "items": [
                      *         {
+                     *           "created": "2026-11-22T12:00:00Z",
                      *           "events": [
                      *             "job.finished"
                      *           ],
-                     *           "name": "Backup",
-                     *           "url": "https://psa.example/hooks/sallyport",
-                     *           "created": "2026-11-22T12:00:00Z",
                      *           "former_secret_until": "example",
                      *           "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "last_arrival": "2026-11-22T12:00:00Z",
+                     *           "name": "Backup",
                      *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "owner_name": "Amelie Winter",
                      *           "paused_why": "example",
                      *           "state": "active",
+                     *           "url": "https://psa.example/hooks/sallyport",
                      *           "waiting": 3
                      *         }
                      *       ],
@@ -19891,6 +19891,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19917,8 +19918,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -20013,19 +20013,19 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "created": "2026-11-22T12:00:00Z",
                      *       "events": [
                      *         "job.finished"
                      *       ],
-                     *       "name": "Backup",
-                     *       "url": "https://psa.example/hooks/sallyport",
-                     *       "created": "2026-11-22T12:00:00Z",
                      *       "former_secret_until": "example",
                      *       "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "last_arrival": "2026-11-22T12:00:00Z",
+                     *       "name": "Backup",
                      *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "owner_name": "Amelie Winter",
                      *       "paused_why": "example",
                      *       "state": "active",
+                     *       "url": "https://psa.example/hooks/sallyport",
                      *       "waiting": 3
                      *     }
                      */
@@ -20108,6 +20108,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -20134,8 +20135,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -20358,8 +20358,6 @@ export interface operations {
                      *       "last_error": "example",
                      *       "last_status": 200,
                      *       "next_attempt": "2026-11-22T12:00:00Z",
-                     *       "state": "waiting",
-                     *       "type": "example",
                      *       "payload": {
                      *         "data": {},
                      *         "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
@@ -20367,6 +20365,7 @@ export interface operations {
                      *         "timestamp": "2026-11-22T12:00:00Z",
                      *         "type": "example"
                      *       },
+                     *       "state": "waiting",
                      *       "tries": [
                      *         {
                      *           "answer": "example",
@@ -20376,7 +20375,8 @@ export interface operations {
                      *           "number": 1,
                      *           "status": 200
                      *         }
-                     *       ]
+                     *       ],
+                     *       "type": "example"
                      *     }
                      */
                     "application/json": components["schemas"]["DeliveryDetails"];
@@ -20566,6 +20566,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
+                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -20592,8 +20593,7 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1,
-                     *         "kind": "run_script"
+                     *         "version": 1
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 
@@ -34,6 +36,14 @@ pub(super) struct Clerk {
 struct Work {
     thread: JoinHandle<()>,
     stop: Stop,
+    /// Set before the end is told: whoever was told may use the number again at once.
+    ended: Arc<AtomicBool>,
+}
+
+impl Work {
+    fn is_over(&self) -> bool {
+        self.ended.load(Ordering::SeqCst) || self.thread.is_finished()
+    }
 }
 
 impl Clerk {
@@ -65,7 +75,7 @@ impl Clerk {
     fn request(&mut self, request: FileRequest) {
         use FileRequest as Asked;
         let teller = Teller::new(request.id(), self.back.clone());
-        self.works.retain(|_, work| !work.thread.is_finished());
+        self.works.retain(|_, work| !work.is_over());
         let opens = !matches!(request, Asked::Commit { .. } | Asked::Abort { .. });
         if opens && (self.uploads.contains_key(&teller.id) || self.works.contains_key(&teller.id)) {
             return teller.end(Err(Trouble::code("id_in_use")));
@@ -122,9 +132,16 @@ impl Clerk {
             return teller.end(Err(Trouble::code("too_many_requests")));
         }
         let (id, stop, told) = (teller.id, teller.stop.clone(), teller.clone());
+        let ended = Arc::new(AtomicBool::new(false));
+        let over = ended.clone();
+        let works = move || {
+            let outcome = work(&teller, request);
+            over.store(true, Ordering::SeqCst);
+            teller.end(outcome);
+        };
         // A thread has the rights of the one that begins it.
-        match thread(move || teller.end(work(&teller, request))) {
-            Ok(thread) => drop(self.works.insert(id, Work { thread, stop })),
+        match thread(works) {
+            Ok(thread) => drop(self.works.insert(id, Work { thread, stop, ended })),
             Err(error) => told.end(Err(error.into())),
         }
     }
