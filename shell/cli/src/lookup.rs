@@ -11,6 +11,8 @@ use crate::safe::one_line;
 const CANDIDATES: usize = 12;
 /// Items that are looked through for a short id.
 const RECENT: usize = 1000;
+/// Fewest characters of an id's end that stand for it.
+const END_CHARS: usize = 4;
 
 /// Devices by name or id, in the given order.
 pub(crate) fn devices(client: &mut Client, wanted: &[String]) -> Result<Vec<api::Device>, Failure> {
@@ -49,10 +51,7 @@ pub(crate) fn script(client: &mut Client, wanted: &str) -> Result<api::Script, F
 /// One customer by id or by name.
 pub(crate) fn customer(client: &mut Client, wanted: &str) -> Result<api::Customer, Failure> {
     let customers: Vec<api::Customer> = client.read_all("/v1/customers", &Query::default())?;
-    if let Some(customer) = customers.iter().find(|customer| customer.id.to_string() == wanted) {
-        return Ok(customer.clone());
-    }
-    one(customers, "customer", wanted, |customer| &customer.name, |customer| format!("{}  {}", customer.id, customer.name))
+    one_of(customers, "customer", wanted, |customer| (customer.id.to_string(), &customer.name))
 }
 
 /// One site by id, by name, or by `customer/site`.
@@ -100,7 +99,7 @@ pub(crate) fn id_of<T: serde::de::DeserializeOwned>(
     }
     let end = wanted.replace('-', "").to_lowercase();
     let recent: Vec<T> = client.read_up_to(list, &Query::default(), RECENT)?;
-    let found: Vec<String> = recent.iter().map(id).filter(|id| end.len() >= 4 && id.ends_with(&end)).collect();
+    let found: Vec<String> = recent.iter().map(id).filter(|id| end.len() >= END_CHARS && id.ends_with(&end)).collect();
     match <[String; 1]>::try_from(found) {
         Ok([id]) => Ok(id),
         Err(none) if none.is_empty() => Err(unknown(what, wanted)),
@@ -110,43 +109,27 @@ pub(crate) fn id_of<T: serde::de::DeserializeOwned>(
     }
 }
 
-/// One of a list that was read, by its id or its name.
-pub(crate) fn one_of<T: Clone>(
-    all: Vec<T>,
-    what: &'static str,
-    wanted: &str,
-    name: impl Fn(&T) -> &str,
-    id: impl Fn(&T) -> String,
-) -> Result<T, Failure> {
-    if let Some(named) = all.iter().find(|item| id(item) == wanted) {
-        return Ok(named.clone());
-    }
-    one(all, what, wanted, &name, |item| format!("{}  {}", id(item), name(item)))
-}
-
-/// One of a list by its name or id, or by the end of its id.
-pub(crate) fn named<T: serde::de::DeserializeOwned>(
+/// One of a list by its name or its id, or by the end of its id.
+pub(crate) fn named<T: Clone + serde::de::DeserializeOwned>(
     client: &mut Client,
     (list, what): (&str, &'static str),
     wanted: &str,
     said: impl Fn(&T) -> (String, &str),
 ) -> Result<T, Failure> {
-    let all: Vec<T> = client.read_all(list, &Query::default())?;
-    by_name_or_end(all, what, wanted, said)
+    one_of(client.read_all(list, &Query::default())?, what, wanted, said)
 }
 
-fn by_name_or_end<T>(all: Vec<T>, what: &'static str, wanted: &str, said: impl Fn(&T) -> (String, &str)) -> Result<T, Failure> {
-    let is_it = |one: &T| {
-        let (id, name) = said(one);
-        name == wanted || wanted.len() >= 4 && id.ends_with(wanted)
-    };
-    let mut found: Vec<T> = all.into_iter().filter(is_it).collect();
-    if found.len() > 1 {
-        let several: Vec<&T> = found.iter().collect();
-        let describe = |one: &T| format!("{}  {}", said(one).0, said(one).1);
-        return Err(Failure::Ambiguous { what, wanted: one_line(wanted), candidates: candidates(&several, describe) });
+/// The same of a list that was read. An id in full goes before names, and these go before ends of ids.
+pub(crate) fn one_of<T: Clone>(all: Vec<T>, what: &'static str, wanted: &str, said: impl Fn(&T) -> (String, &str)) -> Result<T, Failure> {
+    if let Some(item) = all.iter().find(|item| said(item).0 == wanted) {
+        return Ok(item.clone());
     }
-    found.pop().ok_or_else(|| unknown(what, wanted))
+    let describe = |item: &T| format!("{}  {}", said(item).0, said(item).1);
+    if all.iter().any(|item| same(said(item).1, wanted)) {
+        return one(all, what, wanted, |item| said(item).1, describe);
+    }
+    let ends: Vec<&T> = all.iter().filter(|item| wanted.len() >= END_CHARS && said(item).0.ends_with(wanted)).collect();
+    only(&ends, what, wanted, describe)
 }
 
 fn one<T: Clone>(
@@ -158,7 +141,11 @@ fn one<T: Clone>(
 ) -> Result<T, Failure> {
     let exact: Vec<&T> = all.iter().filter(|item| name(item) == wanted).collect();
     let alike: Vec<&T> = if exact.is_empty() { all.iter().filter(|item| same(name(item), wanted)).collect() } else { exact };
-    match alike.as_slice() {
+    only(&alike, what, wanted, describe)
+}
+
+fn only<T: Clone>(found: &[&T], what: &'static str, wanted: &str, describe: impl Fn(&T) -> String) -> Result<T, Failure> {
+    match found {
         [one] => Ok((*one).clone()),
         [] => Err(unknown(what, wanted)),
         several => Err(Failure::Ambiguous { what, wanted: one_line(wanted), candidates: candidates(several, describe) }),
@@ -202,10 +189,11 @@ mod tests {
     #[test]
     fn things_are_found_by_name_or_by_the_end_of_an_id() {
         let all = || vec![("hook_0001", "Tickets"), ("hook_0002", "Chat"), ("hook_1002", "Chat")];
-        let find = |wanted: &str| by_name_or_end(all(), "webhook", wanted, |one| (one.0.to_owned(), one.1)).map(|one| one.0);
+        let find = |wanted: &str| one_of(all(), "webhook", wanted, |one| (one.0.to_owned(), one.1)).map(|one| one.0);
         assert_eq!((find("Tickets").unwrap(), find("0001").unwrap(), find("hook_1002").unwrap()), ("hook_0001", "hook_0001", "hook_1002"));
         assert!(matches!(find("001"), Err(Failure::Unknown { .. })), "three digits are too few");
-        assert!(matches!(find("tickets"), Err(Failure::Unknown { .. })));
+        assert_eq!(find("tickets").unwrap(), "hook_0001");
+        assert!(matches!(find("Ticket"), Err(Failure::Unknown { .. })));
         let Err(Failure::Ambiguous { candidates, .. }) = find("Chat") else { panic!("one was taken") };
         assert_eq!(candidates, ["  hook_0002  Chat", "  hook_1002  Chat"]);
     }

@@ -86,7 +86,7 @@ fn capabilities(screen: Screen, known: &api::Roles) {
 
 fn find(known: api::Roles, wanted: &str) -> Result<api::Role, Failure> {
     let custom = known.roles.into_iter().filter(|role| role.kind == api::RoleKind::Custom).collect();
-    lookup::one_of(custom, "custom role", wanted, |role| &role.name, |role| role.id.clone())
+    lookup::one_of(custom, "custom role", wanted, |role| (role.id.clone(), &role.name))
 }
 
 fn save(

@@ -128,7 +128,7 @@ fn state(factor: &api::Factor, now: sallyport_model::Timestamp) -> (String, Tone
 /// A factor by name or id.
 fn find(client: &mut Client, wanted: &str) -> Result<api::Factor, Failure> {
     let factors: Vec<api::Factor> = client.read_all(LIST, &Query::default())?;
-    lookup::one_of(factors, "factor", wanted, |factor| &factor.name, |factor| factor.id.to_string())
+    lookup::one_of(factors, "factor", wanted, |factor| (factor.id.to_string(), &factor.name))
 }
 
 fn rename(client: &mut Client, screen: Screen, wanted: &str, name: String) -> Result<Outcome, Failure> {
