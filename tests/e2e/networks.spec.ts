@@ -39,8 +39,12 @@ const changed = () => expect(page.getByText('Networks changed')).toBeVisible();
 test('A09: a session that is used in two networks at once says so where its person looks', async () => {
   for (const address of [AWAY, OFFICE]) {
     await move(address);
+    // Not before something was asked for from there.
+    const asked = page.waitForResponse((response) => new URL(response.url()).pathname === '/v1/me/sessions' && response.ok());
     await page.goto(`${place.url}/profile`);
+    await asked;
   }
+  await page.reload();
   await expect(page.locator('.sessions > li').first()).toContainText('From two networks at once');
   await accessible(page, 'two-networks');
 });

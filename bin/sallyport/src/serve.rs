@@ -56,7 +56,7 @@ impl Settings {
 pub(crate) struct Serve {
     #[command(flatten)]
     settings: Settings,
-    /// Write the one-time set-up link into this file too (readable by its owner alone).
+    /// Write the one-time set-up link into this file, readable by its owner alone, instead of printing it.
     #[arg(long)]
     setup_link_file: Option<PathBuf>,
 }
@@ -96,14 +96,22 @@ async fn serve(config: Config, setup_link_file: Option<PathBuf>) -> anyhow::Resu
     tokio::spawn(stay_small());
     tracing::info!(address = %running.address, origin, files, agents, "serving");
     if let Some(link) = setup_link {
-        println!("Set up this installation, once, at:\n  {}", *link);
-        if let Some(path) = setup_link_file {
-            write_private(&path, link.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
-        }
+        offer(&link, setup_link_file.as_deref())?;
     }
     wait_for_end().await?;
     tracing::info!("stopping");
     running.stop().await;
+    Ok(())
+}
+
+/// Tells the set-up link where it was asked for: what is printed ends in the journal of many a service manager.
+fn offer(link: &str, file: Option<&std::path::Path>) -> anyhow::Result<()> {
+    let Some(path) = file else {
+        println!("Set up this installation, once, at:\n  {link}");
+        return Ok(());
+    };
+    write_private(path, link.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
+    println!("Set up this installation, once, by the link in {}", path.display());
     Ok(())
 }
 

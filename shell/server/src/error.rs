@@ -7,6 +7,8 @@ use sallyport_decide::accounts::assurance::Wanted;
 use sallyport_decide::policy::PolicyError;
 use sallyport_store::StoreError;
 
+use crate::error_page;
+
 /// Why a request was refused, with the field that is wrong where one is.
 #[derive(Debug)]
 pub struct Refusal {
@@ -118,7 +120,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let code = self.code;
         let problem = Problem {
-            kind: format!("/docs/errors#{}", code.as_str()),
+            kind: format!("{}#{}", error_page::PATH, code.as_str()),
             title: code.title().to_owned(),
             status: code.status(),
             detail: self.detail.unwrap_or_else(|| code.remedy().to_owned()),

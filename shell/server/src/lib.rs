@@ -13,6 +13,7 @@ pub mod config;
 mod console;
 mod docs;
 mod error;
+mod error_page;
 pub mod events;
 mod extract;
 mod fleet;

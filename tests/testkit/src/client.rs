@@ -222,6 +222,15 @@ impl Client {
         stream
     }
 
+    /// Sends the beginning of a call; yields the connection and what is missing.
+    pub async fn begin(&self, call: &Call, proof: &str) -> (TcpStream, Vec<u8>) {
+        let mut request = self.request(call, Some(proof));
+        let rest = request.split_off(request.len() - call.bytes().len() / 2);
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        stream.write_all(&request).await.expect("the server reads");
+        (stream, rest)
+    }
+
     /// Opens a stream of events and leaves it open: what comes is read from the connection.
     pub async fn follow(&mut self, path: &str) -> TcpStream {
         self.get("/v1/nonce").await;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -23,6 +23,7 @@ pub struct Installation {
     origin: String,
     clock: TestClock,
     certificate: Option<Certificate>,
+    settings: Vec<(String, String)>,
     child: Option<Child>,
     /// From the start of the program to its first 200 on `/readyz`; to the first connection where it speaks TLS.
     pub ready_after: Duration,
@@ -54,21 +55,27 @@ impl Installation {
     /// Plain HTTP on the loopback.
     pub fn plain() -> Self {
         let port = free_port();
-        Self::new(port, format!("http://127.0.0.1:{port}"), None)
+        Self::new(port, format!("http://127.0.0.1:{port}"), None, &[])
+    }
+
+    /// The same with more settings, by the names of their variables.
+    pub fn configured(settings: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        Self::new(port, format!("http://127.0.0.1:{port}"), None, settings)
     }
 
     /// Plain HTTP; agents and browsers are told another port, on which somebody stands in between.
     pub fn behind(port: u16) -> Self {
-        Self::new(free_port(), format!("http://127.0.0.1:{port}"), None)
+        Self::new(free_port(), format!("http://127.0.0.1:{port}"), None, &[])
     }
 
     /// TLS with a certificate for `localhost`.
     pub fn over_tls() -> Self {
         let port = free_port();
-        Self::new(port, format!("https://localhost:{port}"), Some(Certificate::new()))
+        Self::new(port, format!("https://localhost:{port}"), Some(Certificate::new()), &[])
     }
 
-    fn new(port: u16, origin: String, certificate: Option<Certificate>) -> Self {
+    fn new(port: u16, origin: String, certificate: Option<Certificate>, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         if let Some(certificate) = &certificate {
             std::fs::write(folder.path().join("tls.crt"), &certificate.certificate).expect("a file");
@@ -76,7 +83,8 @@ impl Installation {
         }
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let clock = TestClock::system();
-        let mut made = Self { folder, address, origin, clock, certificate, child: None, ready_after: Duration::ZERO };
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut made = Self { folder, address, origin, clock, certificate, settings, child: None, ready_after: Duration::ZERO };
         made.start();
         made
     }
@@ -87,7 +95,10 @@ impl Installation {
     /// Where it ends or is not ready in time.
     pub fn start(&mut self) {
         let program = program("sallyport");
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).expect("a log");
+        let file = |name: &str| {
+            let options = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join(name));
+            options.expect("a file")
+        };
         let mut command = Command::new(program);
         command.args(["serve", "--listen", &self.address.to_string(), "--public-url", &self.origin, "--data-dir"]);
         command.arg(self.folder.path().join("data")).arg("--setup-link-file").arg(self.folder.path().join("link"));
@@ -97,7 +108,8 @@ impl Installation {
             command.env("SALLYPORT_TLS_CA", self.folder.path().join("tls.crt"));
         }
         command.env("SALLYPORT_LOG", "warn").env_remove("SALLYPORT_CONFIG").env_remove("SALLYPORT_DATABASE");
-        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a handle")).stderr(log);
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(file("said")).stderr(file("log"));
         let begun = Instant::now();
         self.child = Some(command.spawn().expect("the server starts"));
         while !self.is_ready() {
@@ -124,6 +136,27 @@ impl Installation {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub fn terminate(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
+        assert!(told.expect("kill").success());
+    }
+
+    /// How it ended, where it was told to.
+    ///
+    /// # Panics
+    /// Where it does not end.
+    pub fn ended(&mut self) -> ExitStatus {
+        let (begun, mut child) = (Instant::now(), self.child.take().expect("the server runs"));
+        loop {
+            match child.try_wait().expect("a child") {
+                Some(status) => return status,
+                None if begun.elapsed() < START => std::thread::sleep(Duration::from_millis(5)),
+                None => panic!("it goes on: {:?}", child.kill()),
+            }
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) fn list(cell: &str) -> Vec<String> {
     cell.split(',').map(str::trim).filter(|word| !word.is_empty() && *word != "-").map(str::to_owned).collect()
 }
 
-/// The targets of `[text](target)` outside code blocks, with their line numbers.
+/// The targets of `[text](target)`, and of `src` and `srcset` of pictures, outside code blocks, with their line numbers.
 pub(crate) fn links(text: &str) -> Vec<(usize, String)> {
     let mut fenced = false;
     let mut found = Vec::new();
@@ -33,8 +33,10 @@ pub(crate) fn links(text: &str) -> Vec<(usize, String)> {
 }
 
 fn line_links(line: &str) -> Vec<String> {
-    let pieces = line.split("](").skip(1);
-    pieces.filter_map(|piece| piece.split_once(')')).map(|(target, _)| target.to_owned()).collect()
+    let between = |begin: &str, end: char| -> Vec<String> {
+        line.split(begin).skip(1).filter_map(|piece| piece.split_once(end)).map(|(target, _)| target.to_owned()).collect()
+    };
+    [between("](", ')'), between("src=\"", '"'), between("srcset=\"", '"')].concat()
 }
 
 #[cfg(test)]
@@ -55,5 +57,7 @@ mod tests {
     fn links_are_found_outside_code() {
         let text = "see [a](b.md) and [c](d.md#e)\n```\n[x](y)\n```\n";
         assert_eq!(links(text), [(1, "b.md".to_owned()), (1, "d.md#e".to_owned())]);
+        let picture = "<picture><source srcset=\"a-dark.webp\"><img src=\"a.webp\" alt=\"\"></picture>";
+        assert_eq!(links(picture), [(1, "a.webp".to_owned()), (1, "a-dark.webp".to_owned())]);
     }
 }

@@ -16,7 +16,7 @@ use route::Relays;
 
 use crate::asking::conditional::Replaced;
 use crate::asking::{conditional, once, sparse};
-use crate::{App, front, guard, hub, remote};
+use crate::{App, error_page, front, guard, hub, remote};
 
 /// The server's router: the API, the agent link, health, and the console's files.
 pub fn router(app: App) -> Router {
@@ -45,6 +45,7 @@ pub fn router(app: App) -> Router {
         .route("/agent/stream", remote::agent_route())
         .route("/healthz", axum::routing::get(front::healthy))
         .route("/readyz", axum::routing::get(front::ready))
+        .route(error_page::PATH, axum::routing::get(error_page::show))
         .fallback(front::file)
         .method_not_allowed_fallback(front::wrong_method)
         .layer(from_fn_with_state(app.clone(), front::finish))
@@ -66,6 +67,7 @@ pub fn print() -> String {
         ("/agent/stream", "a one-use ticket, given over the agent's link, opens it"),
         ("/healthz", "says that the process lives"),
         ("/readyz", "says that the store answers"),
+        (error_page::PATH, "what each code means, and what to do next"),
         ("/*", "the console's own files"),
     ] {
         lines.push(columns(["GET", path, "public", "-", "-"], Some(why)));

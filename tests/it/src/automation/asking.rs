@@ -102,6 +102,25 @@ async fn lists_have_the_members_that_are_asked_for(engine: Engine) {
     assert_refused(&owner.client.get("/v1/jobs?fields=id").await, 400, "malformed");
 }
 
+#[tokio::test]
+async fn the_type_of_a_problem_leads_to_its_part_of_a_page() {
+    let server = TestServer::start().await;
+    let mut stranger = sallyport_testkit::client::Client::new(&server, 7);
+    let refused = stranger.get("/v1/devices").await;
+    let leads = refused.json()["type"].as_str().expect("a type").to_owned();
+    let (path, code) = leads.split_once('#').expect("a part of a page");
+    assert_eq!(code, refused.json()["code"], "{leads}");
+    let page = stranger.get(path).await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert!(page.header("content-security-policy").expect("a policy").starts_with("default-src 'none'; style-src 'sha256-"));
+    let html = String::from_utf8(page.body).expect("text");
+    for code in sallyport_api::Code::ALL {
+        let part =
+            html.split(&format!("<section id=\"{}\">", code.as_str())).nth(1).unwrap_or_else(|| panic!("{} has no part", code.as_str()));
+        assert!(part.starts_with("<h2>") && part.contains(&format!("HTTP {}", code.status())), "{}", code.as_str());
+    }
+}
+
 #[test]
 fn fields_are_those_that_the_items_have() {
     let document: Value = serde_json::from_str(DOCUMENT).expect("the description");

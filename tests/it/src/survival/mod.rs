@@ -6,4 +6,5 @@ mod disk;
 mod http;
 mod kill;
 mod routes;
+mod running;
 mod web;

@@ -81,6 +81,7 @@ async fn web_01_pages_files_and_nonsense_have_them_too() {
         ("/assets/none.js", 404),
         ("/v1/nowhere", 404),
         ("/healthz", 200),
+        ("/docs/errors", 200),
         ("/.well-known/none", 404),
         ("/setup/..%2f..%2fetc/passwd", 200),
     ] {

@@ -7,10 +7,13 @@ export interface Dropped {
 }
 
 export async function filesOf(transfer: DataTransfer): Promise<Dropped[]> {
-  // The entries must be taken at once: the list is empty after the event.
-  const entries = [...transfer.items].flatMap((item) => (item.kind === 'file' ? (item.webkitGetAsEntry() ?? []) : []));
+  // All must be taken at once: the list is empty after the event. What another program hands over lies in no file system.
+  const carried = [...transfer.items].filter((item) => item.kind === 'file').map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
   const found: Dropped[] = [];
-  for (const entry of entries) await gather(entry, '', found);
+  for (const one of carried) {
+    if (one instanceof File) found.push({ file: one, path: one.name });
+    else if (one) await gather(one, '', found);
+  }
   return found;
 }
 

@@ -130,6 +130,33 @@ fn keys_that_a_client_held_are_let_go_when_it_leaves() {
 }
 
 #[test]
+fn a_key_repeats_as_often_as_the_client_says_and_not_because_the_line_is_slow() {
+    let mut screen = TestScreen::of_size("640x400");
+    let typed = screen.typewriter();
+    screen.run("xset", &["r", "rate", "100", "30"]);
+    let watcher = Watcher::attach(&screen, Access::Control, &[number::RAW]);
+    watcher.key(1, 0x61);
+    // The word that the key went up is on its way.
+    std::thread::sleep(Duration::from_millis(600));
+    watcher.key(0, 0x61);
+    (0..3).for_each(|_| watcher.key(1, 0x62));
+    watcher.key(0, 0x62);
+    watcher.type_text("\n");
+    wait_until("it is typed", || content(&typed).ends_with('\n'));
+    assert_eq!(content(&typed), "abbb\n");
+    watcher.leave();
+    assert_eq!(repeats(&screen), repeats(&TestScreen::of_size("640x400")), "and the keyboard is as before");
+}
+
+/// Which keys the display's server repeats by itself.
+fn repeats(screen: &TestScreen) -> String {
+    let told = String::from_utf8(screen.run("xset", &["q"])).expect("text");
+    let keys: Vec<&str> = told.lines().skip_while(|line| !line.contains("auto repeating keys")).take(4).collect();
+    assert_eq!(keys.len(), 4, "{told}");
+    keys.join("\n")
+}
+
+#[test]
 fn the_screen_takes_the_size_that_is_asked_for_or_says_no() {
     let screen = TestScreen::resizable();
     let mut watcher = Watcher::attach(&screen, Access::Control, &[number::TIGHT]);

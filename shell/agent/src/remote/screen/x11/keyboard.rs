@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sallyport_model::limits;
 use x11rb::protocol::xkb::{self, EventType, MapPart, SelectEventsAux};
-use x11rb::protocol::xproto::ConnectionExt as _;
+use x11rb::protocol::xproto::{AutoRepeatMode, ChangeKeyboardControlAux, ConnectionExt as _};
 use x11rb::wrapper::ConnectionExt as _;
 
 use super::hands::{Fake, fake_key};
@@ -21,6 +21,8 @@ const LENT_FOR: Duration = Duration::from_millis(300);
 pub(crate) struct Keyboard {
     map: Keymap,
     held: Vec<Held>,
+    /// Keys that the display's server would repeat by itself, a bit for each.
+    repeating: [u8; 32],
     /// Lent keys and their symbols, the one used longest ago first.
     lent: VecDeque<Lent>,
 }
@@ -36,6 +38,14 @@ struct Lent {
 struct Held {
     symbol: u32,
     code: u8,
+}
+
+/// Whether the display's server repeats a key that is held down. The client's keyboard does that: on a slow line, the server would add
+/// characters of its own while the word that the key went up is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    ByClient,
+    AsBefore,
 }
 
 /// Asks to be told when the layout changes.
@@ -54,7 +64,8 @@ pub(super) fn listen(link: &Link) -> Result<(), ScreenError> {
 
 impl Keyboard {
     pub(crate) fn new(link: &Link) -> Result<Self, ScreenError> {
-        Ok(Self { map: load(link)?, held: Vec::new(), lent: VecDeque::new() })
+        let repeating = link.connection.get_keyboard_control()?.reply()?.auto_repeats;
+        Ok(Self { map: load(link)?, held: Vec::new(), repeating, lent: VecDeque::new() })
     }
 
     /// The layout changed; what was lent is gone with the old one, or still there and found.
@@ -68,7 +79,7 @@ impl Keyboard {
     pub(crate) fn key(&mut self, link: &Link, press: Press, symbol: u32) -> Result<(), ScreenError> {
         let held = self.held.iter().position(|held| held.symbol == symbol);
         match (press, held) {
-            (Press::Up, Some(at)) => fake_key(link, Fake::KeyUp, self.held.remove(at).code),
+            (Press::Up, Some(at)) => self.let_go(link, at),
             (Press::Up, None) => Ok(()),
             // The client's keyboard repeats.
             (Press::Down, Some(at)) => {
@@ -85,8 +96,8 @@ impl Keyboard {
 
     /// Lets go of everything that this viewer holds, and takes lent keys back.
     pub(crate) fn release_all(&mut self, link: &Link) -> Result<(), ScreenError> {
-        for held in std::mem::take(&mut self.held) {
-            fake_key(link, Fake::KeyUp, held.code)?;
+        while !self.held.is_empty() {
+            self.let_go(link, 0)?;
         }
         for lent in std::mem::take(&mut self.lent) {
             link.connection.change_keyboard_mapping(1, lent.code, 1, &[0])?;
@@ -111,10 +122,27 @@ impl Keyboard {
         };
         // Two characters on one key, the first not let go yet: it must go down again.
         if let Some(at) = self.held.iter().position(|held| held.code == stroke.code) {
-            fake_key(link, Fake::KeyUp, self.held.remove(at).code)?;
+            self.let_go(link, at)?;
         }
+        self.repeat(link, stroke.code, Repeat::ByClient)?;
         self.strike(link, stroke, modifiers)?;
         self.held.push(Held { symbol, code: stroke.code });
+        Ok(())
+    }
+
+    fn let_go(&mut self, link: &Link, at: usize) -> Result<(), ScreenError> {
+        let code = self.held.remove(at).code;
+        fake_key(link, Fake::KeyUp, code)?;
+        self.repeat(link, code, Repeat::AsBefore)
+    }
+
+    fn repeat(&self, link: &Link, code: u8, repeat: Repeat) -> Result<(), ScreenError> {
+        if self.repeating[usize::from(code / 8)] & (1 << (code % 8)) == 0 {
+            return Ok(());
+        }
+        let mode = if repeat == Repeat::ByClient { AutoRepeatMode::OFF } else { AutoRepeatMode::ON };
+        let change = ChangeKeyboardControlAux::new().key(u32::from(code)).auto_repeat_mode(mode);
+        link.connection.change_keyboard_control(&change)?;
         Ok(())
     }
 
