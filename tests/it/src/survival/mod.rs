@@ -5,5 +5,5 @@ mod clock;
 mod disk;
 mod http;
 mod kill;
-mod routes;
+pub(crate) mod routes;
 mod web;
