@@ -14,6 +14,7 @@ pub mod passkey;
 pub mod people;
 pub mod postgres;
 pub mod process;
+pub mod python;
 pub mod receiver;
 pub mod relay;
 pub mod remote;

@@ -1,10 +1,12 @@
 //! A mail server that is not ours, on loopback: `aiosmtpd`, which writes each mail into a folder, for reading them and following their links.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::python::{has, python_with};
 
 const PROGRAM: &str = r#"
 import asyncio, email, email.policy, json, os, sys
@@ -158,26 +160,9 @@ impl Drop for MailServer {
 
 /// A python3 that has `aiosmtpd`: the system's, or one of our own beside the build.
 fn python() -> PathBuf {
-    let has_it = |python: &Path| {
-        Command::new(python).args(["-c", "import aiosmtpd"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
     let system = PathBuf::from("python3");
-    if has_it(&system) {
-        return system;
+    match has(&system, "aiosmtpd") {
+        true => system,
+        false => python_with("aiosmtpd", "mail-python", &["aiosmtpd==1.4.6"]),
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/mail-python");
-    let own = folder.join("bin/python");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let lock = std::fs::File::create(folder.join("lock")).expect("a file");
-    lock.lock().expect("the lock");
-    if !has_it(&own) {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        run(Command::new(&own).args(["-m", "pip", "install", "--quiet", "aiosmtpd==1.4.6"]));
-    }
-    own
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("the command starts");
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, Reply};
 use crate::host::Host;
+use crate::python::python_with;
 use crate::server::TestServer;
 
 /// The owner's e-mail address.
@@ -26,6 +27,18 @@ pub fn oathtool(secret: &str, at: Timestamp) -> String {
     let output = Command::new("oathtool").args(["--totp", "-b", secret, "--now", &format!("@{}", at.secs())]).output();
     let output = output.expect("oathtool must be installed: apt-get install oathtool");
     assert!(output.status.success(), "oathtool: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("digits").trim().to_owned()
+}
+
+/// The code that `pyotp` computes at a time for what a QR code says.
+///
+/// # Panics
+/// Where it refuses the URI, or cannot be installed: tests are never skipped.
+pub fn pyotp(uri: &str, at: Timestamp) -> String {
+    let program = "import pyotp, sys; print(pyotp.parse_uri(sys.argv[1]).at(int(sys.argv[2])))";
+    let python = python_with("pyotp", "totp-python", &["pyotp==2.9.0"]);
+    let output = Command::new(python).args(["-c", program, uri, &at.secs().to_string()]).output().expect("python starts");
+    assert!(output.status.success(), "pyotp: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("digits").trim().to_owned()
 }
 

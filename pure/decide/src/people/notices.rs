@@ -111,6 +111,14 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
             "Sign in and choose another password: until then nothing else works. Do not use the old one anywhere any more.",
         ),
         "password.changed" => of("Your password was changed", "The password of your account was changed.".into(), LOOK),
+        "user.enrolment_restarted" => of(
+            "Your enrolment was restarted",
+            "Somebody at the server's own machine restarted the enrolment of your account. Its factors and recovery codes are gone, all of \
+             its sessions ended, and a link was made that sets up a new authenticator with your password."
+                .into(),
+            "If you asked for that, use the link that you are handed. If you did not, press Not me: the link stops working. Then tell \
+             whoever looks after the server.",
+        ),
         "user.role_changed" => of(
             "Your roles changed",
             format!("Your roles are now: {}.", given(&payload["after"])),
@@ -263,6 +271,7 @@ mod tests {
             "recovery_codes.regenerated",
             "password.changed",
             "password.breached",
+            "user.enrolment_restarted",
             "user.role_changed",
             "users.disabled",
             "user.expired",
@@ -300,6 +309,7 @@ mod tests {
         assert_eq!(about("factor.locked", &json!({ "user": "usr_2" }), None), ["usr_2"]);
         let disabled = json!({ "users": [{ "user": "usr_3" }, { "user": "usr_4" }] });
         assert_eq!(about("users.disabled", &disabled, Some("usr_1")), ["usr_3", "usr_4"]);
+        assert_eq!(about("user.enrolment_restarted", &json!({ "user": "usr_6" }), Some("system")), ["usr_6"]);
         assert_eq!(about("user.role_changed", &json!({ "user": { "user": "usr_5" } }), Some("usr_1")), ["usr_5"]);
     }
 }

@@ -1,8 +1,11 @@
 //! Attacks on accounts that take more than one request, or more than one address.
 
+use sallyport_decide::accounts::sign_in::Attempt;
+use sallyport_model::Email;
+use sallyport_server::clock::Clock as _;
 use sallyport_server::config::RawMail;
-use sallyport_store::ops::accounts::factors;
-use sallyport_store::{Audit, Change, StoreError, Tx, values};
+use sallyport_store::ops::accounts::{ChargePassword, factors};
+use sallyport_store::{Audit, Change, Store, StoreError, Tx, values};
 use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::mail::MailServer;
 use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD};
@@ -77,6 +80,49 @@ async fn a05_a_thousand_attempts_from_a_hundred_addresses_get_ten_guesses_in_all
     let locked = owner.client.get("/v1/audit?kind=factor.locked").await.json();
     assert_eq!(locked["items"].as_array().map(Vec::len), Some(1), "told once: {locked}");
     assert_signed_in(&owner.sign_in(&mut Client::new(&server, 4), &owner.recovery_codes[0]).await);
+}
+
+/// Strangers' wrong passwords of as many hours, the last one now: further apart than any wait, so that every one of them counts.
+async fn strangers_fail(server: &TestServer, times: i64) {
+    const TASKS: usize = 50;
+    let now = server.clock.now();
+    let fail = move |store: Store, n: i64| async move {
+        let address = format!("203.0.{}.{}", n % 113, n % 251);
+        let email = Email::parse(EMAIL).expect("an address");
+        let attempt = ChargePassword { email, address, bucket: [0; 2], at: now.plus_secs(-3600 * n) };
+        assert_eq!(store.reserve(attempt).await.expect("a charge").attempt, Attempt::Charged);
+    };
+    let mut tasks = Vec::new();
+    for first in 1..=TASKS {
+        let (store, first) = (server.app.store.clone(), i64::try_from(first).expect("small"));
+        tasks.push(tokio::spawn(async move {
+            for n in (first..times).step_by(TASKS) {
+                fail(store.clone(), n).await;
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    fail(server.app.store.clone(), 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pwd_12_ten_thousand_wrong_passwords_leave_the_owner_a_way_in_where_they_signed_in_before() {
+    const HOME: &str = "192.0.2.7";
+    let server = TestServer::configured(Engine::Sqlite, |raw| raw.trusted_proxies = Some(vec!["127.0.0.1".into()])).await;
+    let owner = Owner::set_up(&server).await;
+    let sign_in = |address: &str| {
+        let body = json!({ "email": EMAIL, "password": PASSWORD, "code": owner.code(&server) });
+        Call::new("POST", "/v1/sign-in").body(body).header("x-forwarded-for", address)
+    };
+    assert_signed_in(&Client::new(&server, 2).send(sign_in(HOME)).await);
+    server.clock.advance(30);
+    strangers_fail(&server, 10_000).await;
+    assert_refused(&Client::new(&server, 3).send(sign_in("203.0.113.77")).await);
+    assert_signed_in(&Client::new(&server, 2).send(sign_in(HOME)).await);
+    server.clock.advance(3600);
+    assert_signed_in(&Client::new(&server, 3).send(sign_in("203.0.113.77")).await);
 }
 
 #[tokio::test]

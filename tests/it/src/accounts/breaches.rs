@@ -249,7 +249,7 @@ async fn pwd_04_a_mailed_link_activates_nothing_behind_a_breached_password() {
 }
 
 /// Imports a list into a running installation, as `sallyport admin passwords import` does in a process of its own.
-async fn import(server: &TestServer, list: &str) -> Result<Imported, ImportError> {
+pub(super) async fn import(server: &TestServer, list: &str) -> Result<Imported, ImportError> {
     let list = Cursor::new(list.to_owned().into_bytes());
     import_passwords(server.app.config.clone(), Arc::new(server.clock.clone()), list, None, |_| {}).await
 }

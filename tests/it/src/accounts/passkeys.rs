@@ -1,8 +1,9 @@
 //! Passkeys over HTTP, with an authenticator and a browser's part that are not ours.
 
 use sallyport_testkit::client::{Call, Client, Reply};
-use sallyport_testkit::owner::{Owner, PASSWORD};
+use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD};
 use sallyport_testkit::passkey::SoftPasskey;
+use sallyport_testkit::people::Colleague;
 use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::{Value, json};
 
@@ -167,6 +168,36 @@ async fn wa_07_the_credential_is_the_named_accounts_own() {
 }
 
 #[tokio::test]
+async fn wa_07_a_credential_signs_nobody_else_in() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let mut key = authenticator(&server);
+    register(&server, &mut owner, &mut key, "Laptop").await;
+    let mut tara = technician(&server, &mut owner).await;
+    server.clock.advance(30);
+    let code = tara.code(&server);
+    let mut hers = SoftPasskey::added(&server, &mut tara.client, &code).await;
+    let mut client = Client::new(&server, 2);
+    let started = [begin(&mut client).await, begin(&mut client).await];
+    let mut answers = [key.get(&started[0]["options"]).await, hers.get(&started[1]["options"]).await];
+    let [own, other] = answers.each_ref().map(|answer| answer["response"]["userHandle"].clone());
+    assert!(own.is_string() && other.is_string() && own != other);
+    answers[0]["response"]["userHandle"] = other;
+    answers[1]["response"]["userHandle"] = own;
+    for (started, answer) in started.iter().zip(&answers) {
+        assert_refused(&finish(&mut client, started, answer).await);
+    }
+    for (key, email) in [(&mut key, EMAIL), (&mut hers, &*tara.email)] {
+        let reply = sign_in(&mut client, key).await;
+        assert_eq!((reply.status, &reply.json()["email"]), (200, &json!(email)), "the control: {}", text(&reply));
+    }
+}
+
+async fn technician(server: &TestServer, owner: &mut Owner) -> Colleague {
+    owner.colleague(server, 7, "tara@nordwind.example", json!([{ "role": "technician", "scope": "tenant" }])).await
+}
+
+#[tokio::test]
 async fn pwd_15_options_tell_nothing_about_accounts() {
     let server = TestServer::start().await;
     let without = begin(&mut Client::new(&server, 2)).await;
@@ -200,12 +231,39 @@ async fn a35_wa_09_wa_10_a_credential_is_registered_once_by_its_own_ceremony() {
     let again = owner.client.post("/v1/me/passkeys/start", start).await.json();
     server.clock.advance(30);
     assert_eq!(again["options"]["excludeCredentials"].as_array().unwrap().len(), 1);
+    let replayed = replayed(&started, &credential, &again);
+    assert_eq!(owner.client.post("/v1/me/passkeys/finish", replayed).await.code(), "passkey_known");
+    assert_eq!(owner.client.get("/v1/me/factors").await.json()["items"].as_array().unwrap().len(), 2);
+}
+
+/// The answer to one ceremony, dressed up as that to another.
+fn replayed(started: &Value, credential: &Value, again: &Value) -> Value {
     let mut replayed = credential.clone();
     let (old, new) = (started["options"]["challenge"].as_str().unwrap(), again["options"]["challenge"].as_str().unwrap());
     replayed["response"]["clientDataJSON"] = json!(replaced(&credential["response"]["clientDataJSON"], old, new));
-    let body = json!({ "ceremony": again["ceremony"], "name": "Copy", "credential": replayed });
-    assert_eq!(owner.client.post("/v1/me/passkeys/finish", body).await.code(), "passkey_known");
-    assert_eq!(owner.client.get("/v1/me/factors").await.json()["items"].as_array().unwrap().len(), 2);
+    json!({ "ceremony": again["ceremony"], "name": "Copy", "credential": replayed })
+}
+
+#[tokio::test]
+async fn wa_10_a_credential_of_one_account_is_registered_by_no_other() {
+    for engine in BOTH {
+        let server = TestServer::start_on(engine).await;
+        let mut owner = Owner::set_up(&server).await;
+        let mut key = authenticator(&server);
+        let started = owner.client.post("/v1/me/passkeys/start", json!({ "proof": { "totp": owner.code(&server) } })).await.json();
+        let credential = key.create(&started["options"]).await;
+        let body = json!({ "ceremony": started["ceremony"], "name": "Laptop", "credential": credential });
+        assert_eq!(owner.client.post("/v1/me/passkeys/finish", body).await.status, 204);
+        let mut tara = technician(&server, &mut owner).await;
+        server.clock.advance(30);
+        let code = tara.code(&server);
+        let again = tara.client.post("/v1/me/passkeys/start", json!({ "proof": { "totp": code } })).await.json();
+        let refused = tara.client.post("/v1/me/passkeys/finish", replayed(&started, &credential, &again)).await;
+        assert_eq!(refused.code(), "passkey_known", "{}", text(&refused));
+        assert_eq!(tara.client.get("/v1/me/factors").await.json()["items"].as_array().unwrap().len(), 1);
+        let reply = sign_in(&mut Client::new(&server, 3), &mut key).await;
+        assert_eq!((reply.status, &reply.json()["email"]), (200, &json!(EMAIL)), "it stays its owner's: {}", text(&reply));
+    }
 }
 
 #[tokio::test]

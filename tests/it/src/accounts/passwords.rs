@@ -1,8 +1,10 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use sallyport_server::clock::Clock;
 use sallyport_store::{Audit, Change, StoreError, Tx, values};
-use sallyport_testkit::client::Client;
+use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, begin, oathtool, sign_in, start_body, token_of};
+use sallyport_testkit::passkey::SoftPasskey;
+use sallyport_testkit::people::{Colleague, THEIR_PASSWORD};
 use sallyport_testkit::server::TestServer;
 use serde_json::json;
 
@@ -68,12 +70,16 @@ async fn pwd_06_spaces_at_the_ends_belong_to_the_password() {
 }
 
 #[tokio::test]
-async fn pwd_07_08_one_hash_on_every_way_and_the_same_answer() {
+async fn pwd_07_08_15_one_hash_on_every_way_and_the_same_answer() {
     let server = TestServer::start().await;
-    let owner = Owner::set_up(&server).await;
+    let mut owner = Owner::set_up(&server).await;
+    let odd = odd_accounts(&server, &mut owner).await;
     let mut client = Client::new(&server, 2);
+    server.clock.advance(30);
     let right = owner.code(&server);
     let wrong = wrong_code(&right);
+    let codes = odd.each_ref().map(|person| person.code(&server));
+    let [disabled, factorless, passkey_only] = odd.each_ref().map(|person| &*person.email);
     let mut answers = Vec::new();
     for (email, password, code) in [
         ("nobody@nordwind.example", PASSWORD, right.as_str()),
@@ -81,6 +87,15 @@ async fn pwd_07_08_one_hash_on_every_way_and_the_same_answer() {
         (EMAIL, PASSWORD, &wrong),
         (EMAIL, WRONG, &wrong),
         (EMAIL, PASSWORD, "000G40-R40M30-E209ZB-XZSZFY"),
+        // All right, had the account not been disabled, reset, or left with a passkey alone.
+        (disabled, THEIR_PASSWORD, &codes[0]),
+        (disabled, WRONG, &codes[0]),
+        (factorless, THEIR_PASSWORD, &codes[1]),
+        (factorless, THEIR_PASSWORD, ""),
+        (factorless, WRONG, &codes[1]),
+        (passkey_only, THEIR_PASSWORD, &codes[2]),
+        (passkey_only, THEIR_PASSWORD, ""),
+        (passkey_only, WRONG, &codes[2]),
     ] {
         let before = server.app.accounts.hash_count();
         let reply = sign_in(&mut client, email, password, code).await;
@@ -91,6 +106,27 @@ async fn pwd_07_08_one_hash_on_every_way_and_the_same_answer() {
     let before = server.app.accounts.hash_count();
     assert_signed_in(&owner.sign_in(&mut client, &right).await);
     assert_eq!(server.app.accounts.hash_count() - before, 1);
+}
+
+/// Three people who cannot sign in by password and code: one is disabled, one lost all factors, one has a passkey alone.
+async fn odd_accounts(server: &TestServer, owner: &mut Owner) -> [Colleague; 3] {
+    let technician = json!([{ "role": "technician", "scope": "tenant" }]);
+    let disabled = owner.colleague(server, 21, "dora@nordwind.example", technician.clone()).await;
+    let factorless = owner.colleague(server, 22, "finn@nordwind.example", technician.clone()).await;
+    let mut passkey_only = owner.colleague(server, 23, "pia@nordwind.example", technician).await;
+    let factors = passkey_only.client.get("/v1/me/factors").await.json();
+    let authenticator = factors["items"][0]["id"].as_str().expect("an id").to_owned();
+    server.clock.advance(30);
+    let code = passkey_only.code(server);
+    SoftPasskey::added(server, &mut passkey_only.client, &code).await;
+    let post = |path: &str, body| Call::new("POST", path).body(body);
+    let remove = Call::new("DELETE", &format!("/v1/me/factors/{authenticator}"));
+    assert_eq!(passkey_only.does(server, remove).await.json()["state"], "executed");
+    let disable = post("/v1/users/disable", json!({ "users": [disabled.id] }));
+    assert_eq!(owner.does(server, disable).await.json()["state"], "executed");
+    let reset = post(&format!("/v1/users/{}/reset-factor", factorless.id), json!({ "confirmed": "by_call" }));
+    assert_eq!(owner.does(server, reset).await.json()["state"], "executed");
+    [disabled, factorless, passkey_only]
 }
 
 /// Puts a cheaper hash in place, as an older version of the server might have left it; or reads what is there.

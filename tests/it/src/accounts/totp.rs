@@ -6,7 +6,7 @@ use sallyport_server::clock::Clock;
 use sallyport_store::ops::accounts::{factors, use_totp_step};
 use sallyport_store::{Audit, Change, StoreError, Tx};
 use sallyport_testkit::client::{Call, Client, Reply};
-use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, begin, oathtool, sign_in};
+use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, begin, oathtool, pyotp, sign_in};
 use sallyport_testkit::server::TestServer;
 use serde_json::json;
 
@@ -313,4 +313,18 @@ async fn totp_17_a_used_code_and_a_wrong_one_get_the_same_answer() {
     let used = owner.sign_in(&mut Client::new(&server, 3), &code).await;
     let wrong = owner.sign_in(&mut Client::new(&server, 3), &wrong_code(&code)).await;
     assert_eq!(used.essence(), wrong.essence());
+}
+
+#[tokio::test]
+async fn totp_03_an_authenticator_of_another_maker_reads_the_uri_and_signs_in() {
+    let server = TestServer::start().await;
+    let mut client = Client::new(&server, 1);
+    let begun = begin(&server, &mut client).await;
+    let uri = begun.draft["totp"]["uri"].as_str().expect("a URI");
+    let code = pyotp(uri, server.clock.now());
+    assert_eq!(code, oathtool(begun.secret(), server.clock.now()), "two makers, one code");
+    let finish = begun.finish(&code, &begun.root(server.clock.now()));
+    assert_eq!(client.post("/v1/setup/finish", finish).await.status, 201);
+    server.clock.advance(30);
+    assert_signed_in(&sign_in(&mut Client::new(&server, 2), EMAIL, PASSWORD, &pyotp(uri, server.clock.now())).await);
 }

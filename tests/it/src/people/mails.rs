@@ -5,17 +5,22 @@ use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::mail::{Busy, MailServer};
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::{EMAIL, Owner};
-use sallyport_testkit::people::{THEIR_PASSWORD, activate};
+use sallyport_testkit::people::{Colleague, THEIR_PASSWORD, activate};
 use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::{Value, json};
 
+use super::resets::reset;
 use super::{assert_refused, post, role};
+use crate::accounts::notices_begin;
 
 on_both!(
     an_invitation_is_mailed_and_its_link_followed,
     notices_tell_what_happened_and_not_me_works_once,
     until_the_deadline_a_password_alone_reads_and_afterwards_it_opens_nothing,
     a_mail_waits_for_a_busy_server_and_is_given_up_where_nobody_is,
+    a12_rec_10_a_held_reset_is_mailed_in_time_to_stop_it,
+    rec_12_a_mailed_activation_link_works_for_two_hours_to_the_second,
+    rec_11_break_glass_is_told_to_its_person_and_not_me_ends_its_link,
 );
 
 async fn mailing(engine: Engine) -> (TestServer, MailServer) {
@@ -114,15 +119,71 @@ async fn a_mail_waits_for_a_busy_server_and_is_given_up_where_nobody_is(engine: 
     assert!(failed["error"].as_str().expect("why").contains("no such mailbox"), "{failed}");
 }
 
+async fn rec_11_break_glass_is_told_to_its_person_and_not_me_ends_its_link(engine: Engine) {
+    let (server, mail) = mailing(engine).await;
+    Owner::set_up(&server).await;
+    notices_begin(&server).await;
+    let clock = std::sync::Arc::new(server.clock.clone());
+    let link = sallyport_server::restart_enrolment(server.app.config.clone(), clock, EMAIL).await.expect("a link");
+    let (_, token) = link.split_once('#').expect("behind #");
+    let letter = mail.wait_for(EMAIL, "enrolment was restarted").await;
+    assert!(letter.plain.contains("server's own machine") && letter.plain.contains("Not me"), "{}", letter.plain);
+    assert!(!letter.plain.contains(token) && !letter.html.contains(token), "the link is handed over, and not mailed");
+    let mut person = Client::new(&server, 9);
+    assert_eq!(person.post("/v1/invitations/look", json!({ "token": token })).await.status, 200, "the control");
+    let done = person.post("/v1/not-me", json!({ "token": letter.token("not-me") })).await;
+    assert_eq!(done.status, 200, "{}", done.json());
+    assert_refused(&person.post("/v1/invitations/look", json!({ "token": token })).await, 404, "link_refused");
+}
+
+async fn a12_rec_10_a_held_reset_is_mailed_in_time_to_stop_it(engine: Engine) {
+    let (server, mail) = mailing(engine).await;
+    let mut owner = Owner::set_up(&server).await;
+    notices_begin(&server).await;
+    let mut ada = invited(&server, &mail, &mut owner, "ada@nordwind.example", "admin").await;
+    let held = owner.does(&server, reset(&ada.id)).await;
+    assert_eq!(held.json()["result"]["kind"], "reset_held", "{}", held.json());
+    let letter = mail.wait_for(&ada.email, "will be reset tomorrow").await;
+    let until = held.json()["result"]["until"].as_str().expect("a time").replace('T', " ");
+    for part in ["Amelie Winter asked", &until[..16], "press Stop the reset"] {
+        assert!(letter.plain.contains(part), "{part}: {}", letter.plain);
+    }
+    assert!(!letter.plain.contains("/activation#"), "nobody gets a link before the day is over");
+    assert_eq!(ada.client.get("/v1/me").await.json()["held_reset"]["by"], "Amelie Winter");
+    assert_eq!(ada.client.send(Call::new("DELETE", "/v1/me/held-reset")).await.status, 204);
+    mail.wait_for(&ada.email, "reset of your factor was stopped").await;
+    assert!(mail.mails().iter().all(|letter| !letter.subject.contains("was reset")), "it did not happen");
+    assert_eq!(ada.client.get("/v1/users").await.status, 200);
+}
+
+/// Somebody who followed their mailed invitation.
+async fn invited(server: &TestServer, mail: &MailServer, owner: &mut Owner, email: &str, word: &str) -> Colleague {
+    let reply = owner.invites(server, email, role(word), Value::Null).await;
+    assert_eq!(reply.status, 200, "{}", reply.json());
+    let token = mail.wait_for(email, "invites you").await.token("invitation");
+    activate(server, Client::new(server, 7), &token, THEIR_PASSWORD).await
+}
+
 /// An account with a password and no factor: its factor was reset, and the link not used yet.
 async fn factorless(server: &TestServer, mail: &MailServer, owner: &mut Owner) -> String {
-    let reply = owner.invites(server, "tara@nordwind.example", role("technician"), Value::Null).await;
-    assert_eq!(reply.status, 200, "{}", reply.json());
-    let token = mail.wait_for("tara@nordwind.example", "invites you").await.token("invitation");
-    let tara = activate(server, Client::new(server, 7), &token, THEIR_PASSWORD).await;
-    let reset = owner.does(server, post(&format!("/v1/users/{}/reset-factor", tara.id), json!({ "confirmed": "by_call" }))).await;
+    let tara = invited(server, mail, owner, "tara@nordwind.example", "technician").await;
+    let reset = owner.does(server, reset(&tara.id)).await;
     assert_eq!(reset.status, 200, "{}", reset.json());
     tara.id
+}
+
+async fn rec_12_a_mailed_activation_link_works_for_two_hours_to_the_second(engine: Engine) {
+    let (server, mail) = mailing(engine).await;
+    let mut owner = Owner::set_up(&server).await;
+    factorless(&server, &mail, &mut owner).await;
+    let token = mail.wait_for("tara@nordwind.example", "was reset").await.token("activation");
+    let mut client = Client::new(&server, 9);
+    let start = json!({ "token": token, "password": THEIR_PASSWORD });
+    server.clock.advance(7199);
+    assert_eq!(client.post("/v1/invitations/start", start.clone()).await.status, 200, "a second before its end");
+    server.clock.advance(1);
+    assert_refused(&client.post("/v1/invitations/look", json!({ "token": token })).await, 404, "link_refused");
+    assert_refused(&client.post("/v1/invitations/start", start).await, 404, "link_refused");
 }
 
 async fn until_the_deadline_a_password_alone_reads_and_afterwards_it_opens_nothing(engine: Engine) {

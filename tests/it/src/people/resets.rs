@@ -1,11 +1,12 @@
 //! Lost phones: who may reset whose factor, and what it takes.
 
 use sallyport_server::clock::Clock as _;
+use sallyport_testkit::agent::program;
 use sallyport_testkit::client::Client;
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::{Owner, oathtool};
 use sallyport_testkit::people::{Colleague, THEIR_PASSWORD, activate};
-use sallyport_testkit::server::{Engine, TestServer};
+use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use serde_json::{Value, json};
 
 use super::{assert_refused, kinds, post, role};
@@ -18,6 +19,7 @@ on_both!(
     removing_people_lowers_no_threshold_for_a_week,
     the_last_owner_stays,
     break_glass_restarts_an_enrolment_and_leaves_an_entry,
+    break_glass_by_the_program_leaves_one_entry_and_signs_nothing,
 );
 
 pub(super) fn reset(user: &str) -> sallyport_testkit::client::Call {
@@ -231,4 +233,49 @@ async fn break_glass_restarts_an_enrolment_and_leaves_an_entry(engine: Engine) {
     assert!(kinds.contains(&json!("user.enrolment_restarted")), "{kinds:?}");
     let again = Client::new(&server, 71).post("/v1/invitations/look", json!({ "token": token })).await;
     assert_refused(&again, 404, "link_refused");
+}
+
+/// Runs `sallyport admin restart-enrolment` as somebody on the server's own machine does, while the server runs.
+fn restart_enrolment(server: &TestServer, email: &str) -> std::process::Output {
+    let mut command = std::process::Command::new(program("sallyport"));
+    command.args(["admin", "restart-enrolment", "--user", email, "--public-url", server.app.config.origin()]);
+    command.args(["--database", &server.app.config.database, "--data-dir"]).arg(server.folder());
+    command.env_remove("SALLYPORT_CONFIG").env_remove("SALLYPORT_DATABASE").output().expect("the program runs")
+}
+
+/// How many entries the log has, and what was ever asked for, proved, released and granted.
+async fn log_and_requests(server: &TestServer, admin: &mut Colleague) -> (u64, [i64; 4]) {
+    let checkpoint = admin.client.get("/v1/audit/checkpoint").await.json();
+    let mut counts = [0; 4];
+    let mut reader = server.app.store.read().await.expect("a reader");
+    for (count, sql) in counts.iter_mut().zip([
+        "SELECT COUNT(*) AS n FROM requests",
+        "SELECT COUNT(*) AS n FROM request_proofs",
+        "SELECT COUNT(*) AS n FROM jobs",
+        "SELECT COUNT(*) AS n FROM runs",
+    ]) {
+        *count = reader.fetch_one(sql, &[]).await.expect("a row").int("n").expect("a number");
+    }
+    (checkpoint["size"].as_u64().expect("a size"), counts)
+}
+
+async fn break_glass_by_the_program_leaves_one_entry_and_signs_nothing(engine: Engine) {
+    use sallyport_testkit::owner::{EMAIL, PASSWORD};
+    let server = TestServer::live_on(engine, TestClock::system()).await;
+    let mut owner = Owner::set_up(&server).await;
+    let mut ada = owner.colleague(&server, 7, "ada@nordwind.example", role("admin")).await;
+    let before = log_and_requests(&server, &mut ada).await;
+    let nobody = restart_enrolment(&server, "nobody@nordwind.example");
+    assert!(!nobody.status.success() && nobody.stdout.is_empty());
+    assert_eq!(log_and_requests(&server, &mut ada).await, before, "nothing was done");
+    let done = restart_enrolment(&server, EMAIL);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_refused(&owner.client.get("/v1/me").await, 401, "not_signed_in");
+    assert_eq!(log_and_requests(&server, &mut ada).await, (before.0 + 1, before.1), "one entry; nothing asked for, proved or granted");
+    let newest = ada.client.get("/v1/audit?limit=1").await.json()["items"][0].clone();
+    assert_eq!(newest["kind"], "user.enrolment_restarted", "{newest}");
+    let link = String::from_utf8(done.stdout).expect("a link");
+    let token = link.trim().strip_prefix(&format!("{}/activation#", server.app.config.origin())).expect("the link alone");
+    let mut back = activate(&server, Client::new(&server, 70), token, PASSWORD).await;
+    assert_eq!(back.client.get("/v1/users").await.status, 200);
 }

@@ -5,6 +5,6 @@ mod clock;
 mod disk;
 mod http;
 mod kill;
-mod routes;
+pub(crate) mod routes;
 mod running;
 mod web;

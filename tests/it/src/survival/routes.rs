@@ -8,9 +8,9 @@ use sallyport_testkit::owner::EMAIL;
 use serde_json::{Value, json};
 
 /// One row.
-pub(super) struct Route {
-    pub(super) method: String,
-    pub(super) path: String,
+pub(crate) struct Route {
+    pub(crate) method: String,
+    pub(crate) path: String,
     access: String,
 }
 
@@ -21,7 +21,7 @@ impl fmt::Display for Route {
 }
 
 /// Every route of the API that speaks JSON and problems. What speaks OAuth's forms and refusals is attacked by the tests of automation.
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     let table = sallyport_server::routes::print();
     let rows: Vec<Route> = table.lines().filter_map(Route::parse).collect();
     assert!(rows.len() > 40, "the table is read");
@@ -39,27 +39,27 @@ impl Route {
         })
     }
 
-    pub(super) fn of(method: &str, path: &str) -> Self {
+    pub(crate) fn of(method: &str, path: &str) -> Self {
         Self { method: method.to_owned(), path: path.to_owned(), access: String::new() }
     }
 
-    pub(super) fn is_public(&self) -> bool {
+    pub(crate) fn is_public(&self) -> bool {
         self.access == "public"
     }
 
     /// Whether its answer has no end.
-    pub(super) fn streams(&self) -> bool {
+    pub(crate) fn streams(&self) -> bool {
         self.path == "/v1/events"
     }
 
     /// The path with this in the place of an id.
-    pub(super) fn with_id(&self, id: &str) -> String {
+    pub(crate) fn with_id(&self, id: &str) -> String {
         let path = self.path.replace("{id}", id).replace("{index}", id).replace("{address}", "192.0.2.77");
         path.replace("{event}", "evt_01k5p7m0000000000000000000").replace("{path}", "a")
     }
 
     /// The path with an id that is well-formed and names nothing.
-    pub(super) fn concrete(&self) -> String {
+    pub(crate) fn concrete(&self) -> String {
         let prefix = match self.path.split('/').nth(2) {
             Some("audit") => return self.with_id("999999"),
             Some("authorization-requests") => "req",
@@ -85,7 +85,7 @@ impl Route {
     }
 
     /// As a client would call it, with a body where it takes one.
-    pub(super) fn call(&self) -> Call {
+    pub(crate) fn call(&self) -> Call {
         match sample(self) {
             Some(body) => self.bare().body(body),
             None => self.bare(),
@@ -93,13 +93,13 @@ impl Route {
     }
 
     /// Without a body.
-    pub(super) fn bare(&self) -> Call {
+    pub(crate) fn bare(&self) -> Call {
         Call::new(&self.method, &self.concrete())
     }
 }
 
 /// A body of the right form, where the route takes one.
-pub(super) fn sample(route: &Route) -> Option<Value> {
+pub(crate) fn sample(route: &Route) -> Option<Value> {
     let device = "dev_01k5p7m0000000000000000000";
     Some(match (route.method.as_str(), route.path.as_str()) {
         ("POST", "/v1/setup/start") => {
