@@ -56,10 +56,10 @@ fn html() -> String {
         let word = code.as_str();
         let (title, remedy) = (escaped(code.title()), escaped(code.remedy()));
         let status = code.status();
-        write!(
+        writeln!(
             html,
             "<section id=\"{word}\"><h2><a href=\"#{word}\"><code>{word}</code></a> <span class=\"status\">HTTP {status}</span></h2>\
-             <p><strong>{title}.</strong></p><p>{remedy}</p></section>\n"
+             <p><strong>{title}.</strong></p><p>{remedy}</p></section>"
         )
         .expect("writing to a string");
     }
