@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod authenticators;
+pub mod browser;
 pub mod client;
 pub mod fleet;
 pub mod host;

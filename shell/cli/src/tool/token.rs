@@ -119,7 +119,11 @@ impl Tokens {
         let issued: api::IssuedToken = serde_json::from_slice(&answer).map_err(|error| Failure::Answer(error.to_string()))?;
         let now = Instant::now();
         let lifetime = Duration::from_secs(u64::try_from(issued.expires_in).unwrap_or_default());
-        self.token = Some(Token { text: issued.access_token.clone(), ends: now + lifetime.saturating_sub(MARGIN), used: now });
+        let fresh = Token { text: issued.access_token.clone(), ends: now + lifetime.saturating_sub(MARGIN), used: now };
+        if let Some(before) = self.token.replace(fresh) {
+            // It may live on for seconds. One that cannot be ended now ends by itself, and the new one works all the same.
+            let _ = self.end(&before, key);
+        }
         Ok(issued)
     }
 
@@ -157,7 +161,12 @@ impl Tokens {
     pub(crate) fn revoke(&mut self) -> Result<(), Failure> {
         let Some(token) = self.token.take() else { return Ok(()) };
         self.file.reload()?;
-        let assertion = self.assertion(&self.file.key()?)?;
+        let key = self.file.key()?;
+        self.end(&token, &key)
+    }
+
+    fn end(&mut self, token: &Token, key: &Key) -> Result<(), Failure> {
+        let assertion = self.assertion(key)?;
         let fields = [("token", token.text.as_str()), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str())];
         self.post("/v1/oauth/revoke", &form(&fields)).map(drop)
     }
@@ -203,6 +212,7 @@ impl Tokens {
             answer = self.with_token(request)?;
         }
         if answer.status == 401 && code_of(&answer) == "token_refused" {
+            self.token = None;
             self.renew()?;
             answer = self.with_token(request)?;
         }

@@ -1,122 +1,17 @@
-//! Device Bound Session Credentials, with the browser's part played here: its own requests have no page's signature, only cookies and the
-//! device's key.
+//! Device Bound Session Credentials, with the browser's part played by the tests.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use p256::ecdsa::signature::Signer as _;
-use p256::ecdsa::{Signature, SigningKey};
 use sallyport_server::clock::Clock as _;
-use sallyport_testkit::client::{Call, Client, Reply};
+use sallyport_testkit::browser::{Browser, REGISTER, RENEW, jwk, jwt, key, quoted, sign_in};
+use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, oathtool};
 use sallyport_testkit::people::THEIR_PASSWORD;
 use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::{Value, json};
 
-use super::assert_signed_in;
 use crate::fleet::devices::{device, with_devices};
 
-const REGISTER: &str = "/v1/device-session/register";
-const RENEW: &str = "/v1/device-session/renew";
 /// A cookie has its five minutes, and ten seconds for clocks that differ and requests that are under way.
 const COOKIE_SECS: i64 = 300 + 10;
-
-/// A browser that knows the protocol, around a page's client.
-struct Browser {
-    page: Client,
-    key: SigningKey,
-    /// The short-lived cookie, as it would be sent.
-    device: Option<String>,
-    session: String,
-}
-
-/// A value in quotes that follows a name in a header.
-fn quoted<'a>(header: &'a str, name: &str) -> &'a str {
-    let rest = header.split_once(&format!("{name}\"")).unwrap_or_else(|| panic!("{name} in {header}")).1;
-    rest.split('"').next().expect("a value")
-}
-
-fn jwt(key: &SigningKey, with_key: &Value, challenge: &str) -> String {
-    let mut header = json!({ "typ": "dbsc+jwt", "alg": "ES256" });
-    if !with_key.is_null() {
-        header["jwk"] = with_key.clone();
-    }
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", part(&header), part(&json!({ "jti": challenge })));
-    let signature: Signature = key.sign(signed.as_bytes());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
-}
-
-fn jwk(key: &SigningKey) -> Value {
-    let point = key.verifying_key().to_sec1_point(false);
-    let (x, y) = point.as_bytes()[1..].split_at(32);
-    json!({ "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) })
-}
-
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from_slice(&[seed; 32]).expect("a scalar")
-}
-
-/// Signs in as a browser does; gives the offer's challenge beside it.
-async fn sign_in(server: &TestServer, owner: &Owner, seed: u8) -> (Browser, String) {
-    let mut page = Client::new(server, seed);
-    let body = json!({ "email": EMAIL, "password": PASSWORD, "code": owner.code(server) });
-    let reply = page.send(Call::new("POST", "/v1/sign-in").body(body).header("sec-fetch-site", "same-origin")).await;
-    assert_signed_in(&reply);
-    let offer = reply.header("secure-session-registration").expect("an offer").to_owned();
-    assert!(offer.starts_with("(ES256);") && quoted(&offer, "path=") == REGISTER, "{offer}");
-    let session = reply.json()["session"]["id"].as_str().expect("an id").to_owned();
-    (Browser { page, key: key(seed + 100), device: None, session }, quoted(&offer, "challenge=").to_owned())
-}
-
-impl Browser {
-    /// A request of the browser itself, without a page's proof.
-    async fn own(&self, path: &str, response: Option<&str>) -> Reply {
-        let mut call = Call::new("POST", path).header("sec-secure-session-id", &format!("\"{}\"", self.session));
-        if let Some(response) = response {
-            call = call.header("secure-session-response", response);
-        }
-        self.page.send_with(&call, None).await
-    }
-
-    fn keep(&mut self, reply: &Reply) {
-        let cookie = reply.header("set-cookie").unwrap_or_else(|| panic!("a cookie: {} {}", reply.status, reply.json()));
-        assert!(cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Strict"), "{cookie}");
-        self.device = cookie.split(';').next().map(str::to_owned);
-    }
-
-    async fn register(&mut self, challenge: &str) -> Reply {
-        let reply = self.own(REGISTER, Some(&jwt(&self.key, &jwk(&self.key), challenge))).await;
-        if reply.status == 200 {
-            self.keep(&reply);
-        }
-        reply
-    }
-
-    /// What the server asks to be signed.
-    async fn challenge(&self) -> String {
-        let reply = self.own(RENEW, None).await;
-        assert_eq!(reply.status, 403, "{}", reply.json());
-        let header = reply.header("secure-session-challenge").expect("a challenge");
-        assert_eq!(quoted(header, "id="), self.session);
-        quoted(header, "").to_owned()
-    }
-
-    async fn renew(&mut self) -> Reply {
-        let challenge = self.challenge().await;
-        let reply = self.own(RENEW, Some(&jwt(&self.key, &Value::Null, &challenge))).await;
-        self.keep(&reply);
-        reply
-    }
-
-    /// A request of the page, with every cookie that the browser has.
-    async fn page(&mut self, path: &str) -> Reply {
-        let mut call = Call::new("GET", path);
-        if let Some(device) = &self.device {
-            call = call.header("cookie", device);
-        }
-        self.page.send(call).await
-    }
-}
 
 async fn begin(engine: Engine) -> (TestServer, Owner) {
     let server = TestServer::start_on(engine).await;

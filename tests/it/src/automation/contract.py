@@ -5,6 +5,7 @@ import base64, collections, hashlib, json, re, sys, time, uuid
 
 import requests
 import schemathesis
+from schemathesis import GenerationMode
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -20,6 +21,8 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 # What ends the caller comes last; what never ends is looked at on its own.
 ENDS = ["/v1/me/sessions", "/v1/me/not-me", "/v1/me/password", "/v1/sign-out"]
 ENDLESS = "/v1/events"
+# What takes whatever it gets: nothing is wrong there.
+ANYTHING = "/v1/connections/{id}/proxy/{path}"
 
 
 def text(data):
@@ -93,13 +96,13 @@ def look(case, response, label, capability):
         tell(label, f"{response.status_code} {failure.title}: {failure.message} {response.text[:150]}")
 
 
-def attempt(operation):
+def attempt(operation, mode, examples):
     capability = needs(operation)
     label = f"{operation.method.upper()} {operation.path}"
     turn = [0]
 
-    @settings(max_examples=who["examples"], derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-    @given(case=operation.as_strategy())
+    @settings(max_examples=examples, derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=mode))
     def run(case):
         turn[0] += 1
         kind = operation.path.split("/")[2] if operation.path.startswith("/v1/") else ""
@@ -122,5 +125,8 @@ for operation in operations:
             if good != allowed or (not allowed and response.status_code not in (401, 403)):
                 tell(f"GET {ENDLESS}", f"{response.status_code} where the right is {allowed}")
         continue
-    attempt(operation)
+    attempt(operation, GenerationMode.POSITIVE, who["examples"])
+    # Where there is something to get wrong: a path alone can always be one.
+    if who["wrong"] and (list(operation.query) or list(operation.body)) and operation.path != ANYTHING:
+        attempt(operation, GenerationMode.NEGATIVE, who["wrong"])
 print(json.dumps({"operations": len(operations), "calls": calls, "answered": answered, "found": list(found)}))

@@ -2,8 +2,12 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
+use sallyport_model::{Digest, limits};
+use sallyport_server::clock::Clock as _;
+use sallyport_store::ops::automation::live_token;
 use sallyport_testkit::agent::program;
 use sallyport_testkit::client::Call;
 use sallyport_testkit::owner::Owner;
@@ -134,6 +138,30 @@ impl Bench {
         sallyport(self.folder.path(), &["tool", "exec", "--client", "nightly", "--", "sh", "-c", script])
     }
 
+    /// The same without waiting for its end; it said so where it `touch`ed a file by that name.
+    fn begin(&self, words: &[&str]) -> Child {
+        let mut command = Command::new(program("sallyport"));
+        command.args(["tool", "exec", "--client", "nightly", "--"]).args(words).current_dir(self.folder.path());
+        command.env("XDG_STATE_HOME", self.folder.path()).env_remove("SALLYPORT_SESSION").stdin(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().expect("it runs")
+    }
+
+    /// What stands in a file of the command, once there is one.
+    async fn file(&self, name: &str) -> String {
+        let path = self.folder.path().join(name);
+        for _ in 0..1000 {
+            if let Ok(text) = std::fs::read_to_string(&path) {
+                return text.trim().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no {name} in {}", self.folder.path().display());
+    }
+
+    fn tell(&self, name: &str) {
+        std::fs::write(self.folder.path().join(name), "").expect("a file");
+    }
+
     async fn client(&mut self) -> Value {
         self.owner.client.get(&format!("/v1/clients/{}", self.id)).await.json()
     }
@@ -189,19 +217,13 @@ async fn a_key_that_is_due_is_replaced_before_the_command_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_run_outlives_the_key_that_it_began_with() {
     let mut bench = Bench::new().await;
-    let (begun, go) = (bench.folder.path().join("begun"), bench.folder.path().join("go"));
-    let wait = format!("touch {}; while [ ! -e {} ]; do sleep 0.05; done", begun.display(), go.display());
-    let mut long = Command::new(program("sallyport"));
-    long.args(["tool", "exec", "--client", "nightly", "--", "sh", "-c", &wait]).env("XDG_STATE_HOME", bench.folder.path());
-    let long = long.env_remove("SALLYPORT_SESSION").stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs");
-    while !begun.exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let long = bench.begin(&["sh", "-c", "touch begun; while [ ! -e go ]; do sleep 0.05; done"]);
+    bench.file("begun").await;
     // Meanwhile another run replaces the key, and the overlap goes by.
     age_key(&bench.server).await;
     assert!(bench.exec("true").status.success());
-    bench.server.app.store.commit(EndOverlap).await.expect("the store takes it");
-    std::fs::write(&go, "").expect("a file");
+    age(&bench.server, "UPDATE client_keys SET until = until - 3600000000 WHERE until IS NOT NULL").await;
+    bench.tell("go");
     let ended = long.wait_with_output().expect("it ends");
     assert!(ended.status.success() && ended.stderr.is_empty(), "{}", text(&ended.stderr));
     assert_eq!(bench.client().await["state"], "active", "the key that was replaced was not used again");
@@ -218,32 +240,124 @@ async fn a_stopped_client_runs_nothing() {
     assert!(text(&refused.stderr).contains("invalid_client"), "{}", text(&refused.stderr));
 }
 
-async fn live_tokens(server: &TestServer) -> i64 {
+#[tokio::test(flavor = "multi_thread")]
+async fn oa_04_a_command_that_works_longer_than_its_token_goes_on_with_another() {
+    let bench = Bench::new().await;
+    let read = |name: &str| format!("{} >{name}.part; mv {name}.part {name}", READ.replace("-o out", "-o /dev/null"));
+    let script =
+        format!("{}; while [ ! -e go ]; do sleep 0.05; done; {}; while [ ! -e end ]; do sleep 0.05; done", read("one"), read("two"));
+    let long = bench.begin(&["sh", "-c", &script]);
+    assert_eq!(bench.file("one").await, "200");
+    let first = tokens(&bench.server).await;
+    assert_eq!((first.len(), live_tokens(&bench.server).await), (1, 1));
+    age(&bench.server, "UPDATE access_tokens SET issued = issued - 300000000, last_used = last_used - 300000000").await;
+    assert_eq!(live_tokens(&bench.server).await, 0, "it has had its five minutes");
+    bench.tell("go");
+    assert_eq!(bench.file("two").await, "200");
+    let second: Vec<_> = tokens(&bench.server).await.into_iter().filter(|token| !first.contains(token)).collect();
+    assert_eq!((second.len(), live_tokens(&bench.server).await), (1, 1), "another token");
+    bench.tell("end");
+    let ended = long.wait_with_output().expect("it ends");
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{}", text(&ended.stderr));
+    assert_eq!(live_tokens(&bench.server).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_ended_while_it_replaced_the_key_is_settled_by_the_next() {
+    let mut bench = Bench::new().await;
+    let path = bench.folder.path().join("sallyport/clients/nightly.json");
+    let read = || -> Value { serde_json::from_slice(&std::fs::read(&path).expect("the key file")).expect("JSON") };
+    let before = read();
+    age_key(&bench.server).await;
+    assert!(bench.exec("true").status.success());
+    let (after, mut torn) = (read(), before.clone());
+    assert!(after["key"] != before["key"]);
+    // The next key was registered, and the file did not learn of it.
+    torn["next"] = after["key"].clone();
+    std::fs::write(&path, torn.to_string()).expect("a file");
+    let settled = bench.exec("true");
+    assert!(settled.status.success() && settled.stderr.is_empty(), "{}", text(&settled.stderr));
+    assert_eq!((read()["key"].clone(), bench.client().await["state"].clone()), (after["key"].clone(), json!("active")));
+    assert_eq!(live_tokens(&bench.server).await, 0, "also of the token that showed which key it is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oa_20_whatever_stops_a_run_stops_its_command_and_ends_its_token() {
+    let bench = Bench::new().await;
+    for signal in ["TERM", "INT", "HUP"] {
+        let run = bench.begin(&["sh", "-c", &format!("echo $$ >{signal}.part; mv {signal}.part {signal}; exec sleep 600")]);
+        let child = bench.file(signal).await;
+        assert!(runs(&child) && live_tokens(&bench.server).await == 1, "{signal}: the control");
+        send(signal, &run.id().to_string());
+        let ended = run.wait_with_output().expect("it ends");
+        assert_eq!((ended.status.code(), text(&ended.stderr).as_str()), (Some(128 + 15), ""), "{signal}");
+        assert!(!runs(&child), "{signal}: the command is gone");
+        assert_eq!(live_tokens(&bench.server).await, 0, "{signal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oa_04_oa_20_what_is_left_of_a_killed_run_opens_nothing() {
+    let bench = Bench::new().await;
+    let tries = "while [ ! -e go ]; do sleep 0.05; done; curl -sS -m 5 -H \"Authorization: Bearer $SALLYPORT_TOKEN\" $SALLYPORT_URL/v1/devices \
+                 >/dev/null 2>&1; echo $? >tried.part; mv tried.part tried";
+    let mut run = bench.begin(&["sh", "-c", &format!("touch begun; {tries}")]);
+    bench.file("begun").await;
+    send("KILL", &run.id().to_string());
+    run.wait().expect("it ends");
+    bench.tell("go");
+    assert_eq!(bench.file("tried").await, "7", "curl: nobody stands at the door");
+    // Nobody was left to revoke the token; the key that it is bound to is gone, and a minute later the token is too.
+    assert_eq!(live_tokens(&bench.server).await, 1);
+    bench.server.clock.advance(limits::ACCESS_TOKEN_IDLE_SECS);
+    assert_eq!(live_tokens(&bench.server).await, 0);
+}
+
+fn send(signal: &str, pid: &str) {
+    assert!(Command::new("kill").args([&format!("-{signal}"), pid]).status().expect("kill").success());
+}
+
+/// Whether a process is there, and is no remains of one that ended.
+fn runs(pid: &str) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    state.is_ok_and(|state| !state.rsplit(") ").next().is_some_and(|state| state.starts_with('Z')))
+}
+
+/// The hashes of the tokens that are kept.
+async fn tokens(server: &TestServer) -> Vec<Digest> {
     let mut reader = server.app.store.read().await.expect("the store answers");
-    reader.fetch_one("SELECT COUNT(*) AS n FROM access_tokens WHERE revoked IS NULL", &[]).await.expect("a row").int("n").expect("a number")
+    let rows = reader.fetch_all("SELECT token FROM access_tokens", &[]).await.expect("rows");
+    rows.iter().map(|row| row.get("token").expect("a hash")).collect()
 }
 
-struct AgeKey;
+/// How many tokens the server would take, as it judges them itself.
+async fn live_tokens(server: &TestServer) -> usize {
+    let tokens = tokens(server).await;
+    let (mut reader, now) = (server.app.store.read().await.expect("the store answers"), server.clock.now());
+    let mut live = 0;
+    for token in tokens {
+        let found = live_token(&mut reader, token).await.expect("the store answers");
+        live += usize::from(found.is_some_and(|found| found.token.lives(now).is_ok()));
+    }
+    live
+}
 
-impl sallyport_store::Change for AgeKey {
+/// What time would do, in the database.
+struct Age(&'static str);
+
+impl sallyport_store::Change for Age {
     type Out = u64;
     const AUDIT: sallyport_store::Audit = sallyport_store::Audit::Exempt("tests");
     async fn apply(&self, tx: &mut sallyport_store::Tx) -> Result<u64, sallyport_store::StoreError> {
-        tx.execute("UPDATE client_keys SET created = created - 90000000000", &[]).await
+        tx.execute(self.0, &[]).await
     }
 }
 
-struct EndOverlap;
-
-impl sallyport_store::Change for EndOverlap {
-    type Out = u64;
-    const AUDIT: sallyport_store::Audit = sallyport_store::Audit::Exempt("tests");
-    async fn apply(&self, tx: &mut sallyport_store::Tx) -> Result<u64, sallyport_store::StoreError> {
-        tx.execute("UPDATE client_keys SET until = until - 3600000000 WHERE until IS NOT NULL", &[]).await
-    }
+async fn age(server: &TestServer, sql: &'static str) {
+    assert_eq!(server.app.store.commit(Age(sql)).await.expect("the store takes it"), 1);
 }
 
 /// As if the key had been registered 25 hours ago.
 async fn age_key(server: &TestServer) {
-    assert_eq!(server.app.store.commit(AgeKey).await.expect("the store takes it"), 1);
+    age(server, "UPDATE client_keys SET created = created - 90000000000").await;
 }

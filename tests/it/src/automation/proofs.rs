@@ -6,12 +6,13 @@ use sallyport_testkit::server::Engine;
 use sallyport_testkit::tool::Tool;
 use serde_json::{Value, json};
 
-use super::{assert_oauth, assert_refused, at_work, begin, devices};
+use super::{SCOPES, assert_oauth, assert_refused, at_work, begin, devices};
 
 on_both!(
     oa_05_to_oa_16_each_check_of_a_proof_is_made_for_tokens,
     oa_05_to_oa_15_each_check_of_a_proof_is_made_at_the_token_endpoint,
     oa_17_a37_a_proof_counts_once_and_nonces_are_ours,
+    oa_17_a37_what_was_given_to_another_client_gives_it_nothing,
     oa_18_the_nonce_is_asked_for_and_one_more_try_is_enough,
     oa_19_a_bound_token_as_bearer_is_refused,
     plain_proofs_are_enough_and_our_own_claims_are_checked_where_they_are,
@@ -110,6 +111,30 @@ async fn oa_17_a37_a_proof_counts_once_and_nonces_are_ours(engine: Engine) {
     assert_refused(&reply, 401, "use_dpop_nonce");
     assert_refused(&tool.sends_with(&devices(), &proof).await, 401, "use_dpop_nonce");
     assert_eq!(tool.sends(devices()).await.status, 200, "the token outlives the restart");
+}
+
+/// A nonce says when a proof was made, not whose it is: the server gives all clients of five minutes the same one. Whose a request is says its key.
+async fn oa_17_a37_what_was_given_to_another_client_gives_it_nothing(engine: Engine) {
+    let (server, mut owner, mut tool) = at_work(engine).await;
+    let mut other = Tool::made(&server, &mut owner, 22, SCOPES).await;
+    assert_eq!((other.gets_token().await.status, tool.gets_token().await.status), (200, 200));
+    // The other one's nonce: with it, there is neither the other one's token nor anything without a key.
+    let theirs = other.nonce.clone();
+    let mut thief = tool.clone();
+    thief.token.clone_from(&other.token);
+    assert_refused(&thief.attempts(&devices(), claim("nonce", json!(theirs))).await, 401, "token_refused");
+    // The other one's whole proof, with one's own token and with the other one's: it counted once, and is of another key.
+    let proof = other.wire.signed(&other.proof_header(), &other.proof_claims(&devices()));
+    assert_eq!(other.sends_with(&devices(), &proof).await.status, 200, "the control");
+    assert_refused(&thief.sends_with(&devices(), &proof).await, 401, "proof_refused");
+    assert_refused(&tool.sends_with(&devices(), &proof).await, 401, "proof_refused");
+    // A nonce of another server is none of ours.
+    let (_elsewhere, _, mut foreign) = at_work(engine).await;
+    assert_eq!(foreign.sends(devices()).await.status, 200);
+    assert_ne!(foreign.nonce, tool.nonce);
+    assert_refused(&tool.attempts(&devices(), claim("nonce", json!(foreign.nonce))).await, 401, "use_dpop_nonce");
+    assert_refused(&thief.attempts(&devices(), claim("nonce", json!(foreign.nonce))).await, 401, "use_dpop_nonce");
+    assert_eq!(tool.sends(devices()).await.status, 200, "none of it harmed the token");
 }
 
 async fn oa_18_the_nonce_is_asked_for_and_one_more_try_is_enough(engine: Engine) {

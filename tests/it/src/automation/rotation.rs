@@ -1,12 +1,16 @@
 //! Keys that are replaced each day without a person; one that is missed, and one that comes back.
 
 use sallyport_model::limits;
+use sallyport_server::config::RawMail;
+use sallyport_testkit::mail::MailServer;
 use sallyport_testkit::on_both;
-use sallyport_testkit::owner::Owner;
+use sallyport_testkit::owner::{EMAIL, Owner};
 use sallyport_testkit::server::{Engine, TestServer};
+use sallyport_testkit::tool::Tool;
 use serde_json::json;
 
-use super::{assert_oauth, assert_refused, at_work, begin};
+use super::{SCOPES, assert_oauth, assert_refused, at_work, begin};
+use crate::accounts::notices_begin;
 
 on_both!(
     the_next_key_is_registered_with_the_present_one,
@@ -37,7 +41,8 @@ async fn the_next_key_is_registered_with_the_present_one(engine: Engine) {
 }
 
 async fn a_replaced_key_that_comes_back_stops_its_client_at_once(engine: Engine) {
-    let (server, _owner, mut tool) = at_work(engine).await;
+    let (server, mail, mut owner, mut tool) = mailing(engine).await;
+    assert_eq!(tool.gets_token().await.status, 200);
     let mut next = tool.with_key(50);
     assert_eq!(tool.rotates(&next).await.status, 200);
     server.clock.advance(limits::CLIENT_KEY_OVERLAP_SECS);
@@ -46,6 +51,12 @@ async fn a_replaced_key_that_comes_back_stops_its_client_at_once(engine: Engine)
     assert_oauth(&tool.gets_token().await, 401, "invalid_client");
     assert_refused(&next.get("/v1/devices").await, 401, "token_refused");
     assert_oauth(&next.gets_token().await, 401, "invalid_client");
+    assert_oauth(&tool.gets_token().await, 401, "invalid_client");
+    let shown = owner.client.get(&format!("/v1/clients/{}", tool.id)).await.json();
+    assert_eq!((&shown["state"], &shown["stopped_why"]), (&json!("stopped"), &json!("key_reused")), "{shown}");
+    assert_eq!(told(&mut owner, "client.stopped").await, 1, "however often the old key comes");
+    let letter = mail.wait_for(EMAIL, "An API client was stopped: its key was copied").await;
+    assert!(letter.plain.contains("API client nightly"), "{}", letter.plain);
 }
 
 async fn only_so_many_replaced_keys_are_remembered(engine: Engine) {
@@ -108,26 +119,42 @@ async fn a_next_key_must_be_had_and_new(engine: Engine) {
 }
 
 async fn time_alone_tells_the_owner_and_stops_the_client(engine: Engine) {
-    let (server, mut owner, tool) = begin(engine).await;
-    let told = async |owner: &mut Owner, kind: &str| {
-        for _ in 0..LOOKS {
-            let page = owner.client.get(&format!("/v1/audit?kind={kind}&limit=5")).await.json();
-            if page["items"].as_array().is_some_and(|items| !items.is_empty()) {
-                return page["items"].as_array().map_or(0, Vec::len);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        panic!("{kind} never came");
-    };
+    let (server, mail, mut owner, tool) = mailing(engine).await;
     server.clock.advance(limits::CLIENT_KEY_SECS + limits::CLIENT_KEY_OVERLAP_SECS);
     signs_in_again(&server, &mut owner).await;
     assert_eq!(told(&mut owner, "client.key_due").await, 1, "once");
     let path = format!("/v1/clients/{}", tool.id);
     assert_eq!(owner.client.get(&path).await.json()["state"], "key_due");
+    mail.wait_for(EMAIL, "An API client did not replace its key").await;
     server.clock.advance(limits::CLIENT_KEY_MAX_SECS);
     signs_in_again(&server, &mut owner).await;
     assert_eq!(told(&mut owner, "client.stopped").await, 1);
     assert_eq!(owner.client.get(&path).await.json()["stopped_why"], "rotation_missed");
+    let letter = mail.wait_for(EMAIL, "An API client was stopped").await;
+    assert!(letter.plain.contains("nightly did not replace its key in time"), "{}", letter.plain);
+}
+
+/// As [`begin`], with a mail server.
+async fn mailing(engine: Engine) -> (TestServer, MailServer, Owner, Tool) {
+    let mail = MailServer::start();
+    let settings = RawMail { smtp: Some(mail.url()), from: Some("Sallyport <rmm@nordwind.example>".to_owned()) };
+    let server = TestServer::configured(engine, |raw| raw.mail = Some(settings)).await;
+    let mut owner = Owner::set_up(&server).await;
+    notices_begin(&server).await;
+    let tool = Tool::made(&server, &mut owner, 21, SCOPES).await;
+    (server, mail, owner, tool)
+}
+
+/// How many entries of a kind the log has, once there is one.
+async fn told(owner: &mut Owner, kind: &str) -> usize {
+    for _ in 0..LOOKS {
+        let page = owner.client.get(&format!("/v1/audit?kind={kind}&limit=5")).await.json();
+        if let Some(items) = page["items"].as_array().filter(|items| !items.is_empty()) {
+            return items.len();
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    panic!("{kind} never came");
 }
 
 async fn signs_in_again(server: &TestServer, owner: &mut Owner) {

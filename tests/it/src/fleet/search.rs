@@ -29,6 +29,8 @@ async fn fleet(server: &TestServer, owner: &mut Owner) {
     let mut rows: Vec<_> = (0..4).zip(software).map(row).collect();
     let ports = vec![finding("5432", "", "tcp 0.0.0.0 postgres"), finding("22", "", "tcp :: sshd")];
     rows.push(values![device(1), FindKind::Port.word(), pack(ports)].to_vec());
+    let services = vec![finding("nginx.service", "", "running"), finding("ssh.service", "", "running")];
+    rows.push(values![device(2), FindKind::Service.word(), pack(services)].to_vec());
     server.app.store.commit(Rows { table: "findables", columns: &["device", "kind", "content"], rows }).await.expect("rows");
 }
 
@@ -50,6 +52,7 @@ async fn devices_with_software_older_than_a_version_are_found() {
     assert_eq!(names(client, "kind=port&name=5432").await, ["web-00001"]);
     assert_eq!(names(client, "kind=port&name=SSHD").await, ["web-00001"]);
     assert!(names(client, "kind=port&name=543").await.is_empty());
+    assert_eq!(names(client, "kind=service&name=nginx").await, ["web-00002"]);
     assert!(names(client, "kind=process&name=nginx").await.is_empty());
     assert_eq!(names(client, "kind=software&name=%25_").await, Vec::<String>::new(), "signs of patterns are themselves");
     let page = client.get("/v1/search?kind=software&name=nginx&limit=1").await.json();
@@ -88,6 +91,9 @@ async fn the_list_of_devices_is_filtered_by_software() {
     let page = owner.client.get("/v1/devices?software=nginx%3C1.25&q=web-00001").await.json();
     assert_eq!((&page["total"], &page["items"][0]["name"]), (&json!(1), &json!("web-00001")));
     assert_eq!(owner.client.get("/v1/devices?software=nginx%3C1.10&software=nginx%3E1.25").await.json()["total"], 2);
+    let page = owner.client.get("/v1/devices?service=nginx").await.json();
+    assert_eq!((&page["total"], &page["items"][0]["name"]), (&json!(1), &json!("web-00002")));
+    assert_eq!(owner.client.get("/v1/devices?service=nginx.service&software=nginx%3C1.25").await.json()["total"], 0);
     assert_eq!(owner.client.get("/v1/devices?software=ngin").await.json()["total"], 0);
     assert_eq!(owner.client.get("/v1/devices?software=%3C1").await.status, 422);
 }

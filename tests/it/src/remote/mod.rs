@@ -27,17 +27,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const KINDS: [&str; 4] = ["terminal", "background", "files", "viewer"];
 
 /// An installation with one device, which a test plays.
-struct World {
-    server: TestServer,
-    owner: Owner,
-    file: File,
+pub(crate) struct World {
+    pub(crate) server: TestServer,
+    pub(crate) owner: Owner,
+    pub(crate) file: File,
     machine: Rogue,
     link: RogueLink,
     device: String,
 }
 
 impl World {
-    async fn new(engine: Engine) -> Self {
+    pub(crate) async fn new(engine: Engine) -> Self {
         let server = TestServer::start_on(engine).await;
         let mut owner = Owner::set_up(&server).await;
         let file = File::read(&owner.installer(&server, 50).await);
@@ -54,7 +54,7 @@ impl World {
     }
 
     /// Opens a session of a kind, up to the grant that the device was offered.
-    async fn open(&mut self, kind: &str) -> (RemoteClient, RemoteDevice) {
+    pub(crate) async fn open(&mut self, kind: &str) -> (RemoteClient, RemoteDevice) {
         let wanted = json!({ "device": self.device, "kind": kind });
         let client = RemoteClient::open(&mut self.owner, &self.server, wanted).await;
         let device = RemoteDevice::offered(&self.machine, &mut self.link).await;
