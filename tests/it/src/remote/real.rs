@@ -10,7 +10,7 @@ use sallyport_testkit::remote::{Closed, RemoteClient, RemoteEnd};
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use sallyport_wire::stream::files::FileRequest;
 use sallyport_wire::stream::path::DevicePath;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ impl World {
     /// A little in the past, for each code takes the clock on, and devices obey no grant of the future.
     async fn new() -> Self {
         let clock = TestClock::system();
-        clock.advance(-240);
+        clock.advance(-270);
         let server = TestServer::live_on(Engine::Sqlite, clock).await;
         let mut owner = Owner::set_up(&server).await;
         let (machines, mut devices) = owner.machines(&server, 1).await;
@@ -40,10 +40,14 @@ impl World {
     }
 
     async fn opened(&mut self, kind: &str) -> RemoteEnd {
-        let client = RemoteClient::open(&mut self.owner, &self.server, json!({ "device": self.device, "kind": kind })).await;
+        self.asked(json!({ "device": self.device, "kind": kind })).await.1
+    }
+
+    async fn asked(&mut self, wanted: Value) -> (RemoteClient, RemoteEnd) {
+        let client = RemoteClient::open(&mut self.owner, &self.server, wanted).await;
         let mut end = client.dial(&self.server).await.expect("let in");
         end.up().await;
-        end
+        (client, end)
     }
 
     /// Ends the session elsewhere while everything that comes is read; yields when that was acknowledged.
@@ -74,6 +78,22 @@ async fn a20_a_terminal_ends_in_the_middle_of_its_output() {
         assert!(gone.elapsed() < SECOND, "what ran in it runs on");
         sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test]
+async fn a20_a_watcher_goes_and_the_terminal_goes_on() {
+    let mut world = World::new().await;
+    let (client, mut end) = world.asked(json!({ "device": world.device })).await;
+    end.send_data(0, b"echo be''fore\n").await;
+    end.until("before").await;
+    // The same person watches in the other browser, and that session is the one that ends.
+    std::mem::swap(&mut world.owner.client, &mut world.elsewhere);
+    let wanted = json!({ "device": world.device, "access": "view", "joins": client.session().to_string() });
+    let (_, mut watching) = world.asked(wanted).await;
+    watching.until("before").await;
+    world.assert_cut(&mut watching).await;
+    end.send_data(0, b"echo af''ter\n").await;
+    end.until("after").await;
 }
 
 #[tokio::test]
