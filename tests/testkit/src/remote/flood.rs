@@ -99,7 +99,7 @@ impl Flood {
     pub async fn flows(&self) {
         let some = async {
             while self.received.load(Ordering::Relaxed) < 3 {
-                sleep(Duration::from_millis(5)).await
+                sleep(Duration::from_millis(5)).await;
             }
         };
         timeout(PATIENCE, some).await.expect("what is sent arrives");
