@@ -35,7 +35,7 @@ pub use linux::shared::SharedMemory;
 #[cfg(target_os = "linux")]
 pub use linux::sweep::end_marked;
 #[cfg(target_os = "linux")]
-pub use linux::target::{EndSignal, Target, TargetError, set_nice, signal};
+pub use linux::target::{EndSignal, Target, TargetError, kill_group, set_nice, signal};
 #[cfg(target_os = "linux")]
 pub use linux::wake::{Sleeper, Waker, peer_uid, sleeper};
 

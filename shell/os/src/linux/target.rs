@@ -62,6 +62,14 @@ pub fn signal(target: Target, signal: EndSignal) -> Result<(), TargetError> {
     }
 }
 
+/// Kills a process that leads a group of its own, with everything of that group. It must be a child that nobody has waited
+/// for yet, so that the number is still its own; one that is gone is no error.
+pub fn kill_group(leader: u32) {
+    if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(leader, Signal::KILL);
+    }
+}
+
 /// Changes how much of the processor a process gets next to others: -20 (most) to 19 (least), for all of its threads.
 pub fn set_nice(target: Target, nice: i32) -> Result<(), TargetError> {
     let first = pid(target)?;

@@ -42,7 +42,10 @@ pub(super) async fn first(
         code = stopped(&mut place.stopped) => Err(code),
     };
     match met {
-        Err(code) => close(&mut { socket }, code).await,
+        Err(code) => {
+            let (mut to, mut from) = socket.split();
+            close(&mut to, &mut from, code).await;
+        }
         Ok(other) => {
             let (client, device) = if side == Side::Client { (socket, other) } else { (other, socket) };
             tell(&app, attachment.tenant, attachment.session, "connected");
@@ -73,7 +76,7 @@ async fn run(app: &App, attachment: &Attachment, client: WebSocket, device: WebS
         said = pump(&mut from_device, &mut to_client, |_| ()) => (said.unwrap_or(CloseCode::OtherEndLost), CloseCode::OtherEndLost),
     };
     metrics::gauge!("sallyport_streams").decrement(1.0);
-    tokio::join!(close(&mut to_client, for_client), close(&mut to_device, for_device));
+    tokio::join!(close(&mut to_client, &mut from_client, for_client), close(&mut to_device, &mut from_device, for_device));
 }
 
 /// Passes binary messages on until the sender is gone; what comes back is why it said that it goes.
@@ -111,9 +114,13 @@ async fn pump(
     }
 }
 
-async fn close(socket: &mut (impl futures_util::Sink<Message> + Unpin), code: CloseCode) {
+/// Says good-bye and why, then throws away what the other end still says until it has heard it: TCP takes the good-bye back
+/// where a connection is dropped with something unread.
+async fn close(to: &mut SplitSink<WebSocket, Message>, from: &mut SplitStream<WebSocket>, code: CloseCode) {
     let frame = CloseFrame { code: code.number(), reason: code.reason().into() };
-    let _ = timeout(GOODBYE, socket.send(Message::Close(Some(frame)))).await;
+    if let Ok(Ok(())) = timeout(GOODBYE, to.send(Message::Close(Some(frame)))).await {
+        let _ = timeout(GOODBYE, async { while let Some(Ok(_)) = from.next().await {} }).await;
+    }
 }
 
 /// Input counts as use: of the remote session, and of the user's own session.
@@ -137,11 +144,14 @@ impl Use {
 
     fn note(&mut self, message: &Bytes) {
         let activity = Duration::from_secs(ACTIVITY_SECS as u64);
-        if !is_input(message) || self.written.is_some_and(|written| written.elapsed() < activity) {
+        if !is_input(message) {
+            return;
+        }
+        self.keep();
+        if self.written.is_some_and(|written| written.elapsed() < activity) {
             return;
         }
         self.written = Some(Instant::now());
-        self.keep();
         let (app, session) = (self.app.clone(), self.attachment.user_session);
         tokio::spawn(async move {
             let at = app.clock.now();

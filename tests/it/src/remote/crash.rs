@@ -20,15 +20,16 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The set-up is a little in the past, so that codes can be shown one after the other without waiting.
 const BEHIND_SECS: i64 = -150;
 
-struct World {
-    server: ServerProcess,
+/// A server of its own process, and a real agent.
+pub(super) struct World {
+    pub(super) server: ServerProcess,
     owner: Owner,
-    machines: Vec<Machine>,
+    pub(super) machines: Vec<Machine>,
     device: String,
 }
 
 impl World {
-    async fn new(engine: Engine) -> Self {
+    pub(super) async fn new(engine: Engine) -> Self {
         let clock = TestClock::system();
         clock.advance(BEHIND_SECS);
         let server = TestServer::live_on(engine, clock).await;
@@ -41,7 +42,7 @@ impl World {
         Self { server, owner, machines, device: devices.remove(0) }
     }
 
-    async fn terminal(&mut self) -> (RemoteClient, RemoteEnd) {
+    pub(super) async fn terminal(&mut self) -> (RemoteClient, RemoteEnd) {
         let client = RemoteClient::open(&mut self.owner, &self.server, json!({ "device": self.device })).await;
         let mut end = client.dial(&self.server).await.expect("let in");
         end.up().await;

@@ -4,6 +4,7 @@ mod command_line;
 mod crash;
 mod friction;
 mod policy;
+mod real;
 mod records;
 mod relay;
 mod rights;
@@ -15,7 +16,9 @@ mod window;
 use std::time::Duration;
 
 use sallyport_store::{Audit, Change, StoreError, Tx, Value};
+use sallyport_testkit::client::Client;
 use sallyport_testkit::owner::Owner;
+use sallyport_testkit::people::Colleague;
 use sallyport_testkit::remote::{RemoteClient, RemoteDevice, RemoteEnd};
 use sallyport_testkit::rogue::{File, Rogue, RogueLink};
 use sallyport_testkit::server::{Engine, TestServer};
@@ -55,10 +58,27 @@ impl World {
 
     /// Opens a session of a kind, up to the grant that the device was offered.
     pub(crate) async fn open(&mut self, kind: &str) -> (RemoteClient, RemoteDevice) {
-        let wanted = json!({ "device": self.device, "kind": kind });
+        self.ask(json!({ "device": self.device, "kind": kind })).await
+    }
+
+    async fn ask(&mut self, wanted: Json) -> (RemoteClient, RemoteDevice) {
         let client = RemoteClient::open(&mut self.owner, &self.server, wanted).await;
         let device = RemoteDevice::offered(&self.machine, &mut self.link).await;
         (client, device)
+    }
+
+    /// From now on whatever is opened is somebody else's; the second time it is the owner's again.
+    fn swap(&mut self, person: &mut Colleague) {
+        std::mem::swap(&mut self.owner.client, &mut person.client);
+        std::mem::swap(&mut self.owner.secret, &mut person.secret);
+    }
+
+    /// A browser in which the owner signed in too.
+    async fn elsewhere(&mut self, seed: u8) -> Client {
+        self.server.clock.advance(30);
+        let mut client = Client::new(&self.server, seed);
+        assert_eq!(self.owner.sign_in(&mut client, &self.owner.code(&self.server)).await.status, 200);
+        client
     }
 
     /// Opens a session of a kind, with its stream.

@@ -4,8 +4,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sallyport_testkit::owner::Owner;
+use sallyport_testkit::process::resident_kib;
 use sallyport_testkit::remote::{Closed, RemoteClient};
-use sallyport_testkit::server::TestServer;
+use sallyport_testkit::server::{Engine, TestServer};
 use sallyport_wire::stream::terminal::{FromClient, FromDevice};
 use serde_json::json;
 
@@ -99,4 +100,22 @@ async fn a_watcher_sees_and_the_device_refuses_what_they_type() {
     watching.closed().await;
     typing.send_data(0, b"echo af''ter\n").await;
     assert!(!typing.until("after").await.contains("nevertyped"));
+}
+
+#[tokio::test]
+async fn output_that_nobody_reads_fills_no_memory_and_is_stopped_at_once() {
+    let mut world = super::crash::World::new(Engine::Sqlite).await;
+    let (_client, mut end) = world.terminal().await;
+    end.send_data(0, b"PS1=; yes\n").await;
+    end.until("y\r\ny\r\n").await;
+    let both = [world.server.pid().expect("it runs"), world.machines[0].pid().expect("it runs")];
+    let before = both.map(resident_kib);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let grown = [0, 1].map(|one| resident_kib(both[one]).saturating_sub(before[one]));
+    assert!(grown.iter().all(|kib| *kib < 16 * 1024), "server and agent grew by {grown:?} KiB");
+    let begun = Instant::now();
+    end.send_data(0, b"\x03").await;
+    end.send_data(0, b"echo st''opped\n").await;
+    end.until("stopped").await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }

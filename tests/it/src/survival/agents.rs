@@ -405,9 +405,7 @@ async fn a_receipt_that_another_key_signed_ends_the_link_and_nothing_else() {
 
 /// Kilobytes that this process holds.
 fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a line");
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+    sallyport_testkit::process::resident_kib(std::process::id())
 }
 
 #[tokio::test]

@@ -197,8 +197,9 @@ impl RemoteEnd {
     /// # Panics
     /// Where it does not come.
     pub async fn until(&mut self, text: &str) -> String {
-        let mut all = Vec::new();
-        while !String::from_utf8_lossy(&all).contains(text) {
+        let (mut all, mut looked) = (Vec::new(), 0);
+        while !all[looked..].windows(text.len()).any(|window| window == text.as_bytes()) {
+            looked = (all.len() + 1).saturating_sub(text.len());
             all.extend(self.data().await);
         }
         String::from_utf8_lossy(&all).into_owned()
@@ -250,6 +251,11 @@ impl RemoteEnd {
             }
             self.flush().await;
         }
+    }
+
+    /// The connection alone.
+    pub(super) fn into_socket(self) -> Socket {
+        self.socket
     }
 
     /// Drops the connection; the end can go on over another.

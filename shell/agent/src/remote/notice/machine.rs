@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use sallyport_os::find_program;
-use tokio::process::Command;
+use sallyport_os::{find_program, kill_group};
+use tokio::process::{Child, Command};
 
 use super::{Answer, Asking, Notice};
 
@@ -37,7 +37,7 @@ fn tell(text: &str) {
         }
     }
     for desktop in desktops() {
-        let note = desktop.program("notify-send", &["--app-name", TITLE, TITLE, text]);
+        let note = desktop.program(find_program, "notify-send", &["--app-name", TITLE, TITLE, text]);
         // Desktops without notes have their terminals, and the list of open sessions.
         let _ = note.map(|note| note.into_std().spawn().map(|mut child| child.wait()));
     }
@@ -49,9 +49,15 @@ async fn ask(question: String) -> Answer {
     let looked = tokio::task::spawn_blocking(|| (desktops(), sessions())).await;
     let (desktops, sessions) = looked.unwrap_or_default();
     let in_front: Vec<u32> = sessions.iter().filter_map(|session| in_front(session)).collect();
-    for desktop in desktops.into_iter().filter(|desktop| in_front.contains(&desktop.uid)) {
-        let Some(mut asking) = desktop.question(&question) else { continue };
-        match asking.kill_on_drop(true).status().await {
+    let asked = desktops.into_iter().filter(|desktop| in_front.contains(&desktop.uid)).collect();
+    ask_at(asked, find_program, &question).await
+}
+
+async fn ask_at(desktops: Vec<Desktop>, find: impl Fn(&str) -> Option<PathBuf>, question: &str) -> Answer {
+    for desktop in desktops {
+        let shown = desktop.question(&find, question).and_then(|mut asking| asking.process_group(0).spawn().ok());
+        let Some(mut shown) = shown.map(Shown) else { continue };
+        match shown.0.wait().await {
             Ok(status) if status.success() => return Answer::Allowed,
             Ok(status) if status.code() == Some(1) => return Answer::Refused,
             // It could not be shown there.
@@ -60,6 +66,18 @@ async fn ask(question: String) -> Answer {
     }
     tracing::warn!("nobody at this machine can be asked");
     Answer::Nobody
+}
+
+/// A question on a screen. It goes once nobody waits for the answer: what shows it is a child of the program that we
+/// started, and outlives that one alone.
+struct Shown(Child);
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0.id() {
+            kill_group(leader);
+        }
+    }
 }
 
 /// The terminals that people are signed in at.
@@ -128,8 +146,8 @@ fn surroundings(environ: &[u8]) -> BTreeMap<String, String> {
 
 impl Desktop {
     /// A program as the person of this desktop, who may stop it.
-    fn program(&self, name: &str, arguments: &[&str]) -> Option<Command> {
-        let (runuser, program) = (find_program("runuser")?, find_program(name)?);
+    fn program(&self, find: impl Fn(&str) -> Option<PathBuf>, name: &str, arguments: &[&str]) -> Option<Command> {
+        let (runuser, program) = (find("runuser")?, find(name)?);
         let mut command = Command::new(runuser);
         command.args(["-u", &self.user, "--"]).arg(program).args(arguments);
         command.env_clear().envs(&self.environment).env("PATH", "/usr/bin:/bin");
@@ -137,10 +155,10 @@ impl Desktop {
         Some(command)
     }
 
-    fn question(&self, question: &str) -> Option<Command> {
+    fn question(&self, find: impl Fn(&str) -> Option<PathBuf>, question: &str) -> Option<Command> {
         let zenity = ["--question", "--no-markup", "--title", TITLE, "--text", question, "--ok-label", "Allow", "--cancel-label", "Refuse"];
         let kdialog = ["--title", TITLE, "--yes-label", "Allow", "--no-label", "Refuse", "--yesno", question];
-        self.program("zenity", &zenity).or_else(|| self.program("kdialog", &kdialog))
+        self.program(&find, "zenity", &zenity).or_else(|| self.program(&find, "kdialog", &kdialog))
     }
 }
 
@@ -181,10 +199,68 @@ mod tests {
         assert_eq!(taken.keys().map(String::as_str).collect::<Vec<_>>(), ["DISPLAY", "XAUTHORITY"]);
     }
 
+    /// Programs that stand for those of a desktop, and somebody who sits at it.
+    struct Stage(tempfile::TempDir);
+
+    impl Stage {
+        /// `zenity` or `kdialog`, as a script.
+        fn with(program: &str, script: &str) -> Self {
+            let stage = Self(tempfile::tempdir().expect("a folder"));
+            // As the real one does, it waits for its child instead of becoming it.
+            stage.program("runuser", "shift 3\n\"$@\"\nexit $?");
+            stage.program(program, &format!("echo \"$@\" >'{0}/asked'\n{script}", stage.0.path().display()));
+            stage
+        }
+
+        fn program(&self, name: &str, script: &str) {
+            let path = self.0.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a script");
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a program");
+        }
+
+        async fn ask(&self) -> Answer {
+            let desktop = Desktop { uid: 1, user: "ada".to_owned(), environment: BTreeMap::new() };
+            ask_at(vec![desktop], |name| Some(self.0.path().join(name)).filter(|path| path.exists()), "May <b>I</b>?").await
+        }
+
+        fn read(&self, name: &str) -> String {
+            std::fs::read_to_string(self.0.path().join(name)).unwrap_or_default()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_button_that_somebody_presses_is_the_answer() {
+        for program in ["zenity", "kdialog"] {
+            for (script, answer) in [("exit 0", Answer::Allowed), ("exit 1", Answer::Refused), ("exit 5", Answer::Nobody)] {
+                let stage = Stage::with(program, script);
+                assert_eq!(stage.ask().await, answer, "{program} {script}");
+                assert!(stage.read("asked").contains("May <b>I</b>?"), "{program} {}", stage.read("asked"));
+            }
+        }
+        let killed = Stage::with("zenity", "kill -9 $$");
+        assert_eq!(killed.ask().await, Answer::Nobody, "a question that breaks is no answer");
+        assert_eq!(Stage::with("another", "exit 0").ask().await, Answer::Nobody, "there is nothing to ask with");
+    }
+
+    #[tokio::test]
+    async fn a_question_that_nobody_answers_in_time_goes_from_the_screen() {
+        let stage = Stage::with("zenity", "echo $$ >\"$0.pid\"\nexec sleep 300");
+        let second = std::time::Duration::from_secs(1);
+        let silence = tokio::time::timeout(second, stage.ask()).await;
+        assert!(silence.is_err(), "{silence:?}");
+        let shown = PathBuf::from("/proc").join(stage.read("zenity.pid").trim()).join("stat");
+        let is_shown = || std::fs::read_to_string(&shown).is_ok_and(|stat| !stat.contains(") Z "));
+        let begun = std::time::Instant::now();
+        while is_shown() {
+            assert!(begun.elapsed() < second, "it is still there");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+
     #[tokio::test]
     async fn where_nobody_can_be_asked_nobody_is_said_to_have_allowed() {
         let desktop = Desktop { uid: 1, user: "no-such-account".to_owned(), environment: BTreeMap::new() };
-        assert!(desktop.program("no-such-program", &[]).is_none());
+        assert!(desktop.program(find_program, "no-such-program", &[]).is_none());
         if desktops().is_empty() {
             assert_eq!(ask("May I?".to_owned()).await, Answer::Nobody);
         }

@@ -108,7 +108,14 @@ impl Screen {
     /// Blocks: reads what runs, and may start a display.
     fn find(rules: Rules, account: Option<Account>, mark: &str) -> Self {
         let uid = account.as_ref().map(Account::uid);
-        let finder: Finder = Arc::new(move || find::find(uid));
+        Self::of(Arc::new(move || find::find(uid)), rules, || {
+            let account = account.map_or_else(|| Account::own().map_err(|_| NoScreen::Virtual), Ok);
+            account.and_then(|account| VirtualDisplay::start(&account, mark))
+        })
+    }
+
+    /// What is found, or a display of its own where there is none and the grant allows one.
+    fn of(finder: Finder, rules: Rules, start: impl FnOnce() -> Result<VirtualDisplay, NoScreen>) -> Self {
         let missing = match finder() {
             Ok(_) => return Self { finder, _own: None, missing: None },
             Err(none) => none,
@@ -116,8 +123,7 @@ impl Screen {
         if missing == NoScreen::Wayland || rules.virtual_displays == VirtualDisplays::Never {
             return Self { finder, _own: None, missing: Some(missing) };
         }
-        let account = account.map_or_else(|| Account::own().map_err(|_| NoScreen::Virtual), Ok);
-        match account.and_then(|account| VirtualDisplay::start(&account, mark)) {
+        match start() {
             Ok(own) => {
                 let seat = own.seat();
                 Self { finder: Arc::new(move || Ok(seat.clone())), _own: Some(own), missing: None }

@@ -144,6 +144,30 @@ async fn a_device_that_shows_nothing_says_why() {
     assert!(matches!(client.next().await, Got::Bye(_)));
 }
 
+/// What the one who connects is told, and whether a display was asked for.
+async fn refused(none: NoScreen, virtual_display: body::VirtualDisplay) -> (String, bool) {
+    let grant = OpenRemoteSession { virtual_display, ..session(RemoteKind::Viewer) };
+    let mut is_started = false;
+    let screen = Screen::of(Arc::new(move || Err(none)), Rules::of(&grant), || {
+        is_started = true;
+        Err(NoScreen::Virtual)
+    });
+    let mut rig = open(screen);
+    let mut client = rig.attach("ada@example.org", Access::Control);
+    let refusal = client.next_control().await;
+    assert!(matches!(client.next().await, Got::Bye(_)));
+    (refusal["code"].as_str().expect("a code").to_owned(), is_started)
+}
+
+#[tokio::test]
+async fn no_display_is_started_where_the_grant_allows_none() {
+    use body::VirtualDisplay::{Allowed, Never};
+    assert_eq!(refused(NoScreen::NoDisplay, Never).await, ("no_display".to_owned(), false));
+    assert_eq!(refused(NoScreen::NotOfAccount, Never).await, (NoScreen::NotOfAccount.code().to_owned(), false));
+    assert_eq!(refused(NoScreen::Wayland, Allowed).await, ("wayland_no_capture".to_owned(), false));
+    assert_eq!(refused(NoScreen::NoDisplay, Allowed).await, (NoScreen::Virtual.code().to_owned(), true), "the control");
+}
+
 #[tokio::test]
 async fn a_recording_plays_what_was_shown() {
     let mut screen = TestScreen::of_size("320x200");
