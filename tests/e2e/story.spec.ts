@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
@@ -42,8 +44,11 @@ test('from an empty folder to a script that two real devices agreed to run', asy
     await look(page, 'devices');
   });
 
+  let written = { text: '', interpreter: '' };
   await test.step('a script is written and run on both', async () => {
+    const saved = page.waitForRequest((request) => request.method() === 'POST' && new URL(request.url()).pathname === '/v1/scripts');
     await writeScript(page, place, { name: 'greet', text: 'echo "hello from $(id -un)"\n' });
+    written = (await saved).postDataJSON();
     await look(page, 'script-editor');
     await page.getByRole('link', { name: 'Run', exact: true }).click();
     await expect(page.getByRole('heading', { name: 'Run greet' })).toBeVisible();
@@ -56,7 +61,14 @@ test('from an empty folder to a script that two real devices agreed to run', asy
     await toolbar(page).getByRole('button', { name: 'Run script' }).click();
     await page.getByLabel('Script', { exact: true }).selectOption({ index: 1 });
     await page.getByRole('button', { name: /Authorize on 2 devices/ }).click();
-    await expect(page.getByRole('dialog')).toContainText('2 devices');
+    const panel = page.getByRole('dialog');
+    await expect(panel.locator('#gate-what')).toHaveText('Run greet v1 as root on 2 devices of Northwind IT');
+    await expect(panel.getByLabel('Script greet, version 1')).toContainText('echo "hello from $(id -un)"');
+    const digests = (await panel.locator('.digest').allInnerTexts()).map((digest) => digest.replaceAll(/\s/g, ''));
+    expect(digests).toContain(createHash('sha256').update(written.text).digest('hex'));
+    await expect(panel).toContainText(`SHA-256 of these ${Buffer.byteLength(written.text)} bytes`);
+    for (const fact of [/Arguments\s*none/, new RegExp(`Interpreter\\s*${written.interpreter}`), /Limits\s*10 min/]) await expect(panel).toContainText(fact);
+    await expect(panel.getByRole('list', { name: 'Names of all 2 devices' }).getByRole('listitem')).toHaveText([hostname(), hostname()]);
     await accessible(page, 'authorization panel');
     await authorize(page, code, 'run');
     await expect(page).toHaveURL(/\/jobs\//);

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, type Page } from '@playwright/test';
@@ -45,6 +46,8 @@ export interface Owner {
 
 /** The set-up as its owner does it, with the code read from the picture by another program. */
 export async function setUp(page: Page, place: Installation, { see = async (_: string) => {}, code = (from: Authenticator) => from.soon() } = {}): Promise<Owner> {
+  const sent: string[] = [];
+  page.on('request', (request) => sent.push(`${request.url()} ${request.postData() ?? ''}`));
   await page.goto(place.setupLink);
   await page.getByLabel('Company').fill(OWNER.company);
   await page.getByLabel('Your name').fill(OWNER.name);
@@ -70,6 +73,10 @@ export async function setUp(page: Page, place: Installation, { see = async (_: s
   await page.locator('#enrol-code').fill(await code(authenticator));
   const recoveryCodes = await keepCodes(page, () => see('setup-codes'));
   await expect(page).toHaveURL(/\/devices/);
+  const { private_key_pkcs8: key }: { private_key_pkcs8: string } = JSON.parse(readFileSync(kept, 'utf8'));
+  expect(key.length).toBeGreaterThan(40);
+  expect(sent.filter((one) => one.includes(key))).toEqual([]); // the authority key never leaves this browser
+  expect(sent.filter((one) => one.includes(OWNER.email)).length).toBeGreaterThan(0);
   return { authenticator, recoveryCodes, kit: kept };
 }
 

@@ -1,15 +1,22 @@
 //! From an empty folder to a script that a real device agreed to run.
 
+use std::time::Duration;
+
 use sallyport_server::clock::Clock as _;
 use sallyport_store::ops::runs::ExpireRuns;
+use sallyport_testkit::agent::Machine;
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
+use sallyport_testkit::rogue::{File, Rogue};
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 on_both!(
     a_script_runs_on_two_real_devices,
-    a_pending_device_receives_nothing,
+    a_pending_device_sends_its_inventory_and_receives_nothing,
     a_secret_reaches_the_script_and_nothing_else,
     a_running_script_is_cancelled_with_all_that_it_started,
     a_run_whose_device_never_comes_back_ends_too,
@@ -34,18 +41,32 @@ async fn a_script_runs_on_two_real_devices(engine: Engine) {
     assert!(status.to_string().contains("greet"), "{status}");
 }
 
-async fn a_pending_device_receives_nothing(engine: Engine) {
+async fn a_pending_device_sends_its_inventory_and_receives_nothing(engine: Engine) {
     let server = TestServer::live_on(engine, TestClock::system()).await;
     let mut owner = Owner::set_up(&server).await;
-    let file = owner.installer(&server, 1).await;
-    let mut machine = sallyport_testkit::agent::Machine::new();
+    let (_machines, approved) = owner.machines(&server, 1).await;
+    let file = owner.installer(&server, 2).await;
+    let mut machine = Machine::new();
     machine.start();
     machine.enrol(&file);
-    let pending = owner.devices("state=pending", 1).await;
+    let pending = owner.devices("state=pending", 1).await[0]["id"].as_str().expect("an id").to_owned();
+    let rogue = Rogue::new(200);
+    let mut link = rogue.enrol(&server, &File::read(&file)).await.expect("a link");
+    let inventory = async {
+        while owner.client.get(&format!("/v1/devices/{pending}/inventory")).await.json()["hostname"] == "" {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, inventory).await.expect("the inventory of a pending device is there");
+
     let script = owner.script("nothing", "true").await;
-    let body = json!({ "script": script, "version": 1, "devices": [pending[0]["id"]] });
+    let body = json!({ "script": script, "version": 1, "devices": [pending] });
     let reply = owner.client.post("/v1/jobs", body).await;
     assert_eq!((reply.status, reply.code()), (422, "invalid_field".to_owned()));
+    let job = owner.run(&server, &script, &approved, json!({})).await;
+    owner.ended_runs(&job).await;
+    let offer = timeout(Duration::from_millis(500), link.offer()).await;
+    assert!(offer.is_err(), "what others run is not offered to it");
 }
 
 async fn a_secret_reaches_the_script_and_nothing_else(engine: Engine) {
@@ -68,7 +89,7 @@ async fn a_running_script_is_cancelled_with_all_that_it_started(engine: Engine) 
     let server = TestServer::live_on(engine, TestClock::system()).await;
     let mut owner = Owner::set_up(&server).await;
     let (_machines, devices) = owner.machines(&server, 1).await;
-    let script = owner.script("slow", "sleep 300 & echo begun; wait").await;
+    let script = owner.script("slow", "sleep 300 & echo $!; wait").await;
     let job = owner.run(&server, &script, &devices, json!({})).await;
     let run = loop {
         let runs = owner.client.get(&format!("/v1/jobs/{job}/runs")).await.json();
@@ -81,6 +102,14 @@ async fn a_running_script_is_cancelled_with_all_that_it_started(engine: Engine) 
     assert_eq!(owner.client.post(&path, json!({})).await.status, 204);
     let runs = owner.ended_runs(&job).await;
     assert_eq!(runs[0]["state"], "cancelled", "{}", runs[0]);
+    let begun: u32 = owner.output(&runs[0]).await.trim().parse().expect("the number of what it began");
+    let stat = format!("/proc/{begun}/stat");
+    let gone = async {
+        while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("what the script began is gone too");
 }
 
 #[tokio::test]
