@@ -1,5 +1,6 @@
 import { expect, test } from '@playwright/test';
 import { code, context, faults, moveIn, owner, page, place } from './support/office.js';
+import { sessionsAge } from './support/past.js';
 import { keep, seen } from './support/pictures.js';
 import { accessible, authorize, keepCodes, look, OWNER, signIn } from './support/steps.js';
 
@@ -119,6 +120,26 @@ test('SES-05, SES-06: another browser\'s session is seen and ended, locks in pla
   await expect(other.locator('#script-name')).toHaveValue('half-done');
   await expect(other.locator('.cm-content')).toContainText('do not lose me');
   await elsewhere.close();
+});
+
+test('SES-05: a session that is over by time locks in place too, and keeps its draft', async ({ browser }) => {
+  const context = await browser.newContext();
+  const own = await context.newPage();
+  await own.goto(`${place.url}/scripts/new`);
+  await signIn(own, { code: await owner.authenticator.soon() });
+  await own.locator('#script-name').fill('written before the end');
+  await own.locator('.cm-content').click();
+  await own.keyboard.type('echo "kept"');
+  sessionsAge(place, 24);
+  await own.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(own.getByRole('dialog', { name: 'Your session ended' })).toBeVisible();
+  await signIn(own, { code: await owner.authenticator.soon(), inPlace: true });
+  await expect(own.locator('#script-name')).toHaveValue('written before the end');
+  await expect(own.locator('.cm-content')).toContainText('echo "kept"');
+  await context.close();
+  await page.goto(`${place.url}/profile`);
+  await signIn(page, { code: await owner.authenticator.soon() });
+  await expect(page.getByRole('heading', { name: 'Sessions' })).toBeVisible();
 });
 
 test('REC-11: new recovery codes go through the panel, and the old ones are dead', async () => {

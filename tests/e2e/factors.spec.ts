@@ -91,6 +91,14 @@ test('STEP-02: the panel takes a touch: new recovery codes for exactly this requ
   await touch('passkey');
   await expect(page.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem')).toHaveCount(10);
   owner.recoveryCodes = (await page.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem').allInnerTexts()).map((one) => one.trim());
+  await page.evaluate(() => (window.print = () => (document.body.dataset['printed'] = 'yes')));
+  await page.getByRole('button', { name: 'Print' }).click();
+  await expect(page.locator('body')).toHaveAttribute('data-printed', 'yes');
+  await page.emulateMedia({ media: 'print' });
+  await expect(page.getByText(`Sallyport recovery codes · ${OWNER.email}`)).toBeVisible();
+  for (const code of owner.recoveryCodes) await expect(page.getByText(code, { exact: true })).toBeVisible();
+  await expect(page.getByRole('navigation', { name: 'Main' })).toBeHidden();
+  await page.emulateMedia({ media: null });
   const file = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Download' }).click();
   await file;
@@ -146,6 +154,9 @@ test('the check-up shows that the factor works, and authorizes nothing', async (
 test('networks: nobody locks themselves out, and the page says why no person is exempt', async () => {
   await page.goto(`${place.url}/security/networks`);
   await expect(page.getByText('A person cannot be exempted from the second factor.')).toBeVisible();
+  for (const [name, href] of [['Make one', '/automation/clients?new=1'], ['Invite one', '/users?invite=1&as=support']] as const) {
+    await expect(page.getByRole('link', { name })).toHaveAttribute('href', href);
+  }
   await accessible(page, 'networks');
   await look(page, 'networks');
   const administration = page.getByRole('listitem').filter({ hasText: 'Administration' });

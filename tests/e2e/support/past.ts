@@ -20,3 +20,6 @@ export const accountsAge = (place: Installation, days: number) => earlier(place,
 
 /** Every session's person proved who they are so many minutes earlier. */
 export const proofsAge = (place: Installation, minutes: number) => earlier(place, 'sessions', minutes * 60, ['auth_time', 'step_up_at']);
+
+/** Every session began so many hours earlier. */
+export const sessionsAge = (place: Installation, hours: number) => earlier(place, 'sessions', hours * 3600, ['created', 'last_active']);

@@ -1,5 +1,6 @@
 /** *Activate now* and *Activate later*: when they are asked, and where to go on afterwards. */
 
+import { whenFactorMissing } from '$lib/api/client';
 import { Problem } from '$lib/api/problem';
 import { session } from './session.svelte';
 
@@ -9,6 +10,10 @@ const LATER = 'activation-later';
 class Activation {
   /** Why it is asked now: at sign-in, or because something was tried that needs a factor. */
   asked = $state<'sign-in' | 'action'>();
+
+  constructor() {
+    whenFactorMissing(() => this.ask());
+  }
 
   /** Signed in with the password alone. */
   get reading(): boolean {

@@ -47,6 +47,12 @@ export const whenChallenged = (listener: () => void): void => {
   onChallenged = listener;
 };
 
+/** Told whenever a change was refused because this person has no second factor yet. */
+let onFactorMissing: () => void = () => {};
+export const whenFactorMissing = (listener: () => void): void => {
+  onFactorMissing = listener;
+};
+
 /** What a browser sends as it stands. Anything else it would encode by itself, after the signature was made over other characters. */
 const SENT_AS_IT_IS = /^(?:[\w.~!*'()-]|%[\dA-F]{2})*$/i;
 
@@ -106,17 +112,18 @@ export async function send(method: string, path: string, options: Options = {}):
   const first = await once(method, target, body, options);
   if (first.ok) return first;
   const problem = await problemFrom(first);
-  if (problem.code !== 'use_dpop_nonce') throw noticed(problem, path);
+  if (problem.code !== 'use_dpop_nonce') throw noticed(problem, method, path);
   const second = await once(method, target, body, options);
   if (second.ok) return second;
-  throw noticed(await problemFrom(second), path);
+  throw noticed(await problemFrom(second), method, path);
 }
 
-function noticed(problem: Problem, path: string): Problem {
+function noticed(problem: Problem, method: string, path: string): Problem {
   // A session that must prove more is still one.
   const ended = problem.status === 401 && problem.code !== 'insufficient_user_authentication';
   if (ended && !ANONYMOUS.test(path)) onSignedOut(problem);
   if (problem.code === 'address_left') onChallenged();
+  if (problem.code === 'factor_required' && method !== 'GET') onFactorMissing();
   return problem;
 }
 
