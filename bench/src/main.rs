@@ -105,6 +105,15 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// As our own client on the command line works: one thread waits for its connection, and no other wakes it.
+async fn on_one_thread<F>(measure: impl FnOnce() -> F + Send + 'static) -> anyhow::Result<Vec<Row>>
+where
+    F: Future<Output = anyhow::Result<Vec<Row>>>,
+{
+    let work = move || tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure());
+    tokio::task::spawn_blocking(work).await?
+}
+
 async fn measure_all(wishes: &Wishes, report: &mut Report) -> anyhow::Result<()> {
     let wants = |scenario| wishes.scenario.is_none_or(|wanted| wanted == scenario);
     let mut add = |rows: Vec<Row>| report.add(rows);
@@ -125,10 +134,10 @@ async fn measure_all(wishes: &Wishes, report: &mut Report) -> anyhow::Result<()>
     }
     let peers = if wishes.peers { Peers::Beside } else { Peers::Absent };
     if wants(Scenario::Terminal) {
-        add(Box::pin(terminal::measure(peers)).await?);
+        add(on_one_thread(move || terminal::measure(peers)).await?);
     }
     if wants(Scenario::Files) {
-        add(Box::pin(files::measure(peers)).await?);
+        add(on_one_thread(move || files::measure(peers)).await?);
     }
     if wants(Scenario::Viewer) {
         add(Box::pin(viewer::measure(peers)).await?);

@@ -56,6 +56,11 @@ impl Ssh {
         Ok(())
     }
 
+    /// The home of whoever comes.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn client(&self) -> Command {
         let mut command = Command::new("ssh");
         command.args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]);
@@ -104,7 +109,7 @@ impl Drop for Ssh {
 fn settings(folder: &Path, port: u16) -> String {
     let folder = folder.display();
     format!(
-        "Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/own.pub\nStrictModes no\nUsePAM no\n\
+        "SetEnv HOME={folder}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/own.pub\nStrictModes no\nUsePAM no\n\
          PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPrintMotd no\nPrintLastLog no\n\
          PidFile none\nUseDNS no\nMaxStartups 50\n"
     )

@@ -31,7 +31,7 @@ pub(crate) const ECHO: &[u8] = b"echo re''ady; exec cat >/dev/null\n";
 #[derive(Default)]
 pub(crate) struct Reached {
     pub(crate) openings: Vec<f64>,
-    /// What a login shell takes by itself to say something: its profile is this machine's, and nobody's merit.
+    /// What a login shell takes by itself to say something: nobody's merit.
     pub(crate) shell_alone: f64,
     pub(crate) keys: Vec<f64>,
     pub(crate) texts: Vec<f64>,
@@ -88,7 +88,7 @@ pub(crate) async fn measure(peers: Peers) -> anyhow::Result<Vec<Row>> {
 }
 
 async fn reach(place: &mut Place) -> anyhow::Result<(Reached, Vec<f64>)> {
-    let mut reached = Reached { shell_alone: shell_alone()?, ..Reached::default() };
+    let mut reached = Reached { shell_alone: shell_alone(place.folder())?, ..Reached::default() };
     for _ in 0..OPENINGS {
         let begun = Instant::now();
         let (client, mut end) = place.open("terminal").await?;
@@ -109,13 +109,15 @@ async fn reach(place: &mut Place) -> anyhow::Result<(Reached, Vec<f64>)> {
     Ok((reached, server))
 }
 
-/// A login shell in a terminal and nothing else, until its first output; the median of some.
-fn shell_alone() -> anyhow::Result<f64> {
+/// A login shell in a terminal and nothing else, until its first output; the median of some. It begins in an empty home, as those of the
+/// agent and of the SSH daemon do.
+fn shell_alone(home: &Path) -> anyhow::Result<f64> {
     let mut times = Vec::new();
     for _ in 0..SHELLS {
         let begun = Instant::now();
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", "exec bash -l", "/dev/null"]);
+        command.env("HOME", home);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("script, of Debian's bsdutils")?;
         let said = child.stdout.as_mut().context("a pipe")?.read(&mut [0; 64])?;
         times.push(millis(begun));
@@ -202,7 +204,7 @@ pub(crate) fn ends_with_done(tail: &mut Vec<u8>) -> bool {
 impl Ssh {
     /// The same, through a login over SSH. Blocks.
     fn terminal(&self, text: &std::path::Path) -> anyhow::Result<Reached> {
-        let mut reached = Reached { shell_alone: shell_alone()?, ..Reached::default() };
+        let mut reached = Reached { shell_alone: shell_alone(self.folder())?, ..Reached::default() };
         for _ in 0..OPENINGS {
             let begun = Instant::now();
             let mut shell = self.shell()?;

@@ -302,7 +302,8 @@ pub const JSON_DEPTH: usize = 16;
 /// Largest frame of the agent link: a whole hello, its flag and its authentication tag.
 pub const FRAME_BYTES: usize = HELLO_BYTES + 17;
 /// Frame that messages are cut into. Each end keeps a buffer for one frame, as long as the link lasts: a server for every agent.
-pub const CUT_FRAME_BYTES: usize = 1_000;
+/// With the head that a WebSocket puts before it, it fills a buffer of 512 bytes.
+pub const CUT_FRAME_BYTES: usize = 504;
 /// Largest message of the agent link, put together from frames.
 pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Largest message of the agent link before the device is known.
@@ -369,8 +370,8 @@ pub const STREAM_UNACKED_BYTES: usize = 256 * 1024;
 pub const FILES_UNACKED_BYTES: usize = 1024 * 1024;
 /// Room for acknowledgements beyond that, since they must be sent when nothing else may.
 pub const STREAM_UNACKED_ACK_BYTES: usize = 16 * 1024;
-/// An end acknowledges after it received so many bytes,
-pub const STREAM_ACK_BYTES: usize = 32 * 1024;
+/// An end acknowledges after it received this part of what the other may send ahead: 32 KiB, and of files 128,
+pub const STREAM_ACKS_PER_WINDOW: usize = 8;
 /// or after so long.
 pub const STREAM_ACK_MILLIS: u64 = 50;
 /// Largest answer of a device to a client's key, signature included.

@@ -15,8 +15,8 @@ use crate::tx::Conn;
 const STATEMENTS: usize = 512;
 /// Pages that the connection that writes and each that reads keep, in KiB (SQLite's sign says so): the system's own cache has the rest
 /// of the file, and what is kept here is memory for each device of a large installation.
-const WRITER_CACHE: &str = "-16384";
-const READER_CACHE: &str = "-4096";
+const WRITER_CACHE: &str = "-8192";
+const READER_CACHE: &str = "-2048";
 /// How long a connection is waited for.
 const ACQUIRE: Duration = Duration::from_secs(10);
 /// How long another process may hold SQLite's write lock.

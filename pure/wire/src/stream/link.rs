@@ -59,6 +59,8 @@ struct Keyed {
     resuming: Resuming,
     resumed: Resumed,
     due: Due,
+    /// Bytes that are acknowledged without waiting.
+    much: usize,
     flow: Flow,
 }
 
@@ -274,6 +276,7 @@ impl Keyed {
             resuming: Resuming::new(own_resume),
             resumed: Resumed::new(other_resume),
             due: Due::default(),
+            much: window / limits::STREAM_ACKS_PER_WINDOW,
             flow: Flow::Open,
         }
     }
@@ -297,7 +300,7 @@ impl Keyed {
 
     /// Acknowledges without waiting where much has come.
     fn acknowledge_much(&mut self) -> Result<(), StreamError> {
-        let much = self.due.bytes >= limits::STREAM_ACK_BYTES && self.flow == Flow::Open;
+        let much = self.due.bytes >= self.much && self.flow == Flow::Open;
         if much { self.acknowledge() } else { Ok(()) }
     }
 

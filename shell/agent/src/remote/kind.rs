@@ -177,8 +177,8 @@ impl Teller {
         let _ = self.outbox.send(event);
     }
 
-    /// An outlet to a new attachment, and the host's end of it.
-    pub(crate) fn outlet(&self) -> (Outlet, Waiting) {
-        outlet::pair(self.room.clone())
+    /// An outlet to a new attachment that sends `window` bytes ahead, and the host's end of it.
+    pub(crate) fn outlet(&self, window: usize) -> (Outlet, Waiting) {
+        outlet::pair(window, self.room.clone())
     }
 }

@@ -132,7 +132,7 @@ impl OpenSession {
         let secret = world.ports.entropy.random_32().map_err(|_| "no_entropy")?;
         let secret = StreamSecret::from_bytes(secret);
         let stream = StreamEnd::device(claimed.terms(), world.identity.signing_key(), &secret).map_err(StreamError::code)?;
-        let (outlet, waiting) = self.teller.outlet();
+        let (outlet, waiting) = self.teller.outlet(claimed.terms().window);
         let (caller, calls) = mpsc::channel(CALLS);
         let id = AttachmentId(claimed.id());
         let attachment = Attachment {

@@ -18,7 +18,10 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::dial::{Dial, Wire};
 
-const READ_BUFFER_BYTES: usize = 16 * 1024;
+/// About one frame of a file. It is cleared before each reading, so that more would slow keystrokes down.
+const READ_BYTES: usize = 32 * 1024;
+/// Frames that wait together leave together.
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// What a connection has to tell.
 #[derive(Debug)]
@@ -57,8 +60,8 @@ impl Socket {
         let protocols = format!("{SUBPROTOCOL}, {TICKET_PREFIX}{}", URL_SAFE_NO_PAD.encode(ticket));
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_str(&protocols)?);
         let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
+            .read_buffer_size(READ_BYTES)
+            .write_buffer_size(WRITE_BYTES)
             .max_message_size(Some(limits::STREAM_MESSAGE_BYTES))
             .max_frame_size(Some(limits::STREAM_MESSAGE_BYTES));
         let (socket, _) = client_async_with_config(request, wire, Some(config)).await?;

@@ -6,16 +6,21 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
+use futures_channel::mpsc;
+use futures_util::{SinkExt as _, StreamExt as _};
 use sallyport_model::{DeviceId, TenantId, limits};
 use sallyport_store::ops::enrolment::Seen;
 use sallyport_wire::{DeviceState, Hello, LinkSecret, Responder, ServerLink, ToAgent, UnsignedToAgent};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::{Order, enrol, offers, reports, tell_presence};
 use crate::App;
 use crate::clock::random;
 use crate::keys::TenantKeys;
+
+/// A peer that does not take a frame for so long is cut off.
+const SENDING: Duration = Duration::from_secs(30);
 
 /// Why a link ended, for the log.
 #[derive(Debug, thiserror::Error)]
@@ -95,16 +100,19 @@ async fn welcome(app: App, tenant: TenantId, keys: Arc<TenantKeys>, from: IpAddr
     Some(Known { app, tenant, device, key: *hello.device_key(), state, from, link, socket })
 }
 
-async fn stay(known: Known) {
+/// Serves an agent that is known. What it holds as long as the link lasts is made before it, so that it is there once.
+fn stay(known: Known) -> impl Future<Output = ()> {
     let Known { app, tenant, device, key, state, from, link, socket } = known;
     let (number, mut orders) = app.hub.enter(tenant, device, from);
     let mut linked = Linked { app, tenant, device, number, key, link, socket, probe: None, last_inventory: None };
-    tell_presence(&linked.app, tenant, device, true);
-    metrics::gauge!("sallyport_links").increment(1.0);
-    let end = linked.run(state, &mut orders).await.err().unwrap_or(LinkEnd::Ended);
-    tracing::debug!(%device, %end, "a link ended");
-    metrics::gauge!("sallyport_links").decrement(1.0);
-    Box::pin(linked.leave()).await;
+    async move {
+        tell_presence(&linked.app, tenant, device, true);
+        metrics::gauge!("sallyport_links").increment(1.0);
+        let end = linked.run(state, &mut orders).await.err().unwrap_or(LinkEnd::Ended);
+        tracing::debug!(%device, %end, "a link ended");
+        metrics::gauge!("sallyport_links").decrement(1.0);
+        Box::pin(linked.leave()).await;
+    }
 }
 
 async fn handshake(keys: &TenantKeys, socket: &mut WebSocket) -> Result<(Hello, ServerLink), LinkEnd> {
@@ -137,7 +145,7 @@ impl Linked {
                     deadline.as_mut().reset(tokio::time::Instant::now() + silence);
                     Box::pin(self.received(received)).await?;
                 }
-                order = orders.recv() => Box::pin(self.obey(order.unwrap_or(Order::Close))).await?,
+                order = orders.next() => Box::pin(self.obey(order.unwrap_or(Order::Close))).await?,
                 () = &mut deadline => return Err(LinkEnd::Silent),
             }
         }
@@ -203,12 +211,16 @@ impl Linked {
 
     /// Sends a message; a peer that does not read for a while is cut off.
     pub(super) async fn send(&mut self, message: &ToAgent) -> Result<(), LinkEnd> {
-        for frame in self.link.send(message)? {
-            let sent = timeout(Duration::from_secs(30), self.socket.send(Message::Binary(Bytes::from(frame)))).await;
-            sent.map_err(|_| LinkEnd::Silent)?.map_err(|_| LinkEnd::Gone)?;
+        let frames = self.link.send(message)?;
+        for frame in frames {
+            in_time(self.socket.feed(Message::Binary(Bytes::from(frame)))).await?;
         }
-        Ok(())
+        in_time(self.socket.flush()).await
     }
+}
+
+async fn in_time(sending: impl Future<Output = Result<(), axum::Error>>) -> Result<(), LinkEnd> {
+    timeout(SENDING, sending).await.map_err(|_| LinkEnd::Silent)?.map_err(|_| LinkEnd::Gone)
 }
 
 /// Keeps when it came, and says what it is now: between the welcome and the place in the hub somebody may have approved or removed it.

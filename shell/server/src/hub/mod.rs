@@ -16,6 +16,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use futures_channel::mpsc;
 use sallyport_api::Code;
 use sallyport_decide::networks::{Capability, Rules};
 use sallyport_model::{DeviceId, GrantId, TenantId, limits};
@@ -23,7 +24,7 @@ use sallyport_store::StoreError;
 use sallyport_store::ops::networks::rules;
 use sallyport_wire::{DeviceState, Heartbeat, ToAgent, UnsignedToAgent};
 use serde::Deserialize;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use crate::events::Event;
 use crate::{App, Query, Refusal};
@@ -35,6 +36,10 @@ const ORDERS: usize = 64;
 /// Devices that the store may be busy with at once because they came back or told what they are: in a storm, the others wait in line,
 /// and what is needed for one device is not in memory for ten thousand.
 const TURNS: usize = 64;
+/// What a link reads at once, and keeps as long as it lasts: one frame.
+const READ_BYTES: usize = 512;
+/// What is collected of a message before it is written. A link to which little is sent never has so much.
+const WRITE_BYTES: usize = 4 * limits::CUT_FRAME_BYTES;
 /// How long the older of two links has to show that it lives.
 const PROBE: Duration = Duration::from_secs(2);
 
@@ -52,8 +57,16 @@ struct Link {
     number: u64,
     tenant: TenantId,
     from: IpAddr,
+    /// Of a kind that keeps no room for orders that nobody gave: most links wait most of the time.
     orders: mpsc::Sender<Order>,
     figures: Option<Box<Heartbeat>>,
+}
+
+impl Link {
+    /// Whether the order waits for the link now.
+    fn order(&mut self, order: Order) -> bool {
+        self.orders.try_send(order).is_ok()
+    }
 }
 
 /// Every live agent link.
@@ -104,14 +117,14 @@ impl Hub {
 
     /// Ends every link.
     pub fn close_all(&self) {
-        for link in self.links().values() {
-            let _ = link.orders.try_send(Order::Close);
+        for link in self.links().values_mut() {
+            link.order(Order::Close);
         }
     }
 
     /// Sends a message to a device; false where it is not connected or does not keep up.
     pub(crate) fn send(&self, device: DeviceId, message: ToAgent) -> bool {
-        self.links().get(&device).is_some_and(|link| link.orders.try_send(Order::Send(Box::new(message))).is_ok())
+        self.links().get_mut(&device).is_some_and(|link| link.order(Order::Send(Box::new(message))))
     }
 
     /// Tells a device that one of its runs is cancelled; after a reconnect it is told again.
@@ -132,7 +145,7 @@ impl Hub {
     fn close(&self, device: DeviceId) {
         let mut links = self.links();
         // A peer that does not read cannot keep its link by that: without its sender, the link ends after what waits already.
-        if links.get(&device).is_some_and(|link| link.orders.try_send(Order::Close).is_err()) {
+        if links.get_mut(&device).is_some_and(|link| !link.order(Order::Close)) {
             links.remove(&device);
         }
     }
@@ -154,10 +167,11 @@ impl Hub {
 
     /// Takes the place of a device's link; returns its number and what its orders come from.
     fn enter(&self, tenant: TenantId, device: DeviceId, from: IpAddr) -> (u64, mpsc::Receiver<Order>) {
-        let (orders, inbox) = mpsc::channel(ORDERS);
+        // Each sender has a place of its own beside these.
+        let (orders, inbox) = mpsc::channel(ORDERS - 1);
         let number = self.0.next_number.fetch_add(1, Ordering::Relaxed);
-        if let Some(old) = self.links().insert(device, Link { number, tenant, from, orders, figures: None }) {
-            let _ = old.orders.try_send(Order::Close);
+        if let Some(mut old) = self.links().insert(device, Link { number, tenant, from, orders, figures: None }) {
+            old.order(Order::Close);
         }
         (number, inbox)
     }
@@ -181,9 +195,8 @@ impl Hub {
     /// Whether another link of the device is there and alive: two machines with one key.
     async fn has_living_twin(&self, device: DeviceId) -> bool {
         let (answer, alive) = oneshot::channel();
-        match self.links().get(&device) {
-            Some(link) if link.orders.try_send(Order::Probe(answer)).is_ok() => {}
-            _ => return false,
+        if !self.links().get_mut(&device).is_some_and(|link| link.order(Order::Probe(answer))) {
+            return false;
         }
         matches!(tokio::time::timeout(PROBE, alive).await, Ok(Ok(())))
     }
@@ -218,8 +231,11 @@ async fn accept(
     if !may_dial(&app, tenant, peer.ip()).await? {
         return Err(Code::NetworkRefused.into());
     }
-    let upgrade =
-        upgrade.read_buffer_size(512).write_buffer_size(0).max_message_size(limits::FRAME_BYTES).max_frame_size(limits::FRAME_BYTES);
+    let upgrade = upgrade
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(WRITE_BYTES)
+        .max_message_size(limits::FRAME_BYTES)
+        .max_frame_size(limits::FRAME_BYTES);
     Ok(upgrade.on_upgrade(move |socket| link::serve(app, tenant, keys, peer.ip(), socket)).into_response())
 }
 
@@ -243,6 +259,8 @@ fn tell_presence(app: &App, tenant: TenantId, device: DeviceId, online: bool) {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::{FutureExt as _, StreamExt as _};
+
     use super::*;
 
     #[test]
@@ -252,9 +270,9 @@ mod tests {
         while hub.send(device, UnsignedToAgent::CancelRun { grant: GrantId::from_bytes([3; 16]) }.into()) {}
         hub.state_changed(&[device], DeviceState::Removed);
         for _ in 0..ORDERS {
-            assert!(matches!(orders.try_recv(), Ok(Order::Send(_))));
+            assert!(matches!(orders.next().now_or_never(), Some(Some(Order::Send(_)))));
         }
-        assert!(matches!(orders.try_recv(), Ok(Order::Close) | Err(mpsc::error::TryRecvError::Disconnected)));
+        assert!(matches!(orders.next().now_or_never(), Some(Some(Order::Close) | None)));
         assert!(!hub.is_online(device));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use sallyport_decide::accounts::session::ACTIVITY_SECS;
 use sallyport_model::limits;
 use sallyport_store::ops::accounts::TouchSession;
@@ -25,8 +25,16 @@ const SILENCE: Duration = Duration::from_secs(90);
 const PING: Duration = Duration::from_secs(20);
 /// A message that the other end does not take for so long goes nowhere.
 const STUCK: Duration = Duration::from_secs(60);
+/// Messages that are passed on before anything else is looked at, a revocation above all.
+const TOGETHER: usize = 8;
 /// How long saying good-bye may take: after a revocation nobody waits for a slow reader.
 const GOODBYE: Duration = Duration::from_millis(300);
+
+/// What a socket yields.
+type Received = Option<Result<Message, axum::Error>>;
+
+/// The sender has left, and may have said why.
+struct Gone(Option<CloseCode>);
 
 /// Waits for the other socket, then passes messages on until one end is gone or the stream is stopped.
 pub(super) async fn first(
@@ -89,16 +97,8 @@ async fn pump(
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
     loop {
-        let message = tokio::select! {
-            received = from.next() => match received {
-                Some(Ok(Message::Binary(message))) => {
-                    note(&message);
-                    Some(Message::Binary(message))
-                }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => None,
-                Some(Ok(Message::Close(frame))) => return frame.and_then(|frame| CloseCode::from_number(frame.code)),
-                Some(Ok(Message::Text(_)) | Err(_)) | None => return None,
-            },
+        let first = tokio::select! {
+            received = from.next() => received,
             _ = pings.tick() => {
                 if heard.elapsed() > SILENCE {
                     return None;
@@ -108,10 +108,45 @@ async fn pump(
             }
         };
         heard = Instant::now();
-        if let Some(message) = message {
-            timeout(STUCK, to.send(message)).await.ok()?.ok()?;
+        if let Err(Gone(code)) = timeout(STUCK, pass(first, from, to, &mut note)).await.unwrap_or(Err(Gone(None))) {
+            return code;
         }
     }
+}
+
+/// Passes on what was received, and what else is there, in one go: a large file takes fewer calls of the system.
+async fn pass(
+    first: Received,
+    from: &mut SplitStream<WebSocket>,
+    to: &mut SplitSink<WebSocket, Message>,
+    note: &mut impl FnMut(&Bytes),
+) -> Result<(), Gone> {
+    let mut received = first;
+    let mut end = Ok(());
+    for further in (0..TOGETHER).rev() {
+        match received {
+            Some(Ok(Message::Binary(message))) => {
+                note(&message);
+                to.feed(Message::Binary(message)).await.map_err(|_| Gone(None))?;
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Close(frame))) => {
+                end = Err(Gone(frame.and_then(|frame| CloseCode::from_number(frame.code))));
+                break;
+            }
+            Some(Ok(Message::Text(_)) | Err(_)) | None => {
+                end = Err(Gone(None));
+                break;
+            }
+        }
+        match if further > 0 { from.next().now_or_never() } else { None } {
+            Some(next) => received = next,
+            None => break,
+        }
+    }
+    // The last words of an end that is gone are passed on too.
+    to.flush().await.map_err(|_| Gone(None))?;
+    end
 }
 
 /// Says good-bye and why, then throws away what the other end still says until it has heard it: TCP takes the good-bye back

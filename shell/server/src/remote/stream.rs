@@ -17,6 +17,11 @@ use super::streams::Arrival;
 use super::{Side, relay};
 use crate::{App, Refusal};
 
+/// About one frame of a file. It is cleared before each reading, so that more would slow keystrokes down.
+const READ_BYTES: usize = 32 * 1024;
+/// Frames that came together leave together.
+const WRITE_BYTES: usize = 64 * 1024;
+
 /// A client's end. Browsers say where they come from, and that must be here (A21); a program says that it is none.
 pub(crate) async fn client(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
     let (parts, _) = request.into_parts();
@@ -52,8 +57,8 @@ async fn accept(app: App, mut parts: Parts, side: Side) -> Result<Response, Refu
     }
     let upgrade = upgrade
         .protocols([SUBPROTOCOL])
-        .read_buffer_size(8 * 1024)
-        .write_buffer_size(0)
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(WRITE_BYTES)
         .max_message_size(limits::STREAM_MESSAGE_BYTES)
         .max_frame_size(limits::STREAM_MESSAGE_BYTES);
     Ok(upgrade.on_upgrade(move |socket| serve(app, attachment, side, socket)).into_response())

@@ -96,10 +96,11 @@ impl RemoteEnd {
     /// Sends what waits; a connection that is gone shows when it is read.
     pub async fn flush(&mut self) {
         while let Some(message) = self.end.next_message() {
-            if self.socket.send(Message::binary(message)).await.is_err() {
+            if self.socket.feed(Message::binary(message)).await.is_err() {
                 return;
             }
         }
+        let _ = self.socket.flush().await;
     }
 
     /// Sends bytes that may be no message of a stream.

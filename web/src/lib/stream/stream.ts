@@ -14,7 +14,7 @@ import { ackBytes, controlBytes, type Control, dataBytes, PART_BYTES, type Plain
 
 /** What is kept for the other side at most; beyond it nothing more is taken on. Files fill a long line; a keystroke would wait behind so much. */
 export const unackedBytes = (kind: Kind) => (kind === 'files' ? 1024 : 256) * 1024;
-const ACK_EVERY_BYTES = 32 * 1024;
+const ACKS_PER_WINDOW = 8;
 const ACK_AFTER_MS = 50;
 /** Acknowledgements are acknowledged too, though rarely: otherwise a one-way stream would keep them for ever. */
 const ACKS_UNTIL_ACK = 64;
@@ -208,7 +208,7 @@ export class Stream {
     await this.#events.part(part);
     this.#consumed = counter + 1n;
     this.#unackedIn += size;
-    if (this.#unackedIn >= ACK_EVERY_BYTES) this.#ack();
+    if (this.#unackedIn >= this.#most / ACKS_PER_WINDOW) this.#ack();
     else this.#ackTimer ??= setTimeout(() => this.#ack(), ACK_AFTER_MS);
   }
 

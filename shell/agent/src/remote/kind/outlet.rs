@@ -10,8 +10,6 @@ use tokio::sync::Notify;
 
 /// Longest control message and longest piece of data.
 const PIECE_BYTES: usize = limits::STREAM_PAYLOAD_BYTES;
-/// What waits for the link at most. What the stream keeps until it is acknowledged comes on top.
-const QUEUE_BYTES: usize = 128 * 1024;
 
 /// The attachment has left, or was sent away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +60,8 @@ pub(crate) struct Waiting(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
+    /// What waits for the link at most, in bytes. What the stream keeps until it is acknowledged comes on top.
+    most: usize,
     /// For the host: there is something.
     filled: Notify,
     /// For tasks that wait in this outlet.
@@ -79,8 +79,9 @@ struct Queue {
     closed: bool,
 }
 
-pub(crate) fn pair(room: Arc<Notify>) -> (Outlet, Waiting) {
-    let shared = Arc::new(Shared { queue: Mutex::default(), filled: Notify::new(), drained: Notify::new(), room });
+/// Half of what may be sent ahead waits besides: it keeps a fast line busy, and a keystroke's answer is not far behind.
+pub(crate) fn pair(window: usize, room: Arc<Notify>) -> (Outlet, Waiting) {
+    let shared = Arc::new(Shared { queue: Mutex::default(), most: window / 2, filled: Notify::new(), drained: Notify::new(), room });
     (Outlet(shared.clone()), Waiting(shared))
 }
 
@@ -89,7 +90,7 @@ impl Outlet {
     /// [`super::Event::Room`].
     pub fn try_data(&self, channel: u32, bytes: &[u8]) -> Result<usize, Gone> {
         let mut queue = self.0.open_queue()?;
-        let fitting = bytes.len().min(QUEUE_BYTES.saturating_sub(queue.bytes));
+        let fitting = bytes.len().min(self.0.most.saturating_sub(queue.bytes));
         for piece in bytes[..fitting].chunks(PIECE_BYTES) {
             queue.push(Outgoing::Data { channel, bytes: piece.to_vec() });
         }
@@ -121,7 +122,7 @@ impl Outlet {
 
     fn try_text(&self, text: &[u8]) -> Result<(), Full> {
         let mut queue = self.0.open_queue().map_err(|Gone| Full::Gone)?;
-        if queue.bytes >= QUEUE_BYTES {
+        if queue.bytes >= self.0.most {
             queue.wanted = true;
             return Err(Full::Full);
         }
@@ -146,7 +147,7 @@ impl Outlet {
     /// How much data fits at this moment, in bytes. Nothing asks for [`super::Event::Room`].
     pub fn room(&self) -> usize {
         let mut queue = self.0.queue();
-        let room = QUEUE_BYTES.saturating_sub(queue.bytes);
+        let room = self.0.most.saturating_sub(queue.bytes);
         queue.wanted |= room == 0;
         room
     }
@@ -203,7 +204,7 @@ impl Waiting {
         let mut queue = self.0.queue();
         let next = queue.frames.pop_front()?;
         queue.bytes -= next.weight();
-        let told = queue.wanted && queue.bytes <= QUEUE_BYTES / 2;
+        let told = queue.wanted && queue.bytes <= self.0.most / 2;
         queue.wanted &= !told;
         drop(queue);
         if told {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sallyport_grant::Hex;
 use sallyport_grant::body::{Access, Clipboard, OpenRemoteSession, Record, RemoteKind, RunAs, Unanswered, VirtualDisplay};
-use sallyport_model::{GrantId, RemoteSessionId, Timestamp};
+use sallyport_model::{GrantId, RemoteSessionId, Timestamp, limits};
 use sallyport_wire::stream::ByeReason;
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -88,7 +88,7 @@ impl Rig {
     pub fn attach_with(&mut self, name: &str, access: Access, clipboard: Clipboard) -> Client {
         self.clients += 1;
         let id = AttachmentId(GrantId::from_bytes([self.clients; 16]));
-        let (outlet, waiting) = self.teller.outlet();
+        let (outlet, waiting) = self.teller.outlet(limits::STREAM_UNACKED_BYTES);
         self.teller.tell(Event::Joined(Attachment { id, name: name.to_owned(), access, clipboard, outlet }));
         Client { id, teller: self.teller.clone(), waiting: Some(waiting), budget: Budget::default() }
     }

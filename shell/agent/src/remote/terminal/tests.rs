@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sallyport_grant::body::{RemoteKind, RunAs};
-use sallyport_model::RemoteSessionId;
+use sallyport_model::{RemoteSessionId, limits};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -390,7 +390,7 @@ proptest! {
         let id = |number: usize| AttachmentId(sallyport_model::GrantId::from_bytes([number as u8; 16]));
         let byte = |place: u64| (place / 7) as u8 | 1;
         let mut ends: Vec<_> = (0..3).map(|number| {
-            let (outlet, waiting) = teller.outlet();
+            let (outlet, waiting) = teller.outlet(limits::STREAM_UNACKED_BYTES);
             let (name, clipboard) = (format!("{number}"), Clipboard::Off);
             viewers.joined(Attachment { id: id(number), name, access: Access::View, clipboard, outlet }, size, &ring);
             (waiting, 0u64)
