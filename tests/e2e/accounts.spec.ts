@@ -4,7 +4,7 @@ import { sessionsAge } from './support/past.js';
 import { keep, seen } from './support/pictures.js';
 import { accessible, authorize, keepCodes, look, OWNER, signIn } from './support/steps.js';
 
-moveIn();
+moveIn(() => ({ permissions: ['clipboard-read', 'clipboard-write'] }));
 
 
 test('SES-07: the cookie is the host\'s alone and out of reach of scripts, and no token lies in storage', async () => {
@@ -74,6 +74,35 @@ test('PWD-15: a wrong password, a wrong code and an unknown address get the same
   await expect(page.locator('#sign-in-fault')).toBeVisible();
   said.push((await page.locator('#sign-in-fault').innerText()).replace(/[0-9a-f-]{16,}|req_\S+/g, ''));
   expect(new Set(said).size, said.join(' | ')).toBe(1);
+});
+
+test('PWD-06: a password manager finds its fields, and what is pasted arrives whole', async () => {
+  await page.reload();
+  await expect(page.locator('#email')).toHaveAttribute('autocomplete', /username/);
+  await expect(page.locator('#password')).toHaveAttribute('autocomplete', /current-password/);
+  await expect(page.locator('#code')).toHaveAttribute('autocomplete', /one-time-code/);
+  const pasted = `  ${'made by a manager &<>"\' '.repeat(8)} `;
+  await page.evaluate((text) => navigator.clipboard.writeText(text), pasted);
+  await page.locator('#password').click();
+  await page.keyboard.press('Control+v');
+  await expect(page.locator('#password')).toHaveValue(pasted);
+  await page.locator('#password').fill('');
+  await page.evaluate((text) => navigator.clipboard.writeText(text), OWNER.password);
+  await page.locator('#email').fill(OWNER.email);
+  await page.locator('#password').click();
+  await page.keyboard.press('Control+v');
+  await page.locator('#code').fill(await owner.authenticator.soon());
+  await expect(page).toHaveURL(/\/devices/);
+  // Where one is chosen, too.
+  await page.goto(`${place.url}/profile`);
+  await page.getByRole('button', { name: 'Change password' }).click();
+  const fresh = page.locator('input[autocomplete="new-password"]');
+  await fresh.click();
+  await page.keyboard.press('Control+v');
+  await expect(fresh).toHaveValue(OWNER.password);
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
 });
 
 test('REC-03, REC-09: a recovery code signs in once, to a session that shows and does nothing', async () => {

@@ -21,9 +21,9 @@ struct Sallyport {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
-    /// Copy a SQLite installation, running or not, into a folder.
+    /// Copy an installation, running or not, into a folder.
     Backup(keep::Backup),
-    /// Put a copy back into an empty data folder.
+    /// Put a copy back where no installation is yet.
     Restore(keep::Restore),
     /// Administer the installation on the server's own machine.
     Admin(admin::Admin),

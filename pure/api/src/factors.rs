@@ -161,7 +161,7 @@ pub enum OtherSessions {
 pub struct ChangePassword {
     /// The password so far.
     pub current: String,
-    /// The new one: at least 15 characters, nothing common, nothing breached.
+    /// The new one: at least 15 characters, on none of the server's lists of common and of breached ones.
     pub new: String,
     /// A fresh factor (purpose `password`).
     pub proof: FactorAnswer,

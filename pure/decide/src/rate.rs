@@ -22,6 +22,11 @@ pub struct Left {
     pub full_in_secs: i64,
 }
 
+impl Left {
+    /// All are used up.
+    pub const NOTHING: Self = Self { requests: 0, full_in_secs: limits::REQUESTS_AT_ONCE / limits::REQUESTS_PER_SECOND };
+}
+
 /// The address has used its requests up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests from this address")]

@@ -228,7 +228,7 @@ impl Raw {
             tls,
             tls_ca: self.tls_ca.as_deref().map(private_ca).transpose()?,
             metrics_listen: self.metrics_listen.as_deref().map(|text| address("metrics_listen", text)).transpose()?,
-            console_dir: self.console_dir,
+            console_dir: self.console_dir.map(console).transpose()?,
             breached_passwords: self.breached_passwords,
             device_bound_sessions: device_bound(self.device_bound_sessions.as_deref())?,
             breached_range_url: self.breached_range_url.map(range_url).transpose()?,
@@ -359,6 +359,12 @@ fn range_url(url: String) -> Result<String, ConfigError> {
     Ok(format!("{}/", url.trim_end_matches('/')))
 }
 
+fn console(folder: PathBuf) -> Result<PathBuf, ConfigError> {
+    let fix = "Set it to the folder that `npm run build` makes, or leave it out";
+    let wrong = || ConfigError { key: "console_dir", why: format!("{} has no index.html", folder.display()), fix };
+    if folder.join("index.html").is_file() { Ok(folder) } else { Err(wrong()) }
+}
+
 fn private_ca(path: &Path) -> Result<String, ConfigError> {
     let wrong = |why: String| ConfigError { key: "tls_ca", why, fix: "Set it to a PEM file of at most a few certificates" };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
@@ -388,6 +394,8 @@ fn origin(url: String) -> Result<String, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn wrong(raw: Raw) -> String {
@@ -467,5 +475,33 @@ mod tests {
         let raw = Raw { listen: Some("127.0.0.1:1".into()), ..Raw::default() };
         let raw = raw.with_environment(|key| (key == "SALLYPORT_LISTEN").then(|| "127.0.0.1:2".to_owned()));
         assert_eq!(raw.check().unwrap().listen.port(), 2);
+    }
+
+    /// The keys that the guide has a row for.
+    fn in_the_guide() -> BTreeSet<String> {
+        let guide = include_str!("../../../docs/guide/configuration.md");
+        let rows = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+        rows.flat_map(|row| row.split(", ").map(|key| key.trim_matches('`').to_owned())).collect()
+    }
+
+    #[test]
+    fn every_key_of_the_guide_is_one_of_the_environment_and_of_the_file_and_there_are_no_others() {
+        let asked = std::cell::RefCell::new(BTreeSet::new());
+        let everything = Raw::default().with_environment(|key| {
+            asked.borrow_mut().insert(key.strip_prefix("SALLYPORT_").expect("our prefix").to_lowercase());
+            Some("from-the-environment".to_owned())
+        });
+        let shown = format!("{everything:?}");
+        assert!(!shown.contains("None"), "the environment sets every one: {shown}");
+        let keys = in_the_guide();
+        assert!(keys.len() > 20, "{keys:?}");
+        assert_eq!(asked.into_inner(), keys.iter().map(|key| key.replace('.', "_")).collect());
+        let listed = ["trusted_proxies", "outbound_networks"];
+        for key in keys {
+            let value = if listed.contains(&key.as_str()) { "[\"x\"]" } else { "\"x\"" };
+            let read: Raw = toml::from_str(&format!("{key} = {value}")).unwrap_or_else(|error| panic!("{key}: {error}"));
+            let over = format!("{:?}", read.with_environment(|_| Some("from-the-environment".to_owned())));
+            assert_eq!(over, shown, "{key} of the file gives way");
+        }
     }
 }

@@ -28,7 +28,11 @@ pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next)
             }
             response
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            let mut response = refusal.into_response();
+            client::tell(&mut response, Left::NOTHING);
+            response
+        }
     };
     if let Some(problem) = response.extensions_mut().remove::<Unfinished>() {
         *response.body_mut() = Body::from(problem.finish(&id));

@@ -25,7 +25,7 @@ const NONCE_BYTES: usize = 12;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The master key's file could not be read or made.
-    #[error("the master key {path} cannot be used: {source}")]
+    #[error("master_key: {path} cannot be used ({source}). Name a file that the server's account may read, or may make")]
     File {
         /// Which file.
         path: String,
@@ -33,10 +33,10 @@ pub enum KeyError {
         source: std::io::Error,
     },
     /// The file is there and is not a master key.
-    #[error("the master key {0} must have 64 hexadecimal digits")]
+    #[error("master_key: {0} has no 64 hexadecimal digits. Put the key there that belongs to this database")]
     NotAKey(String),
     /// Others may read the file.
-    #[error("the master key {0} can be read by others; run: chmod 600 {0}")]
+    #[error("master_key: {0} can be read by others. Run: chmod 600 {0}")]
     Exposed(String),
     /// What was sealed was sealed by another master key, or changed since.
     #[error("a sealed value does not open with this master key")]
@@ -95,12 +95,13 @@ impl Keys {
             return Err(KeyError::Exposed(path.display().to_string()));
         }
         let text = Zeroizing::new(std::fs::read_to_string(path).map_err(file)?);
+        let digits = text.trim().as_bytes();
         let mut master = Zeroizing::new([0u8; 32]);
-        data_encoding::HEXLOWER
-            .decode_mut(text.trim().as_bytes(), &mut *master)
-            .ok()
-            .filter(|_| text.trim().len() == 64)
-            .ok_or_else(|| KeyError::NotAKey(path.display().to_string()))?;
+        // What is decoded into must be as long as what comes out.
+        let decoded = digits.len() == 64 && data_encoding::HEXLOWER.decode_mut(digits, &mut *master).is_ok();
+        if !decoded {
+            return Err(KeyError::NotAKey(path.display().to_string()));
+        }
         Ok(Self::from_master(*master))
     }
 
@@ -179,5 +180,10 @@ mod tests {
         assert_eq!(*Keys::open(&path).unwrap().derive("x"), *first);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(Keys::open(&path), Err(KeyError::Exposed(_))));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        for text in ["", "abc", "not a key\n", &"a".repeat(63), &"a".repeat(66), &"g".repeat(64), &"a".repeat(5000)] {
+            std::fs::write(&path, text).unwrap();
+            assert!(matches!(Keys::open(&path), Err(KeyError::NotAKey(_))), "{text:.10}");
+        }
     }
 }

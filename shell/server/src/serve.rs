@@ -32,23 +32,25 @@ const TURN: Duration = Duration::from_secs(30);
 /// How long open requests may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Why the server does not start.
+/// Why the server does not start. Each says which setting it is about, and how to mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken or not ours.
-    #[error("cannot listen on {0}: {1}")]
+    #[error("listen: {0} cannot be listened on ({1}). Free it, or choose another address and port")]
     Listen(SocketAddr, std::io::Error),
     /// The certificate or its key cannot be used.
-    #[error("tls_certificate or tls_key cannot be used: {0}")]
+    #[error(
+        "tls_certificate, tls_key: {0}. Set them to the PEM files of a certificate chain and of its key, which the server's account can read"
+    )]
     Tls(String),
     /// The database cannot be used.
-    #[error("the database cannot be used: {0}")]
+    #[error("database: {0}. {fix}", fix = remedy(.0))]
     Store(#[from] StoreError),
     /// The data folder cannot be made.
-    #[error("data_dir {0} cannot be used: {1}")]
+    #[error("data_dir: {0} cannot be used ({1}). Create it for the server's account, or name another folder")]
     Folder(std::path::PathBuf, std::io::Error),
     /// The metrics cannot be served.
-    #[error("metrics_listen cannot be used: {0}")]
+    #[error("metrics_listen: {0}. Free it, or choose another address and port")]
     Metrics(String),
     /// A key cannot be used.
     #[error(transparent)]
@@ -57,11 +59,22 @@ pub enum ServeError {
     #[error(transparent)]
     Places(#[from] PlacesError),
     /// The certificates for requests to other servers cannot be used.
-    #[error("outbound_ca cannot be used: {0}")]
+    #[error("outbound_ca: {0}. Set it to a PEM file with certificates, or leave it out")]
     Outbound(std::io::Error),
     /// The list of breached passwords cannot be used.
-    #[error("breached_passwords cannot be used: {0}")]
+    #[error("breached_passwords: {0}. Set it to the list of SHA-1 hashes, sorted by hash, or leave it out")]
     Breached(std::io::Error),
+}
+
+fn remedy(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Address => "Write it like sqlite:/var/lib/sallyport/sallyport.db or postgres://sallyport@db.example.test/sallyport",
+        StoreError::Newer(_) | StoreError::Altered(_) => {
+            "Start the program that wrote it last, or restore a copy that is as old as this one"
+        }
+        StoreError::Damaged | StoreError::Corrupt(_) => "Restore a copy with `sallyport restore`",
+        _ => "Check that it is there and that the server's account may use it",
+    }
 }
 
 /// A server that serves.

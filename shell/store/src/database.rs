@@ -152,6 +152,16 @@ async fn open_postgres(address: &str, readers: u32) -> Result<Database, StoreErr
     Ok(Database::Postgres { writer: pool(1).connect_with(options.clone()).await?, readers: pool(readers).connect_with(options).await? })
 }
 
+/// Whether a PostgreSQL database has no table of anybody's yet.
+pub(crate) async fn is_vacant(address: &str) -> Result<bool, StoreError> {
+    let options: PgConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
+    let mut connection = options.connect().await?;
+    let sql = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') LIMIT 1";
+    let found = sqlx::query(sql).fetch_optional(&mut connection).await?;
+    connection.close().await?;
+    Ok(found.is_none())
+}
+
 /// Copies a running SQLite database into a new file.
 pub(crate) async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), StoreError> {
     // VACUUM INTO takes an existing file only while it is empty, so nothing is overwritten.

@@ -63,6 +63,6 @@ pub use change::{Audit, Change};
 pub use error::{Fault, StoreError};
 pub use log::{Actor, CheckpointSigner, Entry};
 pub use row::{FromValue, Row};
-pub use store::{Store, check_copy};
+pub use store::{Store, check_copy, is_vacant};
 pub use tx::{Reader, Tx};
 pub use value::{ToValue, Value};

@@ -96,6 +96,11 @@ impl Store {
     }
 }
 
+/// Whether a PostgreSQL database has no table yet, before a copy is put into it.
+pub async fn is_vacant(address: &str) -> Result<bool, StoreError> {
+    database::is_vacant(address).await
+}
+
 /// Whether a SQLite file is whole, before it is restored: structure and references.
 pub async fn check_copy(path: &Path) -> Result<(), StoreError> {
     database::check_sqlite(path).await

@@ -44,8 +44,11 @@ export interface Owner {
   kit: string;
 }
 
+/** What browsers need of an installation, whoever started it. */
+export type Reached = Pick<Installation, 'url' | 'setupLink' | 'folder'>;
+
 /** The set-up as its owner does it, with the code read from the picture by another program. */
-export async function setUp(page: Page, place: Installation, { see = async (_: string) => {}, code = (from: Authenticator) => from.soon() } = {}): Promise<Owner> {
+export async function setUp(page: Page, place: Reached, { see = async (_: string) => {}, code = (from: Authenticator) => from.soon() } = {}): Promise<Owner> {
   const sent: string[] = [];
   page.on('request', (request) => sent.push(`${request.url()} ${request.postData() ?? ''}`));
   await page.goto(place.setupLink);
@@ -95,7 +98,7 @@ export async function keepCodes(page: Page, see: () => Promise<void> = async () 
 }
 
 /** Creates an installer and saves its enrolment file. */
-export async function installer(page: Page, place: Installation, uses: number, prove: () => Promise<void>): Promise<string> {
+export async function installer(page: Page, place: Reached, uses: number, prove: () => Promise<void>): Promise<string> {
   await page.goto(`${place.url}/installers?new=1`);
   await page.locator('#installer-label').fill('Office');
   await page.locator('#installer-uses').fill(String(uses));
@@ -119,7 +122,7 @@ export async function choose(page: Page, count: number): Promise<void> {
 export const toolbar = (page: Page) => page.getByRole('toolbar', { name: 'Selection' });
 
 /** Approves so many devices once they have come, which takes a while on a machine that is busy. */
-export async function approve(page: Page, place: Installation, count: number, see: () => Promise<void> = async () => {}): Promise<void> {
+export async function approve(page: Page, place: Reached, count: number, see: () => Promise<void> = async () => {}): Promise<void> {
   await page.goto(`${place.url}/devices?state=pending`);
   await expect(page.getByText('Waits for approval')).toHaveCount(count, { timeout: 60_000 });
   await choose(page, count);

@@ -11,11 +11,15 @@ mod browser_login;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
 mod fanout;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod keeping;
+#[cfg(test)]
+mod on_a_terminal;
 #[cfg(test)]
 mod people;
 #[cfg(test)]

@@ -146,6 +146,13 @@ impl TestServer {
         Self::reopen(folder, clock, ORIGIN, database).await
     }
 
+    /// An installation whose master key lies in a folder, copied from there, and whose database is this one.
+    pub async fn reopened_on(database: String, from: &Path, clock: TestClock) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::copy(from.join("master.key"), folder.path().join("master.key")).expect("a copy");
+        Self::reopen(folder, clock, ORIGIN, database).await
+    }
+
     /// An installation as it was left.
     pub(crate) async fn reopen(folder: TempDir, clock: TestClock, origin: &str, database: String) -> Self {
         let raw = settings(&folder, origin, database);

@@ -1,7 +1,8 @@
 //! `demo`: builds what is stale, starts a server with the console on SQLite and a real agent on this machine, says how to go on, and
 //! stops both on Ctrl-C. What it made stays in its folder, so the next start takes it up again.
 
-mod build;
+mod agent;
+pub(crate) mod build;
 mod service;
 
 use std::fs;
@@ -20,6 +21,7 @@ use crate::args::Args;
 use crate::process;
 use crate::root::Root;
 use crate::tools::{node, rust};
+use agent::Agent;
 use service::Service;
 
 const PORT: u16 = 8800;
@@ -95,13 +97,13 @@ fn serve(root: &Root, wishes: &Wishes, stop: &AtomicBool, start: Instant) -> Res
     let config = write_config(wishes, port)?;
     let mut server = Service::start("server", &root.binary("sallyport"), &["serve", "--config", &config], &wishes.dir)?;
     wait_until_ready(port, &mut server, stop)?;
-    let state = wishes.dir.join("agent").display().to_string();
-    let agent = Service::start("agent", &root.binary("sallyport-agent"), &["run", "--state", &state], &wishes.dir)?;
+    let mut agent = Agent::start(root, &wishes.dir)?;
     let fleet = wishes.fleet.map(|count| start_fleet(root, wishes, count)).transpose()?;
     println!("{}", words(root, wishes, port, start));
-    let mut services: Vec<Service> = [Some(agent), fleet, Some(server)].into_iter().flatten().collect();
-    let ended = watch(&mut services, stop)?;
+    let mut services: Vec<Service> = [fleet, Some(server)].into_iter().flatten().collect();
+    let ended = watch(&mut agent, &mut services, stop)?;
     println!("stopping");
+    agent.service().stop();
     services.iter_mut().for_each(Service::stop);
     match ended {
         None => Ok(ExitCode::SUCCESS),
@@ -162,9 +164,10 @@ fn wait_until_ready(port: u16, server: &mut Service, stop: &AtomicBool) -> Resul
 }
 
 /// Waits for a signal, or says which of them ended by itself.
-fn watch(services: &mut [Service], stop: &AtomicBool) -> Result<Option<String>> {
+fn watch(agent: &mut Agent, services: &mut [Service], stop: &AtomicBool) -> Result<Option<String>> {
     while !stop.load(Ordering::Relaxed) {
-        for service in services.iter_mut() {
+        agent.look()?;
+        for service in services.iter_mut().chain([agent.service()]) {
             if let Some(end) = service.ended()? {
                 return Ok(Some(end));
             }
@@ -188,7 +191,7 @@ fn words(root: &Root, wishes: &Wishes, port: u16, start: Instant) -> String {
     };
     format!(
         "\nready after {:.1} s\n\n  console     http://localhost:{port}/\n{first}\n\
-         \n  This machine's agent is running and waits for an enrolment. In the console create an installer, download its file, then:\n    {agent} enrol FILE --state {dir}/agent\n\
+         \n  This machine's agent is running, without any privilege, and waits for an enrolment. In the console create an installer, download its file, then:\n    {agent} enrol FILE --state {dir}/agent\n\
          \n  A second device on the same machine:\n    {agent} enrol FILE --state {dir}/agent-2 && {agent} run --state {dir}/agent-2\n\
          {fleet}\n  logs        {dir}/server.log, {dir}/agent.log\n  stop        Ctrl-C; the next `cargo xtask demo` goes on from here, `--fresh` begins anew\n",
         start.elapsed().as_secs_f64()

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::{Case, Outcome};
+use crate::demo::build;
 use crate::process;
 use crate::root::Root;
 use crate::tools::node;
@@ -36,7 +37,7 @@ fn vitest_case(test: &Value) -> Case {
 
 /// Builds the console, then drives it; the tests start the server and the agent themselves.
 pub(crate) fn browser(root: &Root, filter: Option<&str>) -> Result<Vec<Case>> {
-    process::text(node::npm(root, "web", &["run", "--silent", "build"]))?;
+    build::console(root)?;
     let report = fresh_report(root, "playwright.json")?;
     let mut command = node::npm(root, "tests/e2e", &["exec", "--no", "--", "playwright", "test", "--reporter=list,json"]);
     command.env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report).env("SALLYPORT_BIN_DIR", root.target().join("debug"));

@@ -15,13 +15,18 @@ const MINOR: u32 = 19;
 pub(crate) fn wanted() -> Result<()> {
     let advice = format!("install Node.js {MAJOR}.{MINOR} or newer, with npm: https://nodejs.org/en/download");
     let Ok(output) = Command::new("node").arg("--version").output() else { bail!("Node.js is not installed; {advice}") };
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let (major, minor) = version(&text).with_context(|| format!("`node --version` says `{text}`; {advice}"))?;
-    if (major, minor) < (MAJOR, MINOR) {
-        bail!("Node.js {text} is too old; {advice}");
-    }
+    judged(String::from_utf8_lossy(&output.stdout).trim(), &advice)?;
     if !process::exists("npm") {
         bail!("npm is not installed; {advice}");
+    }
+    Ok(())
+}
+
+/// What `node --version` says, judged.
+fn judged(text: &str, advice: &str) -> Result<()> {
+    let found = version(text).with_context(|| format!("`node --version` says `{text}`; {advice}"))?;
+    if found < (MAJOR, MINOR) {
+        bail!("Node.js {text} is too old; {advice}");
     }
     Ok(())
 }
@@ -56,5 +61,16 @@ mod tests {
     fn versions_are_read() {
         assert_eq!(version("v20.19.2"), Some((20, 19)));
         assert_eq!(version("nope"), None);
+    }
+
+    #[test]
+    fn an_older_node_is_told_what_to_install() {
+        for good in ["v20.19.0", "v20.20.1", "v22.0.0"] {
+            assert!(judged(good, "advice").is_ok(), "{good}");
+        }
+        for (old, said) in [("v20.18.9", "Node.js v20.18.9 is too old; advice"), ("v18.19.0", "Node.js v18.19.0 is too old; advice")] {
+            assert_eq!(judged(old, "advice").unwrap_err().to_string(), said);
+        }
+        assert_eq!(judged("what?", "advice").unwrap_err().to_string(), "`node --version` says `what?`; advice");
     }
 }

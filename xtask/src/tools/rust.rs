@@ -10,9 +10,14 @@ const MINOR: u32 = 95;
 /// Fails with what to do when rustc is too old.
 pub(crate) fn wanted(root: &Root) -> Result<()> {
     let text = process::text(process::command(root.path(), "rustc", &["--version"]))?;
-    let minor = minor(&text).with_context(|| format!("`rustc --version` says `{}`", text.trim()))?;
+    judged(text.trim())
+}
+
+/// What `rustc --version` says, judged.
+fn judged(text: &str) -> Result<()> {
+    let minor = minor(text).with_context(|| format!("`rustc --version` says `{text}`"))?;
     if minor < MINOR {
-        bail!("{} is too old; `rustup update stable` brings 1.{MINOR} or newer", text.trim());
+        bail!("{text} is too old; `rustup update stable` brings 1.{MINOR} or newer");
     }
     Ok(())
 }
@@ -34,5 +39,13 @@ mod tests {
         assert_eq!(minor("rustc 1.95.0 (f2d3ce0bd 2026-03-21)"), Some(95));
         assert_eq!(minor("rustc 2.0.0"), Some(u32::MAX));
         assert_eq!(minor("rustc"), None);
+    }
+
+    #[test]
+    fn an_older_rust_is_told_how_to_get_a_newer_one() {
+        assert!(judged("rustc 1.95.0 (f2d3ce0bd 2026-03-21)").is_ok() && judged("rustc 1.96.1").is_ok());
+        let old = judged("rustc 1.94.2 (abc 2026-01-01)").unwrap_err().to_string();
+        assert_eq!(old, "rustc 1.94.2 (abc 2026-01-01) is too old; `rustup update stable` brings 1.95 or newer");
+        assert_eq!(judged("sh: rustc: not found").unwrap_err().to_string(), "`rustc --version` says `sh: rustc: not found`");
     }
 }

@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 pub use common::is_common;
 
-/// Fewest parts that a password must be made of. A listed password or word counts as two, a run of neighbours on keyboard or alphabet as
-/// one, everything else as one for each character: four common words are enough.
+/// Fewest parts that a password must be made of. A listed password or word counts as two, a year or a run of neighbours on keyboard or
+/// alphabet as one, everything else as one for each character: four common words are enough.
 pub const PARTS: usize = 8;
 
 /// Why a password is refused. Each text is a reason for its owner.

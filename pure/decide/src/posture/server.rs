@@ -108,7 +108,7 @@ pub(super) fn backup(facts: &Facts) -> Verdict {
             None,
         ),
         Backup::Elsewhere => Verdict::Unseen(
-            "PostgreSQL is backed up by its own tools, which tell nobody here. Let the script that runs pg_dump touch the file last-backup in data_dir, and this rule judges it."
+            "The command sallyport backup never ran here, and PostgreSQL may be copied in another way, which tells nobody here. Let the script that does it touch the file last-backup in data_dir, and this rule judges it."
                 .into(),
         ),
     }

@@ -1,6 +1,8 @@
 //! Examples for every operation, made from the schemas: the same names mean the same things everywhere, so a value for each name is enough.
 
+use sallyport_api::{Code, Problem};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema as _;
 
 /// Puts an example beside every schema of a request or an answer.
 pub(super) fn add(document: &mut Value) {
@@ -44,6 +46,9 @@ impl Book<'_> {
         if depth > DEPTH {
             return Value::Null;
         }
+        if of == Problem::name() && name.is_empty() {
+            return problem();
+        }
         for several in ["oneOf", "anyOf"] {
             if let Some(first) = schema[several].as_array().and_then(|all| all.iter().find(|one| one["type"] != "null")) {
                 return self.example(first, of, name, depth + 1);
@@ -85,6 +90,15 @@ impl Book<'_> {
         }
         Value::Object(whole)
     }
+}
+
+/// What a refusal is like; its parts belong together.
+fn problem() -> Value {
+    let code = Code::InvalidField;
+    json!({
+        "type": format!("{}#{}", crate::error_page::PATH, code.as_str()), "title": code.title(), "status": code.status(), "detail": "must be 1 to 1000",
+        "code": code.as_str(), "request_id": "5f1d7a0c9e3b2468", "field": "limit",
+    })
 }
 
 fn kind(schema: &Value) -> &str {

@@ -35,7 +35,7 @@ fn document(routes: &[Route]) -> OpenApi {
         .title("Sallyport")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "Every request of a session is signed by its browser key (RFC 9449, with `bh` and `htq`). Refusals are RFC 9457 problems. Answers in JSON have an `ETag`; with `If-None-Match` they are left out where nothing changed. Changes take it as `If-Match`, where they name that header; elsewhere a request that has it is refused (412).",
+            "Every request of a session is signed by its browser key (RFC 9449, with `bh` and `htq`). Refusals are RFC 9457 problems. Every answer tells in `RateLimit` what its address has left of the limits in `RateLimit-Policy`; a `429` says in `Retry-After` in how many seconds there is something again. Answers in JSON have an `ETag`; with `If-None-Match` they are left out where nothing changed. Changes take it as `If-Match`, where they name that header; elsewhere a request that has it is refused (412).",
         ))
         .build();
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components.build())).build()

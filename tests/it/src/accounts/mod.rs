@@ -3,6 +3,7 @@
 mod admins;
 mod attacks;
 mod breaches;
+mod codes;
 mod device;
 mod half_sessions;
 mod kit;

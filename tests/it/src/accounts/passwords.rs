@@ -1,4 +1,6 @@
 use argon2::{Algorithm, Argon2, Params, Version};
+use sallyport_decide::accounts::password::{Breached, Context, Password, check};
+use sallyport_model::{Email, Name};
 use sallyport_server::clock::Clock;
 use sallyport_store::{Audit, Change, StoreError, Tx, values};
 use sallyport_testkit::client::{Call, Client};
@@ -20,6 +22,8 @@ async fn pwd_01_03_04_a_refused_password_comes_with_its_reason() {
     for (password, reason) in [
         ("short", "at least 15 characters"),
         ("PasswordPassword", "common password"),
+        // Nothing repeats in it and no keys are in a row: the list that every server brings along has it.
+        ("MomsAnalAdventure", "common password"),
         ("aaaaaaaaaaaaaaaaaaaa", "repeats"),
         ("123456789012345", "common words and runs"),
         ("Nordwind-Amelie-1", "a name that an attacker knows"),
@@ -30,6 +34,65 @@ async fn pwd_01_03_04_a_refused_password_comes_with_its_reason() {
         assert_eq!((reply.status, reply.code().as_str()), (422, "password_refused"), "{password}");
         assert!(reply.json()["detail"].as_str().is_some_and(|detail| detail.contains(reason)), "{password}: {}", reply.json());
     }
+}
+
+/// Neither age nor anything but a breach makes a password change, and nobody is asked what they were called as a child.
+#[tokio::test]
+async fn pwd_03_no_periodic_change_no_hints_and_no_questions() {
+    let server = TestServer::start().await;
+    let owner = Owner::set_up(&server).await;
+    for _ in 0..3 {
+        server.clock.advance(400 * 86_400);
+        let mut client = Client::new(&server, 2);
+        let reply = owner.sign_in(&mut client, &owner.code(&server)).await;
+        assert_eq!((reply.status, &reply.json()["session"]["stage"]), (200, &json!("full")), "{}", reply.json());
+        assert_eq!(client.get("/v1/devices").await.status, 200);
+    }
+    let document: serde_json::Value = serde_json::from_str(include_str!("../../../../openapi.json")).expect("the description");
+    let schemas = document["components"]["schemas"].as_object().expect("schemas");
+    let members = schemas.values().flat_map(|schema| schema["properties"].as_object().into_iter().flatten()).map(|(name, _)| name);
+    let asking: Vec<&String> = members
+        .filter(|name| *name != "token_type_hint" && ["hint", "question", "remind"].iter().any(|word| name.contains(word)))
+        .collect();
+    assert_eq!(asking, Vec::<&String>::new());
+}
+
+/// ASVS 6.2.4 wants the 3,000 most common ones that the rules let through. The list has tens of thousands, most of them shorter than what is
+/// asked for; what guessers make of them, one behind the other and with a year, is refused as well.
+#[tokio::test]
+async fn pwd_04_three_thousand_long_ones_that_are_made_of_common_ones_are_refused() {
+    let words = [
+        "password", "monkey", "dragon", "letmein", "football", "baseball", "superman", "batman", "sunshine", "princess", "welcome",
+        "shadow", "master", "michael", "jennifer", "jordan", "harley", "ranger", "hunter", "buster", "soccer", "hockey", "killer",
+        "george", "andrew", "charlie", "thomas", "robert", "daniel", "matthew", "ginger", "summer", "ashley", "cheese", "amanda",
+        "freedom", "yankees", "starwars", "whatever", "chicken", "corvette", "computer", "internet", "iloveyou", "lovely", "secret",
+        "diamond", "eagle1", "cookie", "pepper",
+    ];
+    let ends = ["", "1", "12", "123", "1234", "!", "2024", "2025", "2026", "1!"];
+    let context = Context::new(
+        &Name::parse("Nordwind IT").expect("a name"),
+        &Name::parse("Amelie Winter").expect("a name"),
+        &Email::parse(EMAIL).expect("an address"),
+    );
+    let (mut tried, mut passed) = (0, Vec::new());
+    for (one, two) in words.iter().flat_map(|one| words.iter().map(move |two| (one, two))) {
+        for end in ends {
+            let typed = format!("{one}{two}{end}");
+            if typed.len() < 15 {
+                continue;
+            }
+            tried += 1;
+            let password = Password::parse(&typed).expect("short enough");
+            if check(&password, &context, Breached::NotListed).is_ok() {
+                passed.push(typed);
+            }
+        }
+    }
+    assert!(tried > 3_000, "{tried}");
+    assert!(passed.is_empty(), "{} of {tried}: {:?}", passed.len(), &passed[..passed.len().min(20)]);
+    // The control: as long, and of as few kinds of characters.
+    let good = Password::parse("vqxzkjwpmfbhtrg").expect("short enough");
+    assert_eq!(check(&good, &context, Breached::NotListed), Ok(()));
 }
 
 /// Sets up with a password and signs in with another spelling or length of it.

@@ -114,6 +114,7 @@ async fn the_type_of_a_problem_leads_to_its_part_of_a_page() {
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert!(page.header("content-security-policy").expect("a policy").starts_with("default-src 'none'; style-src 'sha256-"));
     let html = String::from_utf8(page.body).expect("text");
+    assert_eq!(html.matches("<section id=").count(), sallyport_api::Code::ALL.len(), "and no part is of a code that there is not");
     for code in sallyport_api::Code::ALL {
         let part =
             html.split(&format!("<section id=\"{}\">", code.as_str())).nth(1).unwrap_or_else(|| panic!("{} has no part", code.as_str()));
@@ -172,8 +173,28 @@ async fn limits_are_told_with_every_answer() {
         let header = reply.header("ratelimit").expect("what is left");
         header.split(';').find_map(|part| part.strip_prefix("r=")).and_then(|text| text.parse().ok()).expect("a number")
     };
+    let document: Value = serde_json::from_str(DOCUMENT).expect("the description");
+    let about = document["info"]["description"].as_str().expect("a text");
+    assert!(["`RateLimit`", "`RateLimit-Policy`", "`Retry-After`"].iter().all(|header| about.contains(header)), "{about}");
     let before = left(&reply);
     assert!(left(&owner.client.get("/v1/customers").await) < before);
+    // Used up: it is told when to come back, and then there is something again.
+    let nobody = sallyport_testkit::client::Client::new(&server, 9);
+    let ask = Call::new("GET", "/v1/setup");
+    let mut refused = nobody.send_with(&ask, None).await;
+    for _ in 0..limits::REQUESTS_AT_ONCE {
+        if refused.status != 429 {
+            assert_eq!(refused.status, 200);
+            refused = nobody.send_with(&ask, None).await;
+        }
+    }
+    assert_refused(&refused, 429, "rate_limited");
+    assert_eq!((left(&refused), refused.header("ratelimit-policy")), (0, Some(policy.as_str())));
+    let wait: i64 = refused.header("retry-after").and_then(|secs| secs.parse().ok()).expect("seconds");
+    assert!(wait >= 1);
+    assert_eq!(nobody.send_with(&Call::new("GET", "/healthz"), None).await.status, 200, "who watches over the process is never refused");
+    server.clock.advance(wait);
+    assert_eq!(nobody.send_with(&ask, None).await.status, 200);
 }
 
 /// Creations that are no creations for callers: signing in and setting up, one's own factors and codes, proofs, tokens, streams.

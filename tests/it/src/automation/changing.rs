@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use sallyport_model::limits;
 use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
@@ -224,4 +225,32 @@ async fn lists_are_read_in_pages_to_their_end(engine: Engine) {
     for (_, path, operation) in documented().filter(|(method, path, _)| method == "get" && lists.contains(&path.as_str())) {
         assert!(takes(&operation, "cursor") && takes(&operation, "limit"), "{path}");
     }
+}
+
+/// Lists that come whole, by how many items they have at most.
+const WHOLE: [(&str, usize); 5] = [
+    ("/v1/clients/{id}/licences", limits::LICENCES_LISTED),
+    ("/v1/connections/{id}/calls", limits::CONNECTION_CALLS_SHOWN as usize),
+    ("/v1/me/addresses", limits::APPROVED_ADDRESSES),
+    ("/v1/me/factors", limits::FACTORS_PER_USER),
+    ("/v1/roles", limits::ROLES),
+];
+
+#[test]
+fn a_list_without_pages_is_short_and_on_the_reviewed_list() {
+    let document: Value = serde_json::from_str(DOCUMENT).expect("the description");
+    let schemas = &document["components"]["schemas"];
+    let is_list = |operation: &Value| {
+        let schema = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].as_str();
+        let name = schema.and_then(|reference| reference.rsplit('/').next()).unwrap_or_default();
+        ["items", "roles"].iter().any(|list| schemas[name]["properties"][*list]["type"] == "array")
+    };
+    let whole: Vec<String> = documented()
+        .filter(|(method, _, operation)| {
+            method == "get" && is_list(operation) && !(takes(operation, "cursor") && takes(operation, "limit"))
+        })
+        .map(|(_, path, _)| path)
+        .collect();
+    assert_eq!(whole, WHOLE.map(|(path, _)| path));
+    assert!(WHOLE.iter().all(|(_, most)| *most <= 200), "one page holds them");
 }

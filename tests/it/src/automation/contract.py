@@ -1,7 +1,7 @@
 """Somebody else's reader of the API's description (Schemathesis) tries every operation as one kind of caller, and says what it found:
 a status of 500 or more, an answer that the description does not have, or an answer to somebody who has no right to it."""
 
-import base64, collections, hashlib, json, re, sys, time, uuid
+import base64, collections, hashlib, json, os, re, sys, time, uuid
 
 import requests
 import schemathesis
@@ -18,6 +18,9 @@ who = json.load(sys.stdin)
 origin = who["origin"]
 document = json.load(open(who["document"]))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+# The status of each code, as the page about refusals has it.
+PAGE = os.path.join(os.path.dirname(who["document"]), "docs/guide/errors.md")
+STATUSES = {code: int(status) for code, status in re.findall(r"^## (\w+)\n\nHTTP (\d+)\.", open(PAGE).read(), re.M)}
 # What ends the caller comes last; what never ends is looked at on its own.
 ENDS = ["/v1/me/sessions", "/v1/me/not-me", "/v1/me/password", "/v1/sign-out"]
 ENDLESS = "/v1/events"
@@ -85,6 +88,12 @@ def look(case, response, label, capability):
         answered += 1
         if capability is not None and capability not in who["may"]:
             tell(label, f"{response.status_code} to a caller without {capability}")
+    if response.headers.get("content-type", "").startswith("application/problem+json"):
+        problem = json.loads(response.text)
+        if not STATUSES.get(problem["code"]) == problem["status"] == response.status_code:
+            tell(label, f"{response.status_code} with {problem['code']} and {problem['status']}")
+        if not problem["type"].endswith("#" + problem["code"]):
+            tell(label, f"{problem['code']} leads to {problem['type']}")
     if not who["may"] and capability is not None and response.status_code != 401:
         tell(label, f"{response.status_code} to somebody who is nobody")
     try:

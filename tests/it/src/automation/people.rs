@@ -17,6 +17,7 @@ on_both!(
     tools_count_into_the_sums_of_their_owner,
     a_tool_sees_its_own_requests_alone_and_is_named_in_the_log,
     clients_are_made_and_changed_by_proof_and_stopped_by_a_click,
+    what_a_stopped_client_asked_for_is_done_by_nobody,
 );
 
 fn role(word: &str) -> Value {
@@ -160,6 +161,22 @@ async fn a_tool_sees_its_own_requests_alone_and_is_named_in_the_log(engine: Engi
     let page = owner.client.get("/v1/audit?kind=client.used&limit=5").await.json();
     assert_eq!(page["items"].as_array().map(Vec::len), Some(1), "uses are summed up: {page}");
     drop(server);
+}
+
+async fn what_a_stopped_client_asked_for_is_done_by_nobody(engine: Engine) {
+    let (server, mut owner, mut tool, script) = begin(engine, 3).await;
+    let asked = tool.sends(job(&script, 0..3)).await;
+    assert_eq!(asked.status, 202, "{}", asked.json());
+    assert_eq!(owner.client.post(&format!("/v1/clients/{}/stop", tool.id), json!({})).await.status, 204);
+    let late = prove(&mut owner, &asked, &server).await;
+    assert_refused(&late, 409, "request_closed");
+    assert_eq!(owner.client.get("/v1/authorization-requests").await.json()["items"], json!([]));
+    assert_eq!(owner.client.get("/v1/jobs").await.json()["items"], json!([]), "nothing runs");
+    // The control: the same, of one that goes on.
+    let mut other = Tool::made(&server, &mut owner, 41, SCOPES).await;
+    assert_eq!(other.gets_token().await.status, 200);
+    let asked = other.sends(job(&script, 0..3)).await;
+    assert_eq!(prove(&mut owner, &asked, &server).await.json()["state"], "executed");
 }
 
 async fn clients_are_made_and_changed_by_proof_and_stopped_by_a_click(engine: Engine) {

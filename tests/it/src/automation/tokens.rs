@@ -15,6 +15,7 @@ on_both!(
     oa_02_assertions_that_are_not_quite_right_are_refused,
     oa_03_the_audience_is_the_issuer_as_one_string,
     oa_04_a_token_lives_five_minutes_and_one_without_use,
+    oa_04_a17_a_token_is_for_the_installation_that_gave_it,
     oa_20_a_revoked_token_is_dead_at_the_next_request_and_unknown_ones_are_no_error,
     oa_24_keys_are_those_that_were_registered,
     clients_work_from_their_networks_until_their_end,
@@ -44,6 +45,13 @@ async fn oa_01_only_client_credentials_with_assigned_scopes_and_no_refresh_token
         let fields = [("grant_type", other), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str())];
         tool.token.clear();
         assert_oauth(&tool.attempts(&posted("/v1/oauth/token", &fields), |_, _| {}).await, status, error);
+    }
+    // A program of people is a public client: it has no key that was registered, and gets nothing without a person.
+    for public in ["sallyport-cli", tool.id.clone().as_str()] {
+        let fields = [("grant_type", "client_credentials"), ("client_id", public), ("scope", "devices.read")];
+        assert_oauth(&tool.attempts(&posted("/v1/oauth/token", &fields), |_, _| {}).await, 401, "invalid_client");
+        let secret = [("grant_type", "client_credentials"), ("client_id", public), ("client_secret", "x")];
+        assert_oauth(&tool.attempts(&posted("/v1/oauth/token", &secret), |_, _| {}).await, 401, "invalid_client");
     }
     let mut scoped = async |scope: &str| {
         let assertion = tool.assertion();
@@ -161,6 +169,21 @@ async fn oa_04_a_token_lives_five_minutes_and_one_without_use(engine: Engine) {
     let closed = tool.get("/v1/devices").await;
     assert_refused(&closed, 401, "token_refused");
     assert!(closed.header("www-authenticate").is_some_and(|value| value.contains("invalid_token")));
+}
+
+/// Everything about the two is alike but whose they are: origin, client's key, key of the run.
+async fn oa_04_a17_a_token_is_for_the_installation_that_gave_it(engine: Engine) {
+    let (_server, _owner, mut tool) = at_work(engine).await;
+    let (_elsewhere, _their_owner, mut theirs) = at_work(engine).await;
+    assert_eq!((tool.sends(devices()).await.status, theirs.sends(devices()).await.status), (200, 200), "the control");
+    let mut mixed = tool.clone();
+    mixed.token.clone_from(&theirs.token);
+    assert_refused(&mixed.sends(devices()).await, 401, "token_refused");
+    // Nor is what one's client signs for it an assertion here: the client is another one.
+    let assertion = theirs.assertion();
+    mixed.token.clear();
+    assert_oauth(&mixed.attempts(&Tool::token_call(&assertion), |_, _| {}).await, 401, "invalid_client");
+    assert_eq!(tool.sends(devices()).await.status, 200);
 }
 
 async fn oa_20_a_revoked_token_is_dead_at_the_next_request_and_unknown_ones_are_no_error(engine: Engine) {

@@ -14,6 +14,7 @@ on_both!(
     what_came_too_long_ago_is_left_out_and_logged,
     a_device_that_was_off_gets_the_newest_occurrence_when_it_comes_back,
     as_many_devices_at_once_as_was_published,
+    what_is_due_while_the_maintenance_window_is_shut_waits_until_it_opens,
 );
 
 async fn a27_each_occurrence_runs_once_on_each_device_over_a_restart(engine: Engine) {
@@ -97,6 +98,35 @@ async fn as_many_devices_at_once_as_was_published(engine: Engine) {
         runs["items"].as_array().expect("runs").iter().map(|run| (text(&run["started"]), text(&run["ended"]))).collect();
     times.sort();
     assert!(times.len() == 3 && times.windows(2).all(|pair| pair[0].1 <= pair[1].0), "one after the other: {times:?}");
+}
+
+/// Due in some minutes, in a window that opens half an hour later.
+async fn what_is_due_while_the_maintenance_window_is_shut_waits_until_it_opens(engine: Engine) {
+    const OPENS_AFTER_SECS: i64 = 1800;
+    let mut world = World::new(engine, 1).await;
+    let now = |world: &World| sallyport_server::clock::Clock::now(&world.server.clock).secs();
+    let due = now(&world) - now(&world) % FIVE_MINUTES + 3 * FIVE_MINUTES;
+    let clock = |secs: i64| format!("{:02}:{:02}", secs / 3600 % 24, secs / 60 % 60);
+    let cron = format!("{} {} * * *", due / 60 % 60, due / 3600 % 24);
+    let window = json!({ "from": clock(due + OPENS_AFTER_SECS), "to": clock(due + 2 * OPENS_AFTER_SECS) });
+    let id = world.publish(json!({ "timing": { "cron": cron, "zone": "UTC", "late_secs": 7200, "window": window } })).await;
+    world.server.clock().advance(due - now(&world) + 1);
+    world.until(&id, |jobs| jobs.len() == 1 && jobs[0]["counts"]["waiting"] == 1).await;
+    // Another one without a window shows that the device is there and that time goes on.
+    let other = world.publish(json!({ "name": "Other" })).await;
+    world.to_the_next_occurrence();
+    world.ended(&other, 1).await;
+    assert_eq!((world.begun(), world.occurrences(&id).await[0]["counts"]["waiting"].clone()), (1, json!(1)));
+    world.order(&other, "stop").await;
+    world.server.clock().advance(due + OPENS_AFTER_SECS - now(&world) + 1);
+    let jobs = world.ended(&id, 1).await;
+    assert_eq!((&jobs[0]["counts"]["succeeded"], world.doubled()), (&json!(1), 0), "{jobs:?}");
+    let began: sallyport_model::Timestamp = {
+        let path = format!("/v1/jobs/{}/runs", jobs[0]["id"].as_str().expect("an id"));
+        let runs = world.owner.client.get(&path).await.json();
+        text(&runs["items"][0]["started"]).parse().expect("a time")
+    };
+    assert!(began.secs() >= due + OPENS_AFTER_SECS, "not before it opened: {began}");
 }
 
 fn text(value: &serde_json::Value) -> String {

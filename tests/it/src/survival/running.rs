@@ -8,6 +8,8 @@ use sallyport_testkit::host::Host as _;
 use sallyport_testkit::installation::{Installation, free_port};
 use sallyport_testkit::operator::Operator;
 use sallyport_testkit::owner::{EMAIL, PASSWORD, sign_in};
+use sallyport_testkit::postgres;
+use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
@@ -25,6 +27,25 @@ async fn metrics_are_served_where_the_operator_says_and_nowhere_else() {
     assert!(told.contains("sallyport_http_requests_total{status=\"404\"}") && told.contains("sallyport_http_seconds"), "{told}");
     let outside = String::from_utf8_lossy(&exchange(installation.address(), ask).await.body).into_owned();
     assert!(!outside.contains("sallyport_http_requests_total"), "{outside}");
+}
+
+/// The database goes away under a server that runs, and comes back.
+#[tokio::test]
+async fn it_is_ready_while_its_store_answers_and_alive_in_any_case() {
+    let server = TestServer::start_on(Engine::Postgres).await;
+    let ask = async |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        exchange(server.address, request.as_bytes()).await.status
+    };
+    assert_eq!((ask("/healthz").await, ask("/readyz").await), (200, 200));
+    let address = server.app.config.database.clone();
+    let name = address.split_once("localhost/").and_then(|(_, rest)| rest.split('?').next()).expect("a name").to_owned();
+    let beside = address.replace(&name, "postgres");
+    postgres::run(&beside, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    postgres::run(&beside, &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"));
+    assert_eq!((ask("/readyz").await, ask("/healthz").await), (503, 200));
+    postgres::run(&beside, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    assert_eq!(ask("/readyz").await, 200, "it needs no other start");
 }
 
 #[tokio::test]

@@ -3242,7 +3242,7 @@ export interface components {
         ChangePassword: {
             /** @description The password so far. */
             current: string;
-            /** @description The new one: at least 15 characters, nothing common, nothing breached. */
+            /** @description The new one: at least 15 characters, on none of the server's lists of common and of breached ones. */
             new: string;
             /** @description What becomes of one's other sessions. */
             other_sessions: components["schemas"]["OtherSessions"];
@@ -6757,13 +6757,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6804,13 +6804,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6863,13 +6863,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -6948,13 +6948,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7013,13 +7013,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7069,13 +7069,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7219,13 +7219,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7360,13 +7360,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7400,13 +7400,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7462,13 +7462,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7606,13 +7606,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7705,13 +7705,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7895,13 +7895,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -7980,13 +7980,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8135,13 +8135,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8224,13 +8224,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8422,13 +8422,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8462,13 +8462,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8573,13 +8573,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8777,13 +8777,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -8879,13 +8879,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9054,13 +9054,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9117,13 +9117,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9161,13 +9161,13 @@ export interface operations {
                     "*/*": unknown;
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9210,13 +9210,13 @@ export interface operations {
                     "*/*": unknown;
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9259,13 +9259,13 @@ export interface operations {
                     "*/*": unknown;
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9308,13 +9308,13 @@ export interface operations {
                     "*/*": unknown;
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9357,13 +9357,13 @@ export interface operations {
                     "*/*": unknown;
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9400,13 +9400,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9440,13 +9440,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9510,13 +9510,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9574,13 +9574,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9634,13 +9634,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9695,13 +9695,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9756,13 +9756,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9868,13 +9868,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9955,13 +9955,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10093,13 +10093,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10169,13 +10169,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10346,13 +10346,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10523,13 +10523,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10563,13 +10563,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10638,13 +10638,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10818,13 +10818,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10858,13 +10858,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10916,13 +10916,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10977,13 +10977,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11037,13 +11037,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11140,13 +11140,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11337,13 +11337,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11423,13 +11423,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11463,13 +11463,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11544,13 +11544,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11629,13 +11629,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11685,13 +11685,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11725,13 +11725,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11794,13 +11794,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11905,13 +11905,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -11951,13 +11951,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12013,13 +12013,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12053,13 +12053,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12122,13 +12122,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12171,13 +12171,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12286,13 +12286,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12358,13 +12358,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12492,13 +12492,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12541,13 +12541,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12579,13 +12579,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12638,13 +12638,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12711,13 +12711,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12801,13 +12801,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12853,13 +12853,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -12917,13 +12917,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13049,13 +13049,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13087,13 +13087,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13168,13 +13168,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13206,13 +13206,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13246,13 +13246,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13309,13 +13309,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13369,13 +13369,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13407,13 +13407,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13475,13 +13475,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13564,13 +13564,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13645,13 +13645,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13747,13 +13747,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13799,13 +13799,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -13871,13 +13871,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -14049,13 +14049,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -14119,13 +14119,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -14280,13 +14280,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -14336,13 +14336,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -14416,13 +14416,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -14619,13 +14619,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -14792,13 +14792,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -14884,13 +14884,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -14933,13 +14933,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -14973,13 +14973,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -15042,13 +15042,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -15137,13 +15137,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -15320,13 +15320,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -15402,13 +15402,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -15442,13 +15442,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -15482,13 +15482,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -15538,13 +15538,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -15576,13 +15576,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -15650,13 +15650,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -15828,13 +15828,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16005,13 +16005,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16170,13 +16170,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16236,13 +16236,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16276,13 +16276,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16341,13 +16341,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16396,13 +16396,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16519,13 +16519,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16728,13 +16728,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16838,13 +16838,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16878,13 +16878,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16918,13 +16918,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -16958,13 +16958,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17034,13 +17034,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17105,13 +17105,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17204,13 +17204,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17290,13 +17290,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17391,13 +17391,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17434,13 +17434,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17518,13 +17518,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17573,13 +17573,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17625,13 +17625,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17686,13 +17686,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17756,13 +17756,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17871,13 +17871,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -17986,13 +17986,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -18033,13 +18033,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -18156,13 +18156,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -18216,13 +18216,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -18254,13 +18254,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -18310,13 +18310,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -18423,13 +18423,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -18607,13 +18607,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -18736,13 +18736,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -18920,13 +18920,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -18960,13 +18960,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -19011,13 +19011,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -19188,13 +19188,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -19365,13 +19365,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -19542,13 +19542,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -19720,13 +19720,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -19801,13 +19801,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -19980,13 +19980,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -20047,13 +20047,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -20197,13 +20197,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -20240,13 +20240,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -20317,13 +20317,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -20397,13 +20397,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -20438,13 +20438,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -20478,13 +20478,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -20518,13 +20518,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -20655,13 +20655,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -20713,13 +20713,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "code": "malformed",
-                     *       "detail": "example",
-                     *       "field": "example",
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
                      *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 200,
-                     *       "title": "example",
-                     *       "type": "example"
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];

@@ -41,7 +41,7 @@ fn cost(piece: &[char], plain: &[char], known: &[String]) -> usize {
     if piece.len() == 1 {
         return 1;
     }
-    if is_run(piece) {
+    if is_run(piece) || is_year(piece) {
         return 1;
     }
     if piece.len() < WORD_MIN_CHARS {
@@ -72,6 +72,11 @@ fn unleet(c: char) -> char {
 fn is_run(piece: &[char]) -> bool {
     let goes = |next: fn(char, char) -> bool| piece.windows(2).all(|pair| next(pair[0], pair[1]));
     piece.len() >= RUN_MIN_CHARS && (goes(|a, b| a == b) || goes(follows) || goes(|a, b| follows(b, a)))
+}
+
+/// What people put behind a word once a year.
+fn is_year(piece: &[char]) -> bool {
+    piece.len() == 4 && (piece.starts_with(&['1', '9']) || piece.starts_with(&['2', '0'])) && piece.iter().all(char::is_ascii_digit)
 }
 
 fn follows(a: char, b: char) -> bool {
@@ -110,6 +115,12 @@ mod tests {
             assert_eq!(parts_of(text), 1, "{text}");
         }
         assert_eq!(parts_of("qwertyuiop123456789"), 2);
+    }
+
+    #[test]
+    fn years_count_as_one() {
+        assert_eq!((parts_of("2026"), parts_of("1987")), (1, 1));
+        assert!(parts_of("passwordsunshine2024") < 6 && parts_of("8305") > 1);
     }
 
     #[test]
