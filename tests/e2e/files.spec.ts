@@ -73,6 +73,53 @@ test('a hundred megabytes go up over a cut link and come down, with progress and
   for (const file of [source, join(folder, 'huge.bin')]) rmSync(file);
 });
 
+test('a download goes on where its link was cut, and where its session was lost', async () => {
+  test.setTimeout(500_000);
+  const [MiB, size] = [1024 * 1024, 64 * 1024 * 1024];
+  const steady = randomBytes(size);
+  writeFileSync(join(place.folder, 'share', 'steady.bin'), steady);
+  await page.reload();
+  await page.getByRole('button', { name: 'Open files' }).click();
+  await proveIfAsked(connected());
+  await page.evaluate(() => Object.defineProperty(window, 'showSaveFilePicker', { value: undefined }));
+  const transfer = page.getByRole('region', { name: 'Transfers' }).getByRole('listitem').filter({ hasText: 'steady.bin' }).last();
+  const moved = async () => Number(await transfer.getByRole('progressbar').getAttribute('aria-valuenow'));
+  const begin = async () => {
+    const before = place.cable?.carried ?? 0;
+    place.cable?.cutAfter(size / 3);
+    const saved = page.waitForEvent('download', { timeout: 300_000 });
+    await menu('steady.bin', /Download/);
+    await expect(page.locator('.sessionbar').getByText('Reconnecting').first()).toBeVisible({ timeout: 60_000 });
+    await expect(transfer).toHaveAttribute('data-state', 'moving');
+    return { saved, stood: await moved(), carried: () => (place.cable?.carried ?? 0) - before };
+  };
+
+  const first = await begin();
+  expect(first.stood).toBeGreaterThan(MiB);
+  expect(first.stood).toBeLessThan(size / 2);
+  place.cable?.mend();
+  await expect(transfer).toHaveAttribute('data-state', 'done', { timeout: 200_000 });
+  await expect(transfer).toContainText('checksum fits');
+  expect(sha256(readFileSync(await (await first.saved).path()))).toBe(sha256(steady));
+  expect(first.carried()).toBeLessThan(size + 8 * MiB); // what had come did not come again
+
+  // The device loses its power meanwhile: the session is over, what came of the file is not.
+  const second = await begin();
+  await place.powerCut('web');
+  place.agent('web');
+  place.cable?.mend();
+  await expect(transfer).toHaveAttribute('data-state', 'failed', { timeout: 120_000 });
+  expect(await moved()).toBeGreaterThanOrEqual(second.stood);
+  await expect(page.getByRole('button', { name: 'Open again' })).toBeEnabled({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'Open again' }).click();
+  await proveIfAsked(connected());
+  await transfer.getByRole('button', { name: 'Go on' }).click();
+  await expect(transfer).toHaveAttribute('data-state', 'done', { timeout: 200_000 });
+  expect(sha256(readFileSync(await (await second.saved).path()))).toBe(sha256(steady));
+  expect(second.carried()).toBeLessThan(size + 8 * MiB);
+  rmSync(join(place.folder, 'share', 'steady.bin'));
+});
+
 test('a whole folder comes as one tar', async () => {
   const folder = join(place.folder, 'share', 'tree');
   mkdirSync(join(folder, 'deep'), { recursive: true });

@@ -3,6 +3,7 @@ import { defineConfig } from '@playwright/test';
 /** Debian's Chromium against a real server with real agents; one worker, for each test is a whole installation. */
 export default defineConfig({
   testDir: '.',
+  testIgnore: 'booted/**', // cargo xtask systemd-test runs these
   outputDir: './out',
   timeout: 150_000,
   expect: { timeout: 20_000 },

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { type AddressInfo, createServer } from 'node:net';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -219,15 +219,27 @@ test('processes are a tree with their ports; a priority is changed, and one ends
   await expect(page.getByRole('row').filter({ hasText: /sleep 5(151|252)/ })).toHaveCount(0);
 });
 
-test('services say where there are none, and the list of packages is there', async () => {
-  await page.getByRole('link', { name: /^Software/ }).click();
-  await expect(page.getByRole('table', { name: 'Packages' })).toContainText('libc6', { timeout: 90_000 });
+test('a machine without systemd says so, and its packages are listed', async () => {
+  await page.goto(`${place.url}/devices/${screen}?tab=software`);
+  await page.getByRole('button', { name: 'Look live' }).click();
+  await proveIfAsked(connected());
+  const packages = page.getByRole('table', { name: 'Packages' });
+  await expect(packages).toBeVisible({ timeout: 90_000 });
   await both('remote-software');
+  await page.getByLabel('Filter software').last().fill('libc6');
+  const version = execFileSync('dpkg-query', ['--show', '--showformat=${Version}', 'libc6'], { encoding: 'utf8' });
+  const libc = packages.getByRole('row').filter({ has: page.getByRole('cell', { name: 'libc6', exact: true }) });
+  await expect(libc.getByRole('cell').nth(1)).toHaveText(version);
   await page.getByRole('button', { name: 'Signed in', exact: true }).click();
-  await expect(page.getByRole('table', { name: 'Signed in' }).or(page.getByText('Nobody is signed in')).first()).toBeVisible();
-  await page.getByRole('link', { name: /^Services/ }).click();
-  await expect(page.getByRole('table', { name: 'Services' }).or(page.getByText('This machine has no systemd')).first()).toBeVisible();
+  await expect(page.getByText('Nobody is signed in', { exact: true })).toBeVisible();
+  await expect(page.getByText('Neither at the machine nor over the network.')).toBeVisible();
+  const says = page.getByRole('alert').locator('p');
+  const tab = async (word: RegExp) => page.getByRole('navigation').getByRole('link', { name: word }).click();
+  await tab(/^Services/);
+  await expect(says).toHaveText('This machine has no systemd. Its services cannot be listed or changed from here. Use a terminal. no_service_manager');
   await look(page, 'remote-services');
+  await tab(/^Logs/);
+  await expect(says).toHaveText('This machine has no journal. Look for its log files under Files, in /var/log. no_journal');
 });
 
 const canvas = () => page.locator('.screen__place canvas');

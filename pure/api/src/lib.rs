@@ -8,6 +8,7 @@
 mod accounts;
 mod audit;
 mod automation;
+mod body;
 mod bridge;
 mod device;
 mod devices;
@@ -32,6 +33,7 @@ mod webhooks;
 pub use accounts::*;
 pub use audit::*;
 pub use automation::*;
+pub use body::{BodyError, read_body};
 pub use bridge::*;
 pub use device::*;
 pub use devices::*;

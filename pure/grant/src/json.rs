@@ -1,9 +1,10 @@
 //! Strict JSON for signed things: one reading per text, and hard limits on the text.
 //!
-//! Refused: a text above its limit, nesting above [`limits::JSON_DEPTH`], a key that occurs twice in an
+//! Refused: a text above its limit, nesting above [`limits::JSON_DEPTH`], more values than [`limits::JSON_VALUES`], a key that occurs twice in an
 //! object, fractions and exponents, an array where an object is wanted (serde would take it), and bytes after
 //! the value. Unknown keys are refused by the types (`deny_unknown_fields`).
 
+use std::cell::Cell;
 use std::fmt;
 
 use sallyport_model::limits;
@@ -19,7 +20,7 @@ pub enum JsonError {
     /// Longer than the limit, in bytes.
     #[error("larger than {0} bytes")]
     TooLarge(usize),
-    /// Not JSON, nested too deeply, with a key twice, with a fraction, or with bytes after the value.
+    /// Not JSON, nested too deeply, of too many values, with a key twice, with a fraction, or with bytes after the value.
     #[error("not strict json")]
     Syntax,
     /// JSON of another shape: an unknown or missing key, or a value out of its range.
@@ -33,7 +34,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], max_bytes: usize) -> Result<T, J
         return Err(JsonError::TooLarge(max_bytes));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let tree = TreeSeed { depth_left: limits::JSON_DEPTH }.deserialize(&mut reader).map_err(|_| JsonError::Syntax)?;
+    let values_left = Cell::new(limits::JSON_VALUES);
+    let tree =
+        TreeSeed { depth_left: limits::JSON_DEPTH, values_left: &values_left }.deserialize(&mut reader).map_err(|_| JsonError::Syntax)?;
     reader.end().map_err(|_| JsonError::Syntax)?;
     T::deserialize(tree).map_err(|_| JsonError::Shape)
 }
@@ -54,18 +57,23 @@ enum Tree {
     Object(Vec<(String, Tree)>),
 }
 
-struct TreeSeed {
+#[derive(Clone, Copy)]
+struct TreeSeed<'a> {
     depth_left: usize,
+    /// Of the whole text.
+    values_left: &'a Cell<usize>,
 }
 
-impl<'de> DeserializeSeed<'de> for TreeSeed {
+impl<'de> DeserializeSeed<'de> for TreeSeed<'_> {
     type Value = Tree;
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Tree, D::Error> {
+        let left = self.values_left.get().checked_sub(1).ok_or_else(|| D::Error::custom("too many values"))?;
+        self.values_left.set(left);
         from.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for TreeSeed {
+impl<'de> Visitor<'de> for TreeSeed<'_> {
     type Value = Tree;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,31 +101,32 @@ impl<'de> Visitor<'de> for TreeSeed {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Tree, A::Error> {
-        let depth_left = self.deeper()?;
+        let inner = self.deeper()?;
         let mut items = Vec::new();
-        while let Some(item) = from.next_element_seed(TreeSeed { depth_left })? {
+        while let Some(item) = from.next_element_seed(inner)? {
             items.push(item);
         }
         Ok(Tree::List(items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Tree, A::Error> {
-        let depth_left = self.deeper()?;
+        let inner = self.deeper()?;
         let mut seen = std::collections::BTreeSet::new();
         let mut entries = Vec::new();
         while let Some(key) = from.next_key::<String>()? {
             if !seen.insert(key.clone()) {
                 return Err(A::Error::custom("a key occurs twice"));
             }
-            entries.push((key, from.next_value_seed(TreeSeed { depth_left })?));
+            entries.push((key, from.next_value_seed(inner)?));
         }
         Ok(Tree::Object(entries))
     }
 }
 
-impl TreeSeed {
-    fn deeper<E: serde::de::Error>(&self) -> Result<usize, E> {
-        self.depth_left.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))
+impl TreeSeed<'_> {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        let depth_left = self.depth_left.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
+        Ok(Self { depth_left, ..self })
     }
 }
 

@@ -222,6 +222,8 @@ pub const RATE_ADDRESSES: usize = 65_536;
 pub const HTTP_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// Largest body of a request that needs no session: a trust root with its signature fits.
 pub const PUBLIC_BODY_BYTES: usize = 256 * 1024;
+/// Most values in the body of an HTTP request: each takes memory, however short it is.
+pub const HTTP_BODY_VALUES: usize = 100_000;
 /// Most items of one page of a list.
 pub const PAGE_ITEMS: u32 = 1000;
 /// Items of one page where nothing is said.
@@ -298,6 +300,8 @@ pub const SERVER_URL_BYTES: usize = 512;
 pub const RECEIPT_BYTES: usize = 8 * 1024;
 /// Deepest JSON of a signed body.
 pub const JSON_DEPTH: usize = 16;
+/// Most values in it: each takes memory, however short it is.
+pub const JSON_VALUES: usize = 8_192;
 
 /// Largest frame of the agent link: a whole hello, its flag and its authentication tag.
 pub const FRAME_BYTES: usize = HELLO_BYTES + 17;

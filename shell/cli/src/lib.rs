@@ -32,9 +32,9 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, clients, completion, connections, devices, factors, installers, jobs, licence, login, logout, networks, password, policy,
-    posture, recover, remote_sessions, requests, roles, run, runs, schedules, scripts, sessions, step_up, terminal, tool as tool_command,
-    users, viewer, webhooks, whoami,
+    audit, clients, completion, connections, devices, download, factors, installers, jobs, licence, login, logout, networks, password,
+    policy, posture, recover, remote_sessions, requests, roles, run, runs, schedules, scripts, sessions, step_up, terminal,
+    tool as tool_command, users, viewer, webhooks, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -100,6 +100,11 @@ pub enum Command {
     /// Opens a port on 127.0.0.1 that takes one connection, of your own account, and passes it on. Everything is encrypted between this
     /// program and the device. The session ends when the VNC client leaves; a lost connection is dialled again.
     Viewer(viewer::Viewer),
+    /// Download a file of a device, checked by its digest.
+    ///
+    /// Everything is encrypted between this program and the device. A lost connection is dialled again. What came is kept in FILE.part: run
+    /// the same again, and it goes on where it stopped.
+    Download(download::Download),
     /// List and end remote sessions; show and change their rules.
     RemoteSessions(remote_sessions::RemoteSessions),
     /// List, approve and deny authorization requests.
@@ -200,6 +205,7 @@ impl Command {
             Self::Runs(command) => command.run(),
             Self::Terminal(command) => command.run(),
             Self::Viewer(command) => command.run(),
+            Self::Download(command) => command.run(),
             Self::RemoteSessions(command) => command.run(),
             Self::Requests(command) => command.run(),
             Self::Users(command) => command.run(),
@@ -236,6 +242,7 @@ impl Command {
             Self::Runs(command) => &command.common,
             Self::Terminal(command) => &command.common,
             Self::Viewer(command) => &command.common,
+            Self::Download(command) => &command.common,
             Self::RemoteSessions(command) => &command.common,
             Self::Requests(command) => &command.common,
             Self::Users(command) => &command.common,

@@ -26,11 +26,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let body =
             axum::body::to_bytes(request.into_body(), limits::HTTP_BODY_BYTES).await.map_err(|_| Refusal::from(Code::BodyTooLarge))?;
-        // serde takes a list for a struct whose fields may all be left out.
-        if body.trim_ascii_start().first() != Some(&b'{') {
-            return Err(Refusal::from(Code::Malformed).because("the body is not a JSON object"));
-        }
-        serde_json::from_slice(&body).map(Json).map_err(|error| Refusal::from(Code::Malformed).because(error))
+        sallyport_api::read_body(&body).map(Json).map_err(|error| Refusal::from(Code::Malformed).because(error))
     }
 }
 

@@ -32,6 +32,9 @@ export class Cable {
   private readonly browsers = new Set<Socket>();
   private server: Server | undefined;
   private whole = true;
+  /** Bytes that browsers got through it. */
+  carried = 0;
+  private cutAt = Number.POSITIVE_INFINITY;
 
   async lay(from: number, to: number): Promise<this> {
     this.url = `http://localhost:${from}`;
@@ -54,12 +57,26 @@ export class Cable {
       one.on('error', () => other.destroy());
       one.on('close', () => other.destroy());
     }
-    if (!agent) this.browsers.add(near);
+    if (!agent) {
+      this.browsers.add(near);
+      far.on('data', (bytes) => this.count(bytes.length));
+    }
     near.on('close', () => this.browsers.delete(near));
+  }
+
+  private count(bytes: number): void {
+    this.carried += bytes;
+    if (this.carried >= this.cutAt) this.cut();
+  }
+
+  /** Cuts it once it has carried so much more to browsers. */
+  cutAfter(bytes: number): void {
+    this.cutAt = this.carried + bytes;
   }
 
   cut(): void {
     this.whole = false;
+    this.cutAt = Number.POSITIVE_INFINITY;
     for (const socket of this.browsers) socket.destroy();
   }
 
@@ -77,6 +94,7 @@ export class Cable {
 export class Installation {
   readonly folder = mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
   private readonly children: ChildProcess[] = [];
+  private readonly agents = new Map<string, ChildProcess>();
   url = '';
   setupLink = '';
 
@@ -98,8 +116,17 @@ export class Installation {
   /** Starts an agent that waits for its enrolment file; returns its folder. */
   agent(name: string): string {
     const state = join(this.folder, name);
-    this.run('sallyport-agent', ['run', '--state', state]);
+    this.agents.set(name, this.run('sallyport-agent', ['run', '--state', state]));
     return state;
+  }
+
+  /** Ends an agent as a power cut would; `agent` starts it again. */
+  async powerCut(name: string): Promise<void> {
+    const child = this.agents.get(name);
+    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) throw new Error(`${name} does not run`);
+    const gone = new Promise((done) => child.once('exit', done));
+    process.kill(child.pid, 'SIGKILL');
+    await gone;
   }
 
   /** An agent whose machine calls itself something hostile; false where this kernel lets nobody rename a machine. */
@@ -110,12 +137,18 @@ export class Installation {
     return true;
   }
 
-  /** An agent on a machine with a display of its own, on which a terminal waits for keys; it sees no other processes or displays. */
+  /**
+   * An agent on a machine with a display of its own, on which a terminal waits for keys; it sees no other processes or displays, and
+   * neither systemd, journald nor anybody who is signed in, whatever machine the tests run on.
+   */
   desktop(name: string): string {
     const state = join(this.folder, name);
     const script = [
       'hostname "$1"',
       'mkdir -p /tmp/.X11-unix && mount -t tmpfs -o mode=1777 none /tmp/.X11-unix',
+      'for place in /run/log/journal /var/log/journal; do [ ! -d $place ] || mount -t tmpfs none $place; done',
+      '[ ! -d /run/systemd/system ] || mount -t tmpfs none /run/systemd',
+      '[ ! -e /run/utmp ] || mount --bind /dev/null /run/utmp',
       'Xvfb :97 -screen 0 1280x800x24 -nolisten tcp -nolock &',
       'while [ ! -S /tmp/.X11-unix/X97 ]; do sleep 0.1; done',
       'DISPLAY=:97 xterm -fa Monospace -fs 12 -geometry 120x38+0+0 &',
@@ -145,14 +178,16 @@ export class Installation {
     return execFileSync(join(PROGRAMS, 'sallyport-agent'), ['status', '--state', state], { encoding: 'utf8' });
   }
 
-  private run(program: string, args: string[]): void {
-    this.runAs(join(PROGRAMS, program), args, program);
+  private run(program: string, args: string[]): ChildProcess {
+    return this.runAs(join(PROGRAMS, program), args, program);
   }
 
   /** At home in its own folder: shells there read no profile of whoever runs the tests. */
-  private runAs(program: string, args: string[], logName: string, env: Record<string, string> = {}): void {
+  private runAs(program: string, args: string[], logName: string, env: Record<string, string> = {}): ChildProcess {
     const log = openSync(join(this.folder, `${logName}.log`), 'a');
-    this.children.push(spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, HOME: this.folder, ...env } }));
+    const child = spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, HOME: this.folder, ...env } });
+    this.children.push(child);
+    return child;
   }
 
   log(program: string): string {
@@ -161,10 +196,11 @@ export class Installation {
 
   async stop(): Promise<void> {
     this.cable?.close();
-    for (const child of this.children) child.kill('SIGTERM');
+    const running = this.children.filter((child) => child.exitCode === null && child.signalCode === null);
+    for (const child of running) child.kill('SIGTERM');
     // A program that holds others in a namespace of their own lets no signal pass but this one.
-    const late = setTimeout(() => this.children.forEach((child) => child.exitCode ?? child.kill('SIGKILL')), 5000);
-    await Promise.all(this.children.map((child) => child.exitCode ?? new Promise((gone) => child.once('exit', gone))));
+    const late = setTimeout(() => running.forEach((child) => child.exitCode ?? child.kill('SIGKILL')), 5000);
+    await Promise.all(running.map((child) => child.exitCode ?? new Promise((gone) => child.once('exit', gone))));
     clearTimeout(late);
     rmSync(this.folder, { recursive: true, force: true });
   }

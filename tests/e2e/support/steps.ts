@@ -124,7 +124,7 @@ export const toolbar = (page: Page) => page.getByRole('toolbar', { name: 'Select
 /** Approves so many devices once they have come, which takes a while on a machine that is busy. */
 export async function approve(page: Page, place: Reached, count: number, see: () => Promise<void> = async () => {}): Promise<void> {
   await page.goto(`${place.url}/devices?state=pending`);
-  await expect(page.getByText('Waits for approval')).toHaveCount(count, { timeout: 60_000 });
+  await expect(page.getByText('Waits for approval', { exact: true })).toHaveCount(count, { timeout: 60_000 });
   await choose(page, count);
   await see();
   await toolbar(page).getByRole('button', { name: /Approve/ }).click();

@@ -2,27 +2,18 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use sallyport_testkit::agent::program;
 use sallyport_testkit::client::{Reply, exchange};
+use sallyport_testkit::desktop::DesktopSession;
 use sallyport_testkit::owner::{EMAIL, Owner};
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use serde_json::{Map, Value, json};
 
 /// Codes of some steps fit within the time that a proof may be off.
 const BEHIND_SECS: i64 = -60;
-
-/// Keeps one secret in a file beside itself, as the desktop's tool keeps it in its store.
-const SECRET_TOOL: &str = "#!/bin/sh
-place=\"$(dirname \"$0\")/secret\"
-case \"$1\" in
-store) cat > \"$place\" ;;
-lookup) cat \"$place\" ;;
-clear) rm -f \"$place\" ;;
-esac
-";
 
 /// Somebody at a desktop.
 struct Desktop {
@@ -55,18 +46,10 @@ impl Desktop {
         command
     }
 
-    /// With a key store that `secret-tool` reaches.
-    fn with_key_store(&self, line: &[&str]) -> Command {
-        let tools = self.folder.path().join("bin");
-        let tool = tools.join("secret-tool");
-        if !tool.exists() {
-            std::fs::create_dir(&tools).expect("a folder");
-            std::fs::write(&tool, SECRET_TOOL).expect("a file");
-            std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o700)).expect("it may run");
-        }
+    /// In the session of a desktop that has a key store.
+    fn within(&self, session: &DesktopSession, line: &[&str]) -> Command {
         let mut command = self.command(line);
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", tools.display())).env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
+        session.enter(&mut command);
         command
     }
 
@@ -94,6 +77,12 @@ impl Desktop {
         let (address, target) = redirect.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("an address");
         let request = format!("GET /{target} HTTP/1.1\r\nhost: {address}\r\n\r\n");
         exchange(address.parse().expect("an address"), request.as_bytes()).await
+    }
+
+    /// What lies under the name that the session's file has.
+    fn kept_by(&self, session: &DesktopSession) -> String {
+        let name = self.kept()["key_name"].as_str().expect("a name").to_owned();
+        session.secret_tool(&["lookup", "application", "sallyport", "session", &name])
     }
 
     async fn signs_in(&mut self, command: Command) -> Output {
@@ -174,19 +163,56 @@ async fn oa_23_the_browser_lets_the_command_line_in_and_a_file_keeps_its_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_there_is_a_key_store_the_file_alone_is_worth_nothing() {
     let mut desktop = Desktop::new().await;
+    let session = DesktopSession::unlocked(desktop.folder.path());
     let login = desktop.login();
-    let done = desktop.signs_in(desktop.with_key_store(&words(&login))).await;
+    let done = desktop.signs_in(desktop.within(&session, &words(&login))).await;
     assert!(done.status.success(), "{}", text(&done.stderr));
     let kept = desktop.kept();
     assert!(kept["key"].is_null() && kept["key_name"].is_string(), "{kept}");
-    let secret = desktop.folder.path().join("bin/secret");
-    assert!(Path::new(&secret).exists());
-    let who = desktop.with_key_store(&["whoami"]).output().expect("it runs");
+    let key = desktop.kept_by(&session);
+    assert_eq!(key.len(), 43, "a scalar of P-256 in base64url");
+    assert!(!kept.to_string().contains(&key));
+    let who = desktop.within(&session, &["whoami"]).output().expect("it runs");
     assert!(text(&who.stdout).contains("in this computer's key store"), "{}", text(&who.stdout));
-    let copied = desktop.command(&["whoami"]).env("PATH", "/nowhere").output().expect("it runs");
+    let copied = desktop.command(&["whoami"]).output().expect("it runs");
     assert!(!copied.status.success() && text(&copied.stderr).contains("key cannot be read"), "{}", text(&copied.stderr));
-    let out = desktop.with_key_store(&["logout"]).output().expect("it runs");
-    assert!(out.status.success() && !secret.exists() && !desktop.file().exists(), "{}", text(&out.stderr));
+
+    // Whoever signs in again has a new key, and the store forgets the old one.
+    let done = desktop.signs_in(desktop.within(&session, &words(&login))).await;
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert_ne!(desktop.kept_by(&session), key);
+    assert_eq!(session.entries(), 1);
+    let out = desktop.within(&session, &["logout"]).output().expect("it runs");
+    assert!(out.status.success() && !desktop.file().exists(), "{}", text(&out.stderr));
+    assert_eq!(session.entries(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_the_store_outlives_the_desktops_session_and_stays_locked_without_its_person() {
+    let mut desktop = Desktop::new().await;
+    let session = DesktopSession::unlocked(desktop.folder.path());
+    let login = desktop.login();
+    assert!(desktop.signs_in(desktop.within(&session, &words(&login))).await.status.success());
+    drop(session);
+    let locked = DesktopSession::locked(desktop.folder.path());
+    let who = desktop.within(&locked, &["whoami"]).output().expect("it runs");
+    assert!(!who.status.success() && text(&who.stderr).contains("key cannot be read"), "{}{}", text(&who.stdout), text(&who.stderr));
+    drop(locked);
+    let unlocked = DesktopSession::unlocked(desktop.folder.path());
+    let who = desktop.within(&unlocked, &["whoami"]).output().expect("it runs");
+    assert!(text(&who.stdout).contains("in this computer's key store"), "{}{}", text(&who.stdout), text(&who.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_key_store_stays_locked_a_file_keeps_the_key() {
+    let mut desktop = Desktop::new().await;
+    // It was used once, so that there is something to unlock, and nobody is there who could.
+    drop(DesktopSession::unlocked(desktop.folder.path()));
+    let session = DesktopSession::locked(desktop.folder.path());
+    let login = desktop.login();
+    let done = desktop.signs_in(desktop.within(&session, &words(&login))).await;
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(desktop.kept()["key"].is_string() && desktop.kept()["key_name"].is_null(), "{}", desktop.kept());
 }
 
 #[tokio::test(flavor = "multi_thread")]

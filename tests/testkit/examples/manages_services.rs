@@ -1,5 +1,7 @@
 //! Plays the owner of a fresh installation towards one machine: writes the enrolment file where the first argument says, approves the
-//! device that comes with it, and has the service of the second argument started and restarted by a remote session.
+//! device that comes with it, and works on two services by a remote session: the second argument's, which starts by hand and stands still, is
+//! started, restarted, stopped, set to start with the machine and started again; the third's, which runs and starts with the machine, is
+//! stopped and set to start by hand.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let (file, service) = (arguments.next().context("a path")?, arguments.next().context("a service")?);
+    let mut next = |what| arguments.next().context(what);
+    let (file, service, other) = (next("a path")?, next("a service")?, next("another service")?);
     let installation = Installation::plain();
     let mut operator = Operator::set_up(&installation).await;
     hand_over(Path::new(&file), &operator.installer(1).await)?;
@@ -29,7 +32,9 @@ async fn main() -> anyhow::Result<()> {
     let client = RemoteClient::of(operator.ask("/v1/remote-sessions", wanted).await, secret);
     let Ok(mut end) = client.dial(&installation).await else { bail!("the stream was refused") };
     end.up().await;
-    manage(&mut end, &service).await
+    manage(&mut end, &service).await?;
+    retire(&mut end, &other).await?;
+    refused(&mut end).await
 }
 
 /// The file is there as a whole or not at all.
@@ -42,16 +47,47 @@ fn hand_over(file: &Path, content: &str) -> anyhow::Result<()> {
 async fn manage(end: &mut RemoteEnd, service: &str) -> anyhow::Result<()> {
     let listed = asked(end, json!({ "t": "services", "id": 1 })).await?;
     ensure!(listed.to_string().contains(&format!("\"name\":\"{service}\"")), "{service} is not listed");
-    let started = asked(end, json!({ "t": "service_do", "id": 2, "name": service, "what": "start" })).await?;
-    let again = asked(end, json!({ "t": "service_do", "id": 3, "name": service, "what": "restart" })).await?;
+    let started = change(end, service, "start", "state", "active").await?;
+    let again = change(end, service, "restart", "state", "active").await?;
     let pid = |told: &Value| find(told, "pid").and_then(Value::as_u64).filter(|pid| *pid > 1);
-    ensure!(find(&again, "state") == Some(&json!("active")), "{again}");
     ensure!(pid(&started).is_some() && pid(&again).is_some() && pid(&started) != pid(&again), "{started} {again}");
-    let unknown = json!({ "t": "service_do", "id": 4, "name": "no-such.service", "what": "start" });
-    match asked(end, unknown).await {
-        Err(error) if error.to_string().contains("not_found") => Ok(()),
-        other => bail!("a service that is not there: {other:?}"),
+    let stopped = change(end, service, "stop", "state", "inactive").await?;
+    ensure!(find(&stopped, "pid") == Some(&json!(0)), "{stopped}");
+    change(end, service, "enable", "start", "enabled").await?;
+    change(end, service, "disable", "start", "disabled").await?;
+    change(end, service, "enable", "start", "enabled").await?;
+    change(end, service, "start", "state", "active").await?;
+    Ok(())
+}
+
+async fn retire(end: &mut RemoteEnd, service: &str) -> anyhow::Result<()> {
+    let told = asked(end, json!({ "t": "service", "id": 1, "name": service })).await?;
+    ensure!((find(&told, "state"), find(&told, "start")) == (Some(&json!("active")), Some(&json!("enabled"))), "{told}");
+    change(end, service, "disable", "start", "disabled").await?;
+    change(end, service, "stop", "state", "inactive").await?;
+    Ok(())
+}
+
+/// A service that is not there, and the agent's own.
+async fn refused(end: &mut RemoteEnd) -> anyhow::Result<()> {
+    for (name, what, code) in [
+        ("no-such.service", "start", "not_found"),
+        ("sallyport-agent.service", "stop", "own_agent"),
+        ("sallyport-agent.service", "disable", "own_agent"),
+    ] {
+        match asked(end, json!({ "t": "service_do", "id": 1, "name": name, "what": what })).await {
+            Err(error) if error.to_string().contains(code) => {}
+            other => bail!("{what} of {name}: {other:?}"),
+        }
     }
+    Ok(())
+}
+
+/// Changes a service; the answer says how it is then.
+async fn change(end: &mut RemoteEnd, service: &str, what: &str, field: &str, value: &str) -> anyhow::Result<Value> {
+    let told = asked(end, json!({ "t": "service_do", "id": 1, "name": service, "what": what })).await?;
+    ensure!(find(&told, field) == Some(&json!(value)), "{what}: {told}");
+    Ok(told)
 }
 
 /// All messages of the answer; an error where the device says so.

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod authenticators;
 pub mod browser;
 pub mod client;
+pub mod desktop;
 pub mod fleet;
 pub mod host;
 pub mod installation;

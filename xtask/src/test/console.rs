@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -38,10 +39,23 @@ fn vitest_case(test: &Value) -> Case {
 /// Builds the console, then drives it; the tests start the server and the agent themselves.
 pub(crate) fn browser(root: &Root, filter: Option<&str>) -> Result<Vec<Case>> {
     build::console(root)?;
-    let report = fresh_report(root, "playwright.json")?;
+    let mut arguments: Vec<String> = filter.map(|filter| format!("--grep={filter}")).into_iter().collect();
+    arguments.push("--pass-with-no-tests".to_owned());
+    playwright(root, "playwright.json", |command| command.args(arguments))
+}
+
+/// The console, at a machine with a systemd of its own: `leader` is that machine's first process, `folder` its file system.
+pub(crate) fn booted(root: &Root, leader: &str, folder: &Path) -> Result<Vec<Case>> {
+    playwright(root, "playwright-booted.json", |command| {
+        command.arg("--config=booted/playwright.config.ts").env("SALLYPORT_MACHINE", leader).env("SALLYPORT_MACHINE_ROOT", folder)
+    })
+}
+
+fn playwright(root: &Root, report: &str, wanted: impl FnOnce(&mut Command) -> &mut Command) -> Result<Vec<Case>> {
+    let report = fresh_report(root, report)?;
     let mut command = node::npm(root, "tests/e2e", &["exec", "--no", "--", "playwright", "test", "--reporter=list,json"]);
     command.env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report).env("SALLYPORT_BIN_DIR", root.target().join("debug"));
-    command.args(filter.map(|filter| format!("--grep={filter}"))).arg("--pass-with-no-tests");
+    wanted(&mut command);
     let succeeded = process::succeeds(command)?;
     settled(&report, succeeded, "playwright", |report| suites(&report["suites"], ""))
 }

@@ -1,7 +1,7 @@
 //! `test`: installs what the tests need, runs all of them in stages, and ends with one plain line: `N passed, N failed`.
 
 mod checks;
-mod console;
+pub(crate) mod console;
 mod junit;
 mod rust;
 mod verifier;
@@ -19,7 +19,7 @@ use crate::systemd;
 use crate::tools::{debian, node};
 
 /// Debian packages: a browser, authenticator codes that are not our own, a QR reader, a second database, the grant verifier's language.
-const PACKAGES: [&str; 24] = [
+const PACKAGES: [&str; 27] = [
     "chromium",
     "oathtool",
     "zbar-tools",
@@ -49,6 +49,10 @@ const PACKAGES: [&str; 24] = [
     "libjpeg-turbo-progs",
     // Terminals: somebody else's player of recordings.
     "asciinema",
+    // A desktop's key store, on a bus of its own.
+    "dbus",
+    "gnome-keyring",
+    "libsecret-tools",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +95,8 @@ pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
     Ok(close(&cases, &missing, start))
 }
 
-fn prepare(root: &Root) -> Result<()> {
+/// What the tests need of this machine.
+pub(crate) fn prepare(root: &Root) -> Result<()> {
     debian::install(&PACKAGES)?;
     node::wanted()?;
     node::install(root, "web")?;

@@ -84,3 +84,14 @@ fn depth_and_size_have_limits() {
     assert_eq!(read(nested(100_000)), Err(JsonError::Syntax));
     assert_eq!(parse::<u8>(b"1 ", 1), Err(JsonError::TooLarge(1)));
 }
+
+#[test]
+fn values_are_counted_over_the_whole_text() {
+    let zeros = |count: usize| vec!["0"; count].join(",");
+    let read = |text: String| parse::<serde::de::IgnoredAny>(text.as_bytes(), 1 << 20).map(|_| ());
+    let most = sallyport_model::limits::JSON_VALUES;
+    assert_eq!(read(format!("[{}]", zeros(most - 1))), Ok(()));
+    assert_eq!(read(format!("[{}]", zeros(most))), Err(JsonError::Syntax));
+    let half = zeros(most / 2);
+    assert_eq!(read(format!(r#"{{"a":[{half}],"b":[{half}]}}"#)), Err(JsonError::Syntax));
+}

@@ -51,16 +51,19 @@ fn accounts_and_administrators() {
 }
 
 #[test]
-fn utmp_records_of_users_only() {
+fn utmp_records_of_users_who_are_there_only() {
     let mut record = vec![0u8; 384];
     record[..2].copy_from_slice(&7u16.to_ne_bytes());
+    record[4..8].copy_from_slice(&64i32.to_ne_bytes());
     record[8..13].copy_from_slice(b"pts/0");
     record[44..47].copy_from_slice(b"ada");
     record[76..85].copy_from_slice(b"192.0.2.7");
     record[340..344].copy_from_slice(&1_790_000_000u32.to_ne_bytes());
     let mut boot = record.clone();
     boot[..2].copy_from_slice(&2u16.to_ne_bytes());
-    let found = users::parse_utmp(&[boot, record, vec![7; 100]].concat());
+    let mut over = record.clone();
+    over[4..8].copy_from_slice(&65i32.to_ne_bytes());
+    let found = users::parse_utmp(&[boot, record, over, vec![7; 100]].concat(), |pid| pid == 64);
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].name.as_str(), found[0].terminal.as_str(), found[0].origin.as_str()), ("ada", "pts/0", "192.0.2.7"));
     assert_eq!(found[0].since, Some(Timestamp::from_secs(1_790_000_000)));
@@ -111,6 +114,6 @@ proptest! {
                 let _ = stat.cpu_permille(7);
             }
         }
-        let _ = users::parse_utmp(&bytes);
+        let _ = users::parse_utmp(&bytes, |_| true);
     }
 }

@@ -1,6 +1,7 @@
 //! Accounts of the machine, and who is signed in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use sallyport_model::Timestamp;
 use sallyport_wire::{LocalUser, SignedIn};
@@ -62,21 +63,24 @@ pub(super) fn parse_administrators(group: &str) -> BTreeSet<String> {
 }
 
 pub(super) fn signed_in() -> Vec<SignedIn> {
-    parse_utmp(&bytes("/var/run/utmp"))
+    parse_utmp(&bytes("/var/run/utmp"), |pid| Path::new("/proc").join(pid.to_string()).exists())
 }
 
-/// utmp(5): type, process, line, id, user, host, exit, session, time; texts end at their first zero byte.
-pub(super) fn parse_utmp(bytes: &[u8]) -> Vec<SignedIn> {
+/// utmp(5): type, process, line, id, user, host, exit, session, time; texts end at their first zero byte. Not every program takes its
+/// record back when a session ends, so one whose process is gone counts for nothing, as who(1) has it.
+pub(super) fn parse_utmp(bytes: &[u8], runs: impl Fn(u32) -> bool) -> Vec<SignedIn> {
     let session = |record: &[u8]| {
         let kind = u16::from_ne_bytes([*record.first()?, *record.get(1)?]);
         let text = |from: usize, len: usize| {
             let field = record.get(from..from + len).unwrap_or_default();
             String::from_utf8_lossy(field.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
         };
+        let pid = i32::from_ne_bytes(record.get(4..8)?.try_into().ok()?);
+        let is_over = u32::try_from(pid).is_ok_and(|pid| pid > 0 && !runs(pid));
         let secs = u32::from_ne_bytes(record.get(340..344)?.try_into().ok()?);
         let (terminal, user, origin) = (text(8, 32), text(44, 32), text(76, 256));
         let since = Some(Timestamp::from_secs(i64::from(secs)));
-        (kind == USER_PROCESS && !user.is_empty()).then(|| SignedIn {
+        (kind == USER_PROCESS && !user.is_empty() && !is_over).then(|| SignedIn {
             name: short(&user),
             terminal: short(&terminal),
             origin: short(&origin),

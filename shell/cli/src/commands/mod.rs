@@ -7,6 +7,7 @@ pub(crate) mod completion;
 mod connection_terms;
 pub(crate) mod connections;
 pub(crate) mod devices;
+pub(crate) mod download;
 pub(crate) mod factors;
 mod follow;
 pub(crate) mod installers;

@@ -19,16 +19,16 @@ const LOOK: Duration = Duration::from_millis(20);
 const BEHIND_SECS: i64 = -80;
 
 /// Somebody who is signed in at the command line, and one device.
-struct Desk {
-    server: TestServer,
-    owner: Owner,
-    folder: tempfile::TempDir,
-    machines: Vec<Machine>,
-    device: String,
+pub(super) struct Desk {
+    pub(super) server: TestServer,
+    pub(super) owner: Owner,
+    pub(super) folder: tempfile::TempDir,
+    pub(super) machines: Vec<Machine>,
+    pub(super) device: String,
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let clock = TestClock::system();
         clock.advance(BEHIND_SECS);
         let server = TestServer::live_on(Engine::Sqlite, clock).await;
@@ -51,7 +51,7 @@ impl Desk {
         desk
     }
 
-    fn session(&self) -> PathBuf {
+    pub(super) fn session(&self) -> PathBuf {
         self.folder.path().join("session.json")
     }
 

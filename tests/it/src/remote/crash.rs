@@ -43,14 +43,19 @@ impl World {
     }
 
     pub(super) async fn terminal(&mut self) -> (RemoteClient, RemoteEnd) {
-        let client = RemoteClient::open(&mut self.owner, &self.server, json!({ "device": self.device })).await;
+        self.opened("terminal").await
+    }
+
+    pub(super) async fn opened(&mut self, kind: &str) -> (RemoteClient, RemoteEnd) {
+        let wanted = json!({ "device": self.device, "kind": kind });
+        let client = RemoteClient::open(&mut self.owner, &self.server, wanted).await;
         let mut end = client.dial(&self.server).await.expect("let in");
         end.up().await;
         (client, end)
     }
 
     /// Dials again as clients do: until the server and the device are back.
-    async fn back(&mut self, client: &RemoteClient, end: StreamEnd) -> RemoteEnd {
+    pub(super) async fn back(&mut self, client: &RemoteClient, end: StreamEnd) -> RemoteEnd {
         let (deadline, path) = (Instant::now() + PATIENCE, format!("/v1/remote-sessions/{}/tickets", client.session()));
         loop {
             let reply = self.owner.client.post(&path, json!({ "grant": client.grant().to_string() })).await;
@@ -69,7 +74,7 @@ impl World {
     }
 
     /// The session once it has ended and its recording is whole.
-    async fn ended(&mut self, client: &RemoteClient) -> Value {
+    pub(super) async fn ended(&mut self, client: &RemoteClient) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let shown = self.shown(client).await;

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod crash;
+mod downloads;
 mod friction;
 mod policy;
 mod real;

@@ -118,12 +118,12 @@ export interface LogFilter {
   grep: string | null;
 }
 
-/** The journal's last lines and then new ones, until the returned function is called. */
-export function followLogs(remote: Remote, filter: LogFilter, lines: (lines: LogLine[]) => void): { first: Promise<unknown>; stop: () => void } {
+/** The journal's last lines and then new ones, until the returned function is called or it fails, before the first line or after. */
+export function followLogs(remote: Remote, filter: LogFilter, lines: (lines: LogLine[]) => void, failed: (error: Error) => void): { first: Promise<unknown>; stop: () => void } {
   const push = (message: Control) => {
     if (message.t === 'log') lines((message.lines ?? []) as LogLine[]);
   };
-  const { id, done } = remote.requests.begin('logs', { ...filter, follow: 'yes' }, { push }, true);
+  const { id, done } = remote.requests.begin('logs', { ...filter, follow: 'yes' }, { push, failed }, true);
   return { first: done, stop: stopping(remote, id) };
 }
 

@@ -1,5 +1,6 @@
 //! The journal, by `journalctl`: the last lines, and then new ones until somebody stops it.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use sallyport_model::{AgentText, Timestamp, limits};
@@ -10,6 +11,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use super::answering::{Answering, Trouble, pieces};
 use super::program::{PATIENCE, ProgramError, ask, command};
 
+/// Where journald keeps what it was told, in a folder for each machine (systemd-journald.service(8)).
+const JOURNALS: [&str; 2] = ["/run/log/journal", "/var/log/journal"];
 /// Of each line only what is told.
 const FIELDS: &str = "--output-fields=MESSAGE,PRIORITY,_PID,SYSLOG_PID,_SYSTEMD_UNIT,UNIT,SYSLOG_IDENTIFIER";
 /// The longest line of the journal's JSON that is read; what goes beyond is skipped.
@@ -45,6 +48,9 @@ pub(super) async fn tell(answering: &Answering, wanted: &Wanted) -> Result<(), T
     if wanted.priority.is_some_and(|priority| priority > 7) {
         return Err(Trouble::code("out_of_range"));
     }
+    if !JOURNALS.iter().any(|folder| has_journal(Path::new(folder))) {
+        return Err(Trouble::code("no_journal"));
+    }
     if wanted.follow == YesNo::Yes {
         return follow(answering, wanted).await;
     }
@@ -57,6 +63,11 @@ pub(super) async fn tell(answering: &Answering, wanted: &Wanted) -> Result<(), T
     say(answering, lines).await?;
     answering.done().await;
     Ok(())
+}
+
+/// The program may be there without a journal, and would wait for ever for lines that nobody writes.
+fn has_journal(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// The last lines of a unit.
@@ -210,6 +221,14 @@ mod tests {
             seen.extend(some.into_iter().map(|line| line.message));
         }
         assert_eq!(seen, ["a", "b"]);
+    }
+
+    #[test]
+    fn an_empty_folder_is_no_journal() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(!has_journal(folder.path()) && !has_journal(&folder.path().join("missing")));
+        std::fs::create_dir(folder.path().join("6ed5a4f4c2f5445fa8bc1e7d0a1b2c3d")).expect("a folder");
+        assert!(has_journal(folder.path()));
     }
 
     #[test]
