@@ -132,6 +132,43 @@ test('factors are renamed and removed; the last one stays and says why', async (
   await expect(page.locator('.factor')).toHaveCount(2);
 });
 
+test('WA-06: a passkey says whether its maker copies it, and says it anew once it was copied', async ({ browser }) => {
+  for (const how of [{ syncable: true }, { backedUp: true }]) {
+    const elsewhere = await browser.newContext();
+    const phone = await elsewhere.newPage();
+    const keys = await Passkeys.on(phone, how);
+    await keys.touch(false);
+    await phone.goto(`${place.url}/sign-in`);
+    await signIn(phone, { code: await code() });
+    await expect(phone).toHaveURL(/\/devices/);
+    await keys.touch(true);
+    await phone.goto(`${place.url}/profile`);
+    await phone.getByRole('button', { name: 'Passkey', exact: true }).click();
+    const name = how.backedUp ? 'Synced phone' : 'New phone';
+    await phone.getByLabel('Name').fill(name);
+    await phone.getByRole('dialog').getByLabel(/code/i).fill(await code());
+    const own = phone.locator('.factor').filter({ hasText: name });
+    await expect(own).toContainText(how.backedUp ? 'synced to your other devices by its maker' : 'may be synced by its maker, is not yet');
+    await look(phone, how.backedUp ? 'passkey-synced' : 'passkey-syncable');
+    if (how.syncable) {
+      await keys.copies();
+      await phone.getByRole('button', { name: 'Check that my factor works' }).click();
+      await phone.getByRole('button', { name: 'Check with your passkey' }).click();
+      await expect(phone.getByText('It works')).toBeVisible();
+      await phone.reload();
+      await expect(own).toContainText('synced to your other devices by its maker');
+    }
+    // The laptop's own key is kept on one device, and the list tells them apart.
+    await expect(phone.locator('.factor').filter({ hasText: 'Laptop' })).toContainText('on one device, never copied');
+    await elsewhere.close();
+    await page.reload();
+    await factor(name).getByRole('button', { name: /^Actions/ }).click();
+    await page.getByRole('menuitem', { name: /^Remove/ }).click();
+    await touch('remove-synced');
+    await expect(factor(name)).toHaveCount(0);
+  }
+});
+
 test('PWD-17: the password changes with the old one and a touch, and the old one opens nothing', async () => {
   await page.getByRole('button', { name: 'Change password' }).click();
   await page.getByLabel('Password so far').fill(OWNER.password);

@@ -1,9 +1,12 @@
 //! C1: a password alone opens nothing. On an installation of its own, since wrong codes lock factors.
 
+mod doors;
+
 use std::time::Instant;
 
 use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::installation::Installation;
+use sallyport_testkit::mail::MailServer;
 use sallyport_testkit::operator::Operator;
 use sallyport_testkit::owner::{EMAIL, PASSWORD, sign_in, start_body};
 use serde_json::{Value, json};
@@ -15,7 +18,9 @@ const RACERS: u8 = 50;
 
 /// The attacks, and how many users a password alone lets read by the tenant's policy.
 pub(crate) async fn attack() -> (Vec<Attack>, u64) {
-    let mut installation = Installation::plain();
+    let mail = MailServer::start();
+    let settings = [("SALLYPORT_MAIL_SMTP", mail.url()), ("SALLYPORT_MAIL_FROM", "Sallyport <rmm@nordwind.example>".to_owned())];
+    let mut installation = Installation::configured(&settings.each_ref().map(|(name, value)| (*name, value.as_str())));
     let token = installation.setup_token();
     let mut operator = Operator::set_up(&installation).await;
     let setup = setup_again(&mut installation, &token).await;
@@ -23,9 +28,10 @@ pub(crate) async fn attack() -> (Vec<Attack>, u64) {
     let (factor, hint) = (no_factor(&installation).await, no_hint(&installation).await);
     let (opened, replay) = replay(&installation, &mut operator).await;
     let race = race(&installation, &mut operator).await;
+    let doors = doors::attack(&installation, &mail, &mut operator).await;
     let outside = outside(&mut operator).await;
     // The twin of every half is both halves together.
-    (vec![setup, session, factor.control(opened), hint.control(opened), replay, race], outside)
+    (vec![setup, session, factor.control(opened), hint.control(opened), replay, race, doors], outside)
 }
 
 /// Those whom posture names: the policy of this tenant opens a session that reads for them.

@@ -7,7 +7,8 @@ export class Passkeys {
     private readonly id: string,
   ) {}
 
-  static async on(page: Page, how: { backedUp?: boolean } = {}): Promise<Passkeys> {
+  /** `syncable`: its maker may copy what it makes; `backedUp`: it already has. */
+  static async on(page: Page, how: { syncable?: boolean; backedUp?: boolean } = {}): Promise<Passkeys> {
     const cdp = await page.context().newCDPSession(page);
     await cdp.send('WebAuthn.enable', { enableUI: false });
     const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
@@ -18,7 +19,8 @@ export class Passkeys {
         hasUserVerification: true,
         isUserVerified: true,
         automaticPresenceSimulation: true,
-        ...(how.backedUp && { defaultBackupEligibility: true, defaultBackupState: true }),
+        defaultBackupEligibility: Boolean(how.syncable || how.backedUp),
+        defaultBackupState: Boolean(how.backedUp),
       },
     });
     return new Passkeys(cdp, authenticatorId);
@@ -27,6 +29,13 @@ export class Passkeys {
   async count(): Promise<number> {
     const { credentials } = await this.cdp.send('WebAuthn.getCredentials', { authenticatorId: this.id });
     return credentials.length;
+  }
+
+  /** Its maker copies what it holds to other devices, as a phone does after a night on the charger. */
+  async copies(): Promise<void> {
+    const { credentials } = await this.cdp.send('WebAuthn.getCredentials', { authenticatorId: this.id });
+    for (const { credentialId } of credentials)
+      await this.cdp.send('WebAuthn.setCredentialProperties', { authenticatorId: this.id, credentialId, backupEligibility: true, backupState: true });
   }
 
   /** The finger that is not recognised, or again is. */

@@ -33,4 +33,6 @@ mod story;
 #[cfg(test)]
 mod survival;
 #[cfg(test)]
+mod tenants;
+#[cfg(test)]
 mod webhooks;

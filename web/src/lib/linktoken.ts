@@ -11,6 +11,8 @@ export function takeLinkToken(): string {
     sessionStorage.setItem(keyOf(path), given);
     history.replaceState(null, '', path);
   }
+  // A newer link that is opened in the same tab differs behind the '#' alone, which loads no page: it begins anew with that one.
+  addEventListener('hashchange', () => location.pathname === path && tokenIn(location.hash) && location.reload());
   return given || (sessionStorage.getItem(keyOf(path)) ?? '');
 }
 

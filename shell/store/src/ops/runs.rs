@@ -5,7 +5,7 @@ use sallyport_model::{DeviceId, Digest, GrantId, JobId, RunId, TenantId, Timesta
 use serde_json::json;
 
 use super::people::Within;
-use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
+use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, ToValue as _, Tx, values};
 
 /// A run as the hub offers it.
 #[derive(Debug, Clone)]
@@ -264,7 +264,8 @@ pub enum CancelWhat {
     Run(RunId),
 }
 
-/// Somebody cancels. Waiting runs are over at once; running ones once their device says so.
+/// Somebody cancels. Waiting runs are over at once; running ones once their device says so. [`StoreError::NotFound`] where there are none
+/// of these devices, [`StoreError::Conflict`] where all of them are over.
 pub struct Cancel {
     pub tenant: TenantId,
     /// Only runs of these devices.
@@ -274,6 +275,13 @@ pub struct Cancel {
     pub by_name: String,
     pub at: Timestamp,
     pub salt: [u8; 32],
+}
+
+impl Cancel {
+    fn within(&self, mut rows: Vec<Row>) -> Vec<Row> {
+        rows.retain(|row| row.get("device").is_ok_and(|device| self.devices.has(&device)));
+        rows
+    }
 }
 
 /// A device to be told that a run is cancelled.
@@ -288,19 +296,22 @@ impl Change for Cancel {
     type Out = Vec<ToCancel>;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Vec<ToCancel>, StoreError> {
-        let rows = match self.what {
-            CancelWhat::Job(job) => {
-                let sql = "SELECT * FROM runs WHERE tenant = $1 AND job = $2 AND state IN ('waiting', 'running')";
-                tx.fetch_all(sql, values![self.tenant, job]).await?
-            }
-            CancelWhat::Run(run) => {
-                let sql = "SELECT * FROM runs WHERE tenant = $1 AND id = $2 AND state IN ('waiting', 'running')";
-                tx.fetch_all(sql, values![self.tenant, run]).await?
-            }
+        let (live, any, id) = match self.what {
+            CancelWhat::Job(job) => (
+                "SELECT * FROM runs WHERE tenant = $1 AND job = $2 AND state IN ('waiting', 'running')",
+                "SELECT device FROM runs WHERE tenant = $1 AND job = $2",
+                job.to_value(),
+            ),
+            CancelWhat::Run(run) => (
+                "SELECT * FROM runs WHERE tenant = $1 AND id = $2 AND state IN ('waiting', 'running')",
+                "SELECT device FROM runs WHERE tenant = $1 AND id = $2",
+                run.to_value(),
+            ),
         };
-        let rows: Vec<Row> = rows.into_iter().filter(|row| row.get("device").is_ok_and(|device| self.devices.has(&device))).collect();
+        let rows = self.within(tx.fetch_all(live, values![self.tenant, id]).await?);
         if rows.is_empty() {
-            return Err(StoreError::Conflict);
+            let over = self.within(tx.fetch_all(any, values![self.tenant, id]).await?);
+            return Err(if over.is_empty() { StoreError::NotFound } else { StoreError::Conflict });
         }
         let mut told = Vec::with_capacity(rows.len());
         for row in &rows {

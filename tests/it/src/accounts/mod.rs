@@ -5,6 +5,7 @@ mod attacks;
 mod breaches;
 mod codes;
 mod device;
+mod doors;
 mod half_sessions;
 mod kit;
 mod lifecycle;

@@ -23,7 +23,7 @@ on_both!(
     rec_11_break_glass_is_told_to_its_person_and_not_me_ends_its_link,
 );
 
-async fn mailing(engine: Engine) -> (TestServer, MailServer) {
+pub(crate) async fn mailing(engine: Engine) -> (TestServer, MailServer) {
     let mail = MailServer::start();
     let settings = RawMail { smtp: Some(mail.url()), from: Some("Sallyport <rmm@nordwind.example>".to_owned()) };
     (TestServer::configured(engine, |raw| raw.mail = Some(settings)).await, mail)
@@ -157,7 +157,7 @@ async fn a12_rec_10_a_held_reset_is_mailed_in_time_to_stop_it(engine: Engine) {
 }
 
 /// Somebody who followed their mailed invitation.
-async fn invited(server: &TestServer, mail: &MailServer, owner: &mut Owner, email: &str, word: &str) -> Colleague {
+pub(super) async fn invited(server: &TestServer, mail: &MailServer, owner: &mut Owner, email: &str, word: &str) -> Colleague {
     let reply = owner.invites(server, email, role(word), Value::Null).await;
     assert_eq!(reply.status, 200, "{}", reply.json());
     let token = mail.wait_for(email, "invites you").await.token("invitation");

@@ -4,10 +4,11 @@ mod approvals;
 mod command_line;
 mod guarding;
 mod invitations;
-mod mails;
+pub(crate) mod mails;
+mod not_me;
 mod policy;
 mod resets;
-mod scopes;
+pub(crate) mod scopes;
 
 use sallyport_testkit::client::{Call, Reply};
 use serde_json::{Value, json};

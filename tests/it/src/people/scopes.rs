@@ -137,7 +137,7 @@ fn routes(document: &Value) -> Vec<(String, String, String)> {
 }
 
 /// Which role has what, read from the table that people review.
-fn printed() -> BTreeMap<String, Vec<String>> {
+pub(crate) fn printed() -> BTreeMap<String, Vec<String>> {
     let text = sallyport_server::print_roles();
     let mut lines = text.lines().take_while(|line| !line.is_empty());
     let head: Vec<String> = lines.next().expect("a head").split_whitespace().skip(3).take(5).map(str::to_owned).collect();
@@ -241,7 +241,9 @@ async fn az_01_outside_of_a_scope_there_is_nothing(engine: Engine) {
     let tags = |device: DeviceId| Call::new("PUT", &format!("/v1/devices/{device}/tags")).body(json!({ "tags": ["x"] }));
     assert_eq!(client.send(tags(places.devices[0])).await.status, 200);
     assert_refused(&client.send(tags(places.devices[1])).await, 404, "not_found");
-    assert_refused(&client.post(&format!("/v1/jobs/{second_only}/cancel"), json!({})).await, 409, "conflict");
+    for path in [format!("/v1/jobs/{second_only}/cancel"), format!("/v1/runs/{}/cancel", run_of(places.devices[1]))] {
+        assert_refused(&client.post(&path, json!({})).await, 404, "not_found");
+    }
     let run = |devices: &[DeviceId]| post("/v1/jobs", json!({ "script": places.script, "version": 1, "devices": devices }));
     for beyond in [&places.devices[1..], &places.devices[..]] {
         let reply = client.send(run(beyond)).await;
@@ -337,7 +339,9 @@ async fn az_03_who_asks_decides_and_not_what_passes_it_on(engine: Engine) {
     let path = format!("/v1/authorization-requests/{}/proofs", asked.json()["id"].as_str().expect("an id"));
     let code = owner.code(&server);
     let theirs = owner.client.post(&path, json!({ "totp": code })).await;
-    assert!(theirs.status >= 400 || theirs.json()["state"] == json!("open"), "their own proof is still missing: {}", theirs.json());
+    assert_refused(&theirs, 403, "role_refused");
+    let still = owner.client.get(path.trim_end_matches("/proofs")).await.json();
+    assert_eq!(still["state"], json!("open"), "their own proof is still missing: {still}");
     let code = tara.code(&server);
     let done = tara.client.post(&path, json!({ "totp": code })).await;
     assert_eq!((done.status, &done.json()["state"]), (200, &json!("executed")), "the control: {}", done.json());

@@ -4,6 +4,7 @@ mod command_line;
 mod crash;
 mod downloads;
 mod friction;
+mod not_me;
 mod policy;
 mod real;
 mod records;
@@ -42,7 +43,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(engine: Engine) -> Self {
-        let server = TestServer::start_on(engine).await;
+        Self::on(TestServer::start_on(engine).await).await
+    }
+
+    pub(crate) async fn on(server: TestServer) -> Self {
         let mut owner = Owner::set_up(&server).await;
         let file = File::read(&owner.installer(&server, 50).await);
         let machine = Rogue::new(200);

@@ -18,17 +18,17 @@ use super::{KINDS, Stream, World};
 
 on_both!(a20_a_stream_ends_with_its_session, a20_with_whoever_opened_it_everybody_goes, a20_a_watcher_who_is_revoked_goes_alone,);
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// A stream whose both ends send without pause.
-struct Running {
+pub(super) struct Running {
     session: RemoteSessionId,
     client: Flood,
     device: Flood,
 }
 
 impl Running {
-    async fn of(stream: Stream) -> Self {
+    pub(super) async fn of(stream: Stream) -> Self {
         let session = stream.client.session();
         let client = stream.client_end.expect("connected").floods(Pace::Steady, Reads::Everything);
         let device = stream.device_end.floods(Pace::Steady, Reads::Everything);
@@ -73,7 +73,7 @@ impl World {
 
 /// Called as soon as the right is gone: all ends are closed with this code within a second, so that nothing of what is
 /// still sent arrives after that, and the device is told.
-async fn assert_cut(world: &mut World, running: Vec<Running>, code: u16) {
+pub(super) async fn assert_cut(world: &mut World, running: Vec<Running>, code: u16) {
     let gone = Instant::now();
     let mut untold: Vec<_> = running.iter().map(|stream| stream.session).collect();
     while !untold.is_empty() {

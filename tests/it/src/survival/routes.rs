@@ -47,6 +47,11 @@ impl Route {
         self.access == "public"
     }
 
+    /// What somebody needs for it.
+    pub(crate) fn capability(&self) -> &str {
+        &self.access
+    }
+
     /// Whether its answer has no end.
     pub(crate) fn streams(&self) -> bool {
         self.path == "/v1/events"

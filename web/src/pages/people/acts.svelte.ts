@@ -4,7 +4,7 @@ import * as people from '$lib/api/people';
 import type { Guarded } from '$lib/api/routes';
 import { asProblem, type Problem } from '$lib/api/problem';
 import type { ActionResult, CreatedInvitation, Policy, User } from '$lib/api/types';
-import { counted } from '$lib/format';
+import { count, counted } from '$lib/format';
 import { gate } from '$lib/gate.svelte';
 import { roleName } from '$lib/people';
 import { session } from '$lib/session.svelte';
@@ -71,6 +71,9 @@ export class PeopleActs {
       else toasts.say(`The link is on its way to ${made.email}`);
     }, '');
 
+  /** Only where they go by mail: a link to hand over is shown once, and alone. */
+  resendAll = (users: User[]) => this.#plain(() => Promise.all(users.map((user) => people.resendInvitation(user.id))), `Links are on their way to ${who(users)}`);
+
   /** Why nothing can be required of single users, or taken off them. */
   #whyNotRequire(user: User): string | undefined {
     if (user.mfa_required_by === 'tenant') return 'Required of everybody by the tenant’s policy';
@@ -105,7 +108,44 @@ export class PeopleActs {
     ];
     return all.map((entry) => (entry === 'line' ? entry : reasoned(entry, barred)));
   }
+
+  /** The same for everybody who is chosen, each act with how many it concerns. `done` takes the choice back. */
+  entriesOfAll(users: User[], done: () => void): MenuEntry[] {
+    const barred = users.map((user) => this.#whyNot(user)).find((why) => why !== undefined);
+    const { free, single, without, signedIn, enabled, disabled } = concerned(users);
+    const mails = this.#policy()?.mail.configured === 'yes';
+    const everybody = this.#policy()?.mfa.who === 'all' ? 'The tenant’s policy is for everybody' : undefined;
+    const of = (part: User[]) => (part.length === users.length || part.length === 0 ? '' : ` of ${count(part.length)}`);
+    const asked = (act: Promise<boolean>) => void act.then((was) => was && done());
+    const all: (MenuItem | 'line')[] = [
+      { word: `Require MFA${of(free)}`, icon: 'shield', guard: true, why: everybody ?? (free.length === 0 ? 'It is required of all of them' : undefined), act: () => asked(this.require(free, 'yes')) },
+      { word: `Stop requiring MFA${of(single)}`, icon: 'shield', guard: true, why: everybody ?? (single.length === 0 ? 'It is required of none of them by name' : undefined), act: () => asked(this.require(single, 'no')) },
+      { word: 'Reset factor', icon: 'rotate', why: 'One person at a time: each is called or met first', act: () => undefined },
+      { word: `Send ${counted(without.length, 'link')} again`, icon: 'link', why: without.length === 0 ? 'All of them have a factor, or are disabled' : mails ? undefined : 'One person at a time, where links are handed over', act: () => void this.resendAll(without) },
+      'line',
+      { word: 'Change role', icon: 'people', why: 'One person at a time', act: () => undefined },
+      { word: signedIn.length === 0 ? 'End sessions' : `End ${counted(sessionsOf(signedIn), 'session')}`, icon: 'bad', why: signedIn.length === 0 ? 'None of the others is signed in' : undefined, act: () => void this.endSessions(signedIn) },
+      ...(disabled.length > 0 ? [{ word: `Enable account${of(disabled)}`, icon: 'done', guard: true, act: () => asked(this.enable(disabled)) } as const] : []),
+      ...(enabled.length > 0 ? [{ word: `Disable account${of(enabled)}`, icon: 'ban', bad: true, guard: true, act: () => asked(this.disable(enabled)) } as const] : []),
+    ];
+    return all.map((entry) => (entry === 'line' ? entry : reasoned(entry, barred)));
+  }
 }
+
+/** Whom of several people each act concerns. Nobody disables themselves, or ends the sessions they look from. */
+export function concerned(users: User[]) {
+  const others = users.filter((user) => !user.you);
+  return {
+    free: users.filter((user) => !user.mfa_required_by),
+    single: users.filter((user) => user.mfa_required_by === 'user'),
+    without: users.filter((user) => user.factors.totp + user.factors.passkeys === 0 && user.state !== 'disabled'),
+    signedIn: others.filter((user) => user.sessions > 0),
+    enabled: others.filter((user) => user.state !== 'disabled'),
+    disabled: others.filter((user) => user.state === 'disabled'),
+  };
+}
+
+export const sessionsOf = (users: User[]): number => users.reduce((sum, user) => sum + user.sessions, 0);
 
 /** What cannot be done opens no panel: its mark goes. */
 const reasoned = (entry: MenuItem, barred: string | undefined): MenuItem => {
