@@ -154,4 +154,6 @@ async fn a15_rec_06_a_session_that_a_password_alone_opened_enrols_nothing_and_be
     let code = oathtool(start["totp"]["secret"].as_str().expect("a secret"), server.clock.now());
     let finish = own.post("/v1/invitations/finish", json!({ "token": token, "draft": start["draft"], "code": code })).await;
     assert_eq!(finish.status, 201, "the control: {}", finish.json());
+    assert_eq!(thief.get("/v1/me").await.status, 401, "what a password alone had opened is over");
+    assert_eq!(own.get("/v1/me").await.status, 200);
 }

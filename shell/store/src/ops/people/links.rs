@@ -172,7 +172,8 @@ impl Change for ChargeActivation {
     }
 }
 
-/// Ends an activation: password, factor and recovery codes are there, the link is used, the account is active, a session begins.
+/// Ends an activation: password, factor and recovery codes are there, the link is used, the account is active, a session begins. Those
+/// before it end: a password alone may have opened them, and anybody's.
 /// [`StoreError::Conflict`] where the link was used, replaced or withdrawn meanwhile.
 pub struct FinishActivation {
     pub tenant: TenantId,
@@ -187,7 +188,7 @@ pub struct FinishActivation {
 }
 
 impl Change for FinishActivation {
-    /// The sessions that ended with a present password.
+    /// The sessions that ended.
     type Out = Vec<SessionId>;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Vec<SessionId>, StoreError> {
@@ -197,15 +198,15 @@ impl Change for FinishActivation {
         let spend = "DELETE FROM activation_drafts WHERE token = $1";
         tx.execute_versioned(spend, values![draft.token]).await?;
         super::links::forget_links(tx, user).await?;
-        let ended = match &draft.password {
-            Some(password) => self.set_password(tx, password).await?,
-            None => Vec::new(),
-        };
+        let ended = self.end_sessions(tx).await?;
+        if let Some(password) = &draft.password {
+            self.set_password(tx, password, &ended).await?;
+        }
         self.insert_factors(tx).await?;
         let sql = "UPDATE users SET state = 'active', codes_kept = 0, version = version + 1 WHERE id = $1 AND state <> 'disabled' \
                    AND (expires IS NULL OR expires > $2)";
         tx.execute_versioned(sql, values![user, self.at]).await?;
-        let payload = json!({ "user": user, "factor": draft.factor, "address": self.session.address });
+        let payload = json!({ "user": user, "factor": draft.factor, "address": self.session.address, "sessions": ended });
         tx.append(self.tenant, Entry::new("user.activated", Actor::User(user), self.at, self.salts[0], payload)).await?;
         self.session.insert(tx, self.tenant).await?;
         Ok(ended)
@@ -213,21 +214,22 @@ impl Change for FinishActivation {
 }
 
 impl FinishActivation {
-    /// Sets the password. Where it takes the place of a present one, which strangers know, all sessions that there are end.
-    async fn set_password(&self, tx: &mut Tx, password: &StoredPassword) -> Result<Vec<SessionId>, StoreError> {
+    async fn end_sessions(&self, tx: &mut Tx) -> Result<Vec<SessionId>, StoreError> {
+        let sql = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id";
+        tx.fetch_all(sql, values![self.draft.user, self.at]).await?.iter().map(|row| row.id("id")).collect()
+    }
+
+    /// Sets the password. Where it takes the place of a present one, which strangers know, that is an entry of its own.
+    async fn set_password(&self, tx: &mut Tx, password: &StoredPassword, ended: &[SessionId]) -> Result<(), StoreError> {
         let (user, p) = (self.draft.user, password);
         let replaced = tx.execute("DELETE FROM passwords WHERE user_id = $1", values![user]).await?;
         let sql = "INSERT INTO passwords (user_id, salt, hash, memory_kib, passes, lanes, changed) VALUES ($1, $2, $3, $4, $5, $6, $7)";
         tx.execute(sql, values![user, p.salt, p.hash, p.memory_kib, p.passes, p.lanes, self.at]).await?;
         if replaced == 0 {
-            return Ok(Vec::new());
+            return Ok(());
         }
-        let sql = "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id";
-        let rows = tx.fetch_all(sql, values![user, self.at]).await?;
-        let ended: Vec<SessionId> = rows.iter().map(|row| row.id("id")).collect::<Result<_, _>>()?;
         let payload = json!({ "user": user, "sessions": ended });
-        tx.append(self.tenant, Entry::new("password.changed", Actor::User(user), self.at, self.salts[1], payload)).await?;
-        Ok(ended)
+        tx.append(self.tenant, Entry::new("password.changed", Actor::User(user), self.at, self.salts[1], payload)).await
     }
 
     /// An account that has a factor already gets none by a link.
