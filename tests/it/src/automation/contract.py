@@ -88,7 +88,7 @@ def look(case, response, label, capability):
         answered += 1
         if capability is not None and capability not in who["may"]:
             tell(label, f"{response.status_code} to a caller without {capability}")
-    if response.headers.get("content-type", "").startswith("application/problem+json"):
+    if "application/problem+json" in response.headers.get("content-type", ""):
         problem = json.loads(response.text)
         if not STATUSES.get(problem["code"]) == problem["status"] == response.status_code:
             tell(label, f"{response.status_code} with {problem['code']} and {problem['status']}")

@@ -1,7 +1,7 @@
 //! Inputs that are meant to cost more than they weigh.
 
 /// Every line of the corpus of messages, with what it is.
-pub fn corpus() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn corpus() -> Vec<(String, Vec<u8>)> {
     let text = include_str!("../../../../pure/wire/corpus/messages.txt");
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     lines.map(|line| line.split_once(" # ").expect("each line says why")).map(|(rest, why)| (why.to_owned(), bytes(rest))).collect()
@@ -18,7 +18,7 @@ fn bytes(line: &str) -> Vec<u8> {
 }
 
 /// Of each kind the one that just fits into so many bytes.
-pub fn bombs(room: usize) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn bombs(room: usize) -> Vec<(String, Vec<u8>)> {
     let mut all = json(room);
     all.extend(in_json(room));
     all.extend(protobuf(room));

@@ -27,8 +27,10 @@ const BODY_VALUE_BYTES: usize = 72;
 /// Every item of an inventory and of an offer, as it was decoded and as it is kept.
 const MESSAGE_ITEMS_BYTES: usize = 8 * limits::INVENTORY_ITEMS * 400;
 
+type Read = Box<dyn Fn(&[u8])>;
+
 /// A decoder and its limits.
-pub struct Decoder {
+pub(crate) struct Decoder {
     pub name: &'static str,
     /// The longest input, in bytes.
     pub input: usize,
@@ -36,11 +38,11 @@ pub struct Decoder {
     pub most: usize,
     /// Whether it looks at the length itself; for others somebody else has.
     pub refuses_longer: bool,
-    pub read: Box<dyn Fn(&[u8])>,
+    pub read: Read,
 }
 
 impl Decoder {
-    pub fn new(name: &'static str, input: usize, most: usize, read: impl Fn(&[u8]) + 'static) -> Self {
+    pub(crate) fn new(name: &'static str, input: usize, most: usize, read: impl Fn(&[u8]) + 'static) -> Self {
         Self { name, input, most, refuses_longer: true, read: Box::new(read) }
     }
 
@@ -52,7 +54,7 @@ impl Decoder {
 /// What was read, or why not: dropped within the measurement.
 fn done<T>(_: T) {}
 
-pub fn all() -> Vec<Decoder> {
+pub(crate) fn all() -> Vec<Decoder> {
     [messages(), control(), envelopes(), bodies(), headers()].into_iter().flatten().collect()
 }
 
@@ -96,7 +98,7 @@ fn envelopes() -> Vec<Decoder> {
         envelope("a licence", PayloadType::Licence),
         Decoder::new("a recovery statement", limits::RECOVERY_BYTES, strict(limits::RECOVERY_BYTES), |bytes| done(Claimed::parse(bytes))),
         Decoder::new("a server's statement", limits::STATEMENT_BYTES, strict(limits::STATEMENT_BYTES), |bytes| {
-            done(Statement::parse(bytes))
+            done(Statement::parse(bytes));
         }),
         Decoder::new("a checkpoint", limits::CHECKPOINT_BYTES, limits::CHECKPOINT_BYTES + SMALL, move |bytes| {
             done(std::str::from_utf8(bytes).map(|note| checkpoint::verify(note, "log.example/a", &key)));

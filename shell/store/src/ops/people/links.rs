@@ -229,7 +229,8 @@ impl FinishActivation {
             return Ok(());
         }
         let payload = json!({ "user": user, "sessions": ended });
-        tx.append(self.tenant, Entry::new("password.changed", Actor::User(user), self.at, self.salts[1], payload)).await
+        tx.append(self.tenant, Entry::new("password.changed", Actor::User(user), self.at, self.salts[1], payload)).await?;
+        Ok(())
     }
 
     /// An account that has a factor already gets none by a link.
