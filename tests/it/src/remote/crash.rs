@@ -73,12 +73,12 @@ impl World {
         self.owner.client.get(&format!("/v1/remote-sessions/{}", client.session())).await.json()
     }
 
-    /// The session once it has ended and its recording is whole.
+    /// The session once it has ended and its recording, where there is one, is whole.
     pub(super) async fn ended(&mut self, client: &RemoteClient) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let shown = self.shown(client).await;
-            if shown["state"] == "ended" && !shown["recording"].is_null() {
+            if shown["state"] == "ended" && (shown["recorded"] == false || !shown["recording"].is_null()) {
                 return shown;
             }
             assert!(Instant::now() < deadline, "{shown} {}", self.machines[0].log());
