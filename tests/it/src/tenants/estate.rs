@@ -1,7 +1,7 @@
 //! Everything that a tenant has and a path can name, each made as its people make it, and a second tenant on the same server.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sallyport_model::{RemoteSessionId, UserId};
 use sallyport_server::clock::Clock as _;
@@ -58,6 +58,7 @@ impl Estate {
         estate.outward().await;
         estate.fleet().await;
         estate.judged().await;
+        estate.told().await;
         (estate, elsewhere)
     }
 
@@ -113,6 +114,15 @@ impl Estate {
         let approved = "INSERT INTO approved_addresses (user_id, address, user_agent, approved) VALUES ($1, $2, 'Lynx', 1)";
         sql(&self.server, approved, values![owner, ADDRESS]).await;
         self.ids.insert("address", ADDRESS.to_owned());
+    }
+
+    /// Waits until the webhook was told everything.
+    async fn told(&mut self) {
+        let (begun, hook) = (Instant::now(), format!("/v1/webhooks/{}", self.id("webhook")));
+        while self.get(&hook).await["waiting"] != 0 {
+            assert!(begun.elapsed() < PATIENCE, "{}", self.get(&format!("{hook}/deliveries")).await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// What reaches other programs: webhooks, API clients, connections.
