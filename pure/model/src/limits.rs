@@ -97,6 +97,8 @@ pub const ATTESTATION_BYTES: usize = 16 * 1024;
 pub const CBOR_DEPTH: usize = 6;
 /// Most entries of one CBOR map.
 pub const CBOR_ENTRIES: usize = 64;
+/// Most items of one piece of CBOR, at all depths: an attestation with a chain of certificates has some thirty.
+pub const CBOR_ITEMS: usize = 512;
 /// Trusted networks of one tenant.
 pub const NETWORKS: usize = 100;
 /// Ranges of all networks of one tenant.

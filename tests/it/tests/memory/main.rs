@@ -111,7 +111,7 @@ fn nothing_that_is_generated_costs_more_than_the_limit() {
     let changed = (any::<prop::sample::Index>(), proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8), 1usize..8);
     let noise = proptest::collection::vec(any::<u8>(), 0..2048);
     let decoders = all();
-    let mut runner = TestRunner::new(Config::with_cases(300));
+    let mut runner = TestRunner::new(Config::with_cases(1000));
     let judged = runner.run(&(changed, noise), |((which, changes, times), noise)| {
         let mut bytes = which.get(&seeds).clone();
         for (at, byte) in changes {

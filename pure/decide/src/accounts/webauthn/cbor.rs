@@ -32,7 +32,7 @@ pub(super) enum Item<'a> {
 impl<'a> Item<'a> {
     /// Reads one item and gives back what follows it.
     pub(super) fn read(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), NotCbor> {
-        let mut reader = Reader { rest: bytes };
+        let mut reader = Reader { rest: bytes, items: limits::CBOR_ITEMS };
         let item = reader.item(limits::CBOR_DEPTH)?;
         Ok((item, reader.rest))
     }
@@ -92,11 +92,14 @@ impl<'a> Item<'a> {
 
 struct Reader<'a> {
     rest: &'a [u8],
+    /// How many more items there may be: an item takes one byte and, read, thirty and more.
+    items: usize,
 }
 
 impl<'a> Reader<'a> {
     fn item(&mut self, depth: usize) -> Result<Item<'a>, NotCbor> {
         let deeper = depth.checked_sub(1).ok_or(NotCbor)?;
+        self.items = self.items.checked_sub(1).ok_or(NotCbor)?;
         let head = self.take(1)?[0];
         let (major, low) = (head >> 5, head & 0x1f);
         match major {
@@ -229,5 +232,8 @@ mod tests {
             assert_eq!(read(hex), Err(NotCbor), "{hex}");
         }
         assert_eq!(read(&format!("{}00", "81".repeat(100))), Err(NotCbor), "too deep");
+        let zeros = |count: usize| format!("99{count:04x}{}", "00".repeat(count));
+        assert!(read(&zeros(limits::CBOR_ITEMS - 1)).is_ok());
+        assert_eq!(read(&zeros(limits::CBOR_ITEMS)), Err(NotCbor), "too many");
     }
 }
