@@ -170,7 +170,7 @@ test('a process is found and ended', async () => {
   await openTab('processes');
   await page.getByRole('button', { name: 'Manage live' }).click();
   await proveIfAsked(page.getByRole('table', { name: 'Processes' }));
-  await both('remote-processes');
+  await look(page, 'remote-processes');
   await page.getByLabel('Filter processes', { exact: true }).last().fill('sleep 4242');
   const row = page.getByRole('row').filter({ hasText: 'sleep 4242' });
   await expect(row).toHaveCount(1);

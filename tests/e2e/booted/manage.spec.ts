@@ -124,6 +124,14 @@ test('a start that fails is told with the reason of systemd, and the agent is le
   expect(shown('ActiveState', 'sallyport-agent')).toBe('active');
 });
 
+test('its processes are a tree under systemd', async () => {
+  await openTab(/^Processes/);
+  const process = (name: string) => table('Processes').getByRole('row').filter({ has: page.getByRole('cell', { name, exact: true }) });
+  await expect(process('systemd-journald').or(process('systemd-journal'))).toContainText('root');
+  await expect(table('Processes').getByRole('row').filter({ hasText: 'sallyport-agent' }).first()).toContainText(/\d %/);
+  await both('remote-processes');
+});
+
 const log = () => page.getByRole('log', { name: 'Log lines' });
 const logs = (text: string, level = 'info', tag = 'till') => run(`echo '${text}' | systemd-cat -t ${tag} -p ${level}`);
 

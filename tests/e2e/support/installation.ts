@@ -151,7 +151,7 @@ export class Installation {
       '[ ! -e /run/utmp ] || mount --bind /dev/null /run/utmp',
       'Xvfb :97 -screen 0 1280x800x24 -nolisten tcp -nolock &',
       'while [ ! -S /tmp/.X11-unix/X97 ]; do sleep 0.1; done',
-      'DISPLAY=:97 xterm -fa Monospace -fs 12 -geometry 120x38+0+0 &',
+      '(cd && DISPLAY=:97 exec xterm -fa Monospace -fs 12 -geometry 120x38+0+0) &',
       'exec "$2" run --state "$3"',
     ].join('\n');
     const apart = ['--mount', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script, 'desktop'];

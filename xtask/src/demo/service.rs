@@ -64,7 +64,10 @@ impl Service {
         }
         self.child.kill().ok();
         self.child.wait().ok();
-        fs::remove_file(&self.pid_file).ok();
+        // The next one of this name may have begun already.
+        if fs::read_to_string(&self.pid_file).is_ok_and(|text| text == self.child.id().to_string()) {
+            fs::remove_file(&self.pid_file).ok();
+        }
     }
 }
 
@@ -131,6 +134,11 @@ mod tests {
         assert_eq!(service.ended().unwrap(), None);
         service.stop();
         assert!(service.ended().unwrap().is_some());
+        assert!(!dir.join("server.pid").exists());
+        let next = Service::start("server", Path::new("/bin/sleep"), &["60"], &dir).unwrap();
+        drop(service);
+        assert!(dir.join("server.pid").exists(), "that of the next one stays");
+        drop(next);
         assert!(!dir.join("server.pid").exists());
         fs::remove_dir_all(dir).unwrap();
     }
