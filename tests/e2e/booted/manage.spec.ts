@@ -4,7 +4,7 @@ import { expect, type Locator, test } from '@playwright/test';
 import { ENVIRONMENT, enrol, run, shown, there, write } from '../support/machine.js';
 import { code, faults, moveIn, page, place } from '../support/office.js';
 import { both, connected, deviceId, proveIfAsked } from '../support/remote.js';
-import { accessible, approve, authorize, installer } from '../support/steps.js';
+import { accessible, approve, authorize, installer, look } from '../support/steps.js';
 
 /** A machine with systemd, journald and a package manager, worked at in background sessions. */
 moveIn();
@@ -49,7 +49,7 @@ test('services are listed with state, start and memory, and those that failed ar
   // Where memory is not counted, systemd has no number, and nothing is shown.
   const counted = /^\d+$/.test(shown('MemoryCurrent', 'systemd-journald'));
   await expect(row('systemd-journald').getByRole('cell').nth(3)).toHaveText(counted ? /\d [KM]i?B$/ : '');
-  await both('systemd-services');
+  await look(page, 'systemd-services');
   await page.getByRole('group', { name: 'Which' }).getByRole('button', { name: /^Failed/ }).click();
   await expect(row('shop-broken')).toHaveCount(1);
   await expect(row('shop')).toHaveCount(0);
@@ -221,7 +221,7 @@ test('packages are those of the package manager, with the update that waits', as
   await page.getByRole('button', { name: 'Updates 1', exact: true }).click();
   await expect(table('Packages').getByRole('row').nth(1).getByRole('cell')).toHaveText(['shop-tools', '1.0', '1.1']);
   await expect(table('Packages').getByRole('row')).toHaveCount(2);
-  await both('systemd-software');
+  await look(page, 'systemd-software');
 });
 
 /** Signs somebody in at a terminal of its own, until its input closes. */
@@ -240,7 +240,7 @@ test('who is signed in is shown with where from, and no longer once they left', 
   await expect(people).toHaveCount(2);
   await expect(people.filter({ hasText: 'the machine itself' })).toContainText('pts/');
   await expect(people.filter({ hasText: '192.0.2.7' })).toContainText('pts/');
-  await both('systemd-people');
+  await look(page, 'systemd-people');
   const gone = sessions.map((session) => new Promise((done) => session.once('exit', done)));
   for (const session of sessions) session.stdin?.end('exit\n');
   await Promise.all(gone);

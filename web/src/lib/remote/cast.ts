@@ -63,7 +63,8 @@ function eventFrom(line: string, before: number): CastEvent | undefined {
 export function withoutPauses(cast: Cast, longest: number): Cast {
   let [before, at] = [0, 0];
   const events = cast.events.map((event) => {
-    at += Math.min(longest, event.at - before);
+    // Whole microseconds: a slider that loses the last bit of a sum would stop before the last event.
+    at = Math.round((at + Math.min(longest, event.at - before)) * 1_000_000) / 1_000_000;
     before = event.at;
     return { ...event, at };
   });

@@ -32,6 +32,11 @@ test('a moment has the blocks up to it, and pauses can be left out', () => {
   expect(withoutStills(read, 2).blocks.map(({ at }) => at)).toEqual([0, 1, 1, 3]);
 });
 
+test('moments without pauses are whole milliseconds', () => {
+  const read = readFilm(film(block('a', 100), block('b', 300), block('c', 5000), block('d', 5700), block('e', 6400), block('f', 7100)));
+  expect(withoutStills(read, 2).blocks.map(({ at }) => at)).toEqual([0.1, 0.3, 2.3, 3, 3.7, 4.4]);
+});
+
 test('the first picture comes behind what a server says before it', () => {
   const init = `${'x'.repeat(20)}\0\0\0\u0003all`;
   const read = readFilm(film(block('RFB 003.008\n', 0), block('\u0001\u0001\0\0\0\0', 10), block(init, 900), block('a picture', 7000), block('another', 9000)));

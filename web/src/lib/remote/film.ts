@@ -69,7 +69,8 @@ export function blocksUntil(film: Film, at: number): number {
 export function withoutStills(film: Film, longest: number): Film {
   let [before, at] = [0, 0];
   const blocks = film.blocks.map((block) => {
-    at += Math.min(longest, block.at - before);
+    // Whole milliseconds, as they were recorded: a slider that loses the last bit of a sum would stop before the last block.
+    at = Math.round((at + Math.min(longest, block.at - before)) * 1000) / 1000;
     before = block.at;
     return { ...block, at };
   });
