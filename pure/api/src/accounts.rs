@@ -118,6 +118,8 @@ pub enum SessionStage {
     Factorless,
     /// Signed in with a password that is known from a data breach, and a factor: may choose another password, nothing else.
     NewPassword,
+    /// A program that was let in by a device code: it reads and asks, and proves nothing.
+    DeviceCode,
 }
 
 /// Who is signed in.

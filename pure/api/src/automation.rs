@@ -190,7 +190,8 @@ pub struct ApiClientDetails {
 /// A request of an access token (RFC 6749, sections 4.1.3 and 4.4), as a form. The header `DPoP` names the key that the token will be bound to.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct TokenForm {
-    /// `client_credentials`, or `authorization_code` for a program that a person let in.
+    /// `client_credentials`; `authorization_code` for a program that a person let in; `urn:ietf:params:oauth:grant-type:device_code` for one
+    /// that waits for that.
     pub grant_type: String,
     /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
     pub client_assertion_type: Option<String>,
@@ -210,6 +211,8 @@ pub struct TokenForm {
     pub code_verifier: Option<String>,
     /// The program's address, as it was asked for.
     pub redirect_uri: Option<String>,
+    /// The code by which a program polls (RFC 8628).
+    pub device_code: Option<String>,
 }
 
 /// An access token.
@@ -340,6 +343,9 @@ pub struct OauthMetadata {
     pub token_endpoint: String,
     /// Where they end.
     pub revocation_endpoint: String,
+    /// Where programs on computers without a browser ask (RFC 8628); absent where no tenant allows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
     /// `private_key_jwt`.
     pub token_endpoint_auth_methods_supported: Vec<String>,
     /// `ES256` and `EdDSA`.
@@ -348,7 +354,7 @@ pub struct OauthMetadata {
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
     /// `ES256` and `EdDSA`.
     pub revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
-    /// `client_credentials` and `authorization_code`.
+    /// `client_credentials` and `authorization_code`; where a tenant allows it, `urn:ietf:params:oauth:grant-type:device_code` too.
     pub grant_types_supported: Vec<String>,
     /// `code`.
     pub response_types_supported: Vec<String>,

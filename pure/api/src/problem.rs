@@ -103,6 +103,7 @@ codes! {
     FactorLocked = 429, "factor_locked", "The factor is locked after too many wrong codes", "Sign in with a recovery code: it opens the factor again.";
     PasskeyRefused = 422, "passkey_refused", "The passkey's answer was not accepted", "Start again with a passkey of this account; it must verify you by fingerprint, face or PIN.";
     PasskeyKnown = 409, "passkey_known", "This passkey is registered already", "Use another authenticator, or the passkey as it is.";
+    DeviceCodeRefused = 403, "device_code_refused", "This program cannot be let in by its code", "Sign in with `sallyport login` where a browser is beside it, or with `sallyport login --terminal`.";
     KitRefused = 422, "kit_refused", "The authority kit's answer was not accepted", "Begin again; an answer works once, within five minutes, in the browser or program that asked for it.";
     NotTheOnlyOwner = 409, "not_the_only_owner", "The authority kit lets a tenant's only owner back in, and nobody else", "Ask another owner or an administrator to reset your factor.";
     LastFactor = 409, "last_factor", "This is the last factor", "Enrol another factor first: an account without one could do nothing.";

@@ -6,7 +6,7 @@ pub mod notices;
 use sallyport_model::{RoleId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-pub use mfa::{ADMIN_PASSKEYS, AdminsProve, Factorless, Grace, MfaPolicy, MfaWho, RequiredBy, grace, proves, required_by};
+pub use mfa::{ADMIN_PASSKEYS, AdminsProve, DeviceCodes, Factorless, Grace, MfaPolicy, MfaWho, RequiredBy, grace, proves, required_by};
 
 use crate::accounts::session::Timers;
 

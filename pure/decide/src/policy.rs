@@ -94,13 +94,16 @@ pub enum Stage {
     Factorless,
     /// Signed in with a password that is known from a data breach, and a factor: chooses another password first.
     NewPassword,
+    /// A program that a person let in by a device code: it reads and asks, and proves nothing. What it asks for waits for its person's browser.
+    DeviceCode,
     /// No session at all: an API client with an access token, in the name of its owner. It proves nothing that only people can.
     Client,
 }
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Stage; 6] = [Stage::Codes, Stage::Full, Stage::Restricted, Stage::Factorless, Stage::NewPassword, Stage::Client];
+    pub const ALL: [Stage; 7] =
+        [Stage::Codes, Stage::Full, Stage::Restricted, Stage::Factorless, Stage::NewPassword, Stage::DeviceCode, Stage::Client];
 }
 
 /// Who asks, as the session says: facts about a signed-in user.

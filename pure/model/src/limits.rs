@@ -161,6 +161,21 @@ pub const PROGRAM_NAME_CHARS: usize = 60;
 /// A program asks for guarded operations only in a session whose person proved a factor within this time.
 pub const PROGRAM_AUTH_SECS: i64 = 4 * 60 * 60;
 
+/// A program that waits for its person by a device code waits so long (RFC 8628; ten minutes at most).
+pub const DEVICE_REQUEST_SECS: i64 = 10 * 60;
+/// Shortest time between two of its polls; each that comes too early adds as much.
+pub const DEVICE_POLL_SECS: i64 = 5;
+/// Programs that wait so at a time: all of them,
+pub const DEVICE_REQUESTS: u64 = 1_000;
+/// and those of one address.
+pub const DEVICE_REQUESTS_PER_ADDRESS: u64 = 5;
+/// Wrong codes of one person within [`DEVICE_GUESS_WINDOW_SECS`],
+pub const DEVICE_GUESSES_PER_USER: u32 = 10;
+/// and from one address, which an office shares.
+pub const DEVICE_GUESSES_PER_ADDRESS: u32 = 30;
+/// Wrong codes are counted for so long.
+pub const DEVICE_GUESS_WINDOW_SECS: i64 = 60 * 60;
+
 /// API clients of one tenant, stopped ones included.
 pub const API_CLIENTS: usize = 1_000;
 /// Ranges of addresses of one API client.

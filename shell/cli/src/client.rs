@@ -19,7 +19,7 @@ use crate::loopback::{self, Loopback};
 use crate::origin::{Origin, Reach};
 use crate::session::{self, Session};
 use crate::stream::Connection;
-use crate::{ask, clock};
+use crate::{ask, clock, device_code};
 
 pub(crate) use crate::query::{Query, form};
 
@@ -105,8 +105,18 @@ impl Client {
         ];
         // The code is shown once: the nonce is asked for before.
         self.act(Method::GET, "/v1/nonce")?;
-        let call = Call { method: Method::POST, target: "/v1/oauth/token".to_owned(), body: form(&fields).into_bytes(), kind: FORM };
-        let issued: api::IssuedToken = read(&self.send_once(&call)?)?;
+        let issued = self.post_form("/v1/oauth/token", &fields)?;
+        self.entered(issued)
+    }
+
+    /// Posts a form of OAuth, signed by this session's key.
+    pub(crate) fn post_form<T: DeserializeOwned>(&mut self, target: &str, fields: &[(&str, &str)]) -> Result<T, Failure> {
+        let call = Call { method: Method::POST, target: target.to_owned(), body: form(fields).into_bytes(), kind: FORM };
+        read(&self.send_signed(&call)?)
+    }
+
+    /// Takes the token of a session that was just opened, and keeps it.
+    pub(crate) fn entered(&mut self, issued: api::IssuedToken) -> Result<api::Me, Failure> {
         self.session.token = Some(issued.access_token);
         let me: api::Me = self.read("/v1/me")?;
         self.session.email.clone_from(&me.email);
@@ -225,6 +235,9 @@ impl Client {
         match self.send_signed(&call) {
             // A fresh proof, once: who is refused again is told so (RFC 9470).
             Err(failure) if failure.is_refusal(api::Code::AuthenticationTooWeak) && ask::is_person() => {
+                if device_code::proves_nothing(self)? {
+                    return Err(failure);
+                }
                 eprintln!("{failure}: you proved a factor too long ago for this.");
                 step_up::prove(self, step_up::code()?)?;
                 self.send_signed(&call)

@@ -7,6 +7,7 @@ mod ask;
 mod client;
 mod clock;
 mod commands;
+mod device_code;
 mod dpop;
 mod failure;
 mod keystore;

@@ -90,7 +90,8 @@ pub(crate) fn mfa_policy(policy: &api::MfaPolicy) -> String {
     let until = policy.deadline.map_or_else(String::new, |deadline| format!(", by {}", say::relative(deadline, clock::now())));
     let factorless = if policy.factorless == api::YesNo::Yes { "; the others may read without one" } else { "" };
     let passkey = if policy.admins_passkey == Some(api::YesNo::Yes) { "; owners and administrators use passkeys alone" } else { "" };
-    format!("{who} must have a factor{until}{factorless}{passkey}")
+    let codes = if policy.device_codes == Some(api::YesNo::Yes) { "; programs may sign in by device code" } else { "" };
+    format!("{who} must have a factor{until}{factorless}{passkey}{codes}")
 }
 
 pub(crate) fn session_limits(limits: api::SessionLimits) -> String {

@@ -10,6 +10,7 @@ use ureq::http::Method;
 use crate::ask::{self, Answer};
 use crate::client::{Asked, Client};
 use crate::clock;
+use crate::device_code;
 use crate::failure::Failure;
 use crate::request;
 use crate::safe::one_line;
@@ -106,10 +107,20 @@ pub(crate) fn prove(
     agreement: Agreement,
     asked: &api::AuthorizationRequest,
 ) -> Result<api::ActionResult, Failure> {
+    let by_browser = device_code::proves_nothing(client)?;
+    if by_browser && asked.wants_number {
+        let why =
+            format!("this session was let in by a device code and proves nothing; agree in a browser: {}", one_line(&asked.approve_at));
+        return Err(Failure::Input(why));
+    }
     let number = if asked.wants_number { Some(number(agreement, asked)?) } else { None };
     if let Some(number) = &asked.number {
         screen
             .say_in(Tone::Waiting, format!("Number for the second person: {}. Read it to them; they are asked for it.", one_line(number)));
+    }
+    if by_browser {
+        screen.say_in(Tone::Waiting, format!("This session cannot prove it. Prove it in your browser: {}", one_line(&asked.approve_at)));
+        return end(client, screen, asked.clone());
     }
     for _ in 0..TRIES {
         let code = code(agreement, asked)?;
@@ -154,9 +165,16 @@ pub(crate) fn deny(client: &mut Client, asked: &api::AuthorizationRequest) -> Re
 
 /// Where a second person is needed, waits for them.
 fn outcome(client: &mut Client, screen: Screen, proved: api::AuthorizationRequest) -> Result<api::ActionResult, Failure> {
-    let mut request = proved;
+    if proved.state == api::RequestState::Open {
+        screen.say(format!("Your code was accepted. One more person must agree: sallyport requests approve {}", one_line(&proved.short)));
+    }
+    end(client, screen, proved)
+}
+
+/// Waits until it is done, denied or lapsed: others prove it elsewhere.
+fn end(client: &mut Client, screen: Screen, asked: api::AuthorizationRequest) -> Result<api::ActionResult, Failure> {
+    let mut request = asked;
     if request.state == api::RequestState::Open {
-        screen.say(format!("Your code was accepted. One more person must agree: sallyport requests approve {}", one_line(&request.short)));
         screen.say(format!("Waiting; the request lapses {}.", say::relative(request.expires, clock::now())));
     }
     while request.state == api::RequestState::Open {

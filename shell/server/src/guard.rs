@@ -16,6 +16,8 @@ use sallyport_decide::policy::{Actor, Capability, Permit, PolicyError, Stage, de
 use crate::routes::Access;
 use crate::{App, Refusal, accounts, automation};
 
+/// Why a program that was let in by a device code is refused.
+const BY_CODE: &str = "This program was let in by a device code: it reads and asks, and proves nothing. Prove it in a browser.";
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// How long what is refused may go on sending.
@@ -120,6 +122,7 @@ fn refused(error: PolicyError, actor: &Actor) -> Refusal {
     match (error, actor.stage) {
         (PolicyError::Stage, Stage::Factorless) => Code::FactorRequired.into(),
         (PolicyError::Stage, Stage::NewPassword) => Code::PasswordBreached.into(),
+        (PolicyError::Stage, Stage::DeviceCode) => Refusal::from(Code::SessionRestricted).because(BY_CODE),
         (PolicyError::Stage, Stage::Client) => Code::ClientRefused.into(),
         (PolicyError::Role, Stage::Client) => Code::ScopeRefused.into(),
         (error, _) => error.into(),

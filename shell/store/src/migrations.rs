@@ -45,6 +45,7 @@ migrations! {
     57 "0057_recoveries",
     58 "0058_session_networks",
     59 "0059_approvals",
+    60 "0060_device_codes",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use sallyport_testkit::agent::program;
-use sallyport_testkit::client::{Reply, exchange};
+use sallyport_testkit::client::{Call, Reply, exchange};
 use sallyport_testkit::desktop::DesktopSession;
 use sallyport_testkit::owner::{EMAIL, Owner};
+use sallyport_testkit::passkey::SoftPasskey;
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,20 @@ impl Desktop {
     async fn new() -> Self {
         let clock = TestClock::system();
         clock.advance(BEHIND_SECS);
-        let server = TestServer::live_on(Engine::Sqlite, clock).await;
+        Self::at(TestServer::live_on(Engine::Sqlite, clock).await).await
+    }
+
+    /// At an origin that passkeys can be for: they are for names, and never for addresses.
+    async fn with_a_name() -> Self {
+        let clock = TestClock::system();
+        clock.advance(BEHIND_SECS);
+        let named = TestServer::live_configured(clock, |raw| {
+            raw.public_url = raw.public_url.take().map(|url| url.replace("127.0.0.1", "localhost"));
+        });
+        Self::at(named.await).await
+    }
+
+    async fn at(server: TestServer) -> Self {
         let owner = Owner::set_up(&server).await;
         Self { server, owner, folder: tempfile::tempdir().expect("a folder") }
     }
@@ -225,4 +239,87 @@ async fn who_says_no_in_the_browser_signs_nobody_in() {
     let said: Value = serde_json::from_slice(&ended.stdout).expect("one document");
     assert_eq!((ended.status.code(), &said["error"]["code"]), (Some(2), &json!("declined")), "{said}");
     assert!(!desktop.file().exists());
+}
+
+/// What its person does in the browser: looks, and answers.
+async fn types(desktop: &mut Desktop, key: &mut SoftPasskey, code: &str, answer: &str) {
+    let shown = desktop.owner.client.post("/v1/me/device-codes/look", json!({ "user_code": code })).await;
+    assert_eq!(shown.status, 200, "{}", shown.json());
+    let mut body = json!({ "user_code": code, "answer": answer });
+    if answer == "yes" {
+        body["credential"] = key.get(&shown.json()["proof"]["options"]).await;
+    }
+    assert_eq!(desktop.owner.client.post("/v1/me/device-codes/answer", body).await.status, 204);
+}
+
+impl Desktop {
+    /// Begins a sign-in without a browser, up to the code.
+    fn begins_by_code(&self) -> (Child, String) {
+        let mut command = self.command(&["login", self.server.app.config.origin(), "--device", "--json"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        let mut said = BufReader::new(child.stderr.as_mut().expect("a pipe"));
+        let (mut line, mut shown) = (String::new(), Vec::new());
+        while shown.len() < 2 {
+            line.clear();
+            assert!(said.read_line(&mut line).expect("it speaks") > 0, "it ended");
+            shown.extend(line.strip_prefix("  ").map(|text| text.trim().to_owned()));
+        }
+        assert_eq!(shown[0], format!("{}/device", self.server.app.config.origin()));
+        (child, shown.remove(1))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oa_21_oa_22_the_command_line_comes_in_by_a_code_and_its_requests_wait_for_the_browser() {
+    let mut desktop = Desktop::with_a_name().await;
+    let code = desktop.owner.code(&desktop.server);
+    let mut key = SoftPasskey::added(&desktop.server, &mut desktop.owner.client, &code).await;
+    let off = desktop.command(&["login", desktop.server.app.config.origin(), "--device"]).output().expect("it runs");
+    assert_eq!(off.status.code(), Some(2));
+    assert!(text(&off.stderr).contains("lets no program in by a device code") && !desktop.file().exists(), "{}", text(&off.stderr));
+    let policy = json!({ "who": "all", "roles": [], "deadline": null, "factorless": "no", "device_codes": "yes" });
+    let done = desktop.owner.does(&desktop.server, Call::new("PUT", "/v1/policy/mfa").body(policy)).await;
+    assert_eq!(done.status, 200, "{}", done.json());
+    // No.
+    let (child, typed) = desktop.begins_by_code();
+    types(&mut desktop, &mut key, &typed, "no").await;
+    let ended = child.wait_with_output().expect("it ends");
+    let said: Value = serde_json::from_slice(&ended.stdout).expect("one document");
+    assert_eq!((ended.status.code(), &said["error"]["code"]), (Some(2), &json!("access_denied")), "{said}");
+    assert!(!desktop.file().exists());
+    // Yes.
+    let (child, typed) = desktop.begins_by_code();
+    types(&mut desktop, &mut key, &typed, "yes").await;
+    let done = child.wait_with_output().expect("it ends");
+    let me: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{}", text(&done.stderr)));
+    assert_eq!((&me["email"], &me["session"]["stage"]), (&json!(EMAIL), &json!("device_code")), "{me}");
+    assert!(desktop.kept()["token"].is_string() && desktop.kept()["cookie"].is_null());
+    let who = desktop.command(&["whoami"]).output().expect("it runs");
+    assert!(text(&who.stdout).contains("let in by a device code"), "{}", text(&who.stdout));
+    // It asks, says where to go, and waits until its person has been there.
+    let mut asking = desktop.command(&["policy", "sessions", "--idle", "30m", "--json"]);
+    let mut child = asking.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let waits = loop {
+        let open = desktop.owner.client.get("/v1/authorization-requests").await.json();
+        if let Some(id) = open["items"][0]["id"].as_str() {
+            break format!("/v1/authorization-requests/{id}");
+        }
+        assert!(child.try_wait().expect("it runs").is_none(), "it ended before it asked");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let started = desktop.owner.client.post(&format!("{waits}/passkey"), json!({})).await.json();
+    let proof = json!({ "passkey": { "credential": key.get(&started["options"]).await } });
+    let proved = desktop.owner.client.post(&format!("{waits}/proofs"), proof).await;
+    assert_eq!((proved.status, &proved.json()["state"]), (200, &json!("executed")), "{}", proved.json());
+    let ended = child.wait_with_output().expect("it ends");
+    assert!(ended.status.success(), "{}", text(&ended.stderr));
+    let page = format!("{}/approvals", desktop.server.app.config.origin());
+    assert!(text(&ended.stderr).contains(&page), "{}", text(&ended.stderr));
+    let mut step_up = desktop.command(&["step-up", "--code-stdin"]);
+    let mut child = step_up.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), b"123456\n").expect("it listens");
+    let refused = child.wait_with_output().expect("it ends");
+    assert!(text(&refused.stderr).contains("Prove it in a browser"), "{}", text(&refused.stderr));
+    let out = desktop.command(&["logout"]).output().expect("it runs");
+    assert!(out.status.success() && !desktop.file().exists(), "{}", text(&out.stderr));
 }

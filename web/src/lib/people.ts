@@ -42,6 +42,7 @@ export function whoMust(policy: MfaPolicy, nameOf: (role: string) => string = ro
 }
 
 export const adminsWord = (policy: MfaPolicy): string => (policy.admins_passkey === 'yes' ? 'a passkey alone' : 'any factor');
+export const codesWord = (policy: MfaPolicy): string => (policy.device_codes === 'yes' ? 'may sign in by a device code' : 'come in by a browser beside them alone');
 export const factorlessWord = (policy: MfaPolicy): string =>
   policy.factorless === 'yes' ? 'may sign in and read, with a password alone' : 'cannot sign in';
 

@@ -25,6 +25,9 @@ pub struct MfaPolicy {
     /// Whether owners and administrators prove themselves by passkeys alone. Absent in a change: as it is.
     #[serde(default)]
     pub admins_passkey: Option<YesNo>,
+    /// Whether programs are let in by a device code that a person types (RFC 8628). Absent in a change: as it is.
+    #[serde(default)]
+    pub device_codes: Option<YesNo>,
 }
 
 /// How long sessions last.

@@ -4,6 +4,7 @@ pub mod alone;
 pub mod assurance;
 pub mod by_kit;
 pub mod device_bound;
+pub mod device_code;
 pub mod password;
 pub mod program;
 pub mod proof;

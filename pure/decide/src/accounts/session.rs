@@ -39,6 +39,8 @@ pub enum Purpose {
     Access,
     /// The code that lets a program in.
     ProgramCode,
+    /// The code by which a program polls for its person's answer.
+    DeviceCode,
 }
 
 /// Why a text is not a token.
@@ -80,6 +82,7 @@ impl Token {
             Purpose::NotMe => b"sallyport.not-me/1\n",
             Purpose::Access => b"sallyport.access-token/1\n",
             Purpose::ProgramCode => b"sallyport.program-code/1\n",
+            Purpose::DeviceCode => b"sallyport.device-code/1\n",
         };
         Digest::from_bytes(Sha256::new().chain_update(label).chain_update(*self.0).finalize().into())
     }

@@ -225,7 +225,7 @@ impl Counts {
 pub fn judge_breached(signed_in: SignedIn, breached: Breached) -> Result<SignedIn, Refused> {
     match (breached, signed_in.stage) {
         (Breached::NotListed, _) | (Breached::Listed, Stage::Restricted | Stage::NewPassword) => Ok(signed_in),
-        (Breached::Listed, Stage::Factorless | Stage::Client) => Err(Refused),
+        (Breached::Listed, Stage::Factorless | Stage::DeviceCode | Stage::Client) => Err(Refused),
         (Breached::Listed, Stage::Full | Stage::Codes) => Ok(SignedIn { stage: Stage::NewPassword, step_up: None, ..signed_in }),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Action, Target};
 use crate::automation::ChangeClient;
-use crate::people;
+use crate::people::{self, ChangeMfaPolicy, DeviceCodes};
 
 impl Action {
     /// What will happen, as one sentence for people.
@@ -25,7 +25,7 @@ impl Action {
                 format!("{verb} a second factor of {}", people::named(&wanted.users))
             }
             Self::ResetFactor(reset) => format!("Reset the factors of {}", reset.user.name),
-            Self::ChangeMfaPolicy(_) => "Change who must have a second factor".to_owned(),
+            Self::ChangeMfaPolicy(change) => mfa_policy(change).to_owned(),
             Self::ChangeSessionLimits(_) => "Change how long sessions last".to_owned(),
             Self::SaveRole(role) => format!("Save the role {}", role.name),
             Self::DeleteRole(role) => format!("Take away the role {}", role.name),
@@ -45,6 +45,15 @@ impl Action {
             Self::ChangeWebhook(webhook) => format!("Change webhook {} to {}", webhook.after.name, webhook.after.url),
             Self::RotateWebhook(rotate) => format!("Replace the secret of webhook {}", rotate.name),
         }
+    }
+}
+
+/// What lets strangers ask is said, and not hidden among what else changes.
+fn mfa_policy(change: &ChangeMfaPolicy) -> &'static str {
+    match (change.before.device_codes, change.after.device_codes) {
+        (DeviceCodes::Refused, DeviceCodes::Allowed) => "Change the policy of second factors, and let programs in by device codes",
+        (DeviceCodes::Allowed, DeviceCodes::Refused) => "Change the policy of second factors, and let no program in by a device code",
+        _ => "Change who must have a second factor",
     }
 }
 

@@ -47,6 +47,20 @@ pub struct MfaPolicy {
     /// What those who manage others prove themselves by.
     #[serde(default)]
     pub admins: AdminsProve,
+    /// Whether programs are let in by a code that a person types.
+    #[serde(default)]
+    pub device_codes: DeviceCodes,
+}
+
+/// Whether programs are let in by a code that a person types on a page (RFC 8628).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceCodes {
+    /// They are not.
+    #[default]
+    Refused,
+    /// They are, by whoever has a passkey.
+    Allowed,
 }
 
 /// What those who manage others prove themselves by.
@@ -80,7 +94,14 @@ pub enum Factorless {
 
 impl Default for MfaPolicy {
     fn default() -> Self {
-        Self { who: MfaWho::All, roles: Vec::new(), deadline: None, factorless: Factorless::Refused, admins: AdminsProve::ByAnyFactor }
+        Self {
+            who: MfaWho::All,
+            roles: Vec::new(),
+            deadline: None,
+            factorless: Factorless::Refused,
+            admins: AdminsProve::default(),
+            device_codes: DeviceCodes::default(),
+        }
     }
 }
 
@@ -137,7 +158,7 @@ mod tests {
     }
 
     fn policy(who: MfaWho, deadline: Option<Timestamp>, factorless: Factorless) -> MfaPolicy {
-        MfaPolicy { who, roles: vec!["technician".into()], deadline, factorless, admins: AdminsProve::ByAnyFactor }
+        MfaPolicy { who, roles: vec!["technician".into()], deadline, factorless, ..MfaPolicy::default() }
     }
 
     #[test]

@@ -42,6 +42,12 @@ pub fn notice(kind: &str, payload: &Value, origin: Origin) -> Option<Notice> {
     let from = (!text("address").is_empty()).then(|| format!("{} ({})", text("address"), text("user_agent")));
     let of = |subject: &str, what: String, next| Some(Notice { subject: subject.to_owned(), what, from: from.clone(), next });
     match kind {
+        "session.opened" if text("reason") == "device_code" => of(
+            "A program was let in by a device code",
+            "Somebody typed a code in a browser in which you are signed in, and proved a passkey of yours: a program now reads and asks as you."
+                .into(),
+            "If you started that program yourself, nothing is to be done. If somebody talked you into typing the code, press Not me.",
+        ),
         "session.opened" => match origin {
             Origin::First | Origin::Known => None,
             Origin::NewDevice => of(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use sallyport_model::{CustomerId, RoleId, SiteId};
 
 use super::Role::{Admin, Auditor, Owner, Support, Technician};
-use super::Stage::{Codes, Factorless, Full, NewPassword};
+use super::Stage::{Codes, DeviceCode, Factorless, Full, NewPassword};
 use super::*;
 
 fn actor(rights: Rights, stage: Stage) -> Actor {
@@ -62,6 +62,31 @@ fn a_session_without_a_factor_reads_and_never_acts() {
 fn pwd_04_a_session_with_a_breached_password_changes_it_and_nothing_else() {
     let allowed: BTreeSet<_> = TABLE.iter().filter(|row| row.stages.contains(&NewPassword)).map(|row| row.name).collect();
     assert_eq!(allowed, BTreeSet::from(["self.elevate", "self.factors", "self.not_me", "self.password", "self.read", "self.sign_out"]));
+}
+
+#[test]
+fn oa_22_a_session_by_device_code_proves_nothing_and_changes_nothing_about_its_person() {
+    let without: BTreeSet<_> =
+        TABLE.iter().filter(|row| row.stages.contains(&Full) && !row.stages.contains(&DeviceCode)).map(|row| row.name).collect();
+    let proves = ["requests.prove", "requests.second", "self.elevate", "self.check_up"];
+    let own = [
+        "self.addresses",
+        "self.enrol",
+        "self.factors",
+        "self.password",
+        "self.programs",
+        "self.recovery_codes",
+        "self.remove_factor",
+        "self.sessions",
+        "self.stop_reset",
+    ];
+    // No proof stands between these and other vendors' systems.
+    let beyond = ["connections.use"];
+    assert_eq!(without, proves.into_iter().chain(own).chain(beyond).collect());
+    assert!(TABLE.iter().filter(|row| row.stages.contains(&DeviceCode)).all(|row| row.stages.contains(&Full)), "never more than others");
+    let program = actor(Rights::of(Owner), DeviceCode);
+    assert_eq!(permit::<ProveRequests>(&program).unwrap_err(), PolicyError::Stage);
+    assert!(permit::<RunScripts>(&program).is_ok(), "it asks");
 }
 
 #[test]

@@ -121,6 +121,7 @@ rules! {
     "P-27" ReadClients clients::keys: "Keys of API clients are replaced in time";
     "P-28" ReadPolicy server::breached_list: "Passwords are compared with a fresh list of breached ones";
     "P-29" ReadPolicy people::passkey_policy: "Whoever administers signs in by passkey alone";
+    "P-30" ReadPolicy people::device_codes: "Programs come in by the browser beside them alone";
 }
 
 /// A rule with what it says.

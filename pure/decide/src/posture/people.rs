@@ -3,7 +3,7 @@
 use sallyport_model::{Timestamp, limits};
 
 use super::{Account, AccountState, Facts, Finding, Link, Severity, Verdict, counted, named, verdict};
-use crate::people::{AdminsProve, Factorless, Grace, grace};
+use crate::people::{AdminsProve, DeviceCodes, Factorless, Grace, grace};
 use crate::policy::{AssignedRole, Role};
 
 const DAY: i64 = 86_400;
@@ -144,6 +144,22 @@ pub(super) fn passkey_policy(facts: &Facts) -> Verdict {
             severity: Severity::Warning,
             title: "Administrators may sign in with a code".into(),
             why: "A page that looks like this one can pass a password and a code on while they are fresh. Give each administrator two passkeys, then take nothing else of them."
+                .into(),
+            subjects: Vec::new(),
+            fix: Some(Link::new("Open the MFA policy", "/security/mfa")),
+        }),
+    }
+}
+
+/// The code is typed by whoever was talked into it, too: addresses and passkeys narrow that, and nothing ends it.
+pub(super) fn device_codes(facts: &Facts) -> Verdict {
+    match facts.mfa.device_codes {
+        DeviceCodes::Refused => Verdict::Holds("No program is let in by a code that somebody types.".into()),
+        DeviceCodes::Allowed => found(Finding {
+            severity: Severity::Warning,
+            title: "Programs may sign in by device code".into(),
+            why: "Somebody at the same address can have one of you type a code for their own program, which then reads and asks as you. \
+                  Switch it off where everybody can open a browser beside the terminal."
                 .into(),
             subjects: Vec::new(),
             fix: Some(Link::new("Open the MFA policy", "/security/mfa")),

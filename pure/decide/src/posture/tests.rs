@@ -2,7 +2,7 @@ use sallyport_model::{InstallerId, Timestamp, UserId};
 
 use super::*;
 use crate::networks::{Rules, Trusted, Verification};
-use crate::people::{AdminsProve, Factorless, MfaPolicy, MfaWho};
+use crate::people::{AdminsProve, DeviceCodes, Factorless, MfaPolicy, MfaWho};
 use crate::policy::Role;
 
 const DAY: i64 = 86_400;
@@ -370,4 +370,11 @@ fn p_29_a_code_of_an_administrator_is_too_little() {
     let facts = Facts { mfa: MfaPolicy::default(), ..good() };
     assert_eq!(found("P-29", &facts), [(Severity::Warning, "Administrators may sign in with a code".into())]);
     assert!(found("P-29", &good()).is_empty());
+}
+
+#[test]
+fn oa_22_p_30_device_codes_are_found_while_they_are_on() {
+    let facts = Facts { mfa: MfaPolicy { device_codes: DeviceCodes::Allowed, ..good().mfa }, ..good() };
+    assert_eq!(found("P-30", &facts), [(Severity::Warning, "Programs may sign in by device code".into())]);
+    assert!(found("P-30", &good()).is_empty());
 }

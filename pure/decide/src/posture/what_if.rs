@@ -356,6 +356,7 @@ fn stage_says(stage: Stage) -> &'static str {
         Stage::Codes => "The recovery codes have to be confirmed as saved first",
         Stage::NewPassword => "A password that is known from a data breach has to be changed first",
         Stage::Full => "The session is not good for it",
+        Stage::DeviceCode => "A program that was let in by a device code asks, and proves nothing",
         Stage::Client => "Identities, factors, policy, trust and proofs are for people, and never for tools",
     }
 }

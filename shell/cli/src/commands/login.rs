@@ -12,7 +12,7 @@ use crate::failure::{Failure, Outcome};
 use crate::safe::one_line;
 use crate::screen::Tone;
 use crate::session::{self, Session};
-use crate::{Common, ask, keystore, loopback};
+use crate::{Common, ask, device_code, keystore, loopback, say};
 
 use super::whoami;
 
@@ -24,6 +24,9 @@ pub struct Login {
     /// Ask for password and code here, where no browser of this computer can be opened.
     #[arg(long)]
     terminal: bool,
+    /// Show a code to type in a browser on another computer, where the tenant allows that. Such a session proves nothing.
+    #[arg(long, conflicts_with_all = ["terminal", "no_open", "email", "password_stdin", "code_stdin"])]
+    device: bool,
     /// Print the address of the page and do not open it.
     #[arg(long, conflicts_with_all = ["terminal", "password_stdin", "code_stdin"])]
     no_open: bool,
@@ -43,12 +46,24 @@ pub struct Login {
     pub(crate) common: Common,
 }
 
+/// What its person types, and where.
+fn show_code(asked: &api::DeviceCode) {
+    let (page, code) = (one_line(&asked.verification_uri), one_line(&asked.user_code));
+    eprintln!("Open this page in a browser in front of you, and sign in there:\n\n  {page}\n\nType this code:\n\n  {code}\n");
+    eprintln!("It works once, for {}, from this computer's address or within one trusted network.", say::length(asked.expires_in));
+    eprintln!("Nobody who helps you needs it. Waiting for your answer there; Ctrl-C ends it.");
+}
+
 impl Login {
     pub(crate) fn run(self) -> Result<Outcome, Failure> {
         let (screen, path) = (self.common.screen(), self.common.path());
         let last = session::load(&path)?;
         let (server, ca) = (self.server(last.as_ref())?, self.trusted(last.as_ref())?);
-        let (client, me) = if self.is_here() {
+        let (client, me) = if self.device {
+            let mut client = Client::begin(&server, "", ca, path)?;
+            let me = device_code::enter(&mut client, &show_code)?;
+            (client, me)
+        } else if self.is_here() {
             let email = self.email(last.as_ref())?;
             self.by_password(Client::begin(&server, &email, ca, path)?, email)?
         } else {
@@ -74,7 +89,7 @@ impl Login {
 
     fn show(&self, page: &str) {
         eprintln!("Let this program in on the page that opens in your browser, on this computer:\n\n  {page}\n");
-        eprintln!("No browser here? Press Ctrl-C, and use: sallyport login --terminal");
+        eprintln!("No browser here? Press Ctrl-C, and use: sallyport login --terminal, or --device where your tenant allows it");
         if !self.no_open {
             loopback::show(page);
         }

@@ -53,6 +53,9 @@ struct ChangeMfa {
     /// Whether owners and administrators prove themselves by passkeys alone.
     #[arg(long, value_enum)]
     admins_passkey: Option<Answer>,
+    /// Whether programs may sign in by a device code (`sallyport login --device`): who is talked into typing one lets a stranger's program in.
+    #[arg(long, value_enum)]
+    device_codes: Option<Answer>,
     #[command(flatten)]
     agreement: Agreement,
 }
@@ -122,7 +125,9 @@ impl ChangeMfa {
         let before = client.read::<api::Policy>(POLICY)?.mfa;
         let after = self.applied(before.clone());
         if after == before {
-            return Err(Failure::Input("name what is to change: --who, --role, --deadline, --factorless or --admins-passkey".to_owned()));
+            return Err(Failure::Input(
+                "name what is to change: --who, --role, --deadline, --factorless, --admins-passkey or --device-codes".to_owned(),
+            ));
         }
         let expected = |action: &api::ActionDetails| match action {
             api::ActionDetails::ChangeMfaPolicy(frozen) if frozen.after == after => Ok(()),
@@ -153,6 +158,7 @@ impl ChangeMfa {
         }
         policy.factorless = self.factorless.map_or(policy.factorless, answer);
         policy.admins_passkey = self.admins_passkey.map(answer).or(policy.admins_passkey);
+        policy.device_codes = self.device_codes.map(answer).or(policy.device_codes);
         policy
     }
 }

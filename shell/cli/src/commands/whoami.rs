@@ -60,6 +60,12 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
         api::SessionStage::NewPassword => {
             screen.say_in(Tone::Bad, "Your password is known from a data breach. Choose another one first: sallyport password");
         }
+        api::SessionStage::DeviceCode => {
+            screen.say_in(
+                Tone::Waiting,
+                "This session was let in by a device code: it reads and asks. Prove in the console what it asks for.",
+            );
+        }
         api::SessionStage::Restricted => {
             screen.say_in(Tone::Waiting, "This session came from a recovery: enrol an authenticator in the console.");
         }

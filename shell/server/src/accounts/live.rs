@@ -29,6 +29,7 @@ pub struct Live {
     pub(super) hasher: Hasher,
     pub(super) breached: BreachedLists,
     pub(super) recovery_pepper: Zeroizing<[u8; 32]>,
+    user_code_pepper: Zeroizing<[u8; 32]>,
     pub(super) unknown_names: Zeroizing<[u8; 32]>,
     pub(super) ended: broadcast::Sender<SessionId>,
     pub(super) whereabouts: Whereabouts,
@@ -46,12 +47,18 @@ impl Live {
             hasher: Hasher::new(keys.derive("pepper")),
             breached,
             recovery_pepper: keys.derive("recovery-codes"),
+            user_code_pepper: keys.derive("user-codes"),
             unknown_names: keys.derive("unknown-names"),
             ended: broadcast::Sender::new(ENDED_BACKLOG),
             whereabouts: Whereabouts::default(),
             strangers: Mutex::default(),
             sessions: Mutex::default(),
         }
+    }
+
+    /// What hashes the codes that people type for programs.
+    pub(crate) fn user_code_pepper(&self) -> &[u8; 32] {
+        &self.user_code_pepper
     }
 
     /// How many times Argon2id ran: every way through a sign-in must cost the same.

@@ -84,5 +84,6 @@ fn shown_stage(stage: Stage) -> api::SessionStage {
         Stage::Restricted | Stage::Client => api::SessionStage::Restricted,
         Stage::Factorless => api::SessionStage::Factorless,
         Stage::NewPassword => api::SessionStage::NewPassword,
+        Stage::DeviceCode => api::SessionStage::DeviceCode,
     }
 }

@@ -2,6 +2,7 @@
 
 mod authenticate;
 pub(crate) mod clients;
+pub(crate) mod device_codes;
 pub(crate) mod keys;
 pub(crate) mod licences;
 mod licensed;

@@ -34,6 +34,10 @@ pub(crate) enum OauthRefusal {
     Scope,
     /// A code that gives nothing.
     Grant(String),
+    /// What this client may not ask for here.
+    Unauthorized(&'static str),
+    /// What a program is told that polls (RFC 8628, section 3.5).
+    Poll(&'static str, &'static str),
     /// The proof proves nothing.
     Proof(ProofError),
     /// As for everybody else.
@@ -72,11 +76,13 @@ impl IntoResponse for OauthRefusal {
         let (status, error, why) = match self {
             Self::Request(why) => (StatusCode::BAD_REQUEST, "invalid_request", why.to_owned()),
             Self::GrantType => {
-                (StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant types are client_credentials and authorization_code".to_owned())
+                (StatusCode::BAD_REQUEST, "unsupported_grant_type", "see grant_types_supported in the server's description".to_owned())
             }
             Self::Client(why) => (StatusCode::UNAUTHORIZED, "invalid_client", why),
             Self::Scope => (StatusCode::BAD_REQUEST, "invalid_scope", "the client does not have this scope".to_owned()),
             Self::Grant(why) => (StatusCode::BAD_REQUEST, "invalid_grant", why),
+            Self::Unauthorized(why) => (StatusCode::BAD_REQUEST, "unauthorized_client", why.to_owned()),
+            Self::Poll(error, why) => (StatusCode::BAD_REQUEST, error, why.to_owned()),
             Self::Proof(ProofError::Nonce) => {
                 (StatusCode::BAD_REQUEST, "use_dpop_nonce", "repeat the request with the nonce of the DPoP-Nonce header".to_owned())
             }

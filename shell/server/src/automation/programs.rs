@@ -159,7 +159,7 @@ fn begun(spent: &SpentCode, approver: &LiveSession, source: Source, (key, token)
     }
 }
 
-async fn issued(app: &App, session: SessionId, token: &Token, now: Timestamp) -> Result<api::IssuedToken, OauthRefusal> {
+pub(super) async fn issued(app: &App, session: SessionId, token: &Token, now: Timestamp) -> Result<api::IssuedToken, OauthRefusal> {
     let me = me::of_session(app, session).await?;
     Ok(api::IssuedToken {
         access_token: token.to_text().to_string(),
@@ -176,5 +176,11 @@ async fn issued(app: &App, session: SessionId, token: &Token, now: Timestamp) ->
 /// What a program asks for something guarded in: a session that was proved strongly and lately enough (RFC 9470). Browsers are asked for
 /// the proof itself.
 pub(crate) async fn may_ask(app: &App, actor: &Actor) -> Result<(), Refusal> {
-    authenticated_well(app, actor.session, Wanted::GUARDED, app.clock.now()).await.map(|_| ())
+    let asked = authenticated_well(app, actor.session, Wanted::GUARDED, app.clock.now()).await;
+    asked.map(|_| ()).map_err(|refusal| match actor.stage {
+        Stage::DeviceCode => {
+            refusal.because("This session was let in by a device code more than four hours ago, and proves nothing: sign in again.")
+        }
+        _ => refusal,
+    })
 }

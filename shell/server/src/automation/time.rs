@@ -1,6 +1,7 @@
 //! What time does to API clients by itself: keys that were not replaced, tokens that nobody needs any more.
 
 use sallyport_store::StoreError;
+use sallyport_store::ops::accounts::ForgetDeviceCodes;
 use sallyport_store::ops::automation::{ForgetTokens, StopStale, WarnOfKey, stale_keys};
 
 use crate::App;
@@ -21,5 +22,6 @@ pub(crate) async fn pass(app: &App) -> Result<(), StoreError> {
 
 /// Forgets what is refused for its time alone.
 pub(crate) async fn clean(app: &App) -> Result<(), StoreError> {
-    app.store.reserve(ForgetTokens { at: app.clock.now() }).await
+    app.store.reserve(ForgetTokens { at: app.clock.now() }).await?;
+    app.store.reserve(ForgetDeviceCodes { at: app.clock.now() }).await
 }

@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use sallyport_api as api;
+use sallyport_decide::accounts::device_code::GRANT_TYPE;
 use sallyport_decide::accounts::proof::ProvenKey;
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::automation::{KeyStanding, Licensed};
@@ -16,22 +17,23 @@ use sallyport_store::ops::automation::{IssueToken, NewToken, RevokeToken};
 use super::authenticate::address;
 use super::licensed::{Shown, licensed};
 use super::oauth::{Authenticated, Credentials, OauthRefusal, authenticated, form};
-use super::programs;
+use super::{device_codes, programs};
 use crate::clock::random;
 use crate::{App, Json, accounts};
 
-/// Issues a token for an assertion that a client signed, or for a code that a person gave to a program, bound to the key that signed this
+/// Issues a token for an assertion that a client signed, for a code that a person gave to a program, or for one that they typed, bound to the key that signed this
 /// request.
 pub(crate) async fn issue(State(app): State<App>, request: Request) -> Result<Json<api::IssuedToken>, OauthRefusal> {
     let (parts, _) = request.into_parts();
     let (form, body) = form::<api::TokenForm>(&parts)?;
-    if !["client_credentials", "authorization_code"].contains(&form.grant_type.as_str()) {
+    if !["client_credentials", "authorization_code", GRANT_TYPE].contains(&form.grant_type.as_str()) {
         return Err(OauthRefusal::GrantType);
     }
     let proof = accounts::prove_for_token(&app, &parts, &body, None)?;
     app.accounts.use_up_strange(&proof, app.clock.now())?;
     match form.grant_type.as_str() {
         "authorization_code" => programs::redeem(&app, &parts, &form, &proof).await.map(Json),
+        GRANT_TYPE => device_codes::redeem(&app, &parts, &form, &proof).await.map(Json),
         _ => to_client(&app, &parts, &form, &proof).await.map(Json),
     }
 }

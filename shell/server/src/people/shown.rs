@@ -2,7 +2,9 @@
 
 use sallyport_api as api;
 use sallyport_decide::people as decided;
-use sallyport_decide::people::{AdminsProve, Factorless, Given, MfaPolicy, MfaWho, Person, RequiredBy, ResetTakes, required_by};
+use sallyport_decide::people::{
+    AdminsProve, DeviceCodes, Factorless, Given, MfaPolicy, MfaWho, Person, RequiredBy, ResetTakes, required_by,
+};
 use sallyport_decide::policy::{Assignment, Rights, Scope};
 use sallyport_model::{TenantId, Timestamp, UserId};
 use sallyport_store::ops::customers::Places;
@@ -140,7 +142,8 @@ pub(crate) fn mfa_policy(policy: &MfaPolicy) -> api::MfaPolicy {
     };
     let factorless = yes_no(policy.factorless == Factorless::Allowed);
     let admins_passkey = Some(yes_no(policy.admins == AdminsProve::ByPasskey));
-    api::MfaPolicy { who, roles: policy.roles.clone(), deadline: policy.deadline, factorless, admins_passkey }
+    let device_codes = Some(yes_no(policy.device_codes == DeviceCodes::Allowed));
+    api::MfaPolicy { who, roles: policy.roles.clone(), deadline: policy.deadline, factorless, admins_passkey, device_codes }
 }
 
 /// The policy that a body asks for; what it leaves out stays as it is.
@@ -157,7 +160,12 @@ pub(crate) fn read_mfa_policy(policy: api::MfaPolicy, before: &MfaPolicy) -> Mfa
         Some(api::YesNo::No) => AdminsProve::ByAnyFactor,
         None => before.admins,
     };
-    MfaPolicy { who, roles: roles.into_iter().collect(), deadline: policy.deadline, factorless, admins }
+    let device_codes = match policy.device_codes {
+        Some(api::YesNo::Yes) => DeviceCodes::Allowed,
+        Some(api::YesNo::No) => DeviceCodes::Refused,
+        None => before.device_codes,
+    };
+    MfaPolicy { who, roles: roles.into_iter().collect(), deadline: policy.deadline, factorless, admins, device_codes }
 }
 
 pub(crate) fn timers(timers: sallyport_decide::accounts::session::Timers) -> api::SessionLimits {

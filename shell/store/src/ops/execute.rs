@@ -210,7 +210,7 @@ impl Execute {
         }
         let sql = "SELECT 1 AS stands FROM users u JOIN sessions s ON s.user_id = u.id JOIN tenants t ON t.id = u.tenant \
                    WHERE u.id = $1 AND u.state = 'active' AND (u.expires IS NULL OR u.expires > $3) AND s.id = $2 AND s.ended_at IS NULL \
-                   AND s.stage = 'full' AND s.created + t.session_lifetime_secs * 1000000 > $3";
+                   AND s.stage IN ('full', 'device_code') AND s.created + t.session_lifetime_secs * 1000000 > $3";
         tx.fetch_optional(sql, values![asker.user, asker.session, self.at()]).await?.ok_or(StoreError::Conflict)?;
         match may_still_ask(tx, self.tenant(), asker.user, &self.released.frozen().action).await? {
             true => Ok(()),

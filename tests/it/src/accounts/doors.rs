@@ -19,7 +19,8 @@ on_both!(
 );
 
 /// What leads into an account, by what it leaves in the audit log.
-const LEADS_TO: [&str; 10] = [
+const LEADS_TO: [&str; 11] = [
+    "device_code.approved",
     "factor.added",
     "factor.checked",
     "password.changed",

@@ -8,6 +8,7 @@ use sallyport_model::RemoteSessionId;
 use sallyport_testkit::browser::{self, Browser};
 use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::licence::{Asking, LicensedTool, shown};
+use sallyport_testkit::passkey::SoftPasskey;
 use sallyport_testkit::remote::{PROGRAM, RemoteClient, RemoteDevice, dial};
 use sallyport_testkit::rogue::{File, Rogue};
 use sallyport_testkit::server::Engine;
@@ -15,6 +16,7 @@ use sallyport_testkit::tool::{ASSERTION_TYPE, Tool, posted};
 use sallyport_wire::DeviceState;
 use serde_json::{Value, json};
 
+use super::device_codes::{self, word};
 use super::{SCOPES, programs};
 use crate::remote;
 
@@ -26,10 +28,12 @@ const HEAD: &str = "\
 ";
 
 /// What is shown at the doors.
-const TOKENS: [&str; 16] = [
+const TOKENS: [&str; 18] = [
     "access token",
     "program's token",
     "program's code",
+    "device code",
+    "device code's token",
     "session cookie",
     "client assertion",
     "DPoP proof",
@@ -46,13 +50,14 @@ const TOKENS: [&str; 16] = [
 ];
 
 /// Where it is shown.
-const DOORS: [&str; 16] = [
+const DOORS: [&str; 17] = [
     "API as DPoP token",
     "API as bearer token",
     "API as cookie",
     "API as proof",
     "token endpoint as assertion",
     "token endpoint as code",
+    "polling as device code",
     "token endpoint as licence",
     "token endpoint as host",
     "revocation as assertion",
@@ -74,6 +79,7 @@ struct World {
     asking: Option<Asking>,
     link: String,
     browser: Browser,
+    key: SoftPasskey,
     session: Option<RemoteSessionId>,
     /// The seed of the last machine that tried to enrol.
     machine: u8,
@@ -91,7 +97,11 @@ impl World {
         server.clock.advance(30);
         let (mut browser, challenge) = browser::sign_in(server, owner, 23).await;
         assert_eq!(browser.register(&challenge).await.status, 200);
-        Self { installation, tool, licensed, asking: None, link, browser, session: None, machine: 0 }
+        server.clock.advance(30);
+        let code = owner.code(server);
+        let key = SoftPasskey::added(server, &mut owner.client, &code).await;
+        assert_eq!(owner.does(server, device_codes::policy("yes")).await.status, 200);
+        Self { installation, tool, licensed, asking: None, link, browser, key, session: None, machine: 0 }
     }
 
     /// The owner's fresh proof: without one nobody lets a program in.
@@ -124,6 +134,12 @@ impl World {
             // Of the same key as the tool's, so that it is not the key that keeps it out.
             "program's token" => programs::let_in(&self.installation.server, &mut self.installation.owner.client, 21).await.token,
             "program's code" => programs::gets_code(&self.installation.server, &mut self.installation.owner.client, 21).await,
+            "device code" => self.device_code().await,
+            "device code's token" => {
+                let code = self.device_code().await;
+                let mut tool = self.without_token();
+                word(&device_codes::polls(&mut tool, &code, None).await.json(), "access_token").to_owned()
+            }
             "session cookie" => self.installation.owner.client.cookie.clone().expect("a cookie"),
             "client assertion" => self.tool.assertion(),
             "DPoP proof" => {
@@ -133,6 +149,32 @@ impl World {
             "invitation link" => self.link.clone(),
             "recovery code" => self.installation.owner.recovery_codes[0].clone(),
             _ => self.tool.nonce.clone(),
+        }
+    }
+
+    /// The tool's key, and nothing that it shows beside it.
+    fn without_token(&self) -> Tool {
+        let mut tool = self.tool.clone();
+        tool.token.clear();
+        tool
+    }
+
+    /// One that its person said yes to.
+    async fn device_code(&mut self) -> String {
+        let mut tool = self.without_token();
+        let asked = device_codes::asks(&mut tool, None).await.json();
+        let client = &mut self.installation.owner.client;
+        assert_eq!(device_codes::allows(client, &mut self.key, word(&asked, "user_code")).await.status, 204);
+        word(&asked, "device_code").to_owned()
+    }
+
+    /// A person has only so many sessions, and the oldest end: those of the tests above stay.
+    async fn ends_programs(&mut self) {
+        let client = &mut self.installation.owner.client;
+        let list = client.get("/v1/me/sessions").await.json();
+        for session in list["items"].as_array().into_iter().flatten().filter(|one| one["program"].is_string()) {
+            let path = format!("/v1/me/sessions/{}", word(session, "id"));
+            assert_eq!(client.send(Call::new("DELETE", &path)).await.status, 204);
         }
     }
 
@@ -174,6 +216,10 @@ impl World {
             "token endpoint as code" => {
                 self.tool.token.clear();
                 self.tool.attempts(&programs::shows_code(shown), |_, _| {}).await
+            }
+            "polling as device code" => {
+                self.tool.token.clear();
+                self.tool.attempts(&device_codes::polled(shown), |_, _| {}).await
             }
             "token endpoint as licence" => self.licensed.asks(|asking| asking.licence = Some(shown.to_owned())).await,
             "token endpoint as host" => {
@@ -238,6 +284,7 @@ async fn a17_every_secret_opens_its_own_door_alone() {
     let mut opened = Vec::new();
     for kind in TOKENS {
         world.proves().await;
+        world.ends_programs().await;
         for door in DOORS {
             // A person has only so many codes for programs that nobody used: the oldest ones lapse.
             world.installation.server.clock.advance(if kind == "program's code" { 6 } else { 1 });
@@ -253,6 +300,8 @@ async fn a17_every_secret_opens_its_own_door_alone() {
         ("access token", "API as DPoP token"),
         ("program's token", "API as DPoP token"),
         ("program's code", "token endpoint as code"),
+        ("device code", "polling as device code"),
+        ("device code's token", "API as DPoP token"),
         ("session cookie", "API as cookie"),
         ("client assertion", "token endpoint as assertion"),
         ("client assertion", "revocation as assertion"),

@@ -4,6 +4,8 @@ mod asking;
 mod changing;
 mod consumers;
 mod contract;
+mod device_codes;
+mod device_guards;
 mod foreign;
 mod guide;
 mod licence_files;

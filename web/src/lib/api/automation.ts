@@ -15,4 +15,6 @@ export const issueLicence = (client: string, body: T.NewLicence) => guarded(`cli
 export const licenceFile = (id: string) => get<T.LicenceFile>(`licences/${id}/file`);
 export const revokeLicence = (id: string) => post<void>(`licences/${id}/revoke`);
 
+export const lookAtProgram = (user_code: string) => post<T.WaitingProgram>('me/device-codes/look', { user_code });
+export const answerWaitingProgram = (body: T.DeviceCodeAnswer) => post<void>('me/device-codes/answer', body);
 export const answerProgram = (body: T.ProgramAnswer) => post<T.ProgramRedirect>('me/programs', body);

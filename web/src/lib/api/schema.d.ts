@@ -1072,6 +1072,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me/device-codes/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a program that waits under a code; yes takes a passkey
+         * @description Needs `self.programs`. Class: -. Audit: device_code.approved device_code.denied factor.copied.
+         */
+        post: operations["post_me_device_codes_answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/device-codes/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What waits under a code that one typed, and the challenge for a yes
+         * @description Needs `self.programs`. Class: -. Audit: -.
+         */
+        post: operations["post_me_device_codes_look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me/elevate": {
         parameters: {
             query?: never;
@@ -1414,6 +1454,26 @@ export interface paths {
          * @description Public: needs the one-use token of a mail.
          */
         post: operations["post_not_me"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oauth/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask to be let in by a device code (RFC 8628), where a tenant allows it
+         * @description Public: anybody may ask; a person answers with a passkey, from where the program is.
+         */
+        post: operations["post_oauth_device"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3309,7 +3369,7 @@ export interface components {
          * @description Every code that a refusal may carry.
          * @enum {string}
          */
-        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "kit_refused" | "not_the_only_owner" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "asker_muted" | "number_refused" | "idempotency_key_reused" | "idempotency_running" | "conflict" | "precondition_failed" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
+        Code: "malformed" | "invalid_field" | "body_too_large" | "unsupported_media_type" | "not_found" | "method_not_allowed" | "sign_in_refused" | "not_signed_in" | "device_not_shown" | "use_dpop_nonce" | "proof_refused" | "token_refused" | "insufficient_user_authentication" | "client_refused" | "connection_refused" | "connection_over" | "vendor_refused" | "vendor_unreachable" | "answer_refused" | "scope_refused" | "session_restricted" | "role_refused" | "passkey_required" | "password_breached" | "factor_required" | "origin_refused" | "code_refused" | "factor_locked" | "passkey_refused" | "passkey_known" | "device_code_refused" | "kit_refused" | "not_the_only_owner" | "last_factor" | "factor_too_new" | "address_unverified" | "address_left" | "network_refused" | "locks_you_out" | "request_closed" | "too_many_open_requests" | "asker_muted" | "number_refused" | "idempotency_key_reused" | "idempotency_running" | "conflict" | "precondition_failed" | "password_refused" | "setup_closed" | "device_offline" | "schedule_void" | "remote_session_ended" | "remote_sessions_full" | "ticket_refused" | "nothing_to_do" | "mail_unavailable" | "last_owner" | "link_refused" | "rate_limited" | "busy" | "log_unavailable" | "internal";
         /**
          * @description How an administrator made sure that it is really this person who lost their factor.
          * @enum {string}
@@ -3627,6 +3687,43 @@ export interface components {
             state: components["schemas"]["DeviceState"];
             /** @description Labels that people gave it. */
             tags: string[];
+        };
+        /** @description What the program shows its person, and polls with (RFC 8628, section 3.2). */
+        DeviceCode: {
+            /** @description For polling the token endpoint; worth nothing without the key of the proof. */
+            device_code: string;
+            /**
+             * Format: int64
+             * @description Seconds.
+             */
+            expires_in: number;
+            /**
+             * Format: int64
+             * @description Seconds between two polls.
+             */
+            interval: number;
+            /** @description For the person, who types it. */
+            user_code: string;
+            /** @description Where they type it. */
+            verification_uri: string;
+        };
+        /** @description A person's answer to a program that waits. */
+        DeviceCodeAnswer: {
+            /** @description Whether it may. */
+            answer: components["schemas"]["YesNo"];
+            credential?: components["schemas"]["Assertion"] | null;
+            /** @description Its code, once more. */
+            user_code: string;
+        };
+        /**
+         * @description A program on a computer without a browser asks to be let in (RFC 8628, section 3.1), as a form. The header `DPoP` names the key that the
+         *     session will be bound to.
+         */
+        DeviceCodeForm: {
+            /** @description `sallyport-cli`. */
+            client_id: string;
+            /** @description What the program calls itself. */
+            name?: string | null;
         };
         /** @description How many devices are in which state. */
         DeviceCounts: {
@@ -4564,6 +4661,7 @@ export interface components {
             admins_passkey?: components["schemas"]["YesNo"] | null;
             /** @description Until when those who must may still sign in without one, if `factorless` allows it. */
             deadline?: string | null;
+            device_codes?: components["schemas"]["YesNo"] | null;
             /** @description Whether users who have none may sign in with a password alone: they read, and never act. Never owners and administrators. */
             factorless: components["schemas"]["YesNo"];
             /** @description The roles, where `who` is `roles`. */
@@ -4842,9 +4940,11 @@ export interface components {
             authorization_response_iss_parameter_supported: boolean;
             /** @description `S256`. */
             code_challenge_methods_supported: string[];
+            /** @description Where programs on computers without a browser ask (RFC 8628); absent where no tenant allows it. */
+            device_authorization_endpoint?: string | null;
             /** @description `ES256`. */
             dpop_signing_alg_values_supported: string[];
-            /** @description `client_credentials` and `authorization_code`. */
+            /** @description `client_credentials` and `authorization_code`; where a tenant allows it, `urn:ietf:params:oauth:grant-type:device_code` too. */
             grant_types_supported: string[];
             /** @description `aud` of assertions. */
             issuer: string;
@@ -6105,7 +6205,7 @@ export interface components {
          * @description What a session may do.
          * @enum {string}
          */
-        SessionStage: "codes" | "full" | "restricted" | "factorless" | "new_password";
+        SessionStage: "codes" | "full" | "restricted" | "factorless" | "new_password" | "device_code";
         /** @description Replaces a device's labels. */
         SetTags: {
             /** @description The new labels. */
@@ -6275,7 +6375,12 @@ export interface components {
             code?: string | null;
             /** @description The verifier of the challenge (RFC 7636). */
             code_verifier?: string | null;
-            /** @description `client_credentials`, or `authorization_code` for a program that a person let in. */
+            /** @description The code by which a program polls (RFC 8628). */
+            device_code?: string | null;
+            /**
+             * @description `client_credentials`; `authorization_code` for a program that a person let in; `urn:ietf:params:oauth:grant-type:device_code` for one
+             *     that waits for that.
+             */
             grant_type: string;
             /** @description A JWT that the host's key signed about this request: `typ` `sallyport-host+jwt`, see the guide. */
             host_assertion?: string | null;
@@ -6329,6 +6434,11 @@ export interface components {
             at: string;
             /** @description The two: an autonomous system (`AS64500`) where a database of them is configured, otherwise a range of addresses. */
             networks: string[];
+        };
+        /** @description A code that a person typed. */
+        TypedCode: {
+            /** @description Eight letters; case, spaces and hyphens do not matter. */
+            user_code: string;
         };
         /** @description A user, as the list shows them. */
         User: {
@@ -6442,6 +6552,23 @@ export interface components {
             name: string;
             /** @description Its value. */
             value: string;
+        };
+        /** @description A program that waits for its person's answer. What it says of itself is a claim; where it asked from is not. */
+        WaitingProgram: {
+            /** @description Where it asked from. */
+            address: string;
+            /** @description When it asked. */
+            asked: string;
+            /** @description Until when it waits. */
+            expires: string;
+            /** @description What it calls itself. */
+            name: string;
+            /** @description Town and country of the address, where a database of places is configured. */
+            place?: string | null;
+            /** @description The challenge that a yes answers: the digest of all of this, of the program's key and of who is asked. */
+            proof: components["schemas"]["StartedAssertion"];
+            /** @description What it sent as its user agent. */
+            user_agent: string;
         };
         /** @description A connection that is asked for, or other terms for one. */
         WantedConnection: {
@@ -6709,6 +6836,7 @@ export interface operations {
                      *       "code_challenge_methods_supported": [
                      *         "example"
                      *       ],
+                     *       "device_authorization_endpoint": "https://rmm.example/v1/oauth/device",
                      *       "dpop_signing_alg_values_supported": [
                      *         "example"
                      *       ],
@@ -12185,6 +12313,141 @@ export interface operations {
             };
         };
     };
+    post_me_device_codes_answer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "answer": "yes",
+                 *       "credential": {
+                 *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                 *         "response": {
+                 *           "authenticatorData": "example",
+                 *           "clientDataJSON": "example",
+                 *           "signature": "example",
+                 *           "userHandle": "example"
+                 *         },
+                 *         "type": "example"
+                 *       },
+                 *       "user_code": "WDJB-MJHT"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DeviceCodeAnswer"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_me_device_codes_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_code": "WDJB-MJHT"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TypedCode"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "address": "203.0.113.7",
+                     *       "asked": "example",
+                     *       "expires": "2026-12-22T12:00:00Z",
+                     *       "name": "Backup",
+                     *       "place": "Hafen & Söhne / Kiel",
+                     *       "proof": {
+                     *         "ceremony": "example",
+                     *         "options": {
+                     *           "allowCredentials": [
+                     *             {
+                     *               "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "transports": [
+                     *                 "example"
+                     *               ],
+                     *               "type": "example"
+                     *             }
+                     *           ],
+                     *           "challenge": "example",
+                     *           "rpId": "example",
+                     *           "timeout": 3,
+                     *           "userVerification": "example"
+                     *         }
+                     *       },
+                     *       "user_agent": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WaitingProgram"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_me_elevate: {
         parameters: {
             query?: never;
@@ -13489,6 +13752,95 @@ export interface operations {
             };
         };
     };
+    post_oauth_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "client_id": "sallyport-cli",
+                 *       "name": "Backup"
+                 *     }
+                 */
+                "application/x-www-form-urlencoded": components["schemas"]["DeviceCodeForm"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "device_code": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                     *       "expires_in": 600,
+                     *       "interval": 5,
+                     *       "user_code": "WDJB-MJHT",
+                     *       "verification_uri": "https://rmm.example/device"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeviceCode"];
+                };
+            };
+            /** @description Done */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Done */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": "example",
+                     *       "error_description": "example"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OauthError"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "invalid_field",
+                     *       "detail": "must be 1 to 1000",
+                     *       "field": "limit",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "status": 422,
+                     *       "title": "A field is not acceptable",
+                     *       "type": "/docs/errors#invalid_field"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_oauth_keys: {
         parameters: {
             query?: never;
@@ -13675,6 +14027,7 @@ export interface operations {
                  *       "client_id": "sallyport-cli",
                  *       "code": "492039",
                  *       "code_verifier": "example",
+                 *       "device_code": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                  *       "grant_type": "example",
                  *       "host_assertion": "example",
                  *       "licence": "example",
@@ -13700,7 +14053,7 @@ export interface operations {
                      *         "example"
                      *       ],
                      *       "auth_time": 3,
-                     *       "expires_in": 3,
+                     *       "expires_in": 600,
                      *       "key_due": true,
                      *       "scope": "example",
                      *       "token_type": "example"
@@ -13840,6 +14193,7 @@ export interface operations {
                      *       "mfa": {
                      *         "admins_passkey": "yes",
                      *         "deadline": "2026-12-22T12:00:00Z",
+                     *         "device_codes": "yes",
                      *         "factorless": "yes",
                      *         "roles": [
                      *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -13898,6 +14252,7 @@ export interface operations {
                  * @example {
                  *       "admins_passkey": "yes",
                  *       "deadline": "2026-12-22T12:00:00Z",
+                 *       "device_codes": "yes",
                  *       "factorless": "yes",
                  *       "roles": [
                  *         "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -18643,6 +18998,7 @@ export interface operations {
                      *       "policy": {
                      *         "admins_passkey": "yes",
                      *         "deadline": "2026-12-22T12:00:00Z",
+                     *         "device_codes": "yes",
                      *         "factorless": "yes",
                      *         "roles": [
                      *           "rol_01kb3v5r8m2n4p6q8s0t2v4w6x"

@@ -24,6 +24,7 @@ const KINDS: Record<string, Kind> = {
   request: { icon: 'gate', tag: 'Request' },
   script: { icon: 'script', tag: 'Script' },
   program: { icon: 'terminal', tag: 'Sign-in' },
+  device_code: { icon: 'terminal', tag: 'Sign-in' },
   'session.ended': { icon: 'out', tag: 'Session' },
   session: { icon: 'shieldok', tag: 'Sign-in' },
   'sign_in.failed': { icon: 'bad', tag: 'Summary', bad: true },

@@ -5,7 +5,7 @@ use sallyport_decide::policy;
 
 use super::super::route::{Access, Query, Route, needs, query};
 use super::{CURSOR, LIMIT, PAGE, asks};
-use crate::automation::{clients, keys, licences, metadata, programs, token};
+use crate::automation::{clients, device_codes, keys, licences, metadata, programs, token};
 use crate::{schedules, webhooks, work};
 
 const SCHEDULES: &[Query] =
@@ -110,6 +110,23 @@ fn tools() -> Vec<Route> {
         .takes::<api::ProgramAnswer>()
         .answers::<api::ProgramRedirect>(200)
         .audit("program.approved"),
+        Route::post(
+            "/v1/me/device-codes/look",
+            "What waits under a code that one typed, and the challenge for a yes",
+            needs::<policy::ApprovePrograms>(),
+            device_codes::look,
+        )
+        .takes::<api::TypedCode>()
+        .answers::<api::WaitingProgram>(200),
+        Route::post(
+            "/v1/me/device-codes/answer",
+            "Answer a program that waits under a code; yes takes a passkey",
+            needs::<policy::ApprovePrograms>(),
+            device_codes::answer,
+        )
+        .takes::<api::DeviceCodeAnswer>()
+        .empty(204)
+        .audit("device_code.approved device_code.denied factor.copied"),
         Route::get("/v1/schedules", "Published schedules, the newest first", needs::<policy::ReadJobs>(), schedules::list)
             .query(SCHEDULES)
             .pages::<api::Schedule>(),
@@ -151,6 +168,16 @@ fn tools() -> Vec<Route> {
             .takes_form::<api::TokenForm>()
             .answers::<api::IssuedToken>(200)
             .audit("client.used client.stopped licence.refused session.opened program.code_reused"),
+        Route::post(
+            "/v1/oauth/device",
+            "Ask to be let in by a device code (RFC 8628), where a tenant allows it",
+            Access::Public("anybody may ask; a person answers with a passkey, from where the program is"),
+            device_codes::ask,
+        )
+        .takes_form::<api::DeviceCodeForm>()
+        .answers::<api::DeviceCode>(200)
+        .answers::<api::OauthError>(400)
+        .answers::<api::OauthError>(401),
         oauth("/v1/oauth/revoke", "End an access token before its time (RFC 7009)", token::revoke)
             .takes_form::<api::RevokeForm>()
             .empty(200),

@@ -5,6 +5,7 @@
 
 mod breached;
 mod by_kit;
+mod device_codes;
 mod factors;
 mod own;
 mod passkeys;
@@ -25,6 +26,10 @@ use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
 
 pub use breached::{RecordImport, ReportSilentList};
 pub use by_kit::{RefuseKit, owners};
+pub use device_codes::{
+    AllowByCode, AllowedProgram, AskByCode, ChargeGuess, DenyByCode, ForgetDeviceCodes, JudgedPoll, OpenByCode, PollByCode, RefundGuess,
+    any_allows_device_codes, waiting_program,
+};
 pub(crate) use factors::replace_recovery_codes;
 pub use factors::{
     ChargeTotp, ChargedTotp, FactorRow, LockFactor, RecoveryHashes, Replacement, factors, recovery_codes_left, use_recovery_code,
@@ -100,10 +105,14 @@ impl NewSession {
         sessions::make_room(tx, self.user, self.at).await?;
         tx.insert_rows("sessions", SESSION_COLUMNS, &[self.row()]).await?;
         tx.execute("UPDATE users SET last_sign_in = $2 WHERE id = $1", values![self.user, self.at]).await?;
-        let payload = serde_json::json!({
+        let mut payload = serde_json::json!({
             "session": self.id, "method": self.method.as_str(), "stage": stage_word(self.stage),
             "address": self.address, "user_agent": self.user_agent, "replaces": replaced,
         });
+        if self.stage == Stage::DeviceCode {
+            // It reads as a sentence of its own.
+            payload["reason"] = "device_code".into();
+        }
         tx.append(tenant, Entry::new("session.opened", Actor::User(self.user), self.at, self.salt, payload)).await?;
         Ok(())
     }
@@ -139,6 +148,7 @@ fn stage_word(stage: Stage) -> &'static str {
         Stage::Restricted => "restricted",
         Stage::Factorless => "factorless",
         Stage::NewPassword => "new_password",
+        Stage::DeviceCode => "device_code",
         Stage::Client => "client",
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use sallyport_decide::accounts::session::Timers;
 use sallyport_decide::accounts::sign_in::HasPasskey;
-use sallyport_decide::people::{AdminsProve, ChangeMfaPolicy, ChangeSessionLimits, ChangedRole, Factorless, MfaPolicy, MfaWho, proves};
+use sallyport_decide::people::{
+    AdminsProve, ChangeMfaPolicy, ChangeSessionLimits, ChangedRole, DeviceCodes, Factorless, MfaPolicy, MfaWho, proves,
+};
 use sallyport_model::{RoleId, TenantId, Timestamp, UserId};
 
 use super::rights::{rights_of, words};
@@ -20,7 +22,7 @@ pub struct TenantPolicy {
 
 /// Reads it.
 pub async fn policy(reader: &mut Reader, tenant: TenantId) -> Result<TenantPolicy, StoreError> {
-    let sql = "SELECT name, mfa_who, mfa_roles, mfa_deadline, factorless, admins_passkey, session_idle_secs, \
+    let sql = "SELECT name, mfa_who, mfa_roles, mfa_deadline, factorless, admins_passkey, device_codes, session_idle_secs, \
                session_lifetime_secs FROM tenants WHERE id = $1";
     let row = reader.fetch_one(sql, values![tenant]).await?;
     let mfa = MfaPolicy {
@@ -29,6 +31,7 @@ pub async fn policy(reader: &mut Reader, tenant: TenantId) -> Result<TenantPolic
         deadline: row.time_opt("mfa_deadline")?,
         factorless: if row.flag("factorless")? { Factorless::Allowed } else { Factorless::Refused },
         admins: if row.flag("admins_passkey")? { AdminsProve::ByPasskey } else { AdminsProve::ByAnyFactor },
+        device_codes: if row.flag("device_codes")? { DeviceCodes::Allowed } else { DeviceCodes::Refused },
     };
     let timers = Timers { idle_secs: row.int("session_idle_secs")?, lifetime_secs: row.int("session_lifetime_secs")? };
     Ok(TenantPolicy { name: row.text("name")?, mfa, timers })
@@ -49,9 +52,10 @@ pub(super) async fn change_mfa(tx: &mut Tx, tenant: TenantId, change: &ChangeMfa
     }
     let after = &change.after;
     let sql = "UPDATE tenants SET mfa_who = $2, mfa_roles = $3, mfa_deadline = $4, factorless = $5, admins_passkey = $6, \
-               version = version + 1 WHERE id = $1";
+               device_codes = $7, version = version + 1 WHERE id = $1";
     let (factorless, passkey) = (after.factorless == Factorless::Allowed, after.admins == AdminsProve::ByPasskey);
-    tx.execute_versioned(sql, values![tenant, after.who.as_str(), after.roles.join(" "), after.deadline, factorless, passkey]).await
+    let codes = after.device_codes == DeviceCodes::Allowed;
+    tx.execute_versioned(sql, values![tenant, after.who.as_str(), after.roles.join(" "), after.deadline, factorless, passkey, codes]).await
 }
 
 pub(super) async fn change_timers(tx: &mut Tx, tenant: TenantId, change: &ChangeSessionLimits) -> Result<(), StoreError> {
