@@ -56,7 +56,7 @@ const THEIR_PASSWORD: &str = "seven lanterns under a copper bridge";
 
 /// Both an account with a factor and one without; for the latter also the session that reads, which this tenant's policy gives it for a day.
 pub(super) async fn attack(installation: &Installation, mail: &MailServer, operator: &mut Operator) -> Attack {
-    let mut attack = Attack::new("A15", "the password alone at the doors of enrolment, with and without a session");
+    let mut attack = Attack::new("A15", "the password alone at the doors of enrolment");
     let used = invited(installation, mail, operator).await;
     let bela = Victim { email: BELA, password: THEIR_PASSWORD, used: &used };
     let owner = Victim { email: EMAIL, password: PASSWORD, used: &used };
