@@ -89,7 +89,8 @@ test('NET-05: who leaves the allowed networks proves a factor again, in place, a
   await page.locator('#script-name').fill('half-written');
   await move(AWAY);
   const challenge = page.getByRole('dialog', { name: 'Your address changed' });
-  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  // The page asks in the background too, and may have been challenged before anybody presses anything.
+  if (!(await challenge.isVisible())) await page.getByRole('button', { name: 'Save', exact: true }).dispatchEvent('click');
   await expect(challenge).toBeVisible();
   expect(await seen(page, 'address-left')).toEqual([]);
   await keep(page, 'address-left');
