@@ -2,10 +2,10 @@
 
 use sallyport_decide::accounts::device_code::{Answered, DeviceRequest, Guesses, MustWait, Poll, Polled};
 use sallyport_decide::accounts::proof::{ProvenKey, Thumbprint};
-use sallyport_decide::accounts::sign_in::UserState;
 use sallyport_model::{Digest, SessionId, TenantId, Timestamp, UserId, limits};
 use serde_json::{Value as Json, json};
 
+use super::programs::{lives, opened};
 use super::{Doing, NewSession, UsedFactor};
 use crate::{Actor, Audit, Change, Entry, Reader, Row, StoreError, Tx, values};
 
@@ -172,11 +172,6 @@ fn told(request: &DeviceRequest) -> Json {
     json!({ "program": request.program, "address": request.address, "user_agent": request.user_agent })
 }
 
-async fn lives(tx: &mut Tx, session: SessionId) -> Result<(), StoreError> {
-    let sql = "SELECT id FROM sessions WHERE id = $1 AND ended_at IS NULL";
-    tx.fetch_optional(sql, values![session]).await?.map(|_| ()).ok_or(StoreError::Conflict)
-}
-
 async fn still_allowed(tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> {
     let sql = "SELECT id FROM tenants WHERE id = $1 AND device_codes = 1";
     tx.fetch_optional(sql, values![tenant]).await?.map(|_| ()).ok_or(StoreError::Conflict)
@@ -280,12 +275,7 @@ impl Change for OpenByCode {
         let sql = "SELECT code FROM device_codes WHERE code = $1 AND session = $2 AND answered = $3 \
                    AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = $2)";
         tx.fetch_optional(sql, values![self.code, session.id, Answered::Spent.as_str()]).await?.ok_or(StoreError::Conflict)?;
-        let sql = "SELECT id FROM users WHERE id = $1 AND state = $2 AND (expires IS NULL OR expires > $3)";
-        let active = UserState::Active.as_str();
-        tx.fetch_optional(sql, values![session.user, active, session.at]).await?.ok_or(StoreError::Conflict)?;
-        session.insert(tx, allowed.tenant).await?;
-        let sql = "UPDATE sessions SET program = $2, auth_time = $3 WHERE id = $1";
-        tx.execute(sql, values![session.id, allowed.program, allowed.at]).await.map(|_| ())
+        opened(tx, allowed.tenant, session, (&allowed.program, allowed.at)).await
     }
 }
 

@@ -62,7 +62,8 @@ impl Change for IssueCode {
     }
 }
 
-async fn lives(tx: &mut Tx, session: SessionId) -> Result<(), StoreError> {
+/// [`StoreError::Conflict`] where the session that says yes to a program has ended.
+pub(super) async fn lives(tx: &mut Tx, session: SessionId) -> Result<(), StoreError> {
     let sql = "SELECT id FROM sessions WHERE id = $1 AND ended_at IS NULL";
     tx.fetch_optional(sql, values![session]).await?.map(|_| ()).ok_or(StoreError::Conflict)
 }
@@ -169,11 +170,21 @@ impl Change for OpenProgram {
         lives(tx, self.approver).await?;
         let sql = "SELECT code FROM program_codes WHERE code = $1 AND session = $2 AND spent IS NOT NULL AND reused IS NULL";
         tx.fetch_optional(sql, values![self.code, self.session.id]).await?.ok_or(StoreError::Conflict)?;
-        let sql = "SELECT id FROM users WHERE id = $1 AND state = $2 AND (expires IS NULL OR expires > $3)";
-        let active = UserState::Active.as_str();
-        tx.fetch_optional(sql, values![self.session.user, active, self.session.at]).await?.ok_or(StoreError::Conflict)?;
-        self.session.insert(tx, self.tenant).await?;
-        let sql = "UPDATE sessions SET program = $2, auth_time = $3 WHERE id = $1";
-        tx.execute(sql, values![self.session.id, self.program, self.auth_time]).await.map(|_| ())
+        opened(tx, self.tenant, &self.session, (&self.program, self.auth_time)).await
     }
+}
+
+/// Opens a program's session in the name of an account that works; `auth_time` is when its person last proved a factor.
+pub(super) async fn opened(
+    tx: &mut Tx,
+    tenant: TenantId,
+    session: &NewSession,
+    (program, auth_time): (&str, Timestamp),
+) -> Result<(), StoreError> {
+    let sql = "SELECT id FROM users WHERE id = $1 AND state = $2 AND (expires IS NULL OR expires > $3)";
+    let active = UserState::Active.as_str();
+    tx.fetch_optional(sql, values![session.user, active, session.at]).await?.ok_or(StoreError::Conflict)?;
+    session.insert(tx, tenant).await?;
+    let sql = "UPDATE sessions SET program = $2, auth_time = $3 WHERE id = $1";
+    tx.execute(sql, values![session.id, program, auth_time]).await.map(|_| ())
 }
