@@ -39,6 +39,15 @@ async function login(): Promise<Running & { code: string }> {
 }
 
 const field = () => page.getByLabel('Code', { exact: true });
+
+/** The page's own field has the focus: what a person types goes there, with no click. */
+async function enter(typed: string): Promise<void> {
+  await page.goto(`${place.url}/device`);
+  await expect(field()).toBeFocused();
+  await page.keyboard.type(typed);
+  await page.keyboard.press('Enter');
+}
+
 const panel = () => page.getByRole('dialog', { name: 'Authorize' });
 
 /** The page as it is now, in both themes and widths. */
@@ -89,8 +98,7 @@ test('OA-22 a person sees what asks, lets it in with a passkey, and it shows as 
   const waiting = await login();
   await page.goto(`${place.url}/device`);
   await looks('device-code-typed');
-  await page.keyboard.type(waiting.code.toLowerCase());
-  await page.keyboard.press('Enter');
+  await enter(waiting.code.toLowerCase());
   await expect(page.getByRole('heading', { name: 'Let this program in?' })).toBeVisible();
   await expect(page.getByText('Only go on if you started this yourself, just now, on a computer that you have before you.')).toBeVisible();
   await expect(page.getByText(/^sallyport \S+ on /)).toBeVisible();
@@ -120,9 +128,7 @@ test('OA-22 it proves nothing: what it asks for waits until its person proves it
   expect(await asking.ended, asking.said()).toBe(0);
   expect(asking.said()).toContain('Holds from now on');
   // And so it is off again, for everybody.
-  await page.goto(`${place.url}/device`);
-  await page.keyboard.type('BCDFGHJK');
-  await page.keyboard.press('Enter');
+  await enter('BCDFGHJK');
   await expect(page.getByRole('alert')).toContainText('does not let programs in by a code');
 });
 
@@ -133,9 +139,7 @@ test('OA-21 no is one click, and the command says so', async () => {
   await panel().getByRole('button', { name: 'Authorize with your passkey' }).click();
   await page.locator('[data-receipt-next]').click();
   const waiting = await login();
-  await page.goto(`${place.url}/device`);
-  await page.keyboard.type(waiting.code);
-  await page.keyboard.press('Enter');
+  await enter(waiting.code);
   await page.getByRole('button', { name: 'No', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'Not let in' })).toBeVisible();
   await looks('device-code-denied');
