@@ -1,5 +1,7 @@
 //! Executing a released action: the one place where a guarded operation happens, in one transaction with its entry.
 
+mod standing;
+
 use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Target};
 use sallyport_decide::automation::{ChangeClient, IssueLicence};
 use sallyport_decide::bridge::ChangeConnection;
@@ -15,11 +17,12 @@ use serde_json::json;
 use super::accounts::{RecoveryHashes, UsedFactor};
 use super::automation;
 use super::bridge;
-use super::people::{self, PeopleDone, PeoplePart, may_be_second, may_still_ask};
+use super::people::{self, PeopleDone, PeoplePart};
 use super::remote::{self, NewAttachment};
-use super::requests::{insert_proof, still_suffices};
+use super::requests::insert_proof;
 use super::{schedules, webhooks};
 use crate::{Actor, Change, Entry, StoreError, Tx, values};
+use standing::devices_still_are;
 
 /// A released action with what its execution needs beside it: ids, keys' outputs, hashes.
 pub struct Execute {
@@ -201,39 +204,6 @@ impl Execute {
         Ok(())
     }
 
-    /// A user who was disabled or lost the role or its scope after asking, or whose session was ended, no longer asks (A29).
-    async fn asker_still_stands(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let asker = &self.released.frozen().asker;
-        if let Some(client) = asker.client() {
-            let action = &self.released.frozen().action;
-            return automation::still_stands(tx, client, action, self.at()).await;
-        }
-        let sql = "SELECT 1 AS stands FROM users u JOIN sessions s ON s.user_id = u.id JOIN tenants t ON t.id = u.tenant \
-                   WHERE u.id = $1 AND u.state = 'active' AND (u.expires IS NULL OR u.expires > $3) AND s.id = $2 AND s.ended_at IS NULL \
-                   AND s.stage IN ('full', 'device_code') AND s.created + t.session_lifetime_secs * 1000000 > $3";
-        tx.fetch_optional(sql, values![asker.user, asker.session, self.at()]).await?.ok_or(StoreError::Conflict)?;
-        match may_still_ask(tx, self.tenant(), asker.user, &self.released.frozen().action).await? {
-            true => Ok(()),
-            false => Err(StoreError::Conflict),
-        }
-    }
-
-    /// Whoever else proved it was somebody who could, and still is (A29).
-    async fn others_still_stand(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let frozen = self.released.frozen();
-        for other in self.released.proofs().iter().filter(|proof| proof.user != frozen.asker.user) {
-            if !may_be_second(tx, self.tenant(), other.user, &frozen.action, self.at()).await? {
-                return Err(StoreError::Conflict);
-            }
-        }
-        Ok(())
-    }
-
-    /// What the asker did since they asked counts too: in this transaction, so that no two actions overlook each other (C5).
-    async fn class_still_suffices(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        if still_suffices(tx, self.released.frozen(), self.at()).await? { Ok(()) } else { Err(StoreError::Conflict) }
-    }
-
     async fn run_script(&self, tx: &mut Tx, job: JobId, envelope: &Envelope, runs: &[NewRun]) -> Result<u64, StoreError> {
         let frozen = self.released.frozen();
         let Action::RunScript(action) = &frozen.action else { return Err(StoreError::Corrupt("action")) };
@@ -394,13 +364,4 @@ impl Execute {
 
 fn named(targets: &[Target]) -> serde_json::Value {
     json!({ "devices": targets.iter().map(|target| json!({ "id": target.device, "name": target.name, "thumbprint": target.thumbprint })).collect::<Vec<_>>() })
-}
-
-/// Every target still is what was shown when the action was frozen: same key, same state.
-async fn devices_still_are(tx: &mut Tx, tenant: TenantId, targets: &[Target], state: &'static str) -> Result<(), StoreError> {
-    let sql = "SELECT 1 AS same FROM devices WHERE tenant = $1 AND id = $2 AND thumbprint = $3 AND state = $4";
-    for target in targets {
-        tx.fetch_optional(sql, values![tenant, target.device, target.thumbprint.0, state]).await?.ok_or(StoreError::Conflict)?;
-    }
-    Ok(())
 }

@@ -1,35 +1,36 @@
 //! Requests of a session: signed, once more where the server wants its nonce, refusals as values.
 
+mod answers;
+mod tls;
+
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 use sallyport_api as api;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::{Method, Request, Response};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 use crate::commands::step_up;
 use crate::dpop::{Key, Signed};
-use crate::failure::{Failure, Problem};
+use crate::failure::Failure;
 use crate::loopback::{self, Loopback};
-use crate::origin::{Origin, Reach};
+use crate::origin::Origin;
 use crate::session::{self, Session};
 use crate::stream::Connection;
 use crate::{ask, clock, device_code};
 
 pub(crate) use crate::query::{Query, form};
+pub(crate) use tls::{agent, certificates_of};
+
+use answers::{Answer, header, read, refused, unreachable};
 
 const COOKIE: &str = "__Host-sallyport";
 /// Marks what a vendor answered over a connection.
 const VENDORS: &str = "sallyport-connection";
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
-const CONNECT: Duration = Duration::from_secs(10);
-const WHOLE_CALL: Duration = Duration::from_secs(60);
 /// Largest answer that is read.
 const ANSWER_BYTES: u64 = 128 * 1024 * 1024;
 
@@ -57,11 +58,6 @@ struct Call {
     body: Vec<u8>,
     /// The body's media type.
     kind: &'static str,
-}
-
-struct Answer {
-    status: u16,
-    body: Vec<u8>,
 }
 
 impl Client {
@@ -318,96 +314,6 @@ impl Client {
     }
 }
 
-fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
-    response.headers().get(name).and_then(|value| value.to_str().ok())
-}
-
 fn written(body: &impl Serialize) -> Result<Vec<u8>, Failure> {
     serde_json::to_vec(body).map_err(|error| Failure::Input(error.to_string()))
-}
-
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
-    serde_json::from_slice(&answer.body).map_err(|error| Failure::Answer(error.to_string()))
-}
-
-fn refused(status: u16, request_id: String, body: &[u8]) -> Failure {
-    if let Ok(said) = serde_json::from_slice::<api::OauthError>(body) {
-        let detail = "Begin the sign-in again.".to_owned();
-        let problem = Problem { title: said.error_description, detail, status, code: said.error, request_id, field: None };
-        return Failure::Refused(Box::new(problem));
-    }
-    match serde_json::from_slice::<Problem>(body) {
-        Ok(problem) if !problem.code.is_empty() => Failure::Refused(Box::new(problem)),
-        _ => Failure::Refused(Box::new(Problem {
-            title: format!("the server answered with status {status}"),
-            detail: "Something between here and the server may have answered in its place.".to_owned(),
-            status,
-            code: format!("http_{status}"),
-            request_id,
-            field: None,
-        })),
-    }
-}
-
-fn unreachable(origin: &Origin, error: &ureq::Error) -> Failure {
-    Failure::Unreachable { url: origin.to_string(), why: error.to_string() }
-}
-
-/// How servers are talked to: no proxies for this computer, no plain HTTP for any other.
-pub(crate) fn agent(origin: &Origin, ca: Option<&str>) -> Result<Agent, Failure> {
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .user_agent(concat!("sallyport-cli/", env!("CARGO_PKG_VERSION")))
-        .timeout_connect(Some(CONNECT))
-        .timeout_global(Some(WHOLE_CALL));
-    let config = match origin.reach() {
-        Reach::ThisComputer => config.proxy(None),
-        Reach::Network => config.https_only(true),
-    };
-    let tls = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .root_certs(roots(ca)?)
-        .build();
-    Ok(config.tls_config(tls).build().new_agent())
-}
-
-/// The system's certificates, and those that the person added.
-fn roots(ca: Option<&str>) -> Result<RootCerts, Failure> {
-    let mut certificates: Vec<Certificate<'static>> =
-        rustls_native_certs::load_native_certs().certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-    if let Some(pem) = ca {
-        certificates.extend(certificates_of(pem).ok_or_else(|| Failure::Input("the CA file has no certificate in PEM form".to_owned()))?);
-    }
-    Ok(RootCerts::from(certificates))
-}
-
-/// The certificates of a PEM text; none where it has none or anything broken.
-pub(crate) fn certificates_of(pem: &str) -> Option<Vec<Certificate<'static>>> {
-    let items: Vec<PemItem<'static>> = parse_pem(pem.as_bytes()).collect::<Result<_, _>>().ok()?;
-    let certificates: Vec<_> = items
-        .into_iter()
-        .filter_map(|item| match item {
-            PemItem::Certificate(certificate) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    (!certificates.is_empty()).then_some(certificates)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refusals_of_newer_servers_and_of_strangers_are_refusals() {
-        let newer = refused(
-            409,
-            String::new(),
-            br#"{"type":"x","title":"No","status":409,"detail":"d","code":"from_the_future","request_id":"r"}"#,
-        );
-        assert_eq!((newer.code(), newer.exit_code()), ("from_the_future", 2));
-        let proxy = refused(502, "7".into(), b"<html>");
-        assert_eq!((proxy.code(), proxy.exit_code()), ("http_502", 3));
-    }
 }
