@@ -1,16 +1,15 @@
 /** The one session of a kind that a page uses for a device: found, opened, opened again. */
 
-import { asProblem, type Problem } from '$lib/api/problem';
+import { Attempt } from '$lib/attempt.svelte';
 import type { Access, Kind } from '$lib/stream/answer';
 import { type DeviceName, type Remote, remotes, type Wish } from './remote.svelte';
 
-export class Holder {
-  busy = $state(false);
-  problem = $state.raw<Problem>();
+export class Holder extends Attempt {
   readonly #device: () => DeviceName;
   readonly #kind: Kind;
 
   constructor(device: () => DeviceName, kind: Kind) {
+    super();
     this.#device = device;
     this.#kind = kind;
   }
@@ -25,19 +24,11 @@ export class Holder {
     return remote && (remote.phase === 'live' || remote.phase === 'reconnecting') ? remote : undefined;
   }
 
-  open = async ({ runAs, access = 'control', record }: { runAs?: string | undefined; access?: Access; record?: Wish | undefined } = {}): Promise<void> => {
-    if (this.busy) return;
-    this.busy = true;
-    this.problem = undefined;
-    const before = this.remote;
-    try {
+  open = async ({ runAs, access = 'control', record }: { runAs?: string | undefined; access?: Access; record?: Wish | undefined } = {}): Promise<boolean> =>
+    this.run(async () => {
+      const before = this.remote;
       const { id, name } = this.#device();
       const opened = await remotes.open({ device: { id, name }, kind: this.#kind, runAs, access, record });
       if (opened && before) remotes.forget(before);
-    } catch (error) {
-      this.problem = asProblem(error);
-    } finally {
-      this.busy = false;
-    }
-  };
+    });
 }

@@ -1,6 +1,6 @@
 /** The terminals of this page. They stay when another page is shown: programs go on, and so does what they write. */
 
-import { asProblem, type Problem } from '$lib/api/problem';
+import { Attempt } from '$lib/attempt.svelte';
 import { utf8 } from '$lib/crypto/bytes';
 import { cleaned, wantsAsking } from '$lib/remote/paste';
 import { type Remote, remotes, type Wanted } from '$lib/remote/remote.svelte';
@@ -135,8 +135,7 @@ function openLink(url: string): void {
 class Terminals {
   tabs = $state.raw<TerminalTab[]>([]);
   current = $state(0);
-  opening = $state(false);
-  problem = $state.raw<Problem>();
+  readonly opening = new Attempt();
 
   get shown(): TerminalTab | undefined {
     return this.tabs.find((tab) => tab.id === this.current);
@@ -146,19 +145,11 @@ class Terminals {
     return this.tabs.filter((tab) => tab.remote.wanted.device.id === device);
   }
 
-  async open(wanted: Omit<Wanted, 'kind'>, into?: TerminalTab): Promise<void> {
-    if (this.opening) return;
-    this.opening = true;
-    this.problem = undefined;
-    try {
+  open = (wanted: Omit<Wanted, 'kind'>, into?: TerminalTab): Promise<boolean> =>
+    this.opening.run(async () => {
       const remote = await remotes.open({ ...wanted, kind: 'terminal' });
       if (remote) this.place(remote, into);
-    } catch (error) {
-      this.problem = asProblem(error);
-    } finally {
-      this.opening = false;
-    }
-  }
+    });
 
   /** Gives a session its tab: a new one, or the one of the session that it follows. */
   place(remote: Remote, into?: TerminalTab): void {
