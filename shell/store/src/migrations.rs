@@ -46,6 +46,7 @@ migrations! {
     58 "0058_session_networks",
     59 "0059_approvals",
     60 "0060_device_codes",
+    61 "0061_request_nonces",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

@@ -3,7 +3,7 @@
 
 use sallyport_grant::body::{Class, RemoteKind};
 use sallyport_grant::{KeyId, pae, sha256};
-use sallyport_model::{DeviceId, Digest, FactorId, SiteId, Timestamp, UserId};
+use sallyport_model::{DeviceId, Digest, FactorId, RequestId, SiteId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{ActionKind, OpenRemoteSession, PublishSchedule, RunScript};
@@ -222,15 +222,19 @@ impl Action {
         }
     }
 
-    /// SHA-256 of the exact bytes that are authorized: for a run, of what the devices verify.
-    pub fn digest(&self, place: &[u8]) -> Digest {
+    /// SHA-256 of the exact bytes that are authorized: for a run, of what the devices verify, which has a nonce of its own; for
+    /// everything else, of the request's id and nonce and the action.
+    pub fn digest(&self, request: RequestId, nonce: Option<[u8; 16]>) -> Digest {
         match self {
             Self::RunScript(run) => run.digest(),
             Self::PublishSchedule(publish) => publish.digest(),
             Self::OpenRemoteSession(open) => open.digest(),
             other => {
                 let body = serde_json::to_vec(other).expect("an action is plain data");
-                sha256(&[&pae("application/vnd.sallyport.action.v1+json", &[place, &body].concat())])
+                sha256(&[&pae(
+                    "application/vnd.sallyport.action.v1+json",
+                    &[request.as_bytes().as_slice(), nonce.as_slice().as_flattened(), &body].concat(),
+                )])
             }
         }
     }

@@ -184,7 +184,7 @@ impl OpenRemoteSession {
 mod tests {
     use sallyport_grant::KeyId;
     use sallyport_grant::body::{Clipboard, Consent, Record, Unanswered};
-    use sallyport_model::DeviceId;
+    use sallyport_model::{DeviceId, RequestId};
 
     use super::*;
     use crate::remote_policy::{KindRules, RemotePolicy, Wish};
@@ -224,7 +224,7 @@ mod tests {
         let Action::OpenRemoteSession(open) = &action else { panic!("a remote session") };
         let body = open.grant_body().unwrap();
         assert_eq!((classified.class, body.class, body.targets.count), (Class::OneDevice, Class::OneDevice, 1));
-        assert_eq!(action.digest(b"anything"), body.into_envelope().unwrap().digest());
+        assert_eq!(action.digest(RequestId::from_bytes([7; 16]), None), body.into_envelope().unwrap().digest());
         assert_eq!(action.sentence(), "Open a terminal as deploy on web-1");
     }
 

@@ -41,6 +41,9 @@ impl RequestState {
 pub struct Frozen {
     /// The request's id.
     pub id: RequestId,
+    /// 128 random bits of the server: nobody can know beforehand what a passkey will be asked to sign. Requests from before there were
+    /// nonces have none.
+    pub nonce: Option<[u8; 16]>,
     /// Who asked.
     pub asker: Actor,
     /// What they asked for.
@@ -70,11 +73,19 @@ impl Frozen {
     }
 }
 
-/// Freezes an action.
-pub fn freeze(id: RequestId, asker: &Actor, action: Action, classified: Classified, eligible: Eligible, now: Timestamp) -> Frozen {
+/// Freezes an action under an id and a nonce that nobody chose.
+pub fn freeze(
+    (id, nonce): (RequestId, [u8; 16]),
+    asker: &Actor,
+    action: Action,
+    classified: Classified,
+    eligible: Eligible,
+    now: Timestamp,
+) -> Frozen {
     Frozen {
         id,
-        digest: action.digest(id.as_bytes()),
+        nonce: Some(nonce),
+        digest: action.digest(id, Some(nonce)),
         requirement: Requirement::of(classified.class, eligible),
         class: classified.class,
         class_reason: classified.reason,
@@ -83,5 +94,24 @@ pub fn freeze(id: RequestId, asker: &Actor, action: Action, classified: Classifi
         action,
         created: now,
         expires: now.plus_secs(limits::REQUEST_LIFETIME_SECS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::Action;
+
+    #[test]
+    fn wa_15_what_a_passkey_signs_has_128_bits_of_the_servers_beside_an_id_that_tells_the_time() {
+        let id = RequestId::from_bytes([1; 16]);
+        let digest = |nonce| Action::RegenerateRecoveryCodes.digest(id, nonce);
+        for byte in 0..16 {
+            let mut other = [2; 16];
+            other[byte] ^= 1;
+            assert_ne!(digest(Some(other)), digest(Some([2; 16])), "byte {byte} of the nonce");
+        }
+        assert_ne!(digest(Some([2; 16])), digest(None));
+        assert_ne!(Action::RegenerateRecoveryCodes.digest(RequestId::from_bytes([9; 16]), Some([2; 16])), digest(Some([2; 16])));
     }
 }

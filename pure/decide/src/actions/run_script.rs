@@ -193,10 +193,14 @@ mod tests {
     use super::*;
 
     fn frozen(now: Timestamp) -> RunScript {
+        frozen_with([2; 16], now)
+    }
+
+    fn frozen_with(nonce: [u8; 16], now: Timestamp) -> RunScript {
         let target = Target { device: DeviceId::from_bytes([5; 16]), name: "web-1".into(), thumbprint: KeyId(sha256(&[b"web-1"])) };
         let wanted = WantedRun {
             grant: GrantId::from_bytes([1; 16]),
-            nonce: [2; 16],
+            nonce,
             tenant: TenantId::from_bytes([3; 16]),
             user: UserId::from_bytes([4; 16]),
             email: "ada@example.test".into(),
@@ -227,6 +231,16 @@ mod tests {
         let longest = limits::GRANT_LIFETIME_SECS + limits::GRANT_SKEW_SECS;
         assert!(body.expires <= body.not_before.plus_secs(longest));
         assert!(body.expires >= now.plus_secs(limits::REQUEST_LIFETIME_SECS), "some of it is left when the request lapses");
+    }
+
+    #[test]
+    fn wa_15_every_bit_of_the_nonce_is_in_what_a_passkey_signs() {
+        let now = Timestamp::from_secs(1_790_000_000);
+        for bit in 0..128 {
+            let mut nonce = [2; 16];
+            nonce[bit / 8] ^= 1 << (bit % 8);
+            assert_ne!(frozen_with(nonce, now).digest(), frozen(now).digest(), "bit {bit}");
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub(super) async fn ask(
     let id = RequestId::new(ground.now, random());
     let asker = (actor.tenant, actor.user);
     let eligible = requests::eligible(&mut app.store.read().await?, asker, &action, classified.class, ground.now).await?;
-    let frozen = freeze(id, actor, action, classified, eligible, ground.now);
+    let frozen = freeze((id, random()), actor, action, classified, eligible, ground.now);
     let at_once = frozen.requirement == Requirement::StepUp && actor.window_covers(&frozen.action, ground.now);
     let waits = if at_once { Waits::ForNobody } else { Waits::ForPeople };
     let (grant, secrets, credential) = (extra.grant, extra.secrets, extra.credential);

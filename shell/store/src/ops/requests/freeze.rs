@@ -106,7 +106,7 @@ async fn pressure(tx: &mut Tx, asker: &policy::Actor, now: Timestamp) -> Result<
 
 async fn insert(tx: &mut Tx, frozen: &Frozen, grant: Option<GrantId>) -> Result<(), StoreError> {
     let sql = "INSERT INTO requests (id, tenant, session, asker, asker_email, asker_name, kind, state, class, class_reason, hour_devices, requirement, \
-               digest, action, created, expires, grant_id, client) VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+               digest, action, created, expires, grant_id, client, nonce) VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
     let asker = &frozen.asker;
     let action = serde_json::to_string(&frozen.action).map_err(|_| StoreError::Corrupt("action"))?;
     let args = values![
@@ -127,6 +127,7 @@ async fn insert(tx: &mut Tx, frozen: &Frozen, grant: Option<GrantId>) -> Result<
         frozen.expires,
         grant,
         asker.client(),
+        frozen.nonce,
     ];
     tx.execute(sql, args).await?;
     Ok(())

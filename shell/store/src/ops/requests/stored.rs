@@ -64,11 +64,13 @@ fn frozen(row: &Row, id: RequestId, rights: Rights) -> Result<Frozen, StoreError
     let class = u8::try_from(row.int("class")?).map_err(|_| StoreError::Corrupt("class"))?;
     let digest: Digest = row.digest("digest")?;
     // What is stored must still be what was frozen: a changed row authorizes nothing.
-    if action.digest(id.as_bytes()) != digest {
+    let nonce = row.get_opt("nonce")?;
+    if action.digest(id, nonce) != digest {
         return Err(StoreError::Corrupt("action"));
     }
     Ok(Frozen {
         id,
+        nonce,
         asker: asker(row, rights)?,
         action,
         class: class.try_into().map_err(|_| StoreError::Corrupt("class"))?,
