@@ -31,10 +31,18 @@ pub fn grant_leaf_data(envelope: &Envelope, body: &GrantBody) -> Vec<u8> {
     })
 }
 
+/// How the leaf of an entry that may be erased begins; a grant's is a JSON object.
+const ENTRY: &[u8] = b"sallyport.log.entry/1\n";
+
+/// Whether leaf data are those of [`entry_leaf_data`].
+pub fn is_entry_leaf(data: &[u8]) -> bool {
+    data.starts_with(ENTRY)
+}
+
 /// Leaf data of an entry that may be erased later: the tree keeps only a salted hash of the payload, so that the
 /// payload and its salt can go while proofs still hold.
 pub fn entry_leaf_data(salt: &[u8; 32], payload: &[u8]) -> Vec<u8> {
-    let mut data = b"sallyport.log.entry/1\n".to_vec();
+    let mut data = ENTRY.to_vec();
     data.extend_from_slice(sha256(&[salt, payload]).as_bytes());
     data
 }

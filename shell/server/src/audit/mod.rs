@@ -8,8 +8,9 @@ use axum::extract::State;
 use sallyport_api as api;
 use sallyport_decide::policy::ReadAudit;
 use sallyport_grant::body::LogKey;
+use sallyport_grant::log::entry_leaf_data;
 use sallyport_grant::merkle::leaf_hash;
-use sallyport_model::TenantId;
+use sallyport_model::{Digest, TenantId};
 use sallyport_store::log::{self, Filter, Head, Logged};
 use sallyport_store::ops::names::names;
 use sallyport_store::{Reader, StoreError};
@@ -48,16 +49,21 @@ pub(crate) async fn list(
     Ok(Json(api::Page { items, next: page.next.map(|index| index.to_string()), total: Some(total) }))
 }
 
-/// A stored entry with its payload read; null once erased.
+/// A stored entry with its payload read; null once erased, or where it is not what was logged.
 struct Entry {
     logged: Logged,
     payload: Value,
+    as_logged: bool,
 }
 
 impl Entry {
     fn read(logged: Logged) -> Self {
-        let body: Option<Value> = logged.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
-        Self { payload: body.map_or(Value::Null, |mut body| body["payload"].take()), logged }
+        let as_logged = logged.is_as_logged();
+        let body: Option<Value> = logged.body.as_deref().filter(|_| as_logged).and_then(|body| serde_json::from_str(body).ok());
+        if !as_logged {
+            tracing::error!(entry = logged.index, "an entry of the audit log was changed after it was logged");
+        }
+        Self { payload: body.map_or(Value::Null, |mut body| body["payload"].take()), logged, as_logged }
     }
 
     /// Every text that could be an id.
@@ -68,17 +74,33 @@ impl Entry {
         ids
     }
 
+    /// The leaf in the tree; for what is not as it was logged, the one that it would have, which nothing proves.
+    fn leaf(&self) -> Digest {
+        match self.as_logged {
+            true => leaf_hash(&self.logged.data),
+            false => {
+                let body = self.logged.body.as_deref().unwrap_or_default();
+                leaf_hash(&entry_leaf_data(&self.logged.salt.unwrap_or_default(), &[body.as_bytes(), &self.logged.data].concat()))
+            }
+        }
+    }
+
     fn shown(self, names: &BTreeMap<String, String>) -> api::AuditEntry {
+        let leaf = self.leaf();
         let actor = self.logged.actor.filter(|actor| actor != "system");
         let actor = actor.map(|id| api::AuditParty { name: names.get(&id).cloned().unwrap_or_else(|| id.clone()), id });
+        let sentence = match self.as_logged {
+            true => sentence::of(&self.logged.kind, actor.as_ref(), &self.payload, names),
+            false => sentence::damaged(&self.logged.kind),
+        };
         api::AuditEntry {
             index: self.logged.index,
             at: self.logged.at,
-            sentence: sentence::of(&self.logged.kind, actor.as_ref(), &self.payload, names),
+            sentence,
+            leaf,
             kind: self.logged.kind,
             actor,
             details: self.payload,
-            leaf: leaf_hash(&self.logged.data),
         }
     }
 }

@@ -158,6 +158,11 @@ pub(super) fn of(kind: &str, actor: Option<&AuditParty>, payload: &Value, names:
     }
 }
 
+/// What stands in the place of an entry that was changed: nothing of it is believed.
+pub(super) fn damaged(kind: &str) -> Vec<SentencePart> {
+    vec![words(format!("Damaged: this is not what was logged here ({kind})"))]
+}
+
 /// A sentence of its own where the entry's reason has one.
 fn template(kind: &str, payload: &Value) -> Option<&'static str> {
     let find = |wanted: &str| SENTENCES.iter().find(|(known, _)| *known == wanted).map(|(_, sentence)| *sentence);

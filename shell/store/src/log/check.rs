@@ -1,6 +1,6 @@
 //! Checks a stored log against itself: what a flipped byte, a dropped leaf or a cut end leaves behind.
 
-use sallyport_grant::log::entry_leaf_data;
+use sallyport_grant::log::{entry_leaf_data, is_entry_leaf};
 use sallyport_grant::merkle::{Frontier, TreeHead, leaf_hash};
 use sallyport_model::TenantId;
 
@@ -23,7 +23,7 @@ pub async fn check(reader: &mut Reader, tenant: TenantId) -> Result<TreeHead, St
             break;
         }
         for entry in entries {
-            if entry.index != frontier.size() || !is_as_logged(&entry) {
+            if entry.index != frontier.size() || !entry.is_as_logged() {
                 return Err(StoreError::Damaged);
             }
             frontier.append(leaf_hash(&entry.data));
@@ -40,11 +40,22 @@ async fn following(reader: &mut Reader, tenant: TenantId, from: u64) -> Result<V
     reader.fetch_all(sql, values![tenant, from, PAGE]).await?.iter().map(logged).collect()
 }
 
-/// A salted body must be the one that the leaf ties; erased ones and notes on grants are tied to nothing.
-fn is_as_logged(entry: &Logged) -> bool {
-    match (&entry.salt, &entry.body) {
-        (Some(salt), Some(body)) => entry_leaf_data(salt, body.as_bytes()) == entry.data,
-        (Some(_), None) => false,
-        (None, _) => true,
+impl Logged {
+    /// Whether what people read is what the leaf ties, and the columns that are searched say the same. Erased ones and notes on grants are
+    /// tied to nothing; an entry that lost its salt alone is neither.
+    pub fn is_as_logged(&self) -> bool {
+        let tied = match (&self.salt, &self.body) {
+            (Some(salt), Some(body)) => entry_leaf_data(salt, body.as_bytes()) == self.data,
+            (Some(_), None) => false,
+            (None, Some(_)) => !is_entry_leaf(&self.data),
+            (None, None) => true,
+        };
+        tied && self.body.as_deref().is_none_or(|body| self.columns_say(body))
+    }
+
+    fn columns_say(&self, body: &str) -> bool {
+        let Ok(body) = serde_json::from_str::<serde_json::Value>(body) else { return false };
+        let same = |key: &str, column: &str| body[key].as_str() == Some(column);
+        same("kind", &self.kind) && same("at", &self.at.to_string()) && self.actor.as_deref().is_some_and(|actor| same("actor", actor))
     }
 }

@@ -125,13 +125,17 @@ on_both! {
         assert!(matches!(world.store.commit(erase).await, Err(StoreError::NotFound)));
     }
 
-    async fn a32_a_rewritten_or_cut_log_is_found(world) {
+    async fn a32_log_07_a_rewritten_or_cut_log_is_found(world) {
         world.store.commit(Append(20)).await.unwrap();
-        let damages: [&'static str; 8] = [
+        let damages: [&'static str; 12] = [
             "UPDATE log_entries SET data = salt WHERE idx = 7",
             "UPDATE log_entries SET body = 'another' WHERE idx = 7",
             "UPDATE log_entries SET salt = data WHERE idx = 7",
             "UPDATE log_entries SET body = NULL WHERE idx = 7",
+            "UPDATE log_entries SET body = 'another', salt = NULL WHERE idx = 7",
+            "UPDATE log_entries SET kind = 'another' WHERE idx = 7",
+            "UPDATE log_entries SET at = at + 1 WHERE idx = 7",
+            "UPDATE log_entries SET actor = 'dev_00000000000000000000000002' WHERE idx = 7",
             "DELETE FROM log_entries WHERE idx = 7",
             "DELETE FROM log_entries WHERE idx = 19",
             "UPDATE log_heads SET size = 19",
