@@ -3,6 +3,7 @@
 mod admin;
 mod dump;
 mod keep;
+mod log;
 mod serve;
 
 use std::process::ExitCode;

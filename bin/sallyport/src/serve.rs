@@ -12,7 +12,8 @@ use sallyport_server::clock::SystemClock;
 use sallyport_server::config::{Config, Raw};
 use sallyport_server::{accounts, files_and_agents, open, serve_metrics, start};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+
+use crate::log;
 
 /// Heaps of the allocator: threads share them, and so do the devices what was freed for others.
 const HEAPS: u8 = 2;
@@ -64,23 +65,11 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (raw, config) = self.settings.read()?;
-        log(&raw)?;
+        log::start(&raw)?;
         memory::share_heaps(HEAPS);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(serve(config, self.setup_link_file))
     }
-}
-
-fn log(raw: &Raw) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(raw.log.as_deref().unwrap_or("info,sallyport::http=warn"))
-        .context("log: not a filter like info or sallyport=debug")?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match raw.log_format.as_deref() {
-        None | Some("text") => builder.with_ansi(false).init(),
-        Some("json") => builder.json().init(),
-        Some(other) => anyhow::bail!("log_format: {other:?} is neither text nor json"),
-    }
-    Ok(())
 }
 
 async fn serve(config: Config, setup_link_file: Option<PathBuf>) -> anyhow::Result<()> {

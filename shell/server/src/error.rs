@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use sallyport_api::{Code, Problem};
 use sallyport_decide::accounts::assurance::Wanted;
 use sallyport_decide::policy::PolicyError;
+use sallyport_model::UserId;
 use sallyport_store::StoreError;
 
 use crate::error_page;
@@ -114,7 +115,18 @@ impl Unfinished {
         request_id.clone_into(&mut self.0.request_id);
         serde_json::to_vec(&self.0).expect("a problem is plain data")
     }
+
+    /// The code of what somebody may not do, or of a request that is not what its session or token would send.
+    pub(crate) fn not_allowed(&self) -> Option<&'static str> {
+        let code = self.0.code;
+        let forged = matches!(code, Code::ProofRefused | Code::TokenRefused | Code::DeviceNotShown);
+        (forged || code.status() == 403).then(|| code.as_str())
+    }
 }
+
+/// Who asked, on an answer: for the log of what was not allowed.
+#[derive(Clone, Copy)]
+pub(crate) struct Asker(pub(crate) UserId);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {

@@ -12,13 +12,14 @@ use sallyport_api::Code;
 use sallyport_decide::rate::Left;
 
 use crate::clock::random;
-use crate::error::Unfinished;
+use crate::error::{Asker, Unfinished};
 use crate::{App, Refusal, accounts, client, console};
 
 /// Names the request, runs it, finishes refusals, sets the headers that every answer has.
 pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = data_encoding::HEXLOWER.encode(&random::<8>());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|client| client.0.ip());
     let begun = Instant::now();
     let mut response = match allowance(&app, &request) {
         Ok(left) => {
@@ -35,6 +36,10 @@ pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next)
         }
     };
     if let Some(problem) = response.extensions_mut().remove::<Unfinished>() {
+        if let Some(code) = problem.not_allowed() {
+            let user = response.extensions().get::<Asker>().map(|asker| tracing::field::display(asker.0));
+            tracing::info!(request = id, %method, path, code, from = from.map(tracing::field::display), user, "refused");
+        }
         *response.body_mut() = Body::from(problem.finish(&id));
     }
     let status = response.status().as_u16();

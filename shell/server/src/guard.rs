@@ -7,12 +7,13 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 use sallyport_api::Code;
 use sallyport_decide::networks::Guarding;
-use sallyport_decide::policy::{Actor, Capability, Permit, PolicyError, Stage, decide, permit};
+use sallyport_decide::policy::{Actor, Capability, Permit, PolicyError, Row, Stage, decide, permit};
 
+use crate::error::Asker;
 use crate::routes::Access;
 use crate::{App, Refusal, accounts, automation};
 
@@ -41,28 +42,46 @@ pub(crate) async fn guard(
     }
     let body = read(body, access.body_limit()).await?;
     let by_token = automation::shows_token(&parts);
+    let mut asker = None;
     if let Access::Session(row) = access {
         let actor = match by_token {
             true => automation::authenticate(&app, &parts, &body, &row).await?,
             false => accounts::authenticate(&app, &parts, &body, &row).await?,
         };
-        decide(&row, &actor).map_err(|error| refused(error, &actor))?;
+        asker = Some(Asker(actor.user));
         let guarding = if class == "-" { Guarding::Free } else { Guarding::Guarded };
-        match actor.client() {
-            Some(_) => automation::check_rules(&app, &parts, &actor, (row.name, guarding)).await?,
-            None => accounts::check_address(&app, &parts, &actor, row.name, guarding).await?,
-        }
-        if by_token && actor.client().is_none() && guarding == Guarding::Guarded {
-            automation::programs::may_ask(&app, &actor).await?;
+        if let Err(refusal) = rules(&app, &parts, &actor, (&row, guarding), by_token).await {
+            return Ok(of(asker, refusal.into_response()));
         }
         parts.extensions.insert(actor);
     }
     parts.extensions.insert(ReadBody(body.clone()));
-    let mut response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let mut response = of(asker, next.run(Request::from_parts(parts, Body::from(body))).await);
     if by_token {
         accounts::renew_token(response.headers_mut());
     }
     Ok(response)
+}
+
+/// What the caller's role, their stage, their address and the rules for tools say.
+async fn rules(app: &App, parts: &Parts, actor: &Actor, (row, guarding): (&Row, Guarding), by_token: bool) -> Result<(), Refusal> {
+    decide(row, actor).map_err(|error| refused(error, actor))?;
+    match actor.client() {
+        Some(_) => automation::check_rules(app, parts, actor, (row.name, guarding)).await?,
+        None => accounts::check_address(app, parts, actor, row.name, guarding).await?,
+    }
+    if by_token && actor.client().is_none() && guarding == Guarding::Guarded {
+        automation::programs::may_ask(app, actor).await?;
+    }
+    Ok(())
+}
+
+/// The answer, with who asked.
+fn of(asker: Option<Asker>, mut response: Response) -> Response {
+    if let Some(asker) = asker {
+        response.extensions_mut().insert(asker);
+    }
+    response
 }
 
 /// What can be known before the body is.

@@ -68,3 +68,29 @@ impl Audit {
 fn sentence(entry: &api::AuditEntry) -> String {
     one_line(&entry.sentence.iter().map(|part| part.text.as_str()).collect::<String>())
 }
+
+#[cfg(test)]
+mod tests {
+    use sallyport_model::{Digest, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn log_06_no_entry_forges_another_on_the_terminal() {
+        let hostile = "x\r\n      8  now           Anna signed in\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}31m\u{202e}\u{2028}\u{200b}";
+        let part = |text: &str| api::SentencePart { text: text.to_owned(), link: None };
+        let entry = api::AuditEntry {
+            index: 7,
+            at: Timestamp::from_secs(1_790_000_000),
+            kind: "script.created".to_owned(),
+            actor: None,
+            sentence: vec![part(hostile), part(" created script "), part(hostile)],
+            details: serde_json::Value::Null,
+            leaf: Digest::from_bytes([1; 32]),
+        };
+        let line = sentence(&entry);
+        assert!(line.contains(" created script ") && line.contains("x\u{240d}\u{240a}"), "{line:?}");
+        let deceives = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}');
+        assert!(!line.chars().any(deceives), "{line:?}");
+    }
+}
