@@ -19,6 +19,8 @@ mod fleet;
 #[cfg(test)]
 mod keeping;
 #[cfg(test)]
+mod logging;
+#[cfg(test)]
 mod on_a_terminal;
 #[cfg(test)]
 mod people;
@@ -26,6 +28,8 @@ mod people;
 mod posture;
 #[cfg(test)]
 mod remote;
+#[cfg(test)]
+mod requests;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::root::Root;
 const LIST: &str = "tests/checks.txt";
 
 /// Families of ids, as they stand in test names: `totp_07_...`, `a25_...`, or `TOTP-07 ...` in a browser test's title.
-const FAMILIES: [&str; 12] = ["TOTP", "PWD", "REC", "SES", "WA", "STEP", "AZ", "OA", "TX", "NET", "LOG", "WEB"];
+const FAMILIES: [&str; 13] = ["TOTP", "PWD", "REC", "SES", "WA", "STEP", "AZ", "OA", "TX", "NET", "LOG", "WEB", "CISA"];
 
 /// One id and one test that shows it, or none.
 pub(crate) struct Shown {

@@ -216,7 +216,7 @@ mod tests {
             step_up_kind: None,
         };
         let classified = Classified { class, reason: String::new(), hour_devices: 0 };
-        freeze(RequestId::from_bytes([4; 16]), &asker, Action::RegenerateRecoveryCodes, classified, Eligible { others }, at(0))
+        freeze((RequestId::from_bytes([4; 16]), [5; 16]), &asker, Action::RegenerateRecoveryCodes, classified, Eligible { others }, at(0))
     }
 
     fn proof(n: u8, method: Method, secs: i64) -> Proof {
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn mass_takes_two_people_where_there_are_two() {
+    fn tx_11_mass_takes_two_people_where_there_are_two() {
         let own = vec![proof(1, Method::Totp, 1), proof(1, Method::Totp, 2)];
         assert!(release(frozen(Class::Mass, 0, None), own.clone(), at(2)).is_ok(), "a single owner is not locked out");
         assert_eq!(release(frozen(Class::Mass, 1, None), own, at(2)).unwrap_err(), Missing::Another, "one person twice is one person");

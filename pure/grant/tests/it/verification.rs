@@ -59,7 +59,7 @@ fn a_good_grant_is_obeyed() {
 }
 
 #[test]
-fn a25_same_text_with_crlf_is_refused() {
+fn a25_tx_09_same_text_with_crlf_is_refused() {
     let text = String::from_utf8(SCRIPT.to_vec()).unwrap();
     let crlf = text.replace('\n', "\r\n");
     let bom = format!("\u{feff}{text}");
@@ -84,7 +84,7 @@ fn a25_a_wrong_length_is_refused() {
 }
 
 #[test]
-fn a25_anything_changed_after_signing_is_refused() {
+fn a25_tx_12_anything_changed_after_signing_is_refused() {
     let changes: [fn(&mut GrantBody); 9] = [
         |body| run_of(body).arguments.push("--force".to_owned()),
         |body| run_of(body).environment.clear(),
@@ -155,7 +155,7 @@ fn a27_same_grant_twice_is_refused() {
 }
 
 #[test]
-fn signers_that_the_root_does_not_name_count_nothing() {
+fn tx_12_signers_that_the_root_does_not_name_count_nothing() {
     let error = refusal_of_bent(|world, offered| {
         let envelope = Envelope::parse(&offered.envelope, PayloadType::Grant).unwrap();
         let unsigned = Envelope::unsigned(PayloadType::Grant, envelope.payload().to_vec());

@@ -20,7 +20,7 @@ fn admitted(gate: &Gate, offer: &GrantOffer) -> Claimed {
 }
 
 #[test]
-fn an_offer_for_this_device_is_admitted_once() {
+fn tx_11_an_offer_for_this_device_is_admitted_once() {
     let world = World::new();
     let gate = world.gate();
     let offer = world.script(1, SCRIPT).offer();
@@ -30,7 +30,7 @@ fn an_offer_for_this_device_is_admitted_once() {
 }
 
 #[test]
-fn a25_other_bytes_than_the_approved_ones_are_refused_and_cost_nothing() {
+fn a25_tx_09_other_bytes_than_the_approved_ones_are_refused_and_cost_nothing() {
     let world = World::new();
     let gate = world.gate();
     let good = world.script(1, SCRIPT).offer();
@@ -42,7 +42,7 @@ fn a25_other_bytes_than_the_approved_ones_are_refused_and_cost_nothing() {
 }
 
 #[test]
-fn a25_a_changed_argument_account_or_interpreter_is_not_what_was_attested() {
+fn a25_tx_09_tx_12_a_changed_argument_account_or_interpreter_is_not_what_was_attested() {
     let world = World::new();
     let gate = world.gate();
     let good = world.script(1, SCRIPT).offer();
@@ -71,7 +71,7 @@ fn a26_another_device_is_no_target() {
 }
 
 #[test]
-fn a27_a_spent_id_stays_spent_over_crash_restart_and_a_clock_that_is_set_back() {
+fn a27_tx_11_a_spent_id_stays_spent_over_crash_restart_and_a_clock_that_is_set_back() {
     let world = World::new();
     let offer = world.script(1, SCRIPT).offer();
     let _claimed = world.gate().admit(&offer).expect("admitted");

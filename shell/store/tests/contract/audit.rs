@@ -33,7 +33,7 @@ impl Change for Either {
 }
 
 on_both! {
-    async fn a_change_that_logs_nothing_is_rolled_back(world) {
+    async fn log_10_a_change_that_logs_nothing_is_rolled_back(world) {
         assert!(matches!(world.store.commit(Silent(1)).await, Err(StoreError::Unaudited)));
         let answers = together(&world.store, [Either::Add(add(2)), Either::Silent(Silent(3)), Either::Add(add(4))]).await;
         assert!(matches!(answers[..], [Ok(()), Err(StoreError::Unaudited), Ok(())]), "another's entry does not count");
@@ -41,7 +41,7 @@ on_both! {
         assert_eq!(world.check_log(ours()).await, 2);
     }
 
-    async fn what_cannot_be_logged_does_not_happen(world) {
+    async fn log_10_what_cannot_be_logged_does_not_happen(world) {
         let keyless = |id| Add { id, tenant: keyless_tenant() };
         assert!(matches!(world.store.commit(keyless(1)).await, Err(StoreError::NoLogKey)));
         let answers = together(&world.store, [add(2), keyless(3), add(4)]).await;

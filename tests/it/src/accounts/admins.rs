@@ -12,7 +12,7 @@ use super::passkeys::{authenticator, register};
 use super::{assert_refused, assert_signed_in};
 
 on_both!(
-    a08_whoever_administers_signs_in_and_authorizes_with_a_passkey_and_nothing_weaker,
+    a08_cisa_01_whoever_administers_signs_in_and_authorizes_with_a_passkey_and_nothing_weaker,
     a_new_administrator_adds_a_passkey_before_they_authorize_anything,
 );
 
@@ -59,7 +59,7 @@ async fn strict(engine: Engine) -> (TestServer, Owner, SoftPasskey) {
     (server, owner, laptop)
 }
 
-async fn a08_whoever_administers_signs_in_and_authorizes_with_a_passkey_and_nothing_weaker(engine: Engine) {
+async fn a08_cisa_01_whoever_administers_signs_in_and_authorizes_with_a_passkey_and_nothing_weaker(engine: Engine) {
     let (server, mut owner, mut key) = strict(engine).await;
     // A page in between has the password and a fresh code, or a recovery code: neither opens anything, and nothing tells why.
     let wrong = sign_in(&mut Client::new(&server, 2), EMAIL, "something else entirely", &owner.code(&server)).await;

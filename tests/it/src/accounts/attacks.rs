@@ -126,7 +126,7 @@ async fn pwd_12_ten_thousand_wrong_passwords_leave_the_owner_a_way_in_where_they
 }
 
 #[tokio::test]
-async fn a10_no_prompt_can_be_answered_by_a_press_and_a_denied_one_is_over() {
+async fn a10_cisa_02_no_prompt_can_be_answered_by_a_press_and_a_denied_one_is_over() {
     let server = TestServer::start().await;
     let mut owner = Owner::set_up(&server).await;
     let asked = owner.client.send(Call::new("POST", "/v1/me/recovery-codes")).await;
@@ -148,6 +148,39 @@ async fn a10_no_prompt_can_be_answered_by_a_press_and_a_denied_one_is_over() {
         refused = refused.or((more.status != 202).then(|| more.code()));
     }
     assert_eq!(refused.as_deref(), Some("too_many_open_requests"), "nobody is worn down by endless requests");
+}
+
+/// What can be asked for is what can be worn down: a code that one types, or a passkey, which every account may have.
+#[tokio::test]
+async fn cisa_01_cisa_02_there_are_codes_and_passkeys_and_nothing_that_is_pushed_or_sent() {
+    let document: serde_json::Value = serde_json::from_str(include_str!("../../../../openapi.json")).expect("JSON");
+    let members = |schema: &str| -> Vec<String> {
+        let properties = document["components"]["schemas"][schema]["properties"].as_object().unwrap_or_else(|| panic!("{schema}"));
+        properties.keys().cloned().collect()
+    };
+    assert_eq!(members("NewProof"), ["number", "passkey", "totp"], "the number is heard from the asker beside a proof");
+    assert_eq!(members("FactorAnswer"), ["passkey", "totp"]);
+    assert_eq!(members("SignIn"), ["code", "email", "password"]);
+    let methods: Vec<&str> = ["totp", "passkey", "step_up", "push", "sms", "mail", "email", "voice", "number", ""]
+        .into_iter()
+        .filter(|word| sallyport_decide::actions::Method::parse(word).is_some())
+        .collect();
+    assert_eq!(methods, ["totp", "passkey", "step_up"], "what a stored proof can be");
+
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let asked = owner.client.send(Call::new("POST", "/v1/me/recovery-codes")).await;
+    let waits = asked.header("location").expect("where it waits").to_owned();
+    for kind in ["push", "sms", "mail", "voice"] {
+        let refused = owner.client.post(&format!("{waits}/proofs"), json!({ kind: "123456" })).await;
+        assert_eq!(refused.code(), "malformed", "{kind}: {}", refused.json());
+        let enrol = owner.client.post(&format!("/v1/me/{kind}/start"), json!({ "proof": { "totp": owner.code(&server) } })).await;
+        assert_eq!(enrol.status, 404, "{kind}: {}", enrol.json());
+    }
+    let enrol = owner.client.post("/v1/me/passkeys/start", json!({ "proof": { "totp": owner.code(&server) } })).await;
+    assert_eq!(enrol.status, 200, "a passkey is offered to everybody: {}", enrol.json());
+    let offered = Client::new(&server, 2).post("/v1/sign-in/passkey/start", json!({})).await;
+    assert_eq!(offered.status, 200, "and at every sign-in: {}", offered.json());
 }
 
 #[tokio::test]

@@ -175,7 +175,7 @@ async fn pwd_04_a_breached_password_cannot_be_chosen() {
 }
 
 #[tokio::test]
-async fn pwd_04_a_list_that_does_not_answer_keeps_nobody_out_and_the_log_tells() {
+async fn pwd_04_log_04_a_list_that_does_not_answer_keeps_nobody_out_and_the_log_tells() {
     let ranges = RangeServer::start().await;
     ranges.is_now(Mood::Fails);
     let server = asking(&ranges, None).await;

@@ -63,7 +63,7 @@ async fn ask_and_prove_nothing(client: &mut Client, call: Call) -> String {
 }
 
 #[tokio::test]
-async fn a13_a_session_and_the_password_change_no_factor_whether_the_window_is_open_or_not() {
+async fn a13_tx_02_a_session_and_the_password_change_no_factor_whether_the_window_is_open_or_not() {
     let server = TestServer::start().await;
     let mut owner = Owner::set_up(&server).await;
     let passkey = register(&server, &mut owner, &mut authenticator(&server), "Key").await;

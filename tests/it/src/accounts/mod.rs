@@ -10,7 +10,7 @@ mod half_sessions;
 mod kit;
 mod lifecycle;
 mod networks;
-mod passkeys;
+pub(crate) mod passkeys;
 mod passwords;
 mod proofs;
 mod recovery;

@@ -16,12 +16,12 @@ fn text(reply: &Reply) -> String {
 }
 
 /// An authenticator in a browser at the server's own address.
-pub(super) fn authenticator(server: &TestServer) -> SoftPasskey {
+pub(crate) fn authenticator(server: &TestServer) -> SoftPasskey {
     SoftPasskey::at(server.app.config.origin())
 }
 
 /// Registers a passkey in the owner's browser, with a code as the proof; tells its id.
-pub(super) async fn register(server: &TestServer, owner: &mut Owner, key: &mut SoftPasskey, name: &str) -> String {
+pub(crate) async fn register(server: &TestServer, owner: &mut Owner, key: &mut SoftPasskey, name: &str) -> String {
     let started = owner.client.post("/v1/me/passkeys/start", json!({ "proof": { "totp": owner.code(server) } })).await;
     assert_eq!(started.status, 200, "{}", text(&started));
     server.clock.advance(30);
@@ -45,14 +45,14 @@ async fn finish(client: &mut Client, started: &Value, credential: &Value) -> Rep
     client.post("/v1/sign-in/passkey/finish", json!({ "ceremony": started["ceremony"], "credential": credential })).await
 }
 
-async fn sign_in(client: &mut Client, key: &mut SoftPasskey) -> Reply {
+pub(crate) async fn sign_in(client: &mut Client, key: &mut SoftPasskey) -> Reply {
     let started = begin(client).await;
     let credential = key.get(&started["options"]).await;
     finish(client, &started, &credential).await
 }
 
 #[tokio::test]
-async fn a_passkey_signs_in_without_a_name_or_a_password_on_both_databases() {
+async fn cisa_01_a_passkey_signs_in_without_a_name_or_a_password_on_both_databases() {
     for engine in BOTH {
         let server = TestServer::start_on(engine).await;
         let mut owner = Owner::set_up(&server).await;
@@ -267,7 +267,7 @@ async fn wa_10_a_credential_of_one_account_is_registered_by_no_other() {
 }
 
 #[tokio::test]
-async fn step_12_adding_a_factor_takes_a_fresh_one() {
+async fn step_12_tx_02_adding_a_factor_takes_a_fresh_one() {
     let server = TestServer::start().await;
     let mut owner = Owner::set_up(&server).await;
     for path in ["/v1/me/passkeys/start", "/v1/me/totp/start"] {
@@ -319,7 +319,7 @@ async fn asked(client: &mut Client) -> String {
 }
 
 #[tokio::test]
-async fn a_passkey_proves_a_request_by_its_digest_on_both_databases() {
+async fn tx_04_wa_15_a_passkey_proves_a_request_by_its_digest_on_both_databases() {
     for engine in BOTH {
         let server = TestServer::start_on(engine).await;
         let mut owner = Owner::set_up(&server).await;
@@ -340,6 +340,40 @@ async fn a_passkey_proves_a_request_by_its_digest_on_both_databases() {
         assert_eq!((done.status, &done.json()["state"]), (200, &json!("executed")), "{}", text(&done));
         assert_eq!(owner.client.post(&format!("{waits}/proofs"), proof).await.code(), "request_closed", "once");
     }
+}
+
+/// Signing in and authorizing look alike to an authenticator; what it signed for one is worth nothing for the other.
+#[tokio::test]
+async fn tx_03_an_answer_that_signs_in_authorizes_nothing_and_the_reverse() {
+    let server = TestServer::start().await;
+    let mut owner = Owner::set_up(&server).await;
+    let mut key = authenticator(&server);
+    register(&server, &mut owner, &mut key, "Laptop").await;
+    let waits = asked(&mut owner.client).await;
+    let mut browser = Client::new(&server, 2);
+    let to_sign_in = begin(&mut browser).await;
+    let signing_in = key.get(&to_sign_in["options"]).await;
+    let to_elevate = owner.client.post("/v1/me/challenges", json!({ "purpose": "elevate" })).await.json();
+    let elevating = key.get(&to_elevate["options"]).await;
+    let to_authorize = owner.client.post(&format!("{waits}/passkey"), json!({})).await.json();
+    let authorizing = key.get(&to_authorize["options"]).await;
+
+    for wrong in [&signing_in, &elevating] {
+        let reply = owner.client.post(&format!("{waits}/proofs"), json!({ "passkey": { "credential": wrong } })).await;
+        assert_eq!(reply.code(), "passkey_refused", "{}", text(&reply));
+    }
+    assert_eq!(owner.client.get(&waits).await.json()["state"], "open");
+    for ceremony in [&to_authorize["ceremony"], &to_sign_in["ceremony"]] {
+        let mut thief = Client::new(&server, 3);
+        let started = json!({ "ceremony": ceremony });
+        assert!(matches!(finish(&mut thief, &started, &authorizing).await.status, 401 | 422));
+        assert!(thief.cookie.is_none(), "no session");
+        let proof = json!({ "proof": { "passkey": { "ceremony": ceremony, "credential": authorizing } } });
+        assert_eq!(owner.client.post("/v1/me/elevate", proof).await.code(), "passkey_refused");
+    }
+    let done = owner.client.post(&format!("{waits}/proofs"), json!({ "passkey": { "credential": authorizing } })).await;
+    assert_eq!((done.status, &done.json()["state"]), (200, &json!("executed")), "the control: {}", text(&done));
+    assert_signed_in(&sign_in(&mut browser, &mut key).await);
 }
 
 #[tokio::test]
@@ -482,7 +516,7 @@ async fn several_authenticators_sign_in_and_share_one_cap() {
 }
 
 #[tokio::test]
-async fn wa_08_a_copied_key_is_refused_and_told() {
+async fn wa_08_log_03_a_copied_key_is_refused_and_told() {
     let server = TestServer::start().await;
     let mut owner = Owner::set_up(&server).await;
     let mut key = authenticator(&server);
@@ -562,7 +596,7 @@ async fn a_check_up_is_due_after_28_days_without_use_and_done_by_a_code() {
 }
 
 #[tokio::test]
-async fn pwd_17_a_password_changes_with_the_current_one_and_a_factor_and_others_end() {
+async fn pwd_17_tx_02_a_password_changes_with_the_current_one_and_a_factor_and_others_end() {
     let server = TestServer::start().await;
     let mut owner = Owner::set_up(&server).await;
     let mut other = Client::new(&server, 2);

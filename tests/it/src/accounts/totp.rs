@@ -46,7 +46,7 @@ async fn a01_totp_04_05_a_code_counts_once_in_all_sessions_together() {
 }
 
 #[tokio::test]
-async fn totp_05_a_code_that_signed_in_proves_no_request() {
+async fn totp_05_tx_03_a_code_that_signed_in_proves_no_request() {
     let server = TestServer::start().await;
     let owner = Owner::set_up(&server).await;
     let code = owner.code(&server);
@@ -215,7 +215,7 @@ async fn counted_failures(server: &TestServer, owner: &mut Owner) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a04_totp_14_a_burst_of_fifty_wrong_codes_costs_fifty_and_locks() {
+async fn a04_totp_14_tx_06_a_burst_of_fifty_wrong_codes_costs_fifty_and_locks() {
     let server = TestServer::start().await;
     let mut owner = Owner::set_up(&server).await;
     let asked = owner.client.send(Call::new("POST", "/v1/me/recovery-codes")).await;

@@ -12,8 +12,8 @@ use super::resets::{reset, with_admin};
 use super::{assert_refused, kinds};
 
 on_both!(
-    a10_the_second_person_needs_the_number_on_the_askers_screen,
-    a10_wrong_numbers_end_the_request_also_all_at_once,
+    a10_tx_11_the_second_person_needs_the_number_on_the_askers_screen,
+    a10_tx_06_log_03_wrong_numbers_end_the_request_also_all_at_once,
     a10_at_most_three_requests_of_a_person_wait_for_others,
     a10_after_a_no_nobody_is_asked_for_a_quarter_of_an_hour,
 );
@@ -41,7 +41,7 @@ fn another(number: &str) -> String {
     format!("{:03}", (number.parse::<u32>().expect("digits") + 500) % 1000)
 }
 
-async fn a10_the_second_person_needs_the_number_on_the_askers_screen(engine: Engine) {
+async fn a10_tx_11_the_second_person_needs_the_number_on_the_askers_screen(engine: Engine) {
     let server = TestServer::start_on(engine).await;
     let (mut owner, mut admins) = with_admin(&server, &["ada", "ben"]).await;
     let request = asked(&server, &mut owner, &admins[0]).await;
@@ -65,7 +65,7 @@ async fn a10_the_second_person_needs_the_number_on_the_askers_screen(engine: Eng
     assert_eq!((done.status, &done.json()["state"]), (200, &json!("executed")), "neither number nor code was used up: {}", done.json());
 }
 
-async fn a10_wrong_numbers_end_the_request_also_all_at_once(engine: Engine) {
+async fn a10_tx_06_log_03_wrong_numbers_end_the_request_also_all_at_once(engine: Engine) {
     let server = TestServer::start_on(engine).await;
     let (mut owner, mut admins) = with_admin(&server, &["ada", "ben"]).await;
     let request = asked(&server, &mut owner, &admins[0]).await;

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::{assert_refused, kinds, post, role};
 
 on_both!(
-    a13_ses_11_operations_on_people_want_a_fresh_code_each,
+    a13_ses_11_tx_04_operations_on_people_want_a_fresh_code_each,
     a_custom_role_gives_what_it_lists_and_nobody_gives_more_than_they_have,
     the_list_of_users_is_sorted_filtered_and_counted,
     an_admin_ends_the_sessions_of_somebody,
     not_me_stops_everything,
 );
 
-async fn a13_ses_11_operations_on_people_want_a_fresh_code_each(engine: Engine) {
+async fn a13_ses_11_tx_04_operations_on_people_want_a_fresh_code_each(engine: Engine) {
     let server = TestServer::start_on(engine).await;
     let mut owner = Owner::set_up(&server).await;
     let tara = owner.colleague(&server, 7, "tara@nordwind.example", role("technician")).await;

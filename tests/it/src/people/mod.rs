@@ -7,7 +7,7 @@ mod invitations;
 pub(crate) mod mails;
 mod not_me;
 mod policy;
-mod resets;
+pub(crate) mod resets;
 pub(crate) mod scopes;
 
 use sallyport_testkit::client::{Call, Reply};

@@ -66,7 +66,7 @@ async fn a_technicians_lost_phone_takes_one_admin_and_minutes(engine: Engine) {
 }
 
 /// An owner and an administrator who is old enough to be a second person.
-pub(super) async fn with_admin(server: &TestServer, names: &[&str]) -> (Owner, Vec<Colleague>) {
+pub(crate) async fn with_admin(server: &TestServer, names: &[&str]) -> (Owner, Vec<Colleague>) {
     let mut owner = Owner::set_up(server).await;
     let mut admins = Vec::new();
     for (n, name) in names.iter().enumerate() {

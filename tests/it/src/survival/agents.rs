@@ -18,8 +18,8 @@ use tokio::time::timeout;
 
 on_both!(
     a26_a_device_speaks_of_its_own_runs_alone,
-    a26_tokens_that_are_spent_lapsed_revoked_or_misused_enrol_nothing,
-    two_machines_with_one_key_are_quarantined_and_receive_nothing,
+    a26_log_02_tokens_that_are_spent_lapsed_revoked_or_misused_enrol_nothing,
+    log_03_two_machines_with_one_key_are_quarantined_and_receive_nothing,
     what_a_device_says_about_a_run_is_kept_once_and_in_order,
     names_from_devices_are_plain_text,
     a_clock_that_is_ten_years_off_hurts_nobody,
@@ -141,7 +141,7 @@ async fn a26_a_device_speaks_of_its_own_runs_alone(engine: Engine) {
     world.is_well().await;
 }
 
-async fn a26_tokens_that_are_spent_lapsed_revoked_or_misused_enrol_nothing(engine: Engine) {
+async fn a26_log_02_tokens_that_are_spent_lapsed_revoked_or_misused_enrol_nothing(engine: Engine) {
     let mut world = World::new(engine).await;
     let mut stranger = 10;
     let mut refused = async |world: &World, file: &File, why: &str| {
@@ -185,7 +185,7 @@ async fn a26_tokens_that_are_spent_lapsed_revoked_or_misused_enrol_nothing(engin
     world.is_well().await;
 }
 
-async fn two_machines_with_one_key_are_quarantined_and_receive_nothing(engine: Engine) {
+async fn log_03_two_machines_with_one_key_are_quarantined_and_receive_nothing(engine: Engine) {
     let mut world = World::new(engine).await;
     let original = Rogue::new(3);
     let (mut first, device) = world.device(&original).await;

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::agents::World;
 
-on_both!(log_disk_full_guarded_actions_are_refused_and_nothing_is_delivered);
+on_both!(log_10_on_a_full_disk_guarded_actions_are_refused_and_nothing_is_delivered);
 
 /// Tells SQLite how far its file may grow.
 struct Room(&'static str);
@@ -45,7 +45,7 @@ impl World {
     }
 }
 
-async fn log_disk_full_guarded_actions_are_refused_and_nothing_is_delivered(engine: Engine) {
+async fn log_10_on_a_full_disk_guarded_actions_are_refused_and_nothing_is_delivered(engine: Engine) {
     let mut world = World::new(engine).await;
     // More than the room that is left in pages of the file.
     let arguments = vec!["long ".repeat(1600); 8];

@@ -49,7 +49,7 @@ async fn it_is_ready_while_its_store_answers_and_alive_in_any_case() {
 }
 
 #[tokio::test]
-async fn the_log_is_json_and_holds_no_secret_however_much_it_tells() {
+async fn log_05_neither_log_nor_audit_holds_a_secret_however_much_it_tells() {
     let installation = Installation::configured(&[("SALLYPORT_LOG", "trace"), ("SALLYPORT_LOG_FORMAT", "json")]);
     let token = installation.setup_token();
     let mut operator = Operator::set_up(&installation).await;
@@ -61,9 +61,12 @@ async fn the_log_is_json_and_holds_no_secret_however_much_it_tells() {
     assert_eq!(sign_in(&mut stranger, EMAIL, PASSWORD, &code).await.status, 200);
     let signed_in = stranger.cookie.clone().expect("a cookie");
     let first = operator.owner.client.cookie.clone().expect("a cookie");
+    let audit = stranger.get("/v1/audit?limit=1000").await;
+    assert!(audit.json()["items"].as_array().is_some_and(|items| items.len() > 5), "{}", audit.json());
     assert_eq!(operator.owner.client.post("/v1/sign-out", json!({})).await.status, 204);
 
     let log = installation.log();
+    let audit = String::from_utf8(audit.body).expect("text");
     let (mut lines, mut requests) = (0, 0);
     for line in log.lines() {
         let entry: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -75,6 +78,7 @@ async fn the_log_is_json_and_holds_no_secret_however_much_it_tells() {
     let secrets = [PASSWORD, wrong, "135790", &code, &token, &owner.secret, &signed_in, &first];
     for secret in secrets.into_iter().chain(owner.recovery_codes.iter().map(String::as_str)).chain(long_texts(&file["token"])) {
         assert!(!log.contains(secret), "{secret} is in the log");
+        assert!(!audit.contains(secret), "{secret} is in the audit log");
     }
 }
 
