@@ -25,6 +25,7 @@ async fn a18_oa_22_off_by_default_and_off_again_at_once(engine: Engine) {
     let mut place = Place::new(engine).await;
     assert_eq!(place.owner.client.get("/v1/policy").await.json()["mfa"]["device_codes"], "no");
     let mut tool = Tool::new(&place.server, 31);
+    let mut approved_before: Option<String> = None;
     for _ in 0..2 {
         let said = tool.wire.get("/.well-known/oauth-authorization-server").await.json();
         assert_eq!(said["grant_types_supported"], json!(["client_credentials", "authorization_code"]));
@@ -43,12 +44,17 @@ async fn a18_oa_22_off_by_default_and_off_again_at_once(engine: Engine) {
             (&json!(endpoint), &json!(GRANT)),
             "{said}"
         );
+        if let Some(code) = &approved_before {
+            assert_oauth(&polls(&mut tool, code, None).await, 400, "access_denied");
+        }
         let [waits, approved] = [asks(&mut tool, None).await.json(), asks(&mut tool, None).await.json()];
         assert_eq!(place.allow(word(&approved, "user_code")).await.status, 204);
         place.switch("no").await;
         assert_refused(&place.look(word(&waits, "user_code")).await, 403, "device_code_refused");
         assert_oauth(&polls(&mut tool, word(&approved, "device_code"), None).await, 400, "unsupported_grant_type");
+        approved_before = Some(word(&approved, "device_code").to_owned());
     }
+    assert!(approved_before.is_some());
     let told = place.owner.client.get("/v1/audit?limit=50").await.json();
     let summary = |text: &str| told["items"].as_array().expect("entries").iter().any(|entry| entry.to_string().contains(text));
     assert!(summary("let programs in by device codes"), "what is switched on is said: {told}");

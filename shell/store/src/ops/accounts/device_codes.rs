@@ -177,6 +177,12 @@ async fn still_allowed(tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> 
     tx.fetch_optional(sql, values![tenant]).await?.map(|_| ()).ok_or(StoreError::Conflict)
 }
 
+/// A yes that nothing came of yet is a no from now on: switching device codes on again brings none of them back.
+pub(crate) async fn refuse_approved_programs(tx: &mut Tx, tenant: TenantId) -> Result<(), StoreError> {
+    let sql = "UPDATE device_codes SET answered = $2 WHERE tenant = $1 AND answered = $3";
+    tx.execute(sql, values![tenant, Answered::No.as_str(), Answered::Yes.as_str()]).await.map(|_| ())
+}
+
 /// What a person said yes to.
 #[derive(Debug, Clone)]
 pub struct AllowedProgram {

@@ -26,6 +26,7 @@ use crate::{Actor, Entry, Row, StoreError, Tx, Value, values};
 
 pub use breached::{RecordImport, ReportSilentList};
 pub use by_kit::{RefuseKit, owners};
+pub(crate) use device_codes::refuse_approved_programs;
 pub use device_codes::{
     AllowByCode, AllowedProgram, AskByCode, ChargeGuess, DenyByCode, ForgetDeviceCodes, JudgedPoll, OpenByCode, PollByCode, RefundGuess,
     any_allows_device_codes, waiting_program,

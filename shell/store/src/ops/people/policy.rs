@@ -10,6 +10,7 @@ use sallyport_decide::people::{
 use sallyport_model::{RoleId, TenantId, Timestamp, UserId};
 
 use super::rights::{rights_of, words};
+use crate::ops::accounts::refuse_approved_programs;
 use crate::{Reader, Row, StoreError, Tx, values};
 
 /// What a tenant decided about signing in.
@@ -55,7 +56,9 @@ pub(super) async fn change_mfa(tx: &mut Tx, tenant: TenantId, change: &ChangeMfa
                device_codes = $7, version = version + 1 WHERE id = $1";
     let (factorless, passkey) = (after.factorless == Factorless::Allowed, after.admins == AdminsProve::ByPasskey);
     let codes = after.device_codes == DeviceCodes::Allowed;
-    tx.execute_versioned(sql, values![tenant, after.who.as_str(), after.roles.join(" "), after.deadline, factorless, passkey, codes]).await
+    tx.execute_versioned(sql, values![tenant, after.who.as_str(), after.roles.join(" "), after.deadline, factorless, passkey, codes])
+        .await?;
+    if codes { Ok(()) } else { refuse_approved_programs(tx, tenant).await }
 }
 
 pub(super) async fn change_timers(tx: &mut Tx, tenant: TenantId, change: &ChangeSessionLimits) -> Result<(), StoreError> {
