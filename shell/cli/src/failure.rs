@@ -71,6 +71,8 @@ pub(crate) enum Failure {
     NothingMatches,
     #[error("{0}")]
     Input(String),
+    #[error("nobody answered in the browser within ten minutes")]
+    NobodyAnswered,
     #[error("you said no; nothing was done")]
     Declined,
     #[error("none of the codes was accepted; request {0} still waits")]
@@ -107,13 +109,15 @@ impl Failure {
             }
             Self::Answer(_) => "Check that the address is a Sallyport server, and that this program is not older than it.".to_owned(),
             Self::Url(_) => "Give an address like https://rmm.example; plain http works on this computer only.".to_owned(),
-            Self::File { .. } | Self::Content { .. } => "Check the path and its permissions.".to_owned(),
+            Self::File { .. } => "Check the path and its permissions.".to_owned(),
+            Self::Content { .. } => "Check that it is the file that you meant.".to_owned(),
             Self::NoRandomness => "Try again; if it stays, this computer must not make keys.".to_owned(),
             Self::NoTerminal(_) => "Give it on standard input; `--help` names the option.".to_owned(),
             Self::Unknown { .. } => "List what there is, and use a name or an id from that list.".to_owned(),
             Self::Ambiguous { .. } => "Use the id.".to_owned(),
             Self::NothingMatches => "Choose at least one.".to_owned(),
             Self::Input(_) => "See `--help`.".to_owned(),
+            Self::NobodyAnswered => "Run the command again, and answer on the page that it shows.".to_owned(),
             Self::Declined => "Run the command again when it is right.".to_owned(),
             Self::Unproven(short) => {
                 format!("`sallyport requests approve {short}` tries again, `sallyport requests deny {short}` ends it.")
@@ -143,6 +147,7 @@ impl Failure {
             Self::Ambiguous { .. } => "ambiguous_name",
             Self::NothingMatches => "nothing_to_do",
             Self::Input(_) => "bad_input",
+            Self::NobodyAnswered => "nobody_answered",
             Self::Declined => "declined",
             Self::Unproven(_) => "code_refused",
             Self::NotReleased { .. } => "not_released",

@@ -79,7 +79,7 @@ impl Loopback {
                 Err(_) => sleep(LOOK),
             }
         }
-        Err(Failure::Input("nobody answered in the browser within ten minutes".to_owned()))
+        Err(Failure::NobodyAnswered)
     }
 
     fn hear(&self, stream: &TcpStream) -> Result<Option<Answer>, Failure> {

@@ -52,6 +52,20 @@ pub(crate) fn bytes(count: u64) -> String {
     if tenths == 0 || value >= 10 { format!("{value} {}", UNITS[unit]) } else { format!("{value}.{tenths} {}", UNITS[unit]) }
 }
 
+/// A browser's name for itself in three words, as the console says it. It is a claim; `--json` has it whole.
+pub(crate) fn browser(user_agent: &str) -> String {
+    const BROWSERS: [(&str, &str); 5] =
+        [("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chromium"), ("Chromium/", "Chromium"), ("Safari/", "Safari")];
+    const SYSTEMS: [(&str, &str); 6] =
+        [("Android", "Android"), ("iPhone", "iOS"), ("iPad", "iOS"), ("Windows", "Windows"), ("Mac OS X", "macOS"), ("Linux", "Linux")];
+    let first = |known: &[(&str, &'static str)]| known.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, word)| *word);
+    match (first(&BROWSERS), first(&SYSTEMS)) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(browser), None) => browser.to_owned(),
+        (None, _) => user_agent.to_owned(),
+    }
+}
+
 /// `1 device`, `2 devices`.
 pub(crate) fn plural(count: i64, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
@@ -110,6 +124,14 @@ pub(crate) fn parse_secs(text: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_browser_is_told_in_three_words_and_a_stranger_as_it_is() {
+        let edge = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36 Edg/150.0";
+        let told =
+            ["Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0", edge, "sallyport-cli/0.1.0", "Mozilla/5.0 (iPhone) Safari/604"];
+        assert_eq!(told.map(browser), ["Firefox on Linux", "Edge on Windows", "sallyport-cli/0.1.0", "Safari on iOS"]);
+    }
 
     #[test]
     fn times_are_told_from_now() {

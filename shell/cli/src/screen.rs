@@ -95,6 +95,15 @@ impl Screen {
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
     }
 
+    /// A table; where it has no rows, what that means and the next step.
+    pub(crate) fn list(self, headings: &[&str], rows: Vec<Vec<Word>>, empty: &str) {
+        if rows.is_empty() {
+            self.say_in(Tone::Quiet, empty);
+        } else {
+            self.table(headings, rows);
+        }
+    }
+
     /// A table with these headings.
     pub(crate) fn table(self, headings: &[&str], rows: Vec<Vec<Word>>) {
         let (shown, hidden) = self.columns(headings, &rows);

@@ -89,6 +89,8 @@ impl Client {
 
     /// Signs in with a browser: shows it the page by `show`, waits for its answer, and keeps the session that it gives.
     pub(crate) fn enter(&mut self, show: &dyn Fn(&str)) -> Result<api::Me, Failure> {
+        // A wrong address is told at once, and not by a browser.
+        self.act(Method::GET, "/v1/nonce")?;
         let loopback = Loopback::open(&self.server())?;
         show(&loopback.page(&self.key.thumbprint(), &loopback::name()));
         let answer = loopback.wait()?;
@@ -99,7 +101,7 @@ impl Client {
             ("code_verifier", answer.verifier.as_str()),
             ("redirect_uri", answer.redirect.as_str()),
         ];
-        // The code is shown once: the nonce is asked for before.
+        // The code is shown once: a nonce that is still good is asked for before.
         self.act(Method::GET, "/v1/nonce")?;
         let issued = self.post_form("/v1/oauth/token", &fields)?;
         self.entered(issued)

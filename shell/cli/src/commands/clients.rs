@@ -161,7 +161,11 @@ fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
                 Word::toned(one.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["NAME", "STATE", "SCOPES", "OWNER", "NETWORKS", "LAST USED", "EXPIRES", "ID"], rows.collect());
+        screen.list(
+            &["NAME", "STATE", "SCOPES", "OWNER", "NETWORKS", "LAST USED", "EXPIRES", "ID"],
+            rows.collect(),
+            "No API clients yet: `sallyport clients create` asks for one.",
+        );
     });
     Ok(Outcome::Done)
 }

@@ -102,7 +102,11 @@ fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
                 Word::toned(one.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["NAME", "STATE", "GOES TO", "OWNER", "LAST USED", "REPLACED", "EXPIRES", "ID"], rows.collect());
+        screen.list(
+            &["NAME", "STATE", "GOES TO", "OWNER", "LAST USED", "REPLACED", "EXPIRES", "ID"],
+            rows.collect(),
+            "No connections yet: `sallyport connections add` asks for one.",
+        );
     });
     Ok(Outcome::Done)
 }

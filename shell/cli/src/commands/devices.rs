@@ -182,8 +182,11 @@ fn list(client: &mut Client, screen: Screen, filter: &Filter) -> Result<Outcome,
                 Word::toned(device.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["NAME", "STATE", "PLACE", "SYSTEM", "TAGS", "SEEN", "ID"], rows.collect());
-        screen.say_in(Tone::Quiet, say::devices(devices.len()));
+        let empty = "No such devices. New ones come by an installer: `sallyport installers create`.";
+        screen.list(&["NAME", "STATE", "PLACE", "SYSTEM", "TAGS", "SEEN", "ID"], rows.collect(), empty);
+        if !devices.is_empty() {
+            screen.say_in(Tone::Quiet, say::devices(devices.len()));
+        }
     });
     Ok(Outcome::Done)
 }

@@ -96,7 +96,11 @@ fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
                 Word::toned(installer.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["LABEL", "STATE", "USED", "PLACE", "MADE", "ID"], rows.collect());
+        screen.list(
+            &["LABEL", "STATE", "USED", "PLACE", "MADE", "ID"],
+            rows.collect(),
+            "No installers yet: `sallyport installers create` makes one, and devices enrol with it.",
+        );
     });
     Ok(Outcome::Done)
 }

@@ -83,7 +83,7 @@ fn list(client: &mut Client, screen: Screen, most: usize) -> Result<Outcome, Fai
                 Word::toned(job.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["SCRIPT", "STATE", "ON", "BY", "WHEN", "ID"], rows.collect());
+        screen.list(&["SCRIPT", "STATE", "ON", "BY", "WHEN", "ID"], rows.collect(), "No jobs yet: `sallyport run SCRIPT` begins one.");
     });
     Ok(Outcome::Done)
 }

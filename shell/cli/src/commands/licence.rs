@@ -122,7 +122,11 @@ fn list(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Fa
                 Word::toned(one.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["STATE", "TOOL", "HOSTS", "SCOPES", "LAST USED", "EXPIRES", "ID"], rows.collect());
+        screen.list(
+            &["STATE", "TOOL", "HOSTS", "SCOPES", "LAST USED", "EXPIRES", "ID"],
+            rows.collect(),
+            "No licences of this client: `sallyport licence issue` asks for one.",
+        );
     });
     Ok(Outcome::Done)
 }

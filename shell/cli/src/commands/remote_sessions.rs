@@ -70,7 +70,7 @@ fn list(client: &mut Client, screen: Screen, state: &str) -> Result<Outcome, Fai
                 Word::toned(session.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["DEVICE", "KIND", "STATE", "OPENED", "ATTACHED", "ID"], rows.collect());
+        screen.list(&["DEVICE", "KIND", "STATE", "OPENED", "ATTACHED", "ID"], rows.collect(), "No remote session is open.");
     });
     Ok(Outcome::Done)
 }

@@ -73,7 +73,7 @@ fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
                 Word::toned(say::relative(request.expires, now), Tone::Quiet),
             ]
         });
-        screen.table(&["REQUEST", "WHAT", "CLASS", "BY", "MISSING", "LAPSES"], rows.collect());
+        screen.list(&["REQUEST", "WHAT", "CLASS", "BY", "MISSING", "LAPSES"], rows.collect(), "Nothing waits for anybody.");
     });
     Ok(Outcome::Done)
 }

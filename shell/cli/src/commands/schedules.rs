@@ -106,7 +106,11 @@ fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
                 Word::toned(schedule.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["NAME", "STATE", "RUNS", "NEXT", "ON", "ID"], rows.collect());
+        screen.list(
+            &["NAME", "STATE", "RUNS", "NEXT", "ON", "ID"],
+            rows.collect(),
+            "No schedules yet: `sallyport schedules publish` asks for one.",
+        );
     });
     Ok(Outcome::Done)
 }
@@ -208,7 +212,7 @@ fn runs(client: &mut Client, screen: Screen, wanted: &str, most: usize) -> Resul
                 Word::toned(job.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["DUE", "STATE", "ON", "JOB"], rows.collect());
+        screen.list(&["DUE", "STATE", "ON", "JOB"], rows.collect(), "It has not run yet.");
     });
     Ok(Outcome::Done)
 }

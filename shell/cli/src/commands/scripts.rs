@@ -82,7 +82,11 @@ fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
                 Word::toned(script.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["NAME", "INTERPRETER", "VERSION", "SHA-256", "SAVED", "RAN", "ID"], rows.collect());
+        screen.list(
+            &["NAME", "INTERPRETER", "VERSION", "SHA-256", "SAVED", "RAN", "ID"],
+            rows.collect(),
+            "No scripts yet: `sallyport scripts save FILE` saves one.",
+        );
     });
     Ok(Outcome::Done)
 }
@@ -181,7 +185,8 @@ fn read(path: &Path) -> Result<String, Failure> {
         std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)).map_err(failed)?;
     }
     if bytes.len() > limits::SCRIPT_BYTES {
-        return Err(Failure::Content { path: path.to_owned(), why: "is larger than a script may be" });
+        let most = say::bytes(limits::SCRIPT_BYTES as u64);
+        return Err(Failure::Input(format!("{} is larger than a script may be: {most}", path.display())));
     }
     String::from_utf8(bytes).map_err(|_| Failure::Content { path: path.to_owned(), why: "is not UTF-8 text" })
 }

@@ -69,7 +69,7 @@ fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
             let tone = if session.current { Tone::Good } else { Tone::Plain };
             vec![
                 Word::toned(last, tone),
-                Word::new(session.program.as_deref().unwrap_or(&session.user_agent)),
+                Word::new(session.program.clone().unwrap_or_else(|| say::browser(&session.user_agent))),
                 Word::toned(address(session), if session.two_networks.is_some() { Tone::Bad } else { Tone::Plain }),
                 Word::new(&session.method),
                 Word::toned(say::relative(session.expires, now), Tone::Quiet),

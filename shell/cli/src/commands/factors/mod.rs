@@ -170,7 +170,11 @@ fn addresses(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
                 Word::toned(say::relative_or_dash(one.last_used, now), Tone::Quiet),
             ]
         });
-        screen.table(&["ADDRESS", "PLACE", "APPROVED FOR", "WHEN", "LAST USED"], rows.collect());
+        screen.list(
+            &["ADDRESS", "PLACE", "APPROVED FOR", "WHEN", "LAST USED"],
+            rows.collect(),
+            "No address was approved: sign-ins from new ones are not asked about, or none came.",
+        );
     });
     Ok(Outcome::Done)
 }

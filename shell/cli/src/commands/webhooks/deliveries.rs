@@ -54,7 +54,11 @@ impl Deliveries {
                     Word::toned(delivery.event.to_string(), Tone::Quiet),
                 ]
             });
-            screen.table(&["HAPPENED", "EVENT", "STATE", "ATTEMPTS", "ANSWER", "NEXT", "ID"], rows.collect());
+            screen.list(
+                &["HAPPENED", "EVENT", "STATE", "ATTEMPTS", "ANSWER", "NEXT", "ID"],
+                rows.collect(),
+                "Nothing was sent yet: `sallyport webhooks test` sends a test.",
+            );
         });
         Ok(Outcome::Done)
     }

@@ -122,7 +122,11 @@ fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
                 Word::toned(one.id.to_string(), Tone::Quiet),
             ]
         });
-        screen.table(&["NAME", "STATE", "ADDRESS", "EVENTS", "WAITING", "LAST ARRIVAL", "OWNER", "ID"], rows.collect());
+        screen.list(
+            &["NAME", "STATE", "ADDRESS", "EVENTS", "WAITING", "LAST ARRIVAL", "OWNER", "ID"],
+            rows.collect(),
+            "No webhooks yet: `sallyport webhooks create` asks for one.",
+        );
     });
     Ok(Outcome::Done)
 }
