@@ -1,27 +1,27 @@
 /** Open authorization requests: for the rail's count and the page. */
 
-import { asProblem, type Problem } from '$lib/api/problem';
+import type { Problem } from '$lib/api/problem';
 import * as api from '$lib/api/routes';
 import type { AuthorizationRequest } from '$lib/api/types';
 import { gate } from './gate.svelte';
 import { on, paced } from './live.svelte';
+import { Resource } from './resource.svelte';
 
 class Approvals {
-  list = $state.raw<AuthorizationRequest[]>();
-  problem = $state.raw<Problem>();
+  readonly #all = new Resource(() => api.requests(true));
+  readonly load = this.#all.reload;
+
+  get list(): AuthorizationRequest[] | undefined {
+    return this.#all.value;
+  }
+
+  get problem(): Problem | undefined {
+    return this.#all.problem;
+  }
 
   get open(): AuthorizationRequest[] {
     return (this.list ?? []).filter((request) => request.state === 'open');
   }
-
-  load = async (): Promise<void> => {
-    try {
-      this.list = await api.requests(true);
-      this.problem = undefined;
-    } catch (error) {
-      this.problem = asProblem(error);
-    }
-  };
 
   start(): () => void {
     void this.load();

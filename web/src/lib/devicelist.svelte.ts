@@ -31,7 +31,8 @@ export class DeviceList {
   async load(query: Query): Promise<void> {
     const turn = ++this.#turn;
     this.#query = query;
-    this.#more = undefined;
+    // Where the old list went on is no place in the new one.
+    [this.#next, this.#more] = [undefined, undefined];
     try {
       const page = await api.devices({ ...query, limit: FIRST_PAGE });
       if (turn !== this.#turn) return;
@@ -106,7 +107,7 @@ export class DeviceList {
       this.#append(page.items);
       this.#next = page.next ?? undefined;
     } catch (error) {
-      this.problem = asProblem(error);
+      if (turn === this.#turn) this.problem = asProblem(error);
     }
   }
 

@@ -68,16 +68,20 @@ class Gate {
   }
 
   async #answer(answer: () => Promise<AuthorizationRequest>): Promise<boolean> {
+    const asked = this.request;
+    // Where another one is shown by now, what was answered to this one is not written over it.
+    const passed = () => this.request !== undefined && this.request.id !== asked?.id;
     this.busy = true;
     this.wrong = undefined;
     try {
       const request = await answer();
+      if (passed()) return false;
       this.request = { ...request, result: request.result ?? this.request?.result ?? null };
       // What it opened is shown at once, and its ticket lasts for seconds: no receipt stands in between.
       if (this.request.result?.kind === 'remote_session') this.close();
       return true;
     } catch (error) {
-      this.wrong = asProblem(error);
+      if (!passed()) this.wrong = asProblem(error);
       return false;
     } finally {
       this.busy = false;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isAnswerTo, programIn } from './program';
+import { isAnswerTo, programIn, strayed } from './program';
 
 const asked = (redirect: string) =>
   programIn(`?client_id=sallyport-cli&response_type=code&state=s&name=${encodeURIComponent('sallyport on <b>')}&redirect_uri=${encodeURIComponent(redirect)}`);
@@ -31,4 +31,10 @@ test('OA-23 the browser goes to the program that asked and nowhere else', () => 
   expect(isAnswerTo(asks, 'http://127.0.0.1:43210/callback?code=x')).toBe(true);
   expect(isAnswerTo(asks, 'http://127.0.0.1:432100/callback?code=x')).toBe(false);
   expect(isAnswerTo(asks, 'https://evil.example/?http://127.0.0.1:43210/callback?')).toBe(false);
+});
+
+test('an answer that leads elsewhere is said to have let nothing in, and where to begin again', () => {
+  const problem = strayed();
+  expect(problem.message).toBe('Nothing was let in from here');
+  expect(problem.detail).toContain('Begin again at the program');
 });

@@ -1,5 +1,6 @@
 /** What a program on this computer asks for when it wants to sign in. The server reads the same words again and decides. */
 
+import { Problem } from './api/problem';
 import type { ProgramAnswer } from './api/types';
 
 export type ProgramAsks = Omit<ProgramAnswer, 'answer'>;
@@ -33,3 +34,11 @@ export function programIn(search: string): ProgramAsks | undefined {
 
 /** Where an answer may take the browser: exactly to the program that asked. */
 export const isAnswerTo = (asks: ProgramAsks, redirect: string): boolean => redirect.startsWith(`${asks.redirect_uri}?`);
+
+/** For an answer that the server took and that leads elsewhere: it is not followed, and what it would open lapses unused. */
+export const strayed = (): Problem =>
+  new Problem(0, {
+    title: 'Nothing was let in from here',
+    detail: 'The answer did not lead back to the program that asked, so this page did not follow it. Begin again at the program: run sallyport login once more.',
+    code: 'console.strayed',
+  });

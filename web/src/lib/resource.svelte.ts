@@ -33,7 +33,7 @@ export class Resource<T> {
 }
 
 /** The same answer again changes nothing: what follows from it stays as it is, and with it what somebody is just typing. */
-function same(one: unknown, other: unknown): boolean {
+export function same(one: unknown, other: unknown): boolean {
   return plain(one) && plain(other) && JSON.stringify(one) === JSON.stringify(other);
 }
 

@@ -7,10 +7,18 @@ const FOCUSABLE = 'a[href], button:not([disabled]), input:not([disabled]), selec
 const reachable = (root: Element): HTMLElement[] =>
   [...root.querySelectorAll<HTMLElement>(FOCUSABLE)].filter((element) => element.getClientRects().length > 0);
 
+/** What took the focus last. */
+let last: EventTarget | null = null;
+globalThis.document?.addEventListener('focusin', (event) => (last = event.target));
+
+/** Where the focus is, or was: a button that is disabled while it works has lost it by the time the panel opens. */
+const holder = (): Element | null =>
+  document.activeElement === document.body && last instanceof HTMLElement && last.matches(':disabled') ? last : document.activeElement;
+
 /** Tab goes round inside of the element, Escape closes it, and the focus returns to where it was. */
 export function trapFocus(onclose: () => void): Attachment<HTMLElement> {
   return (root) => {
-    const before = document.activeElement;
+    const before = holder();
     const wanted = root.querySelector<HTMLElement>('[data-autofocus]') ?? reachable(root)[0] ?? root;
     if (wanted === root) root.tabIndex = -1;
     wanted.focus({ preventScroll: true });
@@ -24,9 +32,31 @@ export function trapFocus(onclose: () => void): Attachment<HTMLElement> {
     root.addEventListener('keydown', listener);
     return () => {
       root.removeEventListener('keydown', listener);
-      if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+      if (before instanceof HTMLElement && before !== document.body) giveBack(before);
     };
   };
+}
+
+/** What is still disabled gets the focus once it can take it. Until then, or for good, what it stands in keeps the place. */
+function giveBack(to: HTMLElement): void {
+  const place = to.parentElement;
+  const settled = (): boolean => {
+    if (!to.isConnected) return true;
+    to.focus({ preventScroll: true });
+    if (document.activeElement === to) return true;
+    if (place && to.matches(':disabled')) {
+      if (!place.hasAttribute('tabindex')) place.tabIndex = -1;
+      place.focus({ preventScroll: true });
+    }
+    return false;
+  };
+  if (settled()) return;
+  const watch = new MutationObserver(() => {
+    // Whoever has gone on meanwhile stays there.
+    const gone = document.activeElement !== document.body && document.activeElement !== place;
+    if (gone || settled()) watch.disconnect();
+  });
+  watch.observe(document.body, { subtree: true, attributeFilter: ['disabled', 'inert'] });
 }
 
 function turn(root: HTMLElement, event: KeyboardEvent): void {

@@ -34,6 +34,6 @@ export const startActivation = (token: string, password: string, instead?: strin
 export const finishActivation = (body: { token: string; draft: string; code: string }) => post<T.RecoveryCodes>('invitations/finish', body);
 export const mailActivation = () => post<T.ActivationMail>('me/activation/mail');
 export const stopReset = () => remove<void>('me/held-reset');
-export const mails = (cursor?: string) => get<T.Page<T.Mail>>('mails', { query: { cursor } });
+export const mails = (query: Query) => get<T.Page<T.Mail>>('mails', { query });
 export const notMe = () => post<T.NotMeDone>('me/not-me');
 export const notMeFromMail = (token: string) => post<T.NotMeDone>('not-me', { token });

@@ -77,14 +77,14 @@ export function items<I>(page: T.Page<I> | I[]): I[] {
 }
 
 /** The most that the server gives at once. */
-const PAGE = 1000;
+export const MOST = 1000;
 
 /** A list to its end, with what its first page says besides. */
 export async function whole<P extends { items: unknown[]; next?: string | null }>(path: string, options: Options = {}): Promise<P> {
-  const first = await get<P>(path, { ...options, query: { ...options.query, limit: PAGE } });
+  const first = await get<P>(path, { ...options, query: { ...options.query, limit: MOST } });
   const items = [...first.items];
   for (let next = first.next; next; ) {
-    const page = await get<P>(path, { ...options, query: { ...options.query, limit: PAGE, cursor: next } });
+    const page = await get<P>(path, { ...options, query: { ...options.query, limit: MOST, cursor: next } });
     items.push(...page.items);
     next = page.next;
   }

@@ -2,8 +2,8 @@
 
 import * as people from '$lib/api/people';
 import type { Guarded } from '$lib/api/routes';
-import { asProblem, type Problem } from '$lib/api/problem';
 import type { ActionResult, CreatedInvitation, Policy, User } from '$lib/api/types';
+import { Attempt } from '$lib/attempt.svelte';
 import { count, counted } from '$lib/format';
 import { gate } from '$lib/gate.svelte';
 import { roleName } from '$lib/people';
@@ -14,8 +14,7 @@ import type { MenuEntry, MenuItem } from '$parts/menu';
 /** A dialog that an act needs before anything is asked of the server. */
 export type Asking = { kind: 'reset'; user: User } | { kind: 'roles'; user: User };
 
-export class PeopleActs {
-  problem = $state.raw<Problem>();
+export class PeopleActs extends Attempt {
   asking = $state.raw<Asking>();
   /** A link to hand over, shown once. */
   link = $state.raw<CreatedInvitation>();
@@ -23,43 +22,44 @@ export class PeopleActs {
   readonly #policy: () => Policy | undefined;
 
   constructor(policy: () => Policy | undefined, changed: () => unknown) {
+    super();
     this.#policy = policy;
     this.#changed = changed;
   }
 
-  async guarded(asked: Guarded, word: (result: ActionResult) => string): Promise<boolean> {
-    this.problem = undefined;
-    try {
-      const result = await gate.through(asked);
-      if (!result) return false;
+  /** Opens the dialog of an act, or closes it: either way without the fault of another one. */
+  show(asking: Asking | undefined): void {
+    this.clear();
+    this.asking = asking;
+  }
+
+  /** True where it was done. The request is begun in here: while another act runs, it is not even sent. */
+  async guarded(begin: () => Guarded, word: (result: ActionResult) => string): Promise<boolean> {
+    let done = false;
+    await this.run(async () => {
+      const result = await gate.through(begin());
+      if (!result) return;
       if (result.kind === 'invitation' && result.link) this.link = result;
       else toasts.say(word(result));
-      // What is shown is loaded again behind the dialog, which closes meanwhile.
-      void this.#changed();
-      return true;
-    } catch (error) {
-      this.problem = asProblem(error);
-      return false;
-    }
+      done = true;
+    });
+    // What is shown is loaded again behind the dialog, which closes meanwhile.
+    if (done) void this.#changed();
+    return done;
   }
 
   async #plain(act: () => Promise<unknown>, word: string): Promise<void> {
-    this.problem = undefined;
-    try {
-      await act();
-      if (word) toasts.say(word);
-      await this.#changed();
-    } catch (error) {
-      this.problem = asProblem(error);
-    }
+    if (!(await this.run(act))) return;
+    if (word) toasts.say(word);
+    await this.#changed();
   }
 
   require = (users: User[], required: 'yes' | 'no') =>
-    this.guarded(people.requireMfa(ids(users), required), () => `MFA ${required === 'yes' ? 'required of' : 'no longer required of'} ${who(users)}`);
-  disable = (users: User[]) => this.guarded(people.disable(ids(users)), () => `${who(users)} disabled`);
-  enable = (users: User[]) => this.guarded(people.enable(ids(users)), () => `${who(users)} enabled`);
+    this.guarded(() => people.requireMfa(ids(users), required), () => `MFA ${required === 'yes' ? 'required of' : 'no longer required of'} ${who(users)}`);
+  disable = (users: User[]) => this.guarded(() => people.disable(ids(users)), () => `${who(users)} disabled`);
+  enable = (users: User[]) => this.guarded(() => people.enable(ids(users)), () => `${who(users)} enabled`);
   reset = (user: User, confirmed: 'in_person' | 'by_call') =>
-    this.guarded(people.resetFactor(user.id, confirmed), (result) => (result.kind === 'reset_held' ? `The factors of ${user.name} go in 24 hours` : `The factors of ${user.name} are gone`));
+    this.guarded(() => people.resetFactor(user.id, confirmed), (result) => (result.kind === 'reset_held' ? `The factors of ${user.name} go in 24 hours` : `The factors of ${user.name} are gone`));
 
   endSessions = (users: User[]) =>
     this.#plain(() => Promise.all(users.filter((user) => user.sessions > 0).map((user) => people.endSessions(user.id))), `Sessions of ${who(users)} ended`);
@@ -81,8 +81,9 @@ export class PeopleActs {
     return this.#policy()?.mfa.who === 'all' ? 'The tenant’s policy is for everybody' : undefined;
   }
 
-  /** Why the person who looks may do nothing to this account at all. */
+  /** Why the person who looks may do nothing to this account at all, or not now. */
   #whyNot(user: User): string | undefined {
+    if (this.busy) return 'Something else is under way';
     if (!session.may('people.write')) return 'Your roles only read here';
     if (user.assignments.some((one) => one.role === 'owner') && !session.may('people.owners')) return 'Only owners act on owners';
     return undefined;
@@ -97,10 +98,10 @@ export class PeopleActs {
       required
         ? { word: 'Stop requiring MFA', icon: 'shield', guard: user.mfa_required_by === 'user', why: this.#whyNotRequire(user), act: () => void this.require([user], 'no') }
         : { word: 'Require MFA', icon: 'shield', guard: this.#whyNotRequire(user) === undefined, why: this.#whyNotRequire(user), act: () => void this.require([user], 'yes') },
-      { word: 'Reset factor', icon: 'rotate', guard: true, why: own ?? (factors === 0 ? 'No factor is set up yet' : user.held_reset ? 'A reset waits already' : undefined), act: () => (this.asking = { kind: 'reset', user }) },
+      { word: 'Reset factor', icon: 'rotate', guard: true, why: own ?? (factors === 0 ? 'No factor is set up yet' : user.held_reset ? 'A reset waits already' : undefined), act: () => this.show({ kind: 'reset', user }) },
       { word: user.state === 'invited' ? 'Send the invitation again' : 'Send an activation link', icon: 'link', why: factors > 0 ? 'A factor is set up' : user.state === 'disabled' ? 'The account is disabled' : undefined, act: () => void this.resend(user) },
       'line',
-      { word: 'Change role', icon: 'people', guard: true, why: own, act: () => (this.asking = { kind: 'roles', user }) },
+      { word: 'Change role', icon: 'people', guard: true, why: own, act: () => this.show({ kind: 'roles', user }) },
       { word: `End ${counted(user.sessions, 'session')}`, icon: 'bad', why: user.sessions === 0 ? 'Not signed in anywhere' : undefined, act: () => void this.endSessions([user]) },
       user.state === 'disabled'
         ? { word: 'Enable account', icon: 'done', guard: true, act: () => void this.enable([user]) }
