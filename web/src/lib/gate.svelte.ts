@@ -15,6 +15,7 @@ class Gate {
   wrong = $state<Problem>();
   busy = $state(false);
   #close: ((result: ActionResult | undefined) => void) | undefined;
+  #turn = 0;
 
   get open(): boolean {
     return this.freezing || this.request !== undefined;
@@ -38,9 +39,11 @@ class Gate {
 
   show(request: AuthorizationRequest): Promise<ActionResult | undefined> {
     this.#close?.(undefined);
+    this.#turn++;
     this.request = request;
     this.wrong = undefined;
     this.freezing = false;
+    this.busy = false;
     return new Promise((resolve) => (this.#close = resolve));
   }
 
@@ -68,23 +71,29 @@ class Gate {
   }
 
   async #answer(answer: () => Promise<AuthorizationRequest>): Promise<boolean> {
-    const asked = this.request;
+    const turn = ++this.#turn;
     // Where another one is shown by now, what was answered to this one is not written over it.
-    const passed = () => this.request !== undefined && this.request.id !== asked?.id;
+    const passed = () => turn !== this.#turn;
     this.busy = true;
     this.wrong = undefined;
     try {
       const request = await answer();
       if (passed()) return false;
-      this.request = { ...request, result: request.result ?? this.request?.result ?? null };
+      const result = request.result ?? this.request?.result ?? null;
+      // A panel that was closed meanwhile comes back for a result alone: some are shown only once.
+      if (this.request || result) this.request = { ...request, result };
+      this.busy = false;
       // What it opened is shown at once, and its ticket lasts for seconds: no receipt stands in between.
-      if (this.request.result?.kind === 'remote_session') this.close();
+      if (result?.kind === 'remote_session') this.close();
       return true;
     } catch (error) {
-      if (!passed()) this.wrong = asProblem(error);
+      if (this.request && !passed()) this.wrong = asProblem(error);
       return false;
     } finally {
-      this.busy = false;
+      if (!passed()) {
+        this.busy = false;
+        if (!this.request) this.close();
+      }
     }
   }
 
@@ -96,11 +105,13 @@ class Gate {
     if (fresh && this.request?.id === fresh.id && this.request.state === 'open' && !this.busy) this.request = fresh;
   }
 
+  /** Puts the panel away. While an answer is on its way, whoever asked for the action waits for it: it may bring what they asked for. */
   close(): void {
     const done = this.request?.state === 'executed' ? (this.request.result ?? undefined) : undefined;
     this.request = undefined;
     this.wrong = undefined;
     this.freezing = false;
+    if (this.busy) return;
     this.#close?.(done);
     this.#close = undefined;
   }

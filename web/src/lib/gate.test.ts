@@ -34,11 +34,27 @@ test('nor is its fault', async () => {
   expect(gate.wrong).toBeUndefined();
 });
 
-test('a result comes into sight also where the panel was closed meanwhile: some are shown only once', async () => {
-  void gate.show(request('one'));
+test('a result comes into sight also where the panel was closed meanwhile, and to whoever asked: some are shown only once', async () => {
+  const asked = gate.show(request('one'));
   const accepted = gate.prove('123456');
   gate.close();
+  expect(gate.open).toBe(false);
   proofs.settle[0]?.take(request('one', 'executed'));
   expect(await accepted).toBe(true);
   expect(gate.request?.state).toBe('executed');
+  gate.close();
+  expect(await asked).toEqual({ kind: 'done' });
+});
+
+test.each([
+  ['it waits for somebody else', () => proofs.settle[0]?.take(request('one'))],
+  ['it was refused', () => proofs.settle[0]?.refuse(new Problem(403, { code: 'code_refused' }))],
+])('a panel that was closed meanwhile stays closed where %s', async (_, settle) => {
+  const asked = gate.show(request('one'));
+  const accepted = gate.prove('123456');
+  gate.close();
+  settle();
+  await accepted;
+  expect([gate.open, gate.wrong, gate.busy]).toEqual([false, undefined, false]);
+  expect(await asked).toBeUndefined();
 });

@@ -28,12 +28,22 @@ export class JobView {
   written = $state.raw<Record<string, number>>({});
   readonly #id: string;
   readonly #changed = new Set<string>();
+  /** One question after another, so that no older answer is written over a newer one. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(id: string) {
     this.#id = id;
   }
 
-  load = async (): Promise<void> => {
+  load = (): Promise<void> => this.#inTurn(() => this.#whole());
+
+  #inTurn(ask: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(ask);
+    return this.#last;
+  }
+
+  async #whole(): Promise<void> {
+    this.#changed.clear();
     try {
       const [job, runs] = await Promise.all([api.job(this.#id), api.all((cursor) => api.runs(this.#id, { limit: 1000, cursor }))]);
       this.job = job;
@@ -44,11 +54,11 @@ export class JobView {
     } finally {
       this.loaded = true;
     }
-  };
+  }
 
   /** Listens until the returned function is called. */
   watch(): () => void {
-    const catchUp = paced(300, () => void this.#catchUp());
+    const catchUp = paced(300, () => void this.#inTurn(() => this.#catchUp()));
     const stops = [
       on<{ run: string; job: string; state: RunState }>('run', (note) => {
         if (note.job !== this.#id) return;
@@ -65,13 +75,17 @@ export class JobView {
   }
 
   async #catchUp(): Promise<void> {
+    if (this.#changed.size > ONE_BY_ONE) return this.#whole();
     const ids = [...this.#changed];
     this.#changed.clear();
-    if (ids.length > ONE_BY_ONE) return this.load();
-    const [job, ...fresh] = await Promise.all([api.job(this.#id), ...ids.map((id) => api.run(id))]).catch(() => []);
-    if (!job) return;
-    this.job = job as Job;
-    const byId = new Map((fresh as Run[]).map((run) => [run.id, run]));
-    if (byId.size > 0) this.runs = this.runs.map((run) => byId.get(run.id) ?? run);
+    try {
+      const [job, fresh] = await Promise.all([api.job(this.#id), Promise.all(ids.map((id) => api.run(id)))]);
+      this.job = job;
+      const byId = new Map(fresh.map((run) => [run.id, run]));
+      if (byId.size > 0) this.runs = this.runs.map((run) => byId.get(run.id) ?? run);
+    } catch {
+      // They are asked for again with the next note, or with everything else once the line is back.
+      ids.forEach((id) => this.#changed.add(id));
+    }
   }
 }

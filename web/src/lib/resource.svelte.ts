@@ -10,22 +10,37 @@ export class Resource<T> {
   loading = $state(false);
   readonly #load: () => Promise<T>;
   #turn = 0;
+  /** The turn whose answer is shown. */
+  #shown = 0;
+  /** The first turn of the present question. */
+  #question = 0;
 
   constructor(load: () => Promise<T>) {
     this.#load = load;
   }
 
+  /** Asks something else than before: what is still to be answered to the last question is not taken. */
+  ask = (): Promise<void> => {
+    this.#question = this.#turn + 1;
+    return this.reload();
+  };
+
+  /** Asks the same once more. Each answer is taken that is newer than what is shown: steady changes keep none of them away. */
   reload = async (): Promise<void> => {
     const turn = ++this.#turn;
+    const takes = () => turn >= this.#question && turn > this.#shown;
     const asked = this.#load();
     this.loading = true;
     try {
       const value = await asked;
-      if (turn !== this.#turn) return;
+      if (!takes()) return;
+      this.#shown = turn;
       if (!same(value, this.value)) this.value = value;
       this.problem = undefined;
     } catch (error) {
-      if (turn === this.#turn) this.problem = asProblem(error);
+      if (!takes()) return;
+      this.#shown = turn;
+      this.problem = asProblem(error);
     } finally {
       if (turn === this.#turn) this.loading = false;
     }
@@ -44,7 +59,7 @@ export function resource<T>(load: () => Promise<T>): Resource<T> {
   const made = new Resource(load);
   $effect(() => {
     void session.epoch;
-    void made.reload();
+    void made.ask();
     return on('resync', () => void made.reload());
   });
   return made;
