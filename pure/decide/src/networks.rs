@@ -234,6 +234,11 @@ impl Rules {
         required.is_none_or(|network| within(&network.ranges, from))
     }
 
+    /// Whether a remote session may be used from an address: where its person may be signed in and do what is guarded.
+    pub fn allows_remote(&self, from: IpAddr) -> bool {
+        [Capability::SignIn, Capability::Guarded].into_iter().all(|capability| self.allows(capability, from))
+    }
+
     /// Whether an address lies in a trusted network.
     pub fn trusts(&self, from: IpAddr) -> bool {
         self.trusted.iter().any(|network| within(&network.ranges, from))

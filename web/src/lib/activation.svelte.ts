@@ -11,8 +11,10 @@ class Activation {
   /** Why it is asked now: at sign-in, or because something was tried that needs a factor. */
   asked = $state<'sign-in' | 'action'>();
 
+  #looking = false;
+
   constructor() {
-    whenFactorMissing(() => this.ask());
+    whenFactorMissing((tried) => (tried === 'changing' ? this.ask() : void this.#askWhereDue()));
   }
 
   /** Signed in with the password alone. */
@@ -34,14 +36,27 @@ class Activation {
 
   /** Takes a refusal that means: a factor first. False where it is another one. */
   meets(error: unknown): boolean {
-    if (!(error instanceof Problem) || error.status !== 403) return false;
-    if (error.code !== 'factor_required' && !(this.reading && error.code === 'session_restricted')) return false;
-    this.asked = 'action';
+    if (!this.reading || !(error instanceof Problem) || error.status !== 403) return false;
+    if (error.code !== 'factor_required' && error.code !== 'session_restricted') return false;
+    this.ask();
     return true;
   }
 
   ask(): void {
+    // Others meet this refusal too, and it is about somebody else's factor then.
+    if (!this.reading) return;
     this.asked = 'action';
+    // The policy may ask for it now, where it could wait before.
+    void session.refresh();
+  }
+
+  /** Some pages are for nobody without a factor; once everything is, the person is told why. */
+  async #askWhereDue(): Promise<void> {
+    if (!this.reading || this.enrolled || this.asked || this.#looking) return;
+    this.#looking = true;
+    await session.refresh();
+    this.#looking = false;
+    if (this.reading && session.me?.mfa.may_postpone === false) this.asked ??= 'sign-in';
   }
 
   later(): void {

@@ -23,7 +23,8 @@ export class DeviceList {
   #next: string | undefined;
   #turn = 0;
   #more: Promise<void> | undefined;
-  #refreshing = false;
+  #refreshing: Promise<void> | undefined;
+  #stale = false;
   readonly #places = new Map<string, number>();
   readonly #notes = new Map<string, boolean>();
 
@@ -44,16 +45,22 @@ export class DeviceList {
     }
   }
 
-  /** Loads again what is there now, and swaps it in at once; the list never shrinks under the reader. */
-  async refresh(): Promise<void> {
-    if (this.#refreshing) return;
-    this.#refreshing = true;
-    try {
-      await this.#reload(this.#turn);
-    } catch {
-      // What is shown stays; the live mark says that the connection is lost.
-    } finally {
-      this.#refreshing = false;
+  /** Loads again what is there now, and swaps it in at once; the list never shrinks under the reader. What changed while an answer was
+   * on its way may not be in it: it is asked for once more. */
+  refresh(): Promise<void> {
+    this.#stale = true;
+    this.#refreshing ??= this.#untilFresh().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  async #untilFresh(): Promise<void> {
+    while (this.#stale) {
+      this.#stale = false;
+      try {
+        await this.#reload(this.#turn);
+      } catch {
+        // What is shown stays; the live mark says that the connection is lost.
+      }
     }
   }
 
@@ -111,10 +118,12 @@ export class DeviceList {
     }
   }
 
-  /** Takes a live note; true where it names a device that a complete list does not have. */
+  /** Takes a live note; true where it says more than that a device of the list came or went, or names one that a complete list does not have. */
   note(note: DeviceNote): boolean {
+    const place = this.#places.get(note.device);
+    const shown = this.#notes.get(note.device) ?? (place === undefined ? undefined : this.items[place]?.online);
     this.#notes.set(note.device, note.online);
-    return !this.#next && !this.#places.has(note.device);
+    return place === undefined ? !this.#next : shown === note.online;
   }
 
   /** Puts all waiting notes into the rows at once. */

@@ -48,3 +48,25 @@ test('where the old list went on is not asked for with the new filter', async ()
   await reaching;
   expect(ids(list)).toEqual(['b1', 'b2', 'b3']);
 });
+
+test('what changed while a refresh was under way is asked for once more', async () => {
+  const list = await made();
+  const refreshed = list.refresh();
+  const after = list.refresh();
+  void list.refresh();
+  asked(1).take(page(['a1', 'a2'], null, 2));
+  await vi.waitFor(() => expect(server.asked.length).toBe(3));
+  asked(2).take(page(['a2'], null, 1));
+  await Promise.all([refreshed, after]);
+  expect([ids(list), server.asked.length]).toEqual([['a2'], 3]);
+});
+
+test('a note about a device whose presence stays says that something else of it changed', async () => {
+  const list = new DeviceList();
+  const loaded = list.load({ q: 'a' });
+  asked(0).take({ ...page([], null, 1), items: [{ id: 'a1', online: false }] });
+  await loaded;
+  expect(list.note({ device: 'a1', online: true })).toBe(false);
+  expect(list.note({ device: 'a1', online: true })).toBe(true);
+  expect(list.note({ device: 'new', online: true })).toBe(true);
+});

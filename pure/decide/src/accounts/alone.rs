@@ -41,13 +41,18 @@ pub struct Facts<'a> {
 /// # Errors
 /// [`Refused`] wherever a factor is needed: it looks like every other failure.
 pub fn judge_alone(passed: PasswordPassed, facts: &Facts<'_>, now: Timestamp) -> Result<SignedIn, Refused> {
-    let opens = match facts.enrolled {
-        Enrolled::No => grace(facts.policy, facts.rights, facts.required, now) != Grace::Over,
-        Enrolled::Yes => is_technician(facts.rights) && facts.rules.trusts(facts.from),
-    };
-    match opens {
+    match stays_alone(facts, now) {
         true => Ok(SignedIn { user: passed.user(), stage: Stage::Factorless, method: Method::Password, used_step: None, step_up: None }),
         false => Err(Refused),
+    }
+}
+
+/// Whether a session without a factor goes on: as long as one would be opened. After the deadline, or once policy or role take it back,
+/// it is good for setting up a factor and for nothing else.
+pub fn stays_alone(facts: &Facts<'_>, now: Timestamp) -> bool {
+    match facts.enrolled {
+        Enrolled::No => grace(facts.policy, facts.rights, facts.required, now) != Grace::Over,
+        Enrolled::Yes => is_technician(facts.rights) && facts.rules.trusts(facts.from),
     }
 }
 

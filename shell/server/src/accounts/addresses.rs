@@ -7,16 +7,17 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use sallyport_api as api;
 use sallyport_api::Code;
+use sallyport_decide::accounts::alone::{Enrolled, Facts, stays_alone};
 use sallyport_decide::accounts::session::{Purpose, Token};
 use sallyport_decide::networks::{Address, Capability, Guarding, Opened, Range, Required, Rules, Standing, Trusted, Verification};
 use sallyport_decide::policy::{self, Actor, Stage};
 use sallyport_model::{Email, TenantId, Timestamp, limits};
-use sallyport_store::ops::accounts::{AccountFacts, UseFactor, UsedFactor, factors};
+use sallyport_store::ops::accounts::{AccountFacts, UseFactor, UsedFactor};
 use sallyport_store::ops::networks::{
     AddressLink, ApproveAddress, AskForAddress, ChallengeSession, PauseVerification, RemoveAddress, StoredRules, TouchAddress,
     address_facts, address_link, approved_addresses, is_challenged, rules,
 };
-use sallyport_store::ops::people::policy as policy_of;
+use sallyport_store::ops::people::{factorless_facts, has_factor, policy as policy_of};
 use sallyport_store::{Reader, StoreError};
 
 use super::Source;
@@ -96,6 +97,9 @@ async fn ask(
 /// What a session that waits for a factor may still do.
 const WHILE_CHALLENGED: [&str; 4] = ["self.read", "self.sign_out", "self.elevate", "self.not_me"];
 
+/// What a session without a factor may still do once its person must have one.
+const WHILE_FACTOR_IS_DUE: [&str; 5] = ["self.read", "self.sign_out", "self.activate", "self.elevate", "self.not_me"];
+
 /// The address of a live session's request: within the ranges where it may be, and where this route works from.
 /// Who left them waits for a factor from now on, with open streams too (NET-05).
 pub(crate) async fn check_address(app: &App, parts: &Parts, actor: &Actor, word: &str, guarding: Guarding) -> Result<(), Refusal> {
@@ -105,15 +109,18 @@ pub(crate) async fn check_address(app: &App, parts: &Parts, actor: &Actor, word:
     let mut reader = app.store.read().await?;
     let rules = rules(&mut reader, actor.tenant).await?.rules;
     let challenged = is_challenged(&mut reader, actor.session).await?;
-    let opened = opened(&mut reader, actor).await?;
+    let alone = alone(&mut reader, actor, &rules, from, app.clock.now()).await?;
     drop(reader);
-    if rules.session(actor.stage, opened, from) == Standing::Challenged && !challenged {
+    if rules.session(actor.stage, alone.opened, from) == Standing::Challenged && !challenged {
         app.store.reserve(ChallengeSession { by: doing(app, actor), address: from.to_string() }).await?;
         app.accounts.tell_ended(actor.session);
         return if WHILE_CHALLENGED.contains(&word) { Ok(()) } else { Err(Code::AddressLeft.into()) };
     }
     if challenged && !WHILE_CHALLENGED.contains(&word) {
         return Err(Code::AddressLeft.into());
+    }
+    if !alone.stays && !WHILE_FACTOR_IS_DUE.contains(&word) {
+        return Err(Code::FactorRequired.into());
     }
     match Capability::of_route(word, guarding).into_iter().find(|needed| !rules.allows(*needed, from)) {
         Some(_) => Err(Code::NetworkRefused.into()),
@@ -122,20 +129,33 @@ pub(crate) async fn check_address(app: &App, parts: &Parts, actor: &Actor, word:
 }
 
 /// Whether a session still stands at an address: it waits for no factor, and the rules of this moment allow the address.
-pub(super) async fn stands(reader: &mut Reader, actor: &Actor, from: IpAddr) -> Result<Standing, Refusal> {
+pub(super) async fn stands(reader: &mut Reader, actor: &Actor, from: IpAddr, now: Timestamp) -> Result<Standing, Refusal> {
     if is_challenged(reader, actor.session).await? {
         return Ok(Standing::Challenged);
     }
     let rules = rules(reader, actor.tenant).await?.rules;
-    Ok(rules.session(actor.stage, opened(reader, actor).await?, from))
+    let alone = alone(reader, actor, &rules, from, now).await?;
+    Ok(if alone.stays { rules.session(actor.stage, alone.opened, from) } else { Standing::Challenged })
 }
 
-/// Why a session without a factor could be opened: who has a factor was in a trusted network.
-async fn opened(reader: &mut Reader, actor: &Actor) -> Result<Opened, Refusal> {
+/// What a session without a factor stands on; every other one needs nothing of it.
+struct Alone {
+    /// Why it could be opened: who has a factor was in a trusted network.
+    opened: Opened,
+    /// Whether it goes on (AZ-02).
+    stays: bool,
+}
+
+async fn alone(reader: &mut Reader, actor: &Actor, rules: &Rules, from: IpAddr, now: Timestamp) -> Result<Alone, Refusal> {
     if actor.stage != Stage::Factorless {
-        return Ok(Opened::ByPolicy);
+        return Ok(Alone { opened: Opened::ByPolicy, stays: true });
     }
-    Ok(if factors(reader, actor.user).await?.is_empty() { Opened::ByPolicy } else { Opened::ByNetwork })
+    let enrolled = if has_factor(reader, actor.user).await? { Enrolled::Yes } else { Enrolled::No };
+    let (required, rights) = factorless_facts(reader, actor.user).await?;
+    let policy = policy_of(reader, actor.tenant).await?.mfa;
+    let facts = Facts { enrolled, rights: &rights, required, policy: &policy, rules, from };
+    let opened = if enrolled == Enrolled::No { Opened::ByPolicy } else { Opened::ByNetwork };
+    Ok(Alone { opened, stays: stays_alone(&facts, now) })
 }
 
 /// The tenant's rules about addresses.

@@ -166,7 +166,7 @@ async fn lives(app: &App, session: SessionId, from: IpAddr) -> Option<Rights> {
     let now = app.clock.now();
     live.session.lives(now).ok()?;
     // A session that waits for a factor has no streams, and neither has one whose address is no longer allowed.
-    match stands(&mut reader, &actor(&live, now), from).await.ok()? {
+    match stands(&mut reader, &actor(&live, now), from, now).await.ok()? {
         Standing::Stays => Some(live.rights),
         Standing::Challenged => None,
     }

@@ -1,7 +1,9 @@
 //! The WebSocket routes of streams: a ticket, and nothing else, says whose socket it is.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -10,6 +12,7 @@ use sallyport_api::Code;
 use sallyport_decide::accounts::session::Token;
 use sallyport_model::limits;
 use sallyport_store::ops::accounts::live_session_by_id;
+use sallyport_store::ops::networks::{is_challenged, rules};
 use sallyport_store::ops::remote::{Attachment, attachment, may_attach};
 use sallyport_wire::stream::{SUBPROTOCOL, TICKET_PREFIX};
 
@@ -52,7 +55,9 @@ async fn accept(app: App, mut parts: Parts, side: Side) -> Result<Response, Refu
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(|_| Refusal::from(Code::Malformed))?;
     let ticket = app.remote.take_ticket(&token, app.clock.now()).filter(|ticket| ticket.side == side).ok_or(Code::TicketRefused)?;
     let attachment = attachment(&mut app.store.read().await?, ticket.tenant, ticket.grant).await?.ok_or(Code::RemoteSessionEnded)?;
-    if !stands(&app, &attachment).await? {
+    let ConnectInfo(client) = parts.extensions.get::<ConnectInfo<SocketAddr>>().ok_or(Code::Internal)?;
+    let from = client.ip().to_canonical();
+    if !stands(&app, &attachment).await? || side == Side::Client && !may_come_from(&app, &attachment, from).await? {
         return Err(Code::TicketRefused.into());
     }
     let upgrade = upgrade
@@ -61,7 +66,7 @@ async fn accept(app: App, mut parts: Parts, side: Side) -> Result<Response, Refu
         .write_buffer_size(WRITE_BYTES)
         .max_message_size(limits::STREAM_MESSAGE_BYTES)
         .max_frame_size(limits::STREAM_MESSAGE_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| serve(app, attachment, side, socket)).into_response())
+    Ok(upgrade.on_upgrade(move |socket| serve(app, attachment, side, socket, from)).into_response())
 }
 
 /// The ticket among the offered subprotocols; browsers can set no other header.
@@ -74,20 +79,26 @@ fn offered(parts: &Parts) -> Option<Token> {
     }
 }
 
-/// Whether the person's session lives and their rights suffice; from now on the sweep looks after that.
+/// Whether the person's session lives and waits for no factor, and their rights suffice; from now on the sweep looks after that.
 async fn stands(app: &App, attachment: &Attachment) -> Result<bool, Refusal> {
     let mut reader = app.store.read().await?;
     let live = live_session_by_id(&mut reader, attachment.user_session).await?;
     match live
         .filter(|live| live.session.lives(app.clock.now()).is_ok() && (live.user, live.tenant) == (attachment.person, attachment.tenant))
     {
+        Some(_) if is_challenged(&mut reader, attachment.user_session).await? => Ok(false),
         Some(live) => Ok(may_attach(&mut reader, &live.rights, attachment.attaching()).await?),
         None => Ok(false),
     }
 }
 
-async fn serve(app: App, attachment: Attachment, side: Side, socket: WebSocket) {
-    match app.remote.arrive(attachment.grant, side, socket) {
+/// Whether the tenant's rules let the person use it from here.
+async fn may_come_from(app: &App, attachment: &Attachment, from: IpAddr) -> Result<bool, Refusal> {
+    Ok(rules(&mut app.store.read().await?, attachment.tenant).await?.rules.allows_remote(from))
+}
+
+async fn serve(app: App, attachment: Attachment, side: Side, socket: WebSocket, from: IpAddr) {
+    match app.remote.arrive(attachment.grant, side, socket, from) {
         Arrival::Met => {}
         Arrival::First { socket, other, place } => Box::pin(relay::first(app, attachment, side, socket, other, place)).await,
     }

@@ -1,6 +1,7 @@
 //! Where the two sockets of a grant meet, and the handle by which a running stream is ended.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +26,8 @@ struct Stream {
     number: u64,
     /// Where the other side's socket is handed over, while one waits.
     waiting: Option<(Side, oneshot::Sender<WebSocket>)>,
+    /// The client's address, once it is here.
+    used_from: Option<IpAddr>,
     stop: watch::Sender<Option<CloseCode>>,
 }
 
@@ -66,14 +69,18 @@ impl Remote {
 
     /// Brings a socket to the other one of its grant. A second one of the same side takes the place of the first, and a
     /// running stream gives way: whoever dials again has lost the connection before.
-    pub(super) fn arrive(&self, grant: GrantId, side: Side, socket: WebSocket) -> Arrival {
+    pub(super) fn arrive(&self, grant: GrantId, side: Side, socket: WebSocket, from: IpAddr) -> Arrival {
+        let used_from = (side == Side::Client).then_some(from);
         let mut streams = self.streams();
         let mut socket = socket;
         if let Some(stream) = streams.get_mut(&grant)
             && let Some((_, meet)) = stream.waiting.take_if(|(waiting, _)| *waiting != side)
         {
             match meet.send(socket) {
-                Ok(()) => return Arrival::Met,
+                Ok(()) => {
+                    stream.used_from = stream.used_from.or(used_from);
+                    return Arrival::Met;
+                }
                 Err(back) => socket = back,
             }
         }
@@ -83,7 +90,7 @@ impl Remote {
         let number = self.0.streams.next_number.fetch_add(1, Ordering::Relaxed);
         let (meet, other) = oneshot::channel();
         let (stop, stopped) = watch::channel(None);
-        streams.insert(grant, Stream { number, waiting: Some((side, meet)), stop });
+        streams.insert(grant, Stream { number, waiting: Some((side, meet)), used_from, stop });
         Arrival::First { socket, other, place: Place { remote: self.clone(), grant, number, stopped } }
     }
 
@@ -93,6 +100,11 @@ impl Remote {
         if let Some(stream) = self.streams().remove(&grant) {
             stream.stop.send_replace(Some(code));
         }
+    }
+
+    /// From where each stream is used whose client is here.
+    pub(super) fn used_from(&self) -> HashMap<GrantId, IpAddr> {
+        self.streams().iter().filter_map(|(grant, stream)| Some((*grant, stream.used_from?))).collect()
     }
 
     /// Whether a stream of the grant runs.

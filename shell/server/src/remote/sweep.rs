@@ -38,7 +38,7 @@ pub(crate) async fn run(app: App) {
 async fn once(app: &App) -> Result<(), StoreError> {
     let now = app.clock.now();
     let mut reader = app.store.read().await?;
-    let (gone, overdue) = (revoked(&mut reader, now).await?, end_overdue(&mut reader, now).await?);
+    let (gone, overdue) = (revoked(&mut reader, now, &app.remote.used_from()).await?, end_overdue(&mut reader, now).await?);
     let idle = app.remote.idle();
     if gone.is_empty() && overdue.is_empty() && idle.is_empty() {
         if !any_open(&mut reader).await? {

@@ -9,7 +9,7 @@ mod doors;
 mod half_sessions;
 mod kit;
 mod lifecycle;
-mod networks;
+pub(crate) mod networks;
 pub(crate) mod passkeys;
 mod passwords;
 mod proofs;

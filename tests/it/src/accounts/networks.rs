@@ -118,7 +118,7 @@ async fn net_05_a_session_that_leaves_its_ranges_waits_for_a_factor_and_its_stre
 }
 
 /// Opens a stream and reads its head.
-async fn open_stream(client: &mut Client, call: Call) -> tokio::net::TcpStream {
+pub(crate) async fn open_stream(client: &mut Client, call: Call) -> tokio::net::TcpStream {
     let proof = client.proof(&call);
     let mut stream = client.open(&call, &proof).await;
     let mut first = [0u8; 1024];

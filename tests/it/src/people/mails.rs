@@ -8,6 +8,7 @@ use sallyport_testkit::owner::{EMAIL, Owner};
 use sallyport_testkit::people::{Colleague, THEIR_PASSWORD, activate};
 use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 
 use super::resets::reset;
 use super::{assert_refused, post, role};
@@ -17,6 +18,7 @@ on_both!(
     an_invitation_is_mailed_and_its_link_followed,
     notices_tell_what_happened_and_not_me_works_once,
     until_the_deadline_a_password_alone_reads_and_afterwards_it_opens_nothing,
+    az_02_an_open_session_without_a_factor_reads_no_more_once_the_deadline_is_over_or_policy_takes_it_back,
     a_mail_waits_for_a_busy_server_and_is_given_up_where_nobody_is,
     a12_rec_10_a_held_reset_is_mailed_in_time_to_stop_it,
     rec_12_a_mailed_activation_link_works_for_two_hours_to_the_second,
@@ -233,4 +235,36 @@ async fn until_the_deadline_a_password_alone_reads_and_afterwards_it_opens_nothi
     assert_eq!(back.client.get("/v1/me").await.json()["mfa"]["state"], json!("active"));
     server.clock.advance(30);
     assert_refused(&client.send(sign_in()).await, 401, "sign_in_refused");
+}
+
+async fn az_02_an_open_session_without_a_factor_reads_no_more_once_the_deadline_is_over_or_policy_takes_it_back(engine: Engine) {
+    let (server, mail) = mailing(engine).await;
+    let mut owner = Owner::set_up(&server).await;
+    factorless(&server, &mail, &mut owner).await;
+    let deadline = sallyport_server::clock::Clock::now(&server.clock).plus_secs(900);
+    let policy = |deadline: Value, factorless: &str| {
+        let body = json!({ "who": "all", "roles": [], "deadline": deadline, "factorless": factorless });
+        Call::new("PUT", "/v1/policy/mfa").body(body)
+    };
+    let sign_in = || post("/v1/sign-in", json!({ "email": "tara@nordwind.example", "password": THEIR_PASSWORD, "code": "" }));
+    for over in ["the policy", "the deadline"] {
+        assert_eq!(owner.does(&server, policy(json!(deadline), "yes")).await.status, 200);
+        let mut client = Client::new(&server, 9);
+        assert_eq!(client.send(sign_in()).await.status, 200);
+        assert_eq!(client.get("/v1/devices").await.status, 200, "the control: it reads");
+        let events = Call::new("GET", "/v1/events").header("accept", "text/event-stream");
+        let mut stream = crate::accounts::networks::open_stream(&mut client, events).await;
+        match over {
+            "the policy" => assert_eq!(owner.does(&server, policy(json!(null), "no")).await.status, 200),
+            _ => server.clock.advance(900),
+        }
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+        ended.unwrap_or_else(|_| panic!("{over}: the stream ended")).expect("it was open");
+        assert_refused(&client.get("/v1/devices").await, 403, "factor_required");
+        let me = client.get("/v1/me").await.json();
+        assert_eq!((&me["mfa"]["state"], &me["mfa"]["may_postpone"]), (&json!("required"), &json!(false)), "{over}: {me}");
+        assert_eq!(client.post("/v1/me/activation/mail", json!({})).await.status, 200, "{over}: the way on is open");
+        assert_eq!(client.post("/v1/sign-out", json!({})).await.status, 204, "{over}: and the way out");
+    }
 }

@@ -48,8 +48,8 @@ export const whenChallenged = (listener: () => void): void => {
 };
 
 /** Told whenever a change was refused because this person has no second factor yet. */
-let onFactorMissing: () => void = () => {};
-export const whenFactorMissing = (listener: () => void): void => {
+let onFactorMissing: (tried: 'reading' | 'changing') => void = () => {};
+export const whenFactorMissing = (listener: typeof onFactorMissing): void => {
   onFactorMissing = listener;
 };
 
@@ -123,7 +123,7 @@ function noticed(problem: Problem, method: string, path: string): Problem {
   const ended = problem.status === 401 && problem.code !== 'insufficient_user_authentication';
   if (ended && !ANONYMOUS.test(path)) onSignedOut(problem);
   if (problem.code === 'address_left') onChallenged();
-  if (problem.code === 'factor_required' && method !== 'GET') onFactorMissing();
+  if (problem.code === 'factor_required') onFactorMissing(method === 'GET' ? 'reading' : 'changing');
   return problem;
 }
 

@@ -1,11 +1,13 @@
 //! How remote sessions and attachments end: by a person, by the device, by a right that is gone, by a limit.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, HashMap, btree_map};
+use std::net::IpAddr;
 
 use sallyport_model::{DeviceId, Digest, GrantId, RemoteSessionId, TenantId, Timestamp, UserId};
 use serde_json::json;
 
 use super::read::{Attaching, may_attach};
+use crate::ops::networks::rules;
 use crate::ops::people::rights_of;
 use crate::{Actor, Change, Entry, Reader, StoreError, Tx, values};
 
@@ -177,24 +179,34 @@ impl Change for KeepReceipt {
     }
 }
 
-/// Attachments that nothing stands behind any more: the user's session, right or account, or the device, is gone.
-pub async fn revoked(reader: &mut Reader, now: Timestamp) -> Result<Vec<(TenantId, GrantId)>, StoreError> {
+/// Attachments that nothing stands behind any more: the user's session, right or account, or the device, is gone; the session waits for a
+/// factor since its address left the allowed ranges, or the rules of this moment do not allow the address from which it is used (NET-05).
+pub async fn revoked(
+    reader: &mut Reader,
+    now: Timestamp,
+    used_from: &HashMap<GrantId, IpAddr>,
+) -> Result<Vec<(TenantId, GrantId)>, StoreError> {
     let sql = "SELECT a.tenant, a.grant_id, a.person, a.device, r.opener, (SELECT CAST(1 AS BIGINT) FROM users u JOIN sessions s ON s.user_id = u.id \
                JOIN tenants t ON t.id = u.tenant JOIN devices d ON d.id = a.device \
                WHERE u.id = a.person AND u.state = 'active' AND (u.expires IS NULL OR u.expires > $1) \
-               AND s.id = a.user_session AND s.ended_at IS NULL AND s.created + t.session_lifetime_secs * 1000000 > $1 \
+               AND s.id = a.user_session AND s.ended_at IS NULL AND s.challenged_at IS NULL AND s.created + t.session_lifetime_secs * 1000000 > $1 \
                AND s.last_active + t.session_idle_secs * 1000000 > $1 AND d.state = 'approved') AS stands \
                FROM attachments a JOIN remote_sessions r ON r.id = a.remote_session WHERE a.ended IS NULL";
     let rows = reader.fetch_all(sql, values![now]).await?;
-    let (mut rights, mut gone) = (BTreeMap::new(), Vec::new());
+    let (mut rights, mut networks, mut gone) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for row in &rows {
         let attaching =
             Attaching { tenant: row.get("tenant")?, device: row.get("device")?, person: row.get("person")?, opener: row.get("opener")? };
         if let btree_map::Entry::Vacant(place) = rights.entry(attaching.person) {
             place.insert(rights_of(reader, attaching.person).await?);
         }
-        if row.int_opt("stands")?.is_none() || !may_attach(reader, &rights[&attaching.person], attaching).await? {
-            gone.push((attaching.tenant, row.get("grant_id")?));
+        if let btree_map::Entry::Vacant(place) = networks.entry(attaching.tenant) {
+            place.insert(rules(reader, attaching.tenant).await?.rules);
+        }
+        let grant = row.get("grant_id")?;
+        let is_outside = used_from.get(&grant).is_some_and(|from| !networks[&attaching.tenant].allows_remote(*from));
+        if is_outside || row.int_opt("stands")?.is_none() || !may_attach(reader, &rights[&attaching.person], attaching).await? {
+            gone.push((attaching.tenant, grant));
         }
     }
     Ok(gone)
