@@ -117,6 +117,8 @@ pub struct Client {
     pub cookie: Option<String>,
     nonce: String,
     tls: Option<TlsConnector>,
+    /// Where its connections come from, and what a proxy there says before anything else.
+    introduced: Option<(SocketAddr, Vec<u8>)>,
 }
 
 impl Client {
@@ -131,7 +133,15 @@ impl Client {
             cookie: None,
             nonce: String::new(),
             tls: None,
+            introduced: None,
         }
+    }
+
+    /// The same browser behind a proxy at this address of loopback, which introduces each connection with these bytes.
+    #[must_use]
+    pub fn introduced(mut self, proxy: std::net::Ipv4Addr, header: &[u8]) -> Self {
+        self.introduced = Some((SocketAddr::from((proxy, 0)), header.to_vec()));
+        self
     }
 
     /// The same browser, over TLS with a server for `localhost`.
@@ -189,6 +199,12 @@ impl Client {
     /// Sends with this proof, or none.
     pub async fn send_with(&self, call: &Call, proof: Option<&str>) -> Reply {
         let request = self.request(call, proof);
+        if let Some((proxy, header)) = &self.introduced {
+            let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+            socket.bind(*proxy).expect("an address of loopback");
+            let stream = socket.connect(self.address).await.expect("the server listens");
+            return talk(stream, &[header, request.as_slice()].concat()).await;
+        }
         match &self.tls {
             None => exchange(self.address, &request).await,
             Some(tls) => exchange_over(tls, self.address, &request).await,

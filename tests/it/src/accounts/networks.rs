@@ -1,5 +1,6 @@
 //! Networks and addresses over HTTP, behind a listed proxy that says where each request comes from.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use sallyport_server::config::RawMail;
@@ -9,7 +10,7 @@ use sallyport_testkit::owner::Owner;
 use sallyport_testkit::people::THEIR_PASSWORD;
 use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 
 const INSIDE: &str = "192.0.2.7";
 const OUTSIDE: &str = "198.51.100.7";
@@ -161,23 +162,32 @@ async fn a_sign_in_from_outside_of_the_required_networks_is_refused() {
 
 #[tokio::test]
 async fn net_03_the_proxy_protocol_names_the_client_and_headers_do_not() {
+    const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
     let server = TestServer::configured(Engine::Sqlite, |raw| {
-        raw.trusted_proxies = Some(vec!["127.0.0.1".into()]);
+        raw.trusted_proxies = Some(vec![PROXY.to_string()]);
         raw.proxy_protocol = Some("v2".into());
     })
     .await;
-    let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x05\x7f\0\0\x01\x12\x34\0\x50";
-    let request = b"GET /v1/nonce HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.0.0.1\r\nConnection: close\r\n\r\n";
-    assert!(answer(&server, &[header.as_slice(), request].concat()).await.starts_with("HTTP/1.1 204"));
-    assert_eq!(answer(&server, request).await, "", "a listed proxy introduces each connection");
-}
-
-async fn answer(server: &TestServer, bytes: &[u8]) -> String {
-    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
-    let mut answer = Vec::new();
-    let _ = tokio::time::timeout(Duration::from_secs(7), stream.read_to_end(&mut answer)).await;
-    String::from_utf8_lossy(&answer).into_owned()
+    let owner = Owner::set_up(&server).await;
+    // PROXY, TCP over IPv4, 203.0.113.5:4660 to 127.0.0.1:80; the same over IPv6 from 2001:db8::5.
+    let v4: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x05\x7f\0\0\x01\x12\x34\0\x50";
+    let mut v6 = b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24".to_vec();
+    v6.extend(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 5).octets());
+    v6.extend(Ipv6Addr::LOCALHOST.octets());
+    v6.extend([0x12, 0x34, 0, 0x50]);
+    for (seed, header, wanted) in [(2, v4, "203.0.113.5"), (3, v6.as_slice(), "2001:db8::5")] {
+        server.clock.advance(30);
+        let call = Call::new("POST", "/v1/sign-in").body(credentials(&server, &owner)).header("x-forwarded-for", "10.0.0.1");
+        let opened = Client::new(&server, seed).introduced(PROXY, header).send(call).await;
+        assert_eq!((opened.status, &opened.json()["session"]["address"]), (200, &json!(wanted)), "{}", text(&opened));
+    }
+    let nonce = || Call::new("GET", "/v1/nonce");
+    let silent = Client::new(&server, 4).introduced(PROXY, b"").send(nonce()).await;
+    assert_eq!(silent.status, 0, "a listed proxy introduces each connection");
+    let stranger = Client::new(&server, 4).introduced(Ipv4Addr::new(127, 0, 0, 3), v4).send(nonce()).await;
+    assert_ne!(stranger.status, 204, "nobody else introduces anybody");
+    let direct = Client::new(&server, 4).introduced(Ipv4Addr::new(127, 0, 0, 3), b"").send(nonce()).await;
+    assert_eq!(direct.status, 204, "the control: whoever is not listed comes as themselves");
 }
 
 #[tokio::test]
@@ -289,4 +299,21 @@ async fn net_04_a_trusted_network_lets_a_technician_read_until_a_factor_is_prove
     let lifted = tom.send(from(OUTSIDE, Call::new("POST", "/v1/me/elevate").body(proof))).await;
     assert_eq!((lifted.status, &lifted.json()["session"]["stage"]), (200, &json!("full")), "{}", text(&lifted));
     assert_eq!(get(&mut tom, OUTSIDE, "/v1/devices").await.status, 200, "a full session is no longer bound to the network");
+}
+
+#[tokio::test]
+async fn ranges_of_both_families_hold_side_by_side_as_for_redundant_lines() {
+    let server = behind_a_proxy(Engine::Sqlite).await;
+    let mut owner = Owner::set_up(&server).await;
+    let mut wanted = rules(&[("guarded", "192.0.2.0/24")]);
+    wanted["required"][0]["ranges"] = json!(["192.0.2.0/24", "2001:db8:7::/48"]);
+    wanted["trusted"] = json!([{ "label": "Second line", "ranges": ["2001:db8:9::/48"] }]);
+    let done = change(&server, &mut owner, INSIDE, wanted).await;
+    assert_eq!(done.status, 200, "{}", text(&done));
+    let mut ask = async |address: &str| owner.client.send(from(address, Call::new("POST", "/v1/me/recovery-codes"))).await.status;
+    for (address, status) in
+        [(INSIDE, 202), ("2001:db8:7::1", 202), ("::ffff:192.0.2.7", 202), ("2001:db8:8::1", 403), ("2001:db8:9::1", 403), (OUTSIDE, 403)]
+    {
+        assert_eq!(ask(address).await, status, "{address}");
+    }
 }

@@ -6,6 +6,7 @@ mod guarding;
 mod invitations;
 pub(crate) mod mails;
 mod not_me;
+mod notices;
 mod policy;
 pub(crate) mod resets;
 pub(crate) mod scopes;

@@ -47,7 +47,7 @@ export const whenChallenged = (listener: () => void): void => {
   onChallenged = listener;
 };
 
-/** Told whenever a change was refused because this person has no second factor yet. */
+/** Told whenever something was refused because this person has no second factor yet. */
 let onFactorMissing: (tried: 'reading' | 'changing') => void = () => {};
 export const whenFactorMissing = (listener: typeof onFactorMissing): void => {
   onFactorMissing = listener;
