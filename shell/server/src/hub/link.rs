@@ -14,6 +14,7 @@ use sallyport_wire::{DeviceState, Hello, LinkSecret, Responder, ServerLink, ToAg
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::reports::ClockSeen;
 use super::{Order, enrol, offers, reports, tell_presence};
 use crate::App;
 use crate::clock::random;
@@ -48,6 +49,7 @@ pub(super) struct Linked {
     socket: WebSocket,
     probe: Option<oneshot::Sender<()>>,
     pub(super) last_inventory: Option<tokio::time::Instant>,
+    pub(super) clock: ClockSeen,
 }
 
 /// Serves a link until it ends.
@@ -104,7 +106,8 @@ async fn welcome(app: App, tenant: TenantId, keys: Arc<TenantKeys>, from: IpAddr
 fn stay(known: Known) -> impl Future<Output = ()> {
     let Known { app, tenant, device, key, state, from, link, socket } = known;
     let (number, mut orders) = app.hub.enter(tenant, device, from);
-    let mut linked = Linked { app, tenant, device, number, key, link, socket, probe: None, last_inventory: None };
+    let mut linked =
+        Linked { app, tenant, device, number, key, link, socket, probe: None, last_inventory: None, clock: ClockSeen::default() };
     async move {
         tell_presence(&linked.app, tenant, device, true);
         metrics::gauge!("sallyport_links").increment(1.0);

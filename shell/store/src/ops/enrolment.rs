@@ -161,6 +161,30 @@ impl Change for KeepInventory {
     }
 }
 
+/// How far a device's clock is off, as one line of its alerts; none where it is right.
+pub struct KeepClockAlert {
+    pub device: DeviceId,
+    pub alert: Option<String>,
+}
+
+/// How the line of a clock begins.
+pub const CLOCK_ALERT: &str = "Clock is ";
+/// Lines of alerts that are kept of a device.
+pub const ALERTS: usize = 5;
+
+impl Change for KeepClockAlert {
+    type Out = ();
+    const AUDIT: Audit = Audit::Exempt("what devices say of themselves changes all the time and decides nothing");
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let row = tx.fetch_one("SELECT alerts FROM devices WHERE id = $1", values![self.device]).await?;
+        let alerts = row.text("alerts")?;
+        let others = alerts.lines().filter(|line| !line.starts_with(CLOCK_ALERT));
+        let alerts: Vec<&str> = self.alert.as_deref().into_iter().chain(others).take(ALERTS).collect();
+        tx.execute("UPDATE devices SET alerts = $2 WHERE id = $1", values![self.device, alerts.join("\n")]).await.map(|_| ())
+    }
+}
+
 /// Two machines use one device key: neither receives anything until a person has looked.
 pub struct Quarantine {
     pub tenant: TenantId,

@@ -303,12 +303,21 @@ async fn a_clock_that_is_ten_years_off_hurts_nobody(engine: Engine) {
             shown["ended"].as_str().expect("a time").parse().expect("a time"),
         );
         assert!(ended >= created && ended <= world.now(), "the job's own times are the server's: {shown}");
+        if off == ten_years {
+            assert_eq!(alert_of(&mut world, &device).await, "Clock is 10 years ahead", "it is shown as what it is");
+        }
     }
     let page = world.owner.client.get(&format!("/v1/devices/{device}")).await;
     assert_eq!(page.status, 200, "figures beyond all measure are shown too");
     let seen: Timestamp = page.json()["device"]["last_seen"].as_str().expect("a time").parse().expect("a time");
     assert!(seen <= world.now());
     world.is_well().await;
+}
+
+/// The first alert of a device.
+async fn alert_of(world: &mut World, device: &str) -> String {
+    let shown = world.owner.client.get(&format!("/v1/devices/{device}")).await.json();
+    shown["device"]["alerts"][0].as_str().unwrap_or_default().to_owned()
 }
 
 #[tokio::test]
