@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { type AddressInfo, createServer } from 'node:net';
-import { existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { context, faults, moveIn, page, place } from './support/office.js';
@@ -12,8 +12,6 @@ moveIn(() => ({ cabled: true, permissions: ['clipboard-read', 'clipboard-write']
 
 let device: string;
 let screen: string;
-/** What the screen showed in the end, as a person saved it. */
-let seen: Buffer;
 
 test.beforeAll(async () => {
   await enrol(place.agent('web'), place.desktop('screen-01'));
@@ -242,132 +240,6 @@ test('a machine without systemd says so, and its packages are listed', async () 
   await expect(says).toHaveText('This machine has no journal. Look for its log files under Files, in /var/log. no_journal');
 });
 
-const canvas = () => page.locator('.screen__place canvas');
-
-async function clickScreen(): Promise<void> {
-  const box = await canvas().boundingBox();
-  await page.mouse.click((box?.x ?? 0) + 120, (box?.y ?? 0) + 120);
-}
-
-test('a screen is seen and worked at: keys reach the program that it shows', async () => {
-  const proof = join(place.folder, 'typed-on-screen');
-  await page.goto(`${place.url}/devices/${screen}?tab=screen`);
-  await page.getByRole('button', { name: 'Take control' }).click();
-  await proveIfAsked(connected());
-  await expect(canvas()).toHaveAttribute('width', '1280'); // keys count from when the device said how large its screen is
-  await clickScreen();
-  await page.keyboard.type(`echo seen-and-typed > ${proof}\n`, { delay: 15 });
-  await expect.poll(() => (existsSync(proof) ? readFileSync(proof, 'utf8') : '')).toBe('seen-and-typed\n');
-  await both('remote-screen');
-  const picture = page.waitForEvent('download');
-  await page.getByRole('button', { name: 'Save a picture of the screen' }).click();
-  seen = readFileSync(await (await picture).path());
-  expect(seen.subarray(1, 4).toString()).toBe('PNG');
-  expect([seen.readUInt32BE(16), seen.readUInt32BE(20)]).toEqual([1280, 800]);
-  await accessible(page, 'screen');
-});
-
-test('a screen is opened again to watch only', async () => {
-  await page.getByRole('button', { name: 'End session' }).click();
-  await page.getByRole('button', { name: 'End it?' }).click();
-  await expect(page.getByText('The session has ended')).toBeVisible();
-  await page.reload();
-  await page.getByRole('button', { name: 'Only watch' }).click();
-  await proveIfAsked(connected());
-  await expect(page.locator('.screen__place canvas')).toBeVisible();
-  await expect(page.locator('.screen__bar')).toContainText('Watching');
-});
-
-/** How many pixels of two pictures differ visibly. */
-async function differences(one: string, other: string): Promise<number> {
-  const bench = await context.newPage();
-  const count = await bench.evaluate(async (urls) => {
-    const pixels = await Promise.all(urls.map(async (url) => {
-      const image = new Image();
-      image.src = url;
-      await image.decode();
-      const canvas = Object.assign(document.createElement('canvas'), { width: image.width, height: image.height });
-      const paper = canvas.getContext('2d')!;
-      paper.drawImage(image, 0, 0);
-      return paper.getImageData(0, 0, image.width, image.height).data;
-    }));
-    let count = 0;
-    for (let at = 0; at < pixels[0]!.length; at += 4) if ([0, 1, 2].some((part) => Math.abs(pixels[0]![at + part]! - pixels[1]![at + part]!) > 48)) count++;
-    return count;
-  }, [one, other]);
-  await bench.close();
-  return count;
-}
-
-test('the recording of a screen is played and sought through, and ends with what was seen', async () => {
-  await page.goto(`${place.url}/sessions?state=ended`);
-  await page.getByRole('row').filter({ hasText: 'Screen' }).getByRole('link').first().click();
-  await expect(page.getByText('Digest fits')).toBeVisible();
-  const film = page.locator('.player__film');
-  const moment = page.getByLabel('Moment');
-  const picture = () => film.locator('.screen__host:not([style*="hidden"]) canvas').evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
-  await expect(film).toHaveAttribute('data-shown', '0');
-  const beginning = await picture();
-  await moment.press('End');
-  await expect(film).toHaveAttribute('data-shown', (await moment.getAttribute('max')) ?? '');
-  const live = `data:image/png;base64,${seen.toString('base64')}`;
-  await expect.poll(async () => differences(await picture(), live), { timeout: 20_000 }).toBeLessThan(400); // the cursor of a terminal is hollow without a pointer
-  expect(await differences(beginning, await picture())).toBeGreaterThan(800);
-  await both('remote-film');
-  await accessible(page, 'film');
-  await moment.fill('0');
-  await expect(film).toHaveAttribute('data-shown', '0');
-  await expect.poll(picture).toBe(beginning);
-  await page.getByRole('button', { name: 'Play' }).click();
-  await expect.poll(async () => Number(await moment.inputValue())).toBeGreaterThan(0.5);
-});
-
-test('keys that a browser keeps for itself are sent by a menu', async () => {
-  const proof = join(place.folder, 'keys-on-screen');
-  await page.goto(`${place.url}/devices/${screen}?tab=screen`);
-  await page.getByRole('button', { name: 'Take control' }).click();
-  await proveIfAsked(connected());
-  await expect(canvas()).toHaveAttribute('width', '1280');
-  await clickScreen();
-  await page.keyboard.type(`clear; cat -v > ${proof}\n`, { delay: 15 });
-  await expect.poll(() => existsSync(proof)).toBe(true);
-  await page.getByRole('button', { name: 'Keys', exact: true }).click();
-  await page.getByRole('menuitem', { name: 'F11' }).click();
-  await page.keyboard.type('\n', { delay: 15 });
-  await page.keyboard.press('Control+d');
-  await expect.poll(() => readFileSync(proof, 'utf8')).toContain('^[[23~');
-});
-
-test('a screen is fitted, shown pixel by pixel, and fills the display', async () => {
-  const width = async () => Math.round((await canvas().boundingBox())?.width ?? 0);
-  const fitted = await width();
-  expect(fitted).toBeLessThan(1280);
-  await page.getByRole('button', { name: '1:1' }).click();
-  await expect.poll(() => canvas().evaluate((one) => one.getBoundingClientRect().width / (one as HTMLCanvasElement).width)).toBe(1);
-  await page.getByRole('button', { name: 'Fit' }).click();
-  await expect.poll(width).toBe(fitted);
-  await page.getByRole('button', { name: 'Full screen' }).click();
-  await expect(page.getByRole('button', { name: 'Leave full screen' })).toBeVisible();
-  expect(await page.evaluate(() => document.fullscreenElement?.className)).toBe('screen');
-  await page.getByRole('button', { name: 'Leave full screen' }).click();
-  await expect(page.getByRole('button', { name: 'Full screen', exact: true })).toBeVisible();
-});
-
-test('a lower quality is asked of the device, and the screen goes on', async () => {
-  const proof = join(place.folder, 'low-quality');
-  await page.getByRole('button', { name: 'Quality' }).click();
-  await page.getByRole('menuitem', { name: /^Small/ }).click();
-  await page.getByRole('button', { name: 'Quality' }).click();
-  await expect(page.getByRole('menuitem', { name: /^Small/ })).toHaveAttribute('aria-current', /true/);
-  await page.keyboard.press('Escape');
-  const picture = () => canvas().evaluate((one) => (one as HTMLCanvasElement).toDataURL());
-  const before = await picture();
-  await clickScreen();
-  await page.keyboard.type(`clear; touch ${proof}\n`, { delay: 15 });
-  await expect.poll(() => existsSync(proof)).toBe(true);
-  await expect.poll(picture).not.toBe(before);
-});
-
 test('the rules of the tenant hold for the next session: nobody is at this machine, and silence is no', async () => {
   const said = page.getByText('Rules for remote sessions changed');
   const change = async () => {
@@ -440,11 +312,32 @@ test('what runs anywhere is found, and a script goes to exactly those devices', 
   await expect(table).toContainText(port, { timeout: 60_000 });
   await look(page, 'search-live');
   late.close();
-  await page.getByLabel('Name', { exact: true }).fill('libc6');
-  await page.getByRole('button', { name: 'Software' }).click();
-  await expect(table).toContainText('screen-01');
+
+  // A program that runs on one of the two: the other sees no processes but its own.
+  const program = join(place.folder, 'onlyhere');
+  copyFileSync('/bin/sleep', program);
+  const running = spawn(program, ['900'], { stdio: 'ignore' });
+  await page.getByRole('button', { name: 'Processes' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('onlyhere');
+  await expect(page.getByText('No device has it')).toBeVisible();
+  await page.getByRole('button', { name: 'Ask them now' }).click();
+  await expect(table).toContainText('onlyhere', { timeout: 60_000 });
+  await expect(table.getByRole('link')).toHaveCount(1);
   await page.getByRole('button', { name: 'Run a script on them' }).click();
-  await expect(page.locator('main')).toContainText('screen-01');
+  const chosen = page.getByRole('list', { name: 'Chosen devices' }).getByRole('listitem');
+  await expect(chosen).toHaveCount(1);
+  await expect(chosen).not.toContainText('screen-01');
+  await page.getByLabel('Script', { exact: true }).selectOption({ label: 'look · v1' });
+  await page.getByRole('button', { name: / on 1 device$/ }).click();
+  await proveIfAsked(page.getByText('1 of 1 finished'));
+  running.kill();
+  const jobs = async (of: string) => {
+    await page.goto(`${place.url}/devices/${of}?tab=jobs`);
+    return page.getByRole('table', { name: 'Jobs' }).getByRole('row').filter({ hasText: 'look' });
+  };
+  await expect(await jobs(device)).toHaveCount(1);
+  await jobs(screen);
+  await expect(page.getByText('No job ran here yet')).toBeVisible();
 });
 
 test('nothing was blocked by the policy and nothing threw', () => {

@@ -138,7 +138,7 @@ export class Installation {
   }
 
   /**
-   * An agent on a machine with a display of its own, on which a terminal waits for keys; it sees no other processes or displays, and
+   * An agent on a machine with a display of its own, which takes any size, and on which a terminal waits for keys; it sees no other processes or displays, and
    * neither systemd, journald nor anybody who is signed in, whatever machine the tests run on.
    */
   desktop(name: string): string {
@@ -149,7 +149,7 @@ export class Installation {
       'for place in /run/log/journal /var/log/journal; do [ ! -d $place ] || mount -t tmpfs none $place; done',
       '[ ! -d /run/systemd/system ] || mount -t tmpfs none /run/systemd',
       '[ ! -e /run/utmp ] || mount --bind /dev/null /run/utmp',
-      'Xvfb :97 -screen 0 1280x800x24 -nolisten tcp -nolock &',
+      'Xtigervnc :97 -geometry 1280x800 -depth 24 -SecurityTypes None -rfbport -1 -nolisten tcp -nolock &',
       'while [ ! -S /tmp/.X11-unix/X97 ]; do sleep 0.1; done',
       '(cd && DISPLAY=:97 exec xterm -fa Monospace -fs 12 -geometry 120x38+0+0) &',
       'exec "$2" run --state "$3"',

@@ -20,6 +20,12 @@ declare module '@novnc/novnc' {
     clipboardPasteFrom(text: string): void;
     /** Not of its API, but of the very version that is pinned: how many bytes came and were not looked at yet. */
     _sock: { rQlen(): number };
+    /** Nor this: sizes in pixels, and what the device says about its own. */
+    _fbWidth: number;
+    _fbHeight: number;
+    _FBU: { x: number; y: number };
+    _screenSize(): { w: number; h: number };
+    _handleExtendedDesktopSize(): boolean;
     toBlob(callback: (blob: Blob | null) => void, type?: string): void;
   }
 }

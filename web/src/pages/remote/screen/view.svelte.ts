@@ -17,6 +17,22 @@ export type Scaling = 'fit' | 'full' | 'resize';
 export const QUALITIES = { best: [9, 2], good: [7, 3], low: [3, 6] } as const;
 export type Quality = keyof typeof QUALITIES;
 
+/** noVNC, whose sizes are whole pixels, and which says when the device keeps its own. */
+class Screen extends RFB {
+  /** noVNC asks until what it wants is there, and no display has half a pixel. A screen on no page wants nothing. */
+  override _screenSize(): { w: number; h: number } {
+    const { w, h } = super._screenSize();
+    return w >= 1 && h >= 1 ? { w: Math.floor(w), h: Math.floor(h) } : { w: this._fbWidth, h: this._fbHeight };
+  }
+
+  override _handleExtendedDesktopSize(): boolean {
+    const whole = super._handleExtendedDesktopSize();
+    const { x: whose, y: fault } = this._FBU;
+    if (whole && whose === 1) this.dispatchEvent(new CustomEvent('resized', { detail: { refused: fault !== 0 } }));
+    return whole;
+  }
+}
+
 export class ScreenView {
   readonly remote: Remote;
   readonly host: HTMLElement;
@@ -29,7 +45,9 @@ export class ScreenView {
   scaling = $state<Scaling>('fit');
   quality = $state<Quality>('good');
   watching = $state(false);
-  #rfb: RFB | undefined;
+  /** The display was asked to follow the window, and keeps its size. */
+  fixed = $state(false);
+  #rfb: Screen | undefined;
   readonly #channel: ScreenChannel;
 
   constructor(remote: Remote) {
@@ -57,7 +75,7 @@ export class ScreenView {
   }
 
   #start(): void {
-    const rfb = new RFB(this.host, this.#channel, { shared: true });
+    const rfb = new Screen(this.host, this.#channel, { shared: true });
     this.#rfb = rfb;
     rfb.background = 'transparent';
     rfb.focusOnClick = true;
@@ -69,6 +87,7 @@ export class ScreenView {
     });
     rfb.addEventListener('disconnect', () => (this.connected = false));
     rfb.addEventListener('clipboard', (event) => (this.theirs = (event as CustomEvent<{ text: string }>).detail.text));
+    rfb.addEventListener('resized', (event) => (this.fixed = (event as CustomEvent<{ refused: boolean }>).detail.refused));
     rfb.addEventListener('securityfailure', () => (this.fault = 'The screen’s server refused the connection.'));
     this.#channel.listenedTo();
   }
@@ -77,15 +96,18 @@ export class ScreenView {
   apply(): void {
     const rfb = this.#rfb;
     if (!rfb) return;
+    // First of all: who watches asks for no size, or the device sends them away.
+    rfb.viewOnly = this.watching || this.remote.access === 'view';
     rfb.scaleViewport = this.scaling !== 'full';
     rfb.clipViewport = this.scaling === 'full';
     rfb.resizeSession = this.scaling === 'resize';
-    rfb.viewOnly = this.watching || this.remote.access === 'view';
     [rfb.qualityLevel, rfb.compressionLevel] = QUALITIES[this.quality];
   }
 
+  /** What changes the device is chosen each time; how it is shown is remembered. */
   scale(scaling: Scaling): void {
     this.scaling = scaling;
+    this.fixed = false;
     if (scaling !== 'resize') remember('screen-scaling', scaling);
     this.apply();
   }
