@@ -37,3 +37,15 @@ fn help_texts_are_the_reviewed_ones() {
 fn no_two_options_collide() {
     Command::augment_subcommands(clap::Command::new("sallyport").version("1").propagate_version(true)).debug_assert();
 }
+
+/// An argument with the name of one that all commands take would be read as that one, and the program would end there.
+#[test]
+fn no_argument_has_the_name_of_one_that_all_commands_take() {
+    fn looks(command: &clap::Command, path: &str) {
+        for argument in command.get_arguments().filter(|one| ["session", "json"].contains(&one.get_id().as_str())) {
+            assert_eq!(argument.get_long(), Some(argument.get_id().as_str()), "{path}");
+        }
+        command.get_subcommands().for_each(|child| looks(child, &format!("{path} {}", child.get_name())));
+    }
+    looks(&Command::augment_subcommands(clap::Command::new("sallyport")), "sallyport");
+}

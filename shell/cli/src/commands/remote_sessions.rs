@@ -32,7 +32,8 @@ enum What {
     /// End a remote session for everybody.
     End {
         /// Its id, or the end of it.
-        session: String,
+        #[arg(value_name = "SESSION")]
+        id: String,
     },
     /// Show what is recorded and asked in remote sessions, or change it.
     Policy(PolicyChange),
@@ -44,7 +45,7 @@ impl RemoteSessions {
         match self.what {
             None => list(&mut client, screen, "open"),
             Some(What::List { all }) => list(&mut client, screen, if all { "any" } else { "open" }),
-            Some(What::End { session }) => end(&mut client, screen, &session),
+            Some(What::End { id }) => end(&mut client, screen, &id),
             Some(What::Policy(change)) => change.run(&mut client, screen),
         }
     }

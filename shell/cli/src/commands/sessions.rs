@@ -28,7 +28,8 @@ enum What {
     /// End one of them.
     End {
         /// Its id, or the end of it.
-        session: String,
+        #[arg(value_name = "SESSION")]
+        id: String,
     },
     /// End all but this one.
     EndOthers,
@@ -44,8 +45,8 @@ impl Sessions {
         let (mut client, screen) = self.common.desk()?;
         match self.what {
             None | Some(What::List) => list(&mut client, screen),
-            Some(What::End { session }) => {
-                let id = lookup::id_of(&mut client, LIST, "session", &session, |session: &api::Session| session.id.to_string())?;
+            Some(What::End { id }) => {
+                let id = lookup::id_of(&mut client, LIST, "session", &id, |session: &api::Session| session.id.to_string())?;
                 client.act(Method::DELETE, &format!("{LIST}/{id}"))?;
                 screen.give(&json!({ "ended": id }), |screen| screen.say("Ended."));
                 Ok(Outcome::Done)
