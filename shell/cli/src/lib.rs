@@ -33,9 +33,9 @@ use clap::{Args, Subcommand};
 
 use client::Client;
 use commands::{
-    audit, clients, completion, connections, devices, download, factors, installers, jobs, licence, login, logout, networks, password,
-    policy, posture, recover, remote_sessions, requests, roles, run, runs, schedules, scripts, sessions, step_up, terminal,
-    tool as tool_command, users, viewer, webhooks, whoami,
+    activate, audit, clients, completion, connections, devices, download, factors, installers, jobs, licence, login, logout, mails,
+    networks, password, policy, posture, recover, remote_sessions, requests, roles, run, runs, schedules, scripts, sessions, step_up,
+    terminal, tool as tool_command, users, viewer, webhooks, whoami,
 };
 use failure::{Failure, Outcome};
 use screen::{Form, Screen, print_json};
@@ -49,6 +49,11 @@ pub enum Command {
     /// alone. Where no browser of this computer can be opened, --terminal asks for password and code here; they may also come by
     /// SALLYPORT_PASSWORD and standard input, and are never arguments, which everybody on this computer could read.
     Login(login::Login),
+    /// Set up your first second factor, by a link that is mailed to you or that you have.
+    ///
+    /// For whoever must have one and has none yet. Without options: mails the link to whoever signed in with a password alone. With --link:
+    /// goes on here instead of in a browser, up to the recovery codes; an invitation is taken up the same way.
+    Activate(activate::Activate),
     /// End this session.
     Logout(logout::Logout),
     /// Show who is signed in, and for how long.
@@ -116,6 +121,8 @@ pub enum Command {
     Roles(roles::Roles),
     /// Show and change who must have a second factor, and how long sessions last.
     Policy(policy::Policy),
+    /// List what was mailed to whom, and what became of it.
+    Mails(mails::Mails),
     /// Show and change from where people sign in and work.
     Networks(networks::Networks),
     /// Double-check the configuration: which rules hold, and what to mend.
@@ -190,6 +197,7 @@ impl Command {
     fn outcome(self, whole: clap::Command) -> Result<Outcome, Failure> {
         match self {
             Self::Login(command) => command.run(),
+            Self::Activate(command) => command.run(),
             Self::Logout(command) => command.run(),
             Self::Whoami(command) => command.run(),
             Self::StepUp(command) => command.run(),
@@ -212,6 +220,7 @@ impl Command {
             Self::Users(command) => command.run(),
             Self::Roles(command) => command.run(),
             Self::Policy(command) => command.run(),
+            Self::Mails(command) => command.run(),
             Self::Networks(command) => command.run(),
             Self::Posture(command) => command.run(),
             Self::Clients(command) => command.run(),
@@ -227,6 +236,7 @@ impl Command {
     fn form(&self) -> Form {
         let common = match self {
             Self::Login(command) => &command.common,
+            Self::Activate(command) => &command.common,
             Self::Logout(command) => &command.common,
             Self::Whoami(command) => &command.common,
             Self::StepUp(command) => &command.common,
@@ -249,6 +259,7 @@ impl Command {
             Self::Users(command) => &command.common,
             Self::Roles(command) => &command.common,
             Self::Policy(command) => &command.common,
+            Self::Mails(command) => &command.common,
             Self::Networks(command) => &command.common,
             Self::Posture(command) => &command.common,
             Self::Clients(command) => &command.common,

@@ -7,10 +7,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use sallyport_server::clock::Clock as _;
+use sallyport_server::config::Raw;
 use sallyport_testkit::agent::{Machine, program};
 use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD};
-use sallyport_testkit::server::{Engine, TestClock, TestServer};
+use sallyport_testkit::server::{TestClock, TestServer};
 use serde_json::Value;
+
+use crate::fleet::search::runs_where_software_is_old;
 
 /// The server's clock begins this far behind: codes of four steps fit within the time that a proof may be off.
 const BEHIND_SECS: i64 = -80;
@@ -27,6 +30,7 @@ async fn from_login_to_logout() {
     desk.leaves_and_cancels();
     desk.reads_and_checks_the_log();
     desk.judges_the_configuration();
+    runs_where_software_is_old(&mut desk).await;
     drop(machines);
     desk.signs_out();
 }
@@ -95,9 +99,14 @@ impl Desk {
 
     /// Begun so many seconds before codes of four steps are left.
     pub(crate) async fn begun(before_secs: i64) -> Self {
+        Self::configured(before_secs, |_| ()).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn configured(before_secs: i64, change: impl FnOnce(&mut Raw)) -> Self {
         let clock = TestClock::system();
         clock.advance(BEHIND_SECS - before_secs);
-        let server = TestServer::live_on(Engine::Sqlite, clock).await;
+        let server = TestServer::live_configured(clock, change).await;
         let owner = Owner::set_up(&server).await;
         Self { server, owner, folder: tempfile::tempdir().expect("a folder"), devices: Vec::new() }
     }

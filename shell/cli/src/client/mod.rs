@@ -189,6 +189,17 @@ impl Client {
         read(&answer)
     }
 
+    /// Sends a body, and reads the answer where there is one.
+    pub(crate) fn change_and_read_any<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        target: &str,
+        body: &impl Serialize,
+    ) -> Result<Option<T>, Failure> {
+        let answer = self.send(method, target, written(body)?)?;
+        if answer.body.is_empty() { Ok(None) } else { read(&answer).map(Some) }
+    }
+
     /// Sends a body that is answered by nothing.
     pub(crate) fn tell(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<(), Failure> {
         self.send(method, target, written(body)?).map(drop)

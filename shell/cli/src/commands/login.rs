@@ -36,7 +36,7 @@ pub struct Login {
     /// Read the password from the first line of standard input.
     #[arg(long)]
     password_stdin: bool,
-    /// Read the code from standard input, from the line after the password's.
+    /// Read the code, or a recovery code, from standard input, from the line after the password's.
     #[arg(long)]
     code_stdin: bool,
     /// Certificates (PEM) to trust besides the system's; kept with the session.
@@ -58,7 +58,7 @@ impl Login {
     pub(crate) fn run(self) -> Result<Outcome, Failure> {
         let (screen, path) = (self.common.screen(), self.common.path());
         let last = session::load(&path)?;
-        let (server, ca) = (self.server(last.as_ref())?, self.trusted(last.as_ref())?);
+        let (server, ca) = (self.server(last.as_ref())?, trusted(self.ca.as_ref(), last.as_ref())?);
         let (client, me) = if self.device {
             let mut client = Client::begin(&server, "", ca, path)?;
             let me = device_code::enter(&mut client, &show_code)?;
@@ -116,15 +116,6 @@ impl Login {
         }
     }
 
-    fn trusted(&self, last: Option<&Session>) -> Result<Option<String>, Failure> {
-        let Some(path) = self.ca.clone() else { return Ok(last.and_then(|session| session.ca.clone())) };
-        let pem = std::fs::read_to_string(&path).map_err(|why| Failure::File { path: path.clone(), why })?;
-        match certificates_of(&pem) {
-            Some(_) => Ok(Some(pem)),
-            None => Err(Failure::Content { path, why: "has no certificate in PEM form" }),
-        }
-    }
-
     fn password(&self) -> Result<Zeroizing<String>, Failure> {
         const WHAT: &str = "your password (SALLYPORT_PASSWORD or --password-stdin)";
         match std::env::var("SALLYPORT_PASSWORD") {
@@ -136,6 +127,20 @@ impl Login {
 
     fn code(&self) -> Result<Zeroizing<String>, Failure> {
         const WHAT: &str = "a code (--code-stdin)";
-        if self.code_stdin { ask::stdin_line(WHAT) } else { ask::line("Code from your authenticator", WHAT).map(Zeroizing::new) }
+        if self.code_stdin {
+            ask::stdin_line(WHAT)
+        } else {
+            ask::line("Code from your authenticator, or a recovery code", WHAT).map(Zeroizing::new)
+        }
+    }
+}
+
+/// Certificates to trust: those that are named, else the last session's.
+pub(super) fn trusted(ca: Option<&PathBuf>, last: Option<&Session>) -> Result<Option<String>, Failure> {
+    let Some(path) = ca.cloned() else { return Ok(last.and_then(|session| session.ca.clone())) };
+    let pem = std::fs::read_to_string(&path).map_err(|why| Failure::File { path: path.clone(), why })?;
+    match certificates_of(&pem) {
+        Some(_) => Ok(Some(pem)),
+        None => Err(Failure::Content { path, why: "has no certificate in PEM form" }),
     }
 }

@@ -1,5 +1,6 @@
 //! The commands.
 
+pub(crate) mod activate;
 pub(crate) mod audit;
 mod client_shape;
 pub(crate) mod clients;
@@ -17,6 +18,7 @@ pub(crate) mod licence;
 mod licence_issue;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod mails;
 pub(crate) mod networks;
 mod opening;
 pub(crate) mod password;

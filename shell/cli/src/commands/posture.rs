@@ -2,7 +2,7 @@
 
 mod accepted;
 
-pub(super) use accepted::end_of_day;
+pub(super) use accepted::{day, end_of_day};
 
 use clap::{Args, Subcommand, ValueEnum};
 use sallyport_api as api;

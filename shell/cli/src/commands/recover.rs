@@ -14,12 +14,13 @@ use serde_json::json;
 use ureq::http::Method;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::client::{Client, certificates_of};
+use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::screen::{Screen, Tone};
 use crate::{Common, ask, session};
 
 use super::factors;
+use super::login::trusted;
 
 /// RFC 8410: what stands before the 32 bytes of an Ed25519 key.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
@@ -66,7 +67,7 @@ impl Recover {
             Some(email) => email,
             None => ask::line("E-mail", "your e-mail address (--email)")?,
         };
-        let mut client = Client::begin(&server, &email, self.trusted()?, path)?;
+        let mut client = Client::begin(&server, &email, trusted(self.ca.as_ref(), None)?, path)?;
         self.enter(&mut client, &kit, &email)?;
         let enrolled = self.enrol(&mut client, &screen);
         // The session is good for nothing else, whether a factor came of it or not.
@@ -114,15 +115,6 @@ impl Recover {
 
     fn secret(&self, question: &str, what: &'static str) -> Result<Zeroizing<String>, Failure> {
         if self.stdin { ask::stdin_line(what) } else { ask::hidden(question, what) }
-    }
-
-    fn trusted(&self) -> Result<Option<String>, Failure> {
-        let Some(path) = self.ca.clone() else { return Ok(None) };
-        let pem = std::fs::read_to_string(&path).map_err(|why| Failure::File { path: path.clone(), why })?;
-        match certificates_of(&pem) {
-            Some(_) => Ok(Some(pem)),
-            None => Err(Failure::Content { path, why: "has no certificate in PEM form" }),
-        }
     }
 }
 

@@ -9,6 +9,8 @@ use crate::safe::one_line;
 use crate::screen::{Screen, Tone};
 use crate::{Common, clock, say};
 
+use super::posture;
+
 /// Recovery codes below which a warning is due.
 const FEW_CODES: u32 = 3;
 
@@ -52,10 +54,12 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
     match me.session.stage {
         api::SessionStage::Full => {}
         api::SessionStage::Codes => {
-            screen.say_in(Tone::Waiting, "This session may only confirm recovery codes; finish that in the console.");
+            screen.say_in(Tone::Waiting, "This session does one thing: you say that you keep the recovery codes that were shown.");
+            screen.say_in(Tone::Waiting, "Say it: sallyport activate --codes-kept");
         }
         api::SessionStage::Factorless => {
-            screen.say_in(Tone::Waiting, "This session reads only: it was opened without a factor. Prove one in the console.");
+            let next = if me.mfa.state == api::Mfa::Active { "Prove yours: sallyport step-up" } else { "Set one up: sallyport activate" };
+            screen.say_in(Tone::Waiting, format!("This session reads only: it was opened without a second factor. {next}"));
         }
         api::SessionStage::NewPassword => {
             screen.say_in(Tone::Bad, "Your password is known from a data breach. Choose another one first: sallyport password");
@@ -67,7 +71,8 @@ pub(super) fn tell(screen: Screen, me: &api::Me, client: &Client) {
             );
         }
         api::SessionStage::Restricted => {
-            screen.say_in(Tone::Waiting, "This session came from a recovery: enrol an authenticator in the console.");
+            screen.say_in(Tone::Waiting, "This session came from a recovery and does one thing: set up a new authenticator.");
+            screen.say_in(Tone::Waiting, "Do that: sallyport factors add NAME. Found the old one again? sallyport login --terminal");
         }
     }
 }
@@ -83,7 +88,13 @@ fn due(screen: Screen, me: &api::Me, now: sallyport_model::Timestamp) {
             .say_in(Tone::Bad, format!("{by} asked to take your factors away; it happens {until}. Stop it: sallyport factors stop-reset"));
     }
     if me.mfa.state != api::Mfa::Active && me.mfa.required_by.is_some() {
-        let until = me.mfa.deadline.map_or_else(String::new, |deadline| format!(" {}", say::relative(deadline, now)));
-        screen.say_in(Tone::Waiting, format!("You must set up a second factor{until}. Begin it in the console."));
+        let until = me.mfa.deadline.map_or_else(String::new, |deadline| by_day(deadline, now));
+        screen.say_in(Tone::Waiting, format!("You must set up a second factor{until}. Begin: sallyport activate"));
     }
+}
+
+/// ` by 2027-01-31 (in 9 days)`, or that this is over.
+fn by_day(deadline: sallyport_model::Timestamp, now: sallyport_model::Timestamp) -> String {
+    let (day, over) = (posture::day(deadline), if deadline <= now { ", and that day is over" } else { "" });
+    format!(" by {day} ({}){over}", say::relative(deadline, now))
 }

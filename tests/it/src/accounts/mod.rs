@@ -26,6 +26,11 @@ use sallyport_store::ops::people::{tenants, untold};
 use sallyport_testkit::client::Reply;
 use sallyport_testkit::server::TestServer;
 
+/// A database of places that names towns.
+pub(crate) fn towns() -> std::path::PathBuf {
+    whereabouts::fixture("towns.mmdb")
+}
+
 /// People are told of what happens from the server's first look at the log on: waits for that.
 pub(crate) async fn notices_begin(server: &TestServer) {
     let begun = Instant::now();

@@ -108,7 +108,7 @@ async fn a09_two_lines_of_one_house_and_a_return_in_the_evening_are_nothing() {
 }
 
 /// Databases that PyPI's `mmdb-writer` made: see `make.py` beside them.
-fn fixture(name: &str) -> PathBuf {
+pub(super) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/places").join(name)
 }
 

@@ -4,7 +4,7 @@ pub(crate) mod devices;
 mod library;
 mod live;
 mod log;
-mod search;
+pub(crate) mod search;
 mod sums;
 
 use sallyport_store::{Audit, Change, StoreError, Tx, Value};

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Rows;
 use super::devices::{device, with_devices};
+use crate::cli::Desk;
 
 /// Devices are asked at most every ten seconds, and a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,6 +33,23 @@ async fn fleet(server: &TestServer, owner: &mut Owner) {
     let services = vec![finding("nginx.service", "", "running"), finding("ssh.service", "", "running")];
     rows.push(values![device(2), FindKind::Service.word(), pack(services)].to_vec());
     server.app.store.commit(Rows { table: "findables", columns: &["device", "kind", "content"], rows }).await.expect("rows");
+}
+
+/// Of two devices with a package, the one that has it in an old version is meant, and none where nobody has it so old.
+pub(crate) async fn runs_where_software_is_old(desk: &mut Desk) {
+    with_devices(&desk.server, &mut desk.owner, 2).await;
+    let has = |n: u32, version: &str| {
+        let found = vec![finding("sallyport-probe", version, "dpkg")];
+        values![device(n), FindKind::Software.word(), pack(found)].to_vec()
+    };
+    let rows = vec![has(0, "1.9.15-1"), has(1, "1.25.3-1")];
+    desk.server.app.store.commit(Rows { table: "findables", columns: &["device", "kind", "content"], rows }).await.expect("rows");
+    let asked = desk.json(&["run", "hostile", "--software", "sallyport-probe<1.20", "--detach"], "");
+    let job = asked["id"].as_str().unwrap_or_else(|| panic!("a job: {asked}"));
+    let runs = desk.json(&["jobs", "show", job], "")["runs"].clone();
+    assert_eq!((runs.as_array().map(Vec::len), &runs[0]["device_name"]), (Some(1), &json!("web-00000")), "{runs}");
+    desk.json(&["jobs", "cancel", job], "");
+    assert!(desk.says(2, &["run", "hostile", "--software", "sallyport-probe<1.2", "--detach"]).contains("nothing matches"));
 }
 
 async fn names(client: &mut Client, query: &str) -> Vec<String> {

@@ -10,6 +10,7 @@ mod notices;
 mod policy;
 pub(crate) mod resets;
 pub(crate) mod scopes;
+mod way_in;
 
 use sallyport_testkit::client::{Call, Reply};
 use serde_json::{Value, json};

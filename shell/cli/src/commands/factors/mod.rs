@@ -109,10 +109,13 @@ fn list(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
+/// What it is, and whether it lives on one device or in its maker's cloud: the console says the same.
 fn kind(factor: &api::Factor) -> &'static str {
     match &factor.passkey {
         None => "authenticator app",
-        Some(passkey) if passkey.backup_eligible => "passkey, synced",
+        Some(passkey) if passkey.backed_up => "passkey, synced by its maker",
+        Some(passkey) if passkey.backup_eligible => "passkey, may be synced, is not yet",
+        Some(passkey) if passkey.transports.iter().any(|way| way == "usb") => "passkey, on a security key",
         Some(_) => "passkey, on one device",
     }
 }
@@ -177,4 +180,35 @@ fn addresses(client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
         );
     });
     Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use sallyport_model::{FactorId, Timestamp};
+
+    use super::*;
+
+    fn passkey(backup_eligible: bool, backed_up: bool, way: &str) -> api::Factor {
+        let made = Timestamp::from_secs(1_790_000_000);
+        let details = api::PasskeyFacts { backup_eligible, backed_up, transports: vec![way.to_owned()], aaguid: String::new() };
+        api::Factor {
+            id: FactorId::new(made, [7; 10]),
+            kind: "passkey".to_owned(),
+            name: "Laptop".to_owned(),
+            created: made,
+            last_used: None,
+            locked: false,
+            counts_from: None,
+            passkey: Some(details),
+        }
+    }
+
+    #[test]
+    fn wa_06_a_passkey_is_called_synced_only_where_it_is() {
+        assert_eq!(kind(&passkey(true, true, "internal")), "passkey, synced by its maker");
+        assert_eq!(kind(&passkey(true, false, "internal")), "passkey, may be synced, is not yet");
+        assert_eq!(kind(&passkey(false, false, "internal")), "passkey, on one device");
+        assert_eq!(kind(&passkey(false, false, "usb")), "passkey, on a security key");
+        assert_eq!(kind(&api::Factor { passkey: None, ..passkey(false, false, "internal") }), "authenticator app");
+    }
 }

@@ -40,7 +40,7 @@ pub(in crate::commands) fn end_of_day(day: &str) -> Result<Timestamp, String> {
 }
 
 /// The day of a moment, by UTC.
-pub(super) fn day(moment: Timestamp) -> String {
+pub(in crate::commands) fn day(moment: Timestamp) -> String {
     moment.to_string().chars().take(10).collect()
 }
 

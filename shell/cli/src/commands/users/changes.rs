@@ -103,7 +103,7 @@ impl Role {
 }
 
 /// Whether a frozen change gives exactly these roles. The tenant's own id is not typed.
-fn same_roles(frozen: &[api::Assignment], wanted: &[api::NewAssignment]) -> bool {
+pub(super) fn same_roles(frozen: &[api::Assignment], wanted: &[api::NewAssignment]) -> bool {
     let is = |frozen: &api::Assignment, wanted: &api::NewAssignment| {
         frozen.role == wanted.role && frozen.scope.kind == wanted.scope && wanted.id.as_ref().is_none_or(|id| *id == frozen.scope.id)
     };

@@ -2,7 +2,7 @@
 
 mod changes;
 
-use changes::{PauseVerification, RequireMfa, Role};
+use changes::{PauseVerification, RequireMfa, Role, same_roles};
 use clap::{Args, Subcommand, ValueEnum};
 use sallyport_api as api;
 use serde_json::json;
@@ -197,6 +197,16 @@ fn mfa(mfa: api::Mfa) -> (&'static str, Tone) {
     }
 }
 
+/// Why they must have one: what an entry of theirs cannot change is named.
+fn required_by(required: Option<api::MfaRequiredBy>) -> &'static str {
+    match required {
+        Some(api::MfaRequiredBy::Tenant) => "required of everybody by the tenant",
+        Some(api::MfaRequiredBy::Role) => "required by a role",
+        Some(api::MfaRequiredBy::User) => "required of this user",
+        None => "not required",
+    }
+}
+
 /// A user by address or id.
 pub(crate) fn find(client: &mut Client, wanted: &str) -> Result<api::User, Failure> {
     if wanted.contains('@') {
@@ -216,7 +226,7 @@ fn show(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Fa
         screen.facts(&[
             ("user", format!("{} <{}>", one_line(&user.name), one_line(&user.email))),
             ("state", state(user.state).0.to_owned()),
-            ("second factor", mfa(user.mfa).0.to_owned()),
+            ("second factor", format!("{}, {}", mfa(user.mfa).0, required_by(user.mfa_required_by))),
             ("roles", assignments(&user.assignments)),
             ("ends", say::relative_or_dash(user.expires, now)),
             ("last sign-in", say::relative_or_dash(user.last_sign_in, now)),
@@ -239,7 +249,8 @@ impl Invite {
         };
         let expected = |action: &api::ActionDetails| match action {
             api::ActionDetails::InviteUser(frozen) if !frozen.email.eq_ignore_ascii_case(&self.email) => Err("the address"),
-            api::ActionDetails::InviteUser(frozen) if frozen.assignments.len() != self.roles.len() => Err("the roles"),
+            api::ActionDetails::InviteUser(frozen) if !same_roles(&frozen.assignments, &body.assignments) => Err("the roles"),
+            api::ActionDetails::InviteUser(frozen) if frozen.expires != body.expires => Err("the end"),
             api::ActionDetails::InviteUser(_) => Ok(()),
             _ => Err("the kind of action"),
         };
