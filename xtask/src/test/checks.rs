@@ -85,9 +85,10 @@ fn entry(shown: &Shown) -> Value {
     }
 }
 
-fn word(outcome: Outcome) -> &'static str {
+pub(super) fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
+        Outcome::PassedLater => "passed at the second try",
         Outcome::Failed => "failed",
         Outcome::Skipped => "skipped",
     }

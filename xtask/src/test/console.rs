@@ -82,10 +82,11 @@ fn playwright_case(above: &str, spec: &Value, test: &Value) -> Case {
     }
 }
 
-/// vitest says passed, failed, skipped, pending; Playwright says expected, unexpected, flaky, skipped. A flaky test has failed once.
+/// vitest says passed, failed, skipped, pending; Playwright says expected, unexpected, flaky, skipped.
 fn outcome(status: &str) -> Outcome {
     match status {
         "passed" | "expected" => Outcome::Passed,
+        "flaky" => Outcome::PassedLater,
         "skipped" | "pending" | "todo" | "disabled" => Outcome::Skipped,
         _ => Outcome::Failed,
     }
@@ -125,12 +126,14 @@ mod tests {
     fn nested_suites_are_read() {
         let report: Value = serde_json::from_str(
             r#"{"suites":[{"title":"story.spec.ts","specs":[{"title":"top","tests":[{"status":"expected","results":[{"duration":5}]}]}],
-                "suites":[{"title":"set-up","specs":[{"title":"REC-01 codes","tests":[{"status":"unexpected","results":[{"duration":7},{"duration":8}]}]}]}]}]}"#,
+                "suites":[{"title":"set-up","specs":[{"title":"REC-01 codes","tests":[{"status":"unexpected","results":[{"duration":7},{"duration":8}]}]},
+                {"title":"later","tests":[{"status":"flaky","results":[{"duration":7},{"duration":1}]}]}]}]}]}"#,
         )
         .unwrap();
         let cases = suites(&report["suites"], "");
         assert_eq!(cases[0], Case { name: "story.spec.ts > top".into(), outcome: Outcome::Passed, millis: 5 });
         assert_eq!(cases[1], Case { name: "story.spec.ts > set-up > REC-01 codes".into(), outcome: Outcome::Failed, millis: 15 });
+        assert_eq!(cases[2].outcome, Outcome::PassedLater);
     }
 
     #[test]

@@ -20,6 +20,8 @@ fn case(text: &str) -> Case {
 fn outcome(body: &str) -> Outcome {
     if body.contains("<failure") || body.contains("<error") {
         Outcome::Failed
+    } else if body.contains("<flaky") {
+        Outcome::PassedLater
     } else if body.contains("<skipped") {
         Outcome::Skipped
     } else {
@@ -50,11 +52,14 @@ mod tests {
             <testcase name="totp_01" classname="sallyport-decide" timestamp="x" time="0.012"></testcase>
             <testcase name="b&lt;c" classname="it" time="1.5"><failure message="&quot;x&quot;" type="t">no</failure></testcase>
             <testcase name="d" classname="it" time="0"/>
+            <testcase name="e" classname="it" time="2"><flakyFailure message="once" type="t"/></testcase>
+            <testcase name="f" classname="it" time="2"><failure message="twice" type="t"/><rerunFailure message="twice" type="t"/></testcase>
             </testsuite></testsuites>"#;
         let found = cases(report);
         assert_eq!(found[0], Case { name: "sallyport-decide::totp_01".into(), outcome: Outcome::Passed, millis: 12 });
         assert_eq!(found[1], Case { name: "it::b<c".into(), outcome: Outcome::Failed, millis: 1500 });
         assert_eq!(found[2].outcome, Outcome::Passed);
-        assert_eq!(found.len(), 3);
+        assert_eq!((found[3].outcome, found[4].outcome), (Outcome::PassedLater, Outcome::Failed));
+        assert_eq!(found.len(), 5);
     }
 }

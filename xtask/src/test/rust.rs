@@ -31,7 +31,7 @@ fn nextest(root: &Root, filter: Option<&str>) -> Result<Vec<Case>> {
     command.args(filter).env("SALLYPORT_BIN_DIR", root.target().join("debug"));
     let succeeded = process::succeeds(command)?;
     let mut cases = fs::read_to_string(&report).map(|text| junit::cases(&text)).unwrap_or_default();
-    if !succeeded && cases.iter().all(|case| case.outcome == Outcome::Passed) {
+    if !succeeded && cases.iter().all(|case| case.outcome != Outcome::Failed) {
         cases.push(Case::broken("the Rust tests could not be built or run; see above"));
     }
     Ok(cases)
