@@ -238,7 +238,7 @@ async fn net_06_a_new_address_is_approved_by_a_mailed_link_and_a_press_of_a_butt
     let wrong = json!({ "email": sallyport_testkit::owner::EMAIL, "password": "not the right one at all", "code": owner.code(&server) });
     let guess = Client::new(&server, 4).send(from(OUTSIDE, Call::new("POST", "/v1/sign-in").body(wrong))).await;
     assert_eq!(guess.code(), "sign_in_refused", "only who had all of it right learns of the address");
-    let mail = mails.wait_for(sallyport_testkit::owner::EMAIL, "new address").await;
+    let mail = mails.wait_for(sallyport_testkit::owner::EMAIL, "Is this you?").await;
     assert!(mail.plain.contains(OUTSIDE), "{}", mail.plain);
     let token = mail.token("address");
     let mut anybody = Client::new(&server, 5);

@@ -107,7 +107,7 @@ async fn net_06_a_passkey_needs_no_mailed_link_from_a_new_address(engine: Engine
     server.clock.advance(30);
     let refused = Client::new(&server, 2).send(sign_in(ELSEWHERE, PASSWORD, &owner.code(&server))).await;
     assert_eq!(refused.code(), "address_unverified", "the control: a password and a code wait for the link");
-    mails.wait_for(EMAIL, "new address").await;
+    mails.wait_for(EMAIL, "Is this you?").await;
     let mut browser = Client::new(&server, 3);
     let mut elsewhere = async |path: &str, body: Value| browser.send(post(path, body).header("x-forwarded-for", ELSEWHERE)).await;
     let started = elsewhere("/v1/sign-in/passkey/start", json!({})).await.json();

@@ -177,7 +177,7 @@ async fn verifies_addresses(bench: &Bench, mail: &MailServer) {
     assert!(bench.desk.says(0, &["networks"]).contains("a mailed link or a passkey"));
     assert!(bench.desk.says(0, &["factors", "addresses"]).contains("No address was approved"));
     assert_eq!(from(bench, 21, HOME).await.code(), "address_unverified");
-    let token = mail.wait_for(EMAIL, "new address").await.token("address");
+    let token = mail.wait_for(EMAIL, "Is this you?").await.token("address");
     let approved = Client::new(&bench.desk.server, 22).post("/v1/addresses/approve", json!({ "token": token })).await;
     assert_eq!(approved.status, 204);
     assert_eq!(from(bench, 23, HOME).await.status, 200);
