@@ -2,6 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use sallyport_server::clock::Clock as _;
 use sallyport_testkit::authenticators::{Authenticators, STEP_SECS};
@@ -11,6 +13,9 @@ use serde_json::{Value, json};
 
 use super::role;
 use crate::cli::{Desk, text};
+
+/// How long a program may take until it says what comes next.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An owner at a terminal who never waits for the next code.
 pub(super) struct Bench {
@@ -253,10 +258,13 @@ fn enrols_and(desk: &Desk, line: &[&str], before: &str, kept: &str) -> Enrolling
     if !before.is_empty() {
         writeln!(typed, "{before}").expect("it listens");
     }
-    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map(|line| line.expect("text"));
+    let (tell, lines) = mpsc::channel();
+    let heard = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    std::thread::spawn(move || heard.map_while(Result::ok).try_for_each(|line| tell.send(line)));
     let mut told = String::new();
     let mut next = |wanted: &dyn Fn(&str) -> bool| loop {
-        let line = lines.next().unwrap_or_else(|| panic!("it ended: {told}"));
+        // What asks for more than it is given says nothing for good.
+        let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|why| panic!("{why}: {told}"));
         told.push_str(&line);
         told.push('\n');
         if wanted(&line) {
@@ -269,6 +277,6 @@ fn enrols_and(desk: &Desk, line: &[&str], before: &str, kept: &str) -> Enrolling
     assert!(uri.contains(&secret), "for apps that take it whole: {uri}");
     writeln!(typed, "{}\n{kept}", oathtool(&secret, desk.server.clock.now())).expect("it listens");
     drop(typed);
-    lines.for_each(|line| told.push_str(&line));
+    lines.iter().for_each(|line| told.push_str(&line));
     Enrolling { done: child.wait_with_output().expect("it ends"), told, secret }
 }
