@@ -123,7 +123,7 @@ fn a_role_must_have_a_factor_by_a_day(bench: &Bench, tara: &Colleague, ada: &Col
     bench.does(&["policy", "mfa", "--role", "technician", "--deadline", &day]);
     assert_eq!(required(&tara.email), "role");
     assert!(bench.desk.says(0, &["policy"]).contains("owners, administrators, technician must have a factor"));
-    assert!(bench.desk.says(0, &["users", "show", &tara.email]).contains("second factor  required, required by a role"));
+    assert!(bench.desk.says(0, &["users", "show", &tara.email]).contains("second factor  required (a role requires one)"));
     let said = bench.desk.says(2, &["users", "pause-verification", &tara.email, "--hours", "1"]);
     assert!(said.contains("Only for users who have a factor"), "{said}");
     let said = colleague_enters(bench, "tara", "");

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use sallyport_os::{Account, Ending, Login, Pty, Size};
 use sallyport_testkit::agent::{Machine, program};
-use sallyport_testkit::client::Call;
 use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD};
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use serde_json::{Value, json};
@@ -53,6 +52,14 @@ impl Desk {
 
     pub(super) fn session(&self) -> PathBuf {
         self.folder.path().join("session.json")
+    }
+
+    /// What a command prints that does what it was asked for.
+    fn says(&self, line: &[&str]) -> String {
+        let mut command = Command::new(program("sallyport"));
+        let done = command.args(line).arg("--session").arg(self.session()).stdin(Stdio::null()).output().expect("it runs");
+        assert!(done.status.success(), "{line:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
     /// `sallyport terminal` in a terminal of 80 columns.
@@ -197,8 +204,9 @@ async fn a_terminal_says_that_somebody_ended_it_and_gives_the_window_back() {
     window.keys("echo re''ady\r");
     window.until("ready").await;
     let listed = desk.owner.client.get("/v1/remote-sessions").await.json();
-    let path = format!("/v1/remote-sessions/{}", listed["items"][0]["id"].as_str().expect("an id"));
-    assert_eq!(desk.owner.client.send(Call::new("DELETE", &path)).await.status, 204);
+    let id = listed["items"][0]["id"].as_str().expect("an id");
+    assert!(desk.says(&["remote-sessions"]).contains(id));
+    assert!(desk.says(&["remote-sessions", "end", &id[id.len() - 8..]]).contains(&format!("Ended {id}")));
     window.until("the session was ended").await;
     assert_eq!(window.ending().await, Ending::Exited(2));
 }

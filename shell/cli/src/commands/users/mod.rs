@@ -200,10 +200,10 @@ fn mfa(mfa: api::Mfa) -> (&'static str, Tone) {
 /// Why they must have one: what an entry of theirs cannot change is named.
 fn required_by(required: Option<api::MfaRequiredBy>) -> &'static str {
     match required {
-        Some(api::MfaRequiredBy::Tenant) => "required of everybody by the tenant",
-        Some(api::MfaRequiredBy::Role) => "required by a role",
+        Some(api::MfaRequiredBy::Tenant) => "the tenant requires one of everybody",
+        Some(api::MfaRequiredBy::Role) => "a role requires one",
         Some(api::MfaRequiredBy::User) => "required of this user",
-        None => "not required",
+        None => "nobody requires one",
     }
 }
 
@@ -226,7 +226,7 @@ fn show(client: &mut Client, screen: Screen, wanted: &str) -> Result<Outcome, Fa
         screen.facts(&[
             ("user", format!("{} <{}>", one_line(&user.name), one_line(&user.email))),
             ("state", state(user.state).0.to_owned()),
-            ("second factor", format!("{}, {}", mfa(user.mfa).0, required_by(user.mfa_required_by))),
+            ("second factor", format!("{} ({})", mfa(user.mfa).0, required_by(user.mfa_required_by))),
             ("roles", assignments(&user.assignments)),
             ("ends", say::relative_or_dash(user.expires, now)),
             ("last sign-in", say::relative_or_dash(user.last_sign_in, now)),
