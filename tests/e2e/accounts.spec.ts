@@ -133,7 +133,11 @@ test('SES-05, SES-06: another browser\'s session is seen and ended, locks in pla
 
   await page.goto(`${place.url}/profile`);
   await expect(page.getByRole('heading', { name: 'Sessions' })).toBeVisible();
-  await expect(page.locator('.sessions > li')).toHaveCount(2);
+  const sessions = page.locator('.sessions > li');
+  await expect(sessions).toHaveCount(2);
+  for (const one of [0, 1]) await expect(sessions.nth(one)).toContainText(/Chromium on Linux.*127\.0\.0\.1 · password and code · since .* · active .* · ends in /s);
+  await expect(sessions.nth(0)).toContainText('This one');
+  await expect(sessions.nth(1)).not.toContainText('This one');
   await look(page, 'profile-sessions');
   await page.getByRole('button', { name: 'End', exact: true }).click();
   await page.getByRole('button', { name: 'End it?' }).click();
@@ -148,6 +152,14 @@ test('SES-05, SES-06: another browser\'s session is seen and ended, locks in pla
   await expect(other.getByRole('dialog')).toHaveCount(0);
   await expect(other.locator('#script-name')).toHaveValue('half-done');
   await expect(other.locator('.cm-content')).toContainText('do not lose me');
+
+  await page.reload();
+  await expect(sessions).toHaveCount(2);
+  await page.getByRole('button', { name: 'End all others' }).click();
+  await page.getByRole('button', { name: 'End 1 session' }).click();
+  await expect(other.getByRole('dialog', { name: 'Your session ended' })).toBeVisible({ timeout: 5000 });
+  await expect(sessions).toHaveCount(1);
+  await expect(page.getByRole('button', { name: 'End all others' })).toHaveCount(0);
   await elsewhere.close();
 });
 

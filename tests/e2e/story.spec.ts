@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
+import { keep } from './support/pictures.js';
 import { accessible, approve, authorize, choose, installer, look, setUp, toolbar, watch, writeScript } from './support/steps.js';
 
 let place: Installation;
@@ -17,7 +18,7 @@ test.afterEach(async () => {
 
 test('from an empty folder to a script that two real devices agreed to run', async ({ page }) => {
   const faults = watch(page);
-  const { authenticator } = await setUp(page, place, { see: (name) => look(page, name), code: (from) => from.fresh() });
+  const { authenticator } = await setUp(page, place, { see: async (name) => (await keep(page, name), await look(page, name)), code: (from) => from.fresh() });
   const code = () => authenticator.fresh();
 
   await test.step('the set-up is over for good (PWD-16, A34)', async () => {
@@ -80,8 +81,14 @@ test('from an empty folder to a script that two real devices agreed to run', asy
   await test.step('the log says who did what, the machine says who commands it', async () => {
     await page.goto(`${place.url}/audit`);
     await expect(page.getByText('greet').first()).toBeVisible();
+    const seal = page.getByRole('region', { name: 'State of the log' });
+    await expect(seal).toContainText('Log is sealed');
+    await expect(seal).toContainText('checked in your browser');
     await look(page, 'audit');
     await accessible(page, 'audit');
+    await page.getByRole('listitem').filter({ hasText: 'greet' }).first().getByRole('button', { name: /^Show entry/ }).click();
+    await expect(page.getByRole('complementary', { name: /^Entry/ })).toContainText('Proven in your browser.');
+    await accessible(page, 'audit-entry');
     expect(place.status(join(place.folder, 'one'))).toContain('greet');
   });
 

@@ -20,6 +20,7 @@ const ROLES = new Map([[ADA.name, 'Technician'], [BRUNO.name, 'Admin'], [CLEO.na
 let contexts: BrowserContext[] = [];
 let ada: Page;
 let adas: Authenticator;
+let brunos: Authenticator;
 let second: Page;
 
 test.beforeAll(async ({ browser }) => {
@@ -174,7 +175,7 @@ test('links are sent again to everybody who waits for one, and each mailbox gets
   await expect.poll(() => [BRUNO, CLEO, ADA].map((who) => letters(who.email))).toEqual([2, 3, 1]);
   const links = await Promise.all([BRUNO, CLEO].map((who) => mailbox.link(who.email, 'invitation')));
   expect(new Set(links).size).toBe(2);
-  await activate(second, links[0] ?? '', BRUNO.password, true, place.folder);
+  brunos = await activate(second, links[0] ?? '', BRUNO.password, true, place.folder);
   await expect(second).toHaveURL(/\/devices/);
   await page.reload();
   await expect(row(BRUNO.name)).toContainText('app');
@@ -227,5 +228,32 @@ test('several accounts are disabled and enabled by one proof each', async () => 
   for (const who of [ADA, BRUNO]) await expect(row(who.name)).not.toContainText('Disabled');
   await signInAs(ada, place, ADA, await adas.soon());
   await expect(ada).toHaveURL(/\/devices/);
+});
+
+test('REC-10: where no second person is there to agree, the reset of an admin waits a day, and its person stops it', async () => {
+  await signInAs(second, place, BRUNO, await brunos.soon());
+  await expect(second).toHaveURL(/\/devices/);
+  await page.getByRole('button', { name: `Actions for ${BRUNO.name}` }).click();
+  await menu(BRUNO.name).getByRole('menuitem', { name: /^Reset factor/ }).click();
+  await page.getByRole('radio', { name: /Face to face/ }).check();
+  await page.getByRole('dialog').getByRole('button', { name: 'Reset factor' }).click();
+  await touch(page, 'reset-held');
+  await expect(page.getByText(`The factors of ${BRUNO.name} go in 24 hours`)).toBeVisible();
+  await page.getByRole('link', { name: BRUNO.name }).click();
+  const waits = page.getByText('A reset of their factors waits.');
+  await expect(waits).toBeVisible();
+  await accessible(page, 'reset-waits');
+  await second.reload();
+  const banner = second.getByRole('status').filter({ hasText: `${OWNER.name} asked to take your factors away` });
+  await expect(banner).toContainText(/in (23 h|24 h|1 d)/);
+  await accessible(second, 'reset-banner');
+  await look(second, 'reset-banner');
+  await banner.getByRole('button', { name: 'Not agreed: stop it' }).click();
+  await banner.getByRole('button', { name: 'Stop the reset?' }).click();
+  await expect(second.getByText('The reset is stopped: your factors stay')).toBeVisible();
+  await expect(banner).toHaveCount(0);
+  await page.reload();
+  await expect(page.getByText('MFA active')).toBeVisible();
+  await expect(waits).toHaveCount(0);
   expect(faults).toEqual([]);
 });

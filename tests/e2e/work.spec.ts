@@ -1,7 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { code, faults, moveIn, page, place } from './support/office.js';
-import { accessible, approve, authorize, choose, installer, look, toolbar, writeScript } from './support/steps.js';
+import { accessible, approve, authorize, choose, installer, look, OWNER, toolbar, writeScript } from './support/steps.js';
 
 /** One installation with four real agents. */
 moveIn();
@@ -12,7 +13,7 @@ const HOSTILE = '<img src=x onerror=alert(1)>';
 const TEXT = [
   `echo '${HOSTILE}'`,
   'echo "a secret of ${#DB_PASS} letters"',
-  'if mkdir "$PLACE/first" 2>/dev/null; then sleep 600; fi',
+  'if mkdir "$PLACE/first" 2>/dev/null; then until [ -e "$PLACE/go" ]; do sleep 0.2; done; echo gone-on; sleep 600; fi',
   'if mkdir "$PLACE/second" 2>/dev/null; then exit 3; fi',
   '',
 ].join('\n');
@@ -62,6 +63,61 @@ test('keys alone: devices are moved through, selected and opened', async () => {
   await expect(page).toHaveURL(/\/devices\/dev_/);
 });
 
+const rows = () => page.getByRole('checkbox', { name: /^Select (?!all)/ });
+const tagged = (tag: string) => page.getByRole('row').filter({ has: page.locator('.tag', { hasText: tag }) });
+
+test('devices are tagged, and filtered by chips that the address keeps', async () => {
+  await page.goto(`${place.url}/devices`);
+  await expect(rows()).toHaveCount(4);
+  for (const at of [0, 1]) await rows().nth(at).check();
+  await toolbar(page).getByRole('button', { name: 'Tag' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Tags' });
+  await expect(dialog.getByLabel('Add a tag')).toBeFocused();
+  await expect(dialog).toContainText('None yet');
+  for (const tag of ['Web', 'night']) {
+    await page.keyboard.type(tag);
+    await page.keyboard.press('Enter');
+    await expect(dialog.getByRole('button', { name: `Take ${tag.toLowerCase()} away` })).toBeVisible();
+  }
+  await accessible(page, 'tags');
+  await look(page, 'tags');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toHaveCount(0);
+  for (const tag of ['web', 'night']) await expect(tagged(tag)).toHaveCount(2);
+
+  const add = async (word: string) => {
+    await page.getByRole('button', { name: 'Filter', exact: true }).click();
+    await page.getByRole('menuitem', { name: word, exact: true }).click();
+  };
+  await page.keyboard.press('Escape');
+  await add('web');
+  await expect(rows()).toHaveCount(2);
+  await expect(page).toHaveURL(/tag=web/);
+  const os = await page.getByRole('row').nth(1).getByRole('cell').nth(4).getAttribute('title');
+  await add(os?.split(/ GNU| \d/)[0] ?? '');
+  await expect(page).toHaveURL(/os=/);
+  await expect(rows()).toHaveCount(2);
+  await page.reload();
+  await expect(rows()).toHaveCount(2);
+  await look(page, 'devices-filtered');
+
+  // One of them loses a tag, from the menu of its row, and leaves a list that asks for it.
+  await page.getByRole('button', { name: 'Remove filter Tag' }).click();
+  await expect(rows()).toHaveCount(4);
+  await add('night');
+  await expect(rows()).toHaveCount(2);
+  await page.getByRole('button', { name: /^Actions for/ }).first().click();
+  await page.getByRole('menuitem', { name: 'Edit tags' }).click();
+  await dialog.getByRole('button', { name: 'Take night away' }).click();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toHaveCount(0);
+  await page.reload();
+  await expect(rows()).toHaveCount(1);
+  for (const group of ['Tag', 'OS']) await page.getByRole('button', { name: `Remove filter ${group}` }).click();
+  await expect(rows()).toHaveCount(4);
+  await expect(page).not.toHaveURL(/tag=|os=/);
+});
+
 test('a denied request runs nothing', async () => {
   await writeScript(page, place, { name: 'rotate', text: TEXT, parameters: [{ name: 'PLACE', secret: false }, { name: 'DB_PASS', secret: true }] });
   await askOnAll();
@@ -75,6 +131,26 @@ test('a denied request runs nothing', async () => {
   await expect(page.getByText('Nothing waits for a proof')).toBeVisible();
   await page.getByRole('link', { name: 'To the log' }).click();
   await expect(page.getByText(/denied/).first()).toBeVisible();
+});
+
+test('devices are chosen by filter where a script is run, and left out one by one', async () => {
+  await page.goto(`${place.url}/scripts`);
+  await page.getByRole('link', { name: 'rotate' }).first().click();
+  await page.getByRole('link', { name: 'Run', exact: true }).click();
+  const devices = page.getByRole('region', { name: 'Devices' });
+  await expect(devices).toContainText('0 chosen');
+  await devices.getByRole('button', { name: 'All approved devices' }).click();
+  await expect(devices).toContainText('4 chosen, 4 online');
+  await devices.getByRole('button', { name: 'Filter', exact: true }).click();
+  await page.getByRole('menuitem', { name: 'web', exact: true }).click();
+  await expect(devices).toContainText('2 chosen, 2 online');
+  await expect(page.getByRole('button', { name: 'Authorize on 2 devices' })).toBeDisabled();
+  await expect(page.getByText(/PLACE/).first()).toBeVisible(); // the script is still the one that was chosen
+  await accessible(page, 'run-filtered');
+  await devices.getByRole('button', { name: /^Leave .* out$/ }).first().click();
+  await expect(devices).toContainText('1 chosen, 1 online');
+  await devices.getByLabel('Find devices', { exact: true }).fill('no device is called this');
+  await expect(devices).toContainText('0 chosen');
 });
 
 test('a wrong code stays in the panel and loses nothing; a secret is in no page', async () => {
@@ -99,10 +175,20 @@ test('a wrong code stays in the panel and loses nothing; a secret is in no page'
 test('one run of a running job is cancelled; equal results stand together; output is text', async () => {
   await page.goto(page.url().split('?')[0] ?? '');
   await page.locator('.result').filter({ hasText: /running/i }).click();
+  // What it says arrives while it runs.
+  const shown = page.locator('section[aria-labelledby=run-name]');
+  const output = shown.getByRole('region', { name: /^Output of/ });
+  await expect(output).toContainText(`a secret of ${SECRET.length} letters`);
+  await expect(output).not.toContainText('gone-on');
+  writeFileSync(join(place.folder, 'go'), '');
+  await expect(output).toContainText('gone-on');
+  await expect(shown).toContainText('Running');
   await page.getByRole('button', { name: 'Cancel this run' }).click();
   await page.getByRole('button', { name: 'Cancel it?' }).click();
   await expect(page.locator('.result').filter({ hasText: /cancelled/i })).toHaveCount(1);
   await expect(page.getByText('3 of 4 finished')).toHaveCount(0);
+  const year = new Date().getUTCFullYear();
+  await expect(shown).toContainText(new RegExp(`Began\\s*\\d+ \\w+ ${year} [\\d:]+ UTC\\s*Took\\s*\\d+`));
   await expect(page.getByText('Exit code 3')).toBeVisible();
   await page.locator('summary').filter({ hasText: '2 devices said exactly this' }).click();
   await expect(page.locator('.output').filter({ hasText: `a secret of ${SECRET.length} letters` }).first()).toBeVisible();
@@ -127,6 +213,21 @@ test('a rerun on the failed one is a new authorization', async () => {
   await expect(page.getByText('1 of 1 finished')).toBeVisible();
   await page.goto(`${place.url}/approvals`);
   await look(page, 'approvals-after');
+});
+
+test('jobs stand in a list of their own, and with the device that they ran on', async () => {
+  await page.goto(`${place.url}/jobs`);
+  const jobs = page.getByRole('table', { name: 'Jobs' }).getByRole('row');
+  await expect(jobs).toHaveCount(3);
+  await expect(jobs.nth(2)).toContainText(/rotate v1.*4 devices/);
+  await expect(jobs.nth(2)).toContainText(OWNER.name);
+  await jobs.nth(1).getByRole('link', { name: 'rotate' }).click();
+  await page.locator('.result').first().click();
+  await page.locator('#run-name').getByRole('link').click();
+  await page.getByRole('navigation').getByRole('link', { name: /^Jobs/ }).last().click();
+  await expect(page).toHaveURL(/tab=jobs/);
+  await expect(jobs).toHaveCount(3); // the first run and the second
+  await expect(jobs.nth(1)).toContainText('1 device');
 });
 
 test('what leads nowhere says so', async () => {

@@ -74,11 +74,13 @@ export async function activate(on: Page, link: string, password: string, fresh: 
   await keep(on, fresh ? 'invitation' : 'activation');
   await look(on, fresh ? 'invitation' : 'activation');
   await on.getByRole('button', { name: 'That is me, go on' }).click();
+  if (fresh) await expect(on.locator('#new-password-hint')).toContainText('Use it nowhere else.');
   await on.locator(fresh ? '#new-password' : '#own-password').fill(password);
   await accessible(on, 'invitation-password');
   await on.getByRole('button', { name: 'Go on', exact: true }).click();
   const picture = join(folder, `qr-${fresh}.png`);
   await on.getByRole('img', { name: /QR code/ }).screenshot({ path: picture });
+  await expect(on.getByText('Best on another device, like your phone')).toBeVisible();
   await look(on, 'invitation-authenticator');
   const uri = execFileSync('zbarimg', ['-q', '--raw', picture], { encoding: 'utf8' }).trim();
   expect(decodeURIComponent(uri)).toContain('Northwind IT');

@@ -55,6 +55,7 @@ export async function setUp(page: Page, place: Reached, { see = async (_: string
   await page.getByLabel('Company').fill(OWNER.company);
   await page.getByLabel('Your name').fill(OWNER.name);
   await page.getByLabel('E-mail').fill(OWNER.email);
+  await expect(page.locator('#password-hint')).toContainText('Use it nowhere else.');
   await page.locator('#password').fill(OWNER.password);
   await see('setup-owner');
   await page.locator('form button[type=submit]').click();
@@ -68,6 +69,7 @@ export async function setUp(page: Page, place: Reached, { see = async (_: string
   await page.getByRole('button', { name: 'Go on' }).click();
   const picture = join(place.folder, 'qr.png');
   await page.getByRole('img', { name: /QR code/ }).screenshot({ path: picture });
+  await expect(page.getByText('Best on another device, like your phone')).toBeVisible();
   await see('setup-authenticator');
   const uri = execFileSync('zbarimg', ['-q', '--raw', picture], { encoding: 'utf8' }).trim();
   const secret = new URL(uri).searchParams.get('secret') ?? '';
@@ -88,6 +90,7 @@ export async function keepCodes(page: Page, see: () => Promise<void> = async () 
   const list = page.getByRole('list', { name: 'Recovery codes' }).getByRole('listitem');
   await expect(list).toHaveCount(count);
   const codes = await list.allInnerTexts();
+  await expect(page.getByText(/^Keep (them|it) off this computer/)).toBeVisible();
   await see();
   const file = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Download' }).click();
