@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { expect, test } from '@playwright/test';
+import { expect, type Page, test } from '@playwright/test';
 import { Authenticator } from './support/authenticator.js';
 import { code, faults, moveIn, owner, page, place } from './support/office.js';
+import { Impostor } from './support/impostor.js';
 import { Passkeys } from './support/passkeys.js';
+import { factorAges } from './support/past.js';
 import { keep } from './support/pictures.js';
 import { accessible, keepCodes, look, OWNER, signIn } from './support/steps.js';
 
@@ -41,8 +43,20 @@ async function byPasskey(): Promise<void> {
   await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
 }
 
-test('WA-01: a passkey is added once the factor that is there was proved, and says where it is kept', async () => {
+test('the only factor stays, and says why', async () => {
   await page.goto(`${place.url}/profile`);
+  await page.locator('.factor').getByRole('button', { name: /^Actions/ }).click();
+  const remove = page.getByRole('menuitem', { name: /^Remove/ });
+  await expect(remove).toHaveAttribute('aria-disabled', 'true');
+  await expect(remove).toContainText('Your last factor: add another one first');
+  await accessible(page, 'last-factor');
+  await remove.click({ force: true });
+  await expect(panel()).toHaveCount(0);
+  await page.keyboard.press('Escape');
+  await expect(page.locator('.factor')).toHaveCount(1);
+});
+
+test('WA-01: a passkey is added once the factor that is there was proved, and says where it is kept', async () => {
   await page.getByRole('button', { name: 'Passkey', exact: true }).click();
   await page.getByLabel('Name').fill('Laptop');
   await accessible(page, 'add-passkey');
@@ -84,6 +98,26 @@ test('a passkey that does not know its user opens nothing, and the page says wha
   await byPasskey();
 });
 
+test('A08: on a page under another name a passkey opens nothing, and the page says what to do', async () => {
+  const impostor = await new Impostor(place.url).start();
+  const lured = await page.context().newPage();
+  const keys = await Passkeys.on(lured);
+  await lured.goto(`${impostor.url}/sign-in`);
+  await lured.getByRole('button', { name: 'Sign in with a passkey' }).click();
+  const fault = lured.locator('#sign-in-fault');
+  await expect(fault).toContainText('The browser allows no passkey at this address');
+  await expect(fault).toContainText('Open the console at the address that your administrator gave you.');
+  await accessible(lured, 'impostor');
+  await look(lured, 'impostor');
+  // The real server gave its challenge, and got no answer to it.
+  expect(impostor.passed).toContain('POST /v1/sign-in/passkey/start 200');
+  expect(impostor.passed.filter((one) => one.includes('finish'))).toEqual([]);
+  expect(await keys.count()).toBe(0);
+  await expect(lured.getByRole('navigation', { name: 'Main' })).toHaveCount(0);
+  await lured.close();
+  await impostor.stop();
+});
+
 test('STEP-02: the panel takes a touch: new recovery codes for exactly this request', async () => {
   await page.goto(`${place.url}/profile`);
   await page.getByRole('button', { name: 'Make new codes' }).click();
@@ -120,7 +154,7 @@ test('a second authenticator is added by a touch, its picture read by another pr
   await expect(page.locator('.factor')).toHaveCount(3);
 });
 
-test('factors are renamed and removed; the last one stays and says why', async () => {
+test('factors are renamed and removed', async () => {
   await factor('Old phone').getByRole('button', { name: /^Actions/ }).click();
   await page.getByRole('menuitem', { name: 'Rename' }).click();
   await page.getByLabel('New name').fill('Spare phone');
@@ -131,6 +165,21 @@ test('factors are renamed and removed; the last one stays and says why', async (
   await touch('remove-factor');
   await expect(page.locator('.factor')).toHaveCount(2);
 });
+
+/** A key is plugged in, once the phone's own passkey has proved whose it will be. */
+async function addSecurityKey(phone: Page, own: Passkeys): Promise<void> {
+  const plugged = await Passkeys.on(phone, { transport: 'usb' });
+  await plugged.touch(false);
+  await phone.route('**/v1/me/passkeys/start', async (route) => {
+    await own.touch(false);
+    await plugged.touch(true);
+    await route.continue();
+  });
+  await phone.getByRole('button', { name: 'Passkey', exact: true }).click();
+  await phone.getByLabel('Name').fill('Key ring');
+  await phone.getByRole('button', { name: 'Go on with your passkey' }).click();
+  await expect(phone.locator('.factor').filter({ hasText: 'Key ring' })).toContainText('on a security key, never copied');
+}
 
 test('WA-06: a passkey says whether its maker copies it, and says it anew once it was copied', async ({ browser }) => {
   for (const how of [{ syncable: true }, { backedUp: true }]) {
@@ -157,6 +206,7 @@ test('WA-06: a passkey says whether its maker copies it, and says it anew once i
       await expect(phone.getByText('It works')).toBeVisible();
       await phone.reload();
       await expect(own).toContainText('synced to your other devices by its maker');
+      await addSecurityKey(phone, keys);
     }
     // The laptop's own key is kept on one device, and the list tells them apart.
     await expect(phone.locator('.factor').filter({ hasText: 'Laptop' })).toContainText('on one device, never copied');
@@ -181,11 +231,19 @@ test('PWD-17: the password changes with the old one and a touch, and the old one
   await expect(page.getByText('Password changed')).toBeVisible();
 });
 
-test('the check-up shows that the factor works, and authorizes nothing', async () => {
-  await page.getByRole('button', { name: 'Check that my factor works' }).click();
+test('a check-up is due after 28 days without use; it shows that the factor works, and authorizes nothing', async () => {
+  const due = page.getByRole('status').filter({ hasText: 'Do your factors still work?' });
+  await expect(due).toHaveCount(0);
+  factorAges(place, 'Laptop', 28);
+  await page.goto(`${place.url}/devices`);
+  await expect(due).toContainText('One of them was not used for 28 days.');
+  await accessible(page, 'check-up-due');
+  await due.getByRole('link', { name: 'Check it' }).click();
+  await expect(page.getByRole('dialog', { name: 'Check your factor' })).toBeVisible();
   await accessible(page, 'check-up');
   await page.getByRole('button', { name: 'Check with your passkey' }).click();
   await expect(page.getByText('It works')).toBeVisible();
+  await expect(due).toHaveCount(0);
 });
 
 test('networks: nobody locks themselves out, and the page says why no person is exempt', async () => {

@@ -1,6 +1,6 @@
 import type { CDPSession, Page } from '@playwright/test';
 
-/** Chromium's own authenticator in software: a platform key that verifies its user, as a laptop's fingerprint reader does. */
+/** Chromium's own authenticator in software, which verifies its user: part of the computer, as a fingerprint reader is, or plugged in. */
 export class Passkeys {
   private constructor(
     private readonly cdp: CDPSession,
@@ -8,13 +8,13 @@ export class Passkeys {
   ) {}
 
   /** `syncable`: its maker may copy what it makes; `backedUp`: it already has. */
-  static async on(page: Page, how: { syncable?: boolean; backedUp?: boolean } = {}): Promise<Passkeys> {
+  static async on(page: Page, how: { syncable?: boolean; backedUp?: boolean; transport?: 'internal' | 'usb' } = {}): Promise<Passkeys> {
     const cdp = await page.context().newCDPSession(page);
     await cdp.send('WebAuthn.enable', { enableUI: false });
     const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
       options: {
         protocol: 'ctap2',
-        transport: 'internal',
+        transport: how.transport ?? 'internal',
         hasResidentKey: true,
         hasUserVerification: true,
         isUserVerified: true,
