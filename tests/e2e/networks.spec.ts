@@ -73,7 +73,12 @@ test('NET-06: a sign-in from a new address waits for a mailed link, which acts b
   await signIn();
   await expect(other.getByRole('navigation', { name: 'Main' })).toBeVisible();
   await page.goto(`${place.url}/profile`);
-  await expect(page.getByText(NEXT_DESK).first()).toBeVisible();
+  const approved = page.getByRole('region', { name: 'Approved addresses' }).getByRole('listitem');
+  await expect(approved.filter({ hasText: NEXT_DESK })).toContainText(/Chromium on Linux · approved/);
+  await approved.filter({ hasText: NEXT_DESK }).getByRole('button', { name: 'Forget' }).click();
+  await approved.getByRole('button', { name: 'Forget it?' }).click();
+  await expect(page.getByText(`${NEXT_DESK} is no longer approved`)).toBeVisible();
+  await expect(approved.filter({ hasText: NEXT_DESK })).toHaveCount(0);
   await desk.close();
 });
 
