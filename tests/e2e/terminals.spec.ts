@@ -165,6 +165,18 @@ test('a shell of another account is that account\'s', async () => {
   await shows(/^I am daemon/m);
 });
 
+test('Ctrl and C ends a flood at once, whatever is still to be drawn', async () => {
+  await line('clear; yes flooding');
+  await expect.poll(async () => (await rows().innerText()).match(/^flooding$/gm)?.length ?? 0).toBeGreaterThan(10);
+  await page.waitForFunction(() => document.activeElement?.matches('.xterm-helper-textarea'));
+  const pressed = Date.now();
+  await page.keyboard.press('Control+c');
+  await expect.poll(async () => (await rows().innerText()).replaceAll('\u00a0', ' ').trimEnd(), { timeout: 8000, intervals: [100] }).toMatch(/\^C\n\S*[>$#]$/);
+  console.log(`the prompt was back ${Date.now() - pressed} ms after Ctrl and C`);
+  await line('clear; echo after-$((1 + 1))');
+  await shows(/^after-2/m);
+});
+
 test('the code of an exit is told', async () => {
   await line('exit 7');
   await expect(page.locator('.termtab[aria-selected=true]')).toContainText('exit 7');
