@@ -103,6 +103,7 @@ test('the policy changes through the panel, and what needs mail says so', async 
   await touch(page, 'mfa-policy');
   await expect(page.getByText('MFA policy changed')).toBeVisible();
   await page.goto(`${place.url}/users`);
+  await expect(page.getByRole('search')).toContainText('MFA is required of owners and admins');
   await expect(row('Vendor ERP')).toContainText('Off');
 });
 
@@ -124,6 +125,9 @@ test('by mouse: require MFA of one person, from the context menu', async () => {
 test('A12: a lost phone: the reset asks how it was made sure, ends the sessions, and leads to a new link', async () => {
   await page.getByRole('link', { name: ADA.name }).click();
   await expect(page.getByRole('heading', { name: 'Sessions' })).toBeVisible();
+  const second = page.getByRole('region', { name: 'Second factor' });
+  await expect(second).toContainText('Tenant-wide: MFA is required of owners and admins.');
+  await expect(second).toContainText(/Required\s*no/);
   await accessible(page, 'person');
   await look(page, 'person');
   await page.getByRole('button', { name: `Actions for ${ADA.name}` }).click();
@@ -224,10 +228,11 @@ test.describe('with a mail server', () => {
     await expect(guest).toHaveURL(/\/devices/);
   });
 
-  test('A13: without a factor she reads until the day; later opens nothing, and the mailed link leads back to where she was', async () => {
+  test('A13: without a factor she reads until the day; later opens nothing, and the mailed link leads back to where she was', async ({ browser }) => {
     await boss.page.goto(`${mailing.url}/security/mfa`);
     await boss.page.getByRole('radio', { name: /They may read/ }).check();
-    await boss.page.getByLabel(/Last day without/).fill(new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10));
+    const last = new Date(`${new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10)}T23:59:59Z`);
+    await boss.page.getByLabel(/Last day without/).fill(last.toISOString().slice(0, 10));
     await boss.page.getByRole('button', { name: 'Change policy' }).click();
     await touch(boss.page, 'mfa-grace');
     await boss.page.goto(`${mailing.url}/users`);
@@ -238,6 +243,7 @@ test.describe('with a mail server', () => {
     await touch(boss.page, 'reset-by-mail');
     await signInAs(guest, mailing, ADA);
     const greeting = guest.getByRole('dialog', { name: 'Set up a second factor' });
+    await expect(greeting).toContainText(new RegExp(`asks everybody in your place for one from ${last.getDate()} ${last.toLocaleString('en', { month: 'short' })}`));
     await expect(greeting).toContainText('Until then you can look');
     await accessible(guest, 'activate-greeting');
     await keep(guest, 'activate-greeting');
@@ -252,6 +258,7 @@ test.describe('with a mail server', () => {
     const needed = guest.getByRole('dialog', { name: 'This needs a second factor' });
     await expect(needed).toContainText('Nothing has happened.');
     await accessible(guest, 'activate-needed');
+    await keep(guest, 'activate-needed');
     await look(guest, 'activate-needed');
     await needed.getByRole('button', { name: 'Activate later' }).click();
     await expect(needed).toHaveCount(0);
@@ -259,6 +266,31 @@ test.describe('with a mail server', () => {
     await expect(guest.locator('#script-name')).toHaveValue('typed while reading');
     await guest.goto(`${mailing.url}/scripts`);
     await expect(guest.getByText('typed while reading')).toHaveCount(0);
+    // What would open the authorization panel opens no panel, and asks for nothing.
+    await guest.goto(`${mailing.url}/installers?new=1`);
+    await guest.locator('#installer-label').fill('Not yet');
+    await guest.getByRole('button', { name: 'Create installer' }).click();
+    await expect(needed).toContainText('Nothing has happened.');
+    await expect(guest.getByRole('dialog', { name: 'Authorize' })).toHaveCount(0);
+    await needed.getByRole('button', { name: 'Activate later' }).click();
+    await expect(guest.locator('#installer-label')).toHaveValue('Not yet');
+    await boss.page.goto(`${mailing.url}/approvals`);
+    await expect(boss.page.getByText('Nothing waits for a proof')).toBeVisible();
+    // Once the date is over there is no later, not even where the page was open before.
+    const elsewhere = await browser.newContext();
+    const overdue = await elsewhere.newPage();
+    await signInAs(overdue, mailing, ADA);
+    const asked = overdue.getByRole('dialog', { name: 'Set up a second factor' });
+    const later = asked.getByRole('button', { name: 'Activate later' });
+    await expect(later).toBeVisible();
+    await overdue.route('**/v1/**', (route) => route.abort()); // the server's clock does not go along
+    await overdue.clock.setFixedTime(new Date(last.getTime() + 60_000));
+    await expect(asked).toContainText('The date is over: there is no later.');
+    await expect(later).toHaveCount(0);
+    await overdue.keyboard.press('Escape');
+    await expect(asked.getByRole('button', { name: 'Sign out' })).toBeVisible();
+    await elsewhere.close();
+    await guest.goto(`${mailing.url}/scripts`);
     await guest.getByRole('button', { name: 'Activate now' }).click();
     await guest.getByRole('dialog').getByRole('button', { name: 'Activate now' }).click();
     await expect(guest.getByRole('dialog', { name: 'A link is on its way' })).toBeVisible();
