@@ -110,6 +110,7 @@ test('REC-03, REC-09: a recovery code signs in once, to a session that shows and
   await signIn(page, { recovery: owner.recoveryCodes[0] ?? '' });
   await expect(page.getByRole('heading', { name: 'You are in, restricted' })).toBeVisible();
   await accessible(page, 'restricted');
+  await keep(page, 'restricted');
   await look(page, 'restricted');
   await page.goto(`${place.url}/devices`);
   await expect(page.getByRole('heading', { name: 'You are in, restricted' })).toBeVisible();
@@ -145,6 +146,7 @@ test('SES-05, SES-06: another browser\'s session is seen and ended, locks in pla
   await expect(other.getByRole('dialog', { name: 'Your session ended' })).toBeVisible({ timeout: 5000 });
   console.log(`locked ${Date.now() - ended} ms after the other browser ended it`);
   await expect(page.locator('.sessions > li')).toHaveCount(1);
+  await keep(other, 'locked');
   await look(other, 'locked');
   await accessible(other, 'lock');
 

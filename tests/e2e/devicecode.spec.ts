@@ -5,7 +5,7 @@ import { expect, test } from '@playwright/test';
 import { PROGRAMS, until } from './support/installation.js';
 import { code, faults, moveIn, page, place } from './support/office.js';
 import { Passkeys } from './support/passkeys.js';
-import { seen } from './support/pictures.js';
+import { keep, seen } from './support/pictures.js';
 import { authorize, OWNER } from './support/steps.js';
 
 /** The command line signs in by a code that is typed into the console: the real program, the real console, a passkey. */
@@ -102,6 +102,7 @@ test('OA-22 a person sees what asks, lets it in with a passkey, and it shows as 
   await expect(page.getByRole('heading', { name: 'Let this program in?' })).toBeVisible();
   await expect(page.getByText('Only go on if you started this yourself, just now, on a computer that you have before you.')).toBeVisible();
   await expect(page.getByText(/^sallyport \S+ on /)).toBeVisible();
+  await keep(page, 'device-code');
   await looks('device-code-asks');
   await page.getByRole('button', { name: 'Let it in with your passkey' }).click();
   await expect(page.getByRole('heading', { name: 'Let in' })).toBeVisible();

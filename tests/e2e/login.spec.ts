@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { PROGRAMS, until } from './support/installation.js';
 import { faults, moveIn, owner, page, place } from './support/office.js';
+import { keep } from './support/pictures.js';
 import { accessible, look, OWNER, signIn } from './support/steps.js';
 
 /** The command line signs in with the browser: the real program, the real console. */
@@ -39,6 +40,7 @@ test('A18 OA-22 OA-23 a program is let in by the person who started it, and show
   await expect(page.getByText(/^sallyport \S+ on /)).toBeVisible();
   await expect(page.getByText(/this computer, port \d+/)).toBeVisible();
   await accessible(page, 'authorize-program');
+  await keep(page, 'program');
   await look(page, 'authorize-program');
   await page.getByRole('button', { name: 'Yes, let it in' }).click();
   const { status, said } = await waiting.ended;
