@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::tty::Unseen;
 
 /// Whether somebody can be asked.
 pub(crate) fn is_person() -> bool {
@@ -26,6 +27,7 @@ pub(crate) fn hidden(question: &str, what: &'static str) -> Result<Zeroizing<Str
     if !is_person() {
         return Err(Failure::NoTerminal(what));
     }
+    let _unseen = Unseen::enter();
     rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new).map_err(|_| Failure::NoTerminal(what))
 }
 

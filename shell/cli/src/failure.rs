@@ -102,6 +102,10 @@ impl Failure {
     pub(crate) fn next_step(&self) -> String {
         match self {
             Self::Refused(problem) if problem.code == "token_refused" => "Sign in again with `sallyport login`.".to_owned(),
+            // Where the server says nothing closer, what its console says is said for a terminal.
+            Self::Refused(problem) if problem.detail == sallyport_api::Code::FactorRequired.remedy() => {
+                "Set one up with `sallyport activate`; where you have one, prove it with `sallyport step-up`.".to_owned()
+            }
             Self::Refused(problem) => one_line(&problem.detail),
             Self::NoSession(path) => format!("Sign in with `sallyport login URL`. Sessions are looked for in {}.", path.display()),
             Self::Unreachable { .. } => {

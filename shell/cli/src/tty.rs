@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use signal_hook::consts::SIGWINCH;
 
 /// Columns and rows where there is no terminal to ask.
@@ -25,6 +25,28 @@ impl Raw {
         raw.make_raw();
         tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
         Ok(Self(Some(before)))
+    }
+}
+
+/// A terminal that does not show what is typed, which ends with this value.
+pub(crate) struct Unseen(Option<Termios>);
+
+impl Unseen {
+    /// Before anything is asked: what is typed or pasted quickly is not shown either.
+    pub(crate) fn enter() -> Self {
+        let Ok(before) = tcgetattr(io::stdin()) else { return Self(None) };
+        let mut unseen = before.clone();
+        unseen.local_modes.remove(LocalModes::ECHO);
+        unseen.local_modes.insert(LocalModes::ECHONL);
+        Self(tcsetattr(io::stdin(), OptionalActions::Now, &unseen).is_ok().then_some(before))
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
     }
 }
 

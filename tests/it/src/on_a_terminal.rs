@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use sallyport_testkit::agent::program;
-use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD};
+use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD, oathtool};
+use sallyport_testkit::people::THEIR_PASSWORD;
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use serde_json::json;
 
@@ -14,10 +15,15 @@ const BEHIND_SECS: i64 = -120;
 
 /// `sallyport` with these words, on a terminal of its own.
 fn on_a_terminal(folder: &Path, words: &str) -> Child {
+    typed_into(folder, words, Stdio::null())
+}
+
+/// The same, with keys from here.
+fn typed_into(folder: &Path, words: &str, keys: Stdio) -> Child {
     let mut script = Command::new("script");
     script.args(["-qefc", &format!("'{}' {words}", program("sallyport").display()), "/dev/null"]);
     script.env("SALLYPORT_SESSION", folder.join("session.json")).env("TERM", "xterm").env("COLUMNS", "120").env_remove("NO_COLOR");
-    script.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("script is part of util-linux")
+    script.stdin(keys).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("script is part of util-linux")
 }
 
 /// Reads on until something was shown.
@@ -69,4 +75,48 @@ async fn a_job_is_followed_with_a_bar_on_a_terminal_and_without_one_elsewhere() 
     let plain = elsewhere.wait_with_output().expect("it ends");
     let plain = String::from_utf8_lossy(&plain.stdout).into_owned() + &String::from_utf8_lossy(&plain.stderr);
     assert!(plain.contains("2 devices") && !plain.contains('\u{1b}') && !plain.contains("1/2"), "{plain:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_taken_up_on_a_terminal_and_no_password_is_shown() {
+    use sallyport_server::clock::Clock as _;
+    let clock = TestClock::system();
+    clock.advance(BEHIND_SECS);
+    let server = TestServer::live_on(Engine::Sqlite, clock).await;
+    let mut owner = Owner::set_up(&server).await;
+    let everywhere = json!([{ "role": "technician", "scope": "tenant" }]);
+    let invited = owner.invites(&server, "tara@nordwind.example", everywhere, serde_json::Value::Null).await;
+    let link = invited.json()["result"]["link"].as_str().expect("a link to hand over").to_owned();
+    // What the program signs may be off by a minute.
+    server.clock.advance(30);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut terminal = typed_into(folder.path(), "activate --link", Stdio::piped());
+    let mut keys = terminal.stdin.take().expect("a pipe");
+    let mut shown = String::new();
+    let mut answers = |question: &str, answer: &str| {
+        until(&mut terminal, &mut shown, question);
+        writeln!(keys, "{answer}").expect("it listens");
+        std::mem::take(&mut shown)
+    };
+    answers("The link: ", &link);
+    let whose = answers("did you expect it? [y/N]: ", "y");
+    assert!(whose.contains("tara@nordwind.example") && whose.contains("Amelie Winter") && whose.contains("this computer"), "{whose}");
+    answers("used nowhere else: ", THEIR_PASSWORD);
+    answers("The same again: ", THEIR_PASSWORD);
+    let told = answers("Code that it shows now: ", "000000");
+    assert!(!told.contains(THEIR_PASSWORD), "{told}");
+    let key = told.lines().skip_while(|line| !line.contains("Type this key")).map(str::trim).nth(2).expect("a key").to_owned();
+    let again = answers("Code that it shows now: ", &oathtool(&key, server.clock.now()));
+    assert!(again.contains("Not accepted."), "{again}");
+    let codes = answers("Do you keep them? [y/N]: ", "yes");
+    assert_eq!(codes.lines().filter(|line| line.trim().len() == 27 && !line.trim().contains(' ')).count(), 10, "{codes}");
+    until(&mut terminal, &mut shown, "You are signed in at http");
+    assert!(terminal.wait().expect("it ends").success(), "{shown}");
+    let mut whoami = Command::new(program("sallyport"));
+    let done = whoami.arg("whoami").env("SALLYPORT_SESSION", folder.path().join("session.json")).output().expect("it runs");
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(
+        said.contains("tara@nordwind.example") && said.contains("recovery codes  10 left") && !said.contains("does one thing"),
+        "{said}"
+    );
 }

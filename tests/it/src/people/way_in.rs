@@ -129,6 +129,8 @@ fn a_role_must_have_a_factor_by_a_day(bench: &Bench, tara: &Colleague, ada: &Col
     let said = colleague_enters(bench, "tara", "");
     assert!(said.contains(&format!("You must set up a second factor by {day} (in ")), "{said}");
     assert!(said.contains("This session reads only") && said.contains("sallyport activate"), "{said}");
+    let acts = as_colleague(bench, 2, "tara", &["factors", "recovery-codes", "--yes"]);
+    assert!(acts.contains("code factor_required") && acts.contains("Set one up with `sallyport activate`"), "{acts}");
 }
 
 async fn activates_by_mail(bench: &Bench, mail: &MailServer, tara: &Colleague) {
