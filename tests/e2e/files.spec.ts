@@ -203,6 +203,27 @@ test('a whole folder goes up with all that is in it', async () => {
   await expect(row('album')).toBeVisible();
 });
 
+test('a folder that is dropped goes up with all that is in it, more than a browser lists at once', async () => {
+  const folder = join(place.folder, 'roll');
+  mkdirSync(join(folder, 'negatives'), { recursive: true });
+  const names = Array.from({ length: 101 }, (_, at) => `${at}.txt`);
+  for (const name of names) writeFileSync(join(folder, 'negatives', name), `${name}\n`);
+  writeFileSync(join(folder, 'label.txt'), 'a roll\n');
+  const list = await page.locator('.files').boundingBox();
+  const cdp = await page.context().newCDPSession(page);
+  const [x, y] = [(list?.x ?? 0) + 200, (list?.y ?? 0) + 100];
+  const drag = (type: 'dragEnter' | 'dragOver' | 'drop') => cdp.send('Input.dispatchDragEvent', { type, x, y, data: { items: [], files: [folder], dragOperationsMask: 1 } });
+  await drag('dragEnter');
+  await expect(page.getByText('Drop to upload into')).toBeVisible();
+  await drag('dragOver');
+  await drag('drop');
+  const there = join(place.folder, 'share', 'roll');
+  const arrived = () => names.filter((name) => existsSync(join(there, 'negatives', name)) && readFileSync(join(there, 'negatives', name), 'utf8') === `${name}\n`).length;
+  await expect.poll(arrived, { timeout: 120_000 }).toBe(101);
+  await expect.poll(() => existsSync(join(there, 'label.txt'))).toBe(true);
+  await expect(row('roll')).toBeVisible();
+});
+
 test('the room that a folder takes is counted', async () => {
   writeFileSync(join(place.folder, 'share', 'album', 'large.bin'), randomBytes(2 * 1024 * 1024));
   await menu('album', /Room that it takes/);
