@@ -1,6 +1,8 @@
 //! `sallyport tool`.
 
 use std::ffi::OsString;
+use std::io::{PipeReader, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +11,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 use sallyport_grant::body::{HostKind, ToolVersion};
 use serde_json::json;
@@ -36,7 +39,8 @@ enum What {
     /// Run a command with the API at hand, for as long as it runs.
     ///
     /// The command finds SALLYPORT_URL, an address on this computer, and SALLYPORT_TOKEN, which it shows there as `Authorization: Bearer`. What
-    /// comes in there is signed and passed on. The access token and its key stay in this program: they are renewed while the command works,
+    /// comes in there is signed and passed on, with conditions (If-Match, If-None-Match) and Idempotency-Key; a header that would change what is
+    /// asked and cannot be passed on is refused. The access token and its key stay in this program: they are renewed while the command works,
     /// and revoked when it ends, crashes or is stopped. Ends with the command's own exit code.
     ///
     /// Where the client needs a licence, the command's executable is copied into memory, measured, and executed from there: what lies on the
@@ -78,6 +82,9 @@ struct Exec {
     /// This host's key [default: as `sallyport tool host-key` makes it].
     #[arg(long, value_name = "FILE", requires = "licence")]
     host_key: Option<PathBuf>,
+    /// Hand the word over on a descriptor, whose number is in SALLYPORT_TOKEN_FD, and not as SALLYPORT_TOKEN: so it is in no environment.
+    #[arg(long)]
+    token_fd: bool,
     /// The command, after --.
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
@@ -152,8 +159,8 @@ impl Exec {
             Some(program) => program.command(&self.command)?,
             None => plain(&self.command),
         };
-        command.env("SALLYPORT_URL", proxy.url()).env("SALLYPORT_TOKEN", proxy.word());
-        command.env("SALLYPORT_SERVER", server);
+        command.env("SALLYPORT_URL", proxy.url()).env("SALLYPORT_SERVER", server);
+        let handed = self.hands(&mut command, proxy.word())?;
         // Through a proxy, what is for the loopback would leave this computer in clear.
         for name in ["NO_PROXY", "no_proxy"] {
             let others = std::env::var(name).unwrap_or_default();
@@ -161,6 +168,7 @@ impl Exec {
         }
         let failed = |why| Failure::File { path: self.command[0].clone().into(), why };
         let mut child = command.spawn().map_err(failed)?;
+        drop(handed);
         loop {
             if let Some(status) = child.try_wait().map_err(failed)? {
                 return Ok(status);
@@ -173,6 +181,22 @@ impl Exec {
             }
             sleep(LOOK);
         }
+    }
+}
+
+impl Exec {
+    /// Hands the word over; what is answered must stay open until the command has begun.
+    fn hands(&self, command: &mut Command, word: &str) -> Result<Option<PipeReader>, Failure> {
+        if !self.token_fd {
+            command.env("SALLYPORT_TOKEN", word);
+            return Ok(None);
+        }
+        let failed = |why: std::io::Error| Failure::Input(format!("no pipe for the word: {why}"));
+        let (reader, mut writer) = std::io::pipe().map_err(failed)?;
+        writer.write_all(word.as_bytes()).map_err(failed)?;
+        fcntl_setfd(&reader, FdFlags::empty()).map_err(|why| failed(why.into()))?;
+        command.env_remove("SALLYPORT_TOKEN").env("SALLYPORT_TOKEN_FD", reader.as_raw_fd().to_string());
+        Ok(Some(reader))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A tool with an API client: its key file, its tokens, and the way from a command's plain requests to signed ones.
 
+mod head;
 mod host_key;
 mod key_file;
 mod measure;

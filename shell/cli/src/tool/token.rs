@@ -58,7 +58,8 @@ pub(crate) struct Passing {
     pub(crate) method: String,
     /// Path and query.
     pub(crate) target: String,
-    pub(crate) content_type: Option<String>,
+    /// Which go on is decided where they are read.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -186,7 +187,7 @@ impl Tokens {
         let request = Passing {
             method: "POST".to_owned(),
             target: path.to_owned(),
-            content_type: Some("application/x-www-form-urlencoded".to_owned()),
+            headers: vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
             body: body.as_bytes().to_vec(),
         };
         let answer = self.once(&request, None)?;
@@ -241,10 +242,12 @@ impl Tokens {
         let mut call = Request::builder()
             .method(request.method.as_str())
             .uri(format!("{}{}", self.origin, request.target))
-            .header("accept", "application/json")
             .header("dpop", self.run.prove(&signed)?);
-        if let Some(kind) = &request.content_type {
-            call = call.header("content-type", kind);
+        if !request.headers.iter().any(|(name, _)| name == "accept") {
+            call = call.header("accept", "application/json");
+        }
+        for (name, value) in &request.headers {
+            call = call.header(name, value);
         }
         if let Some(token) = token {
             call = call.header("authorization", format!("DPoP {token}"));
@@ -252,7 +255,7 @@ impl Tokens {
         let call = call.body(request.body.clone()).map_err(|error| Failure::Input(error.to_string()))?;
         let unreachable = |error: ureq::Error| Failure::Unreachable { url: self.origin.to_string(), why: error.to_string() };
         let response = self.agent.run(call).map_err(unreachable)?;
-        let (status, headers) = (response.status().as_u16(), passed_on(&response));
+        let (status, headers) = (response.status().as_u16(), returned(&response));
         if let Some(nonce) = response.headers().get("dpop-nonce").and_then(|value| value.to_str().ok()) {
             nonce.clone_into(&mut self.nonce);
         }
@@ -262,11 +265,37 @@ impl Tokens {
     }
 }
 
-/// What of an answer's head a command may want.
-fn passed_on<B>(response: &Response<B>) -> Vec<(String, String)> {
-    let wanted = ["content-type", "location", "retry-after", "x-request-id", "ratelimit", "ratelimit-policy", "www-authenticate"];
-    let value = |name: &str| Some((name.to_owned(), response.headers().get(name)?.to_str().ok()?.to_owned()));
-    wanted.into_iter().filter_map(value).collect()
+/// What of an answer's head a command may want: the server's own words, and those of a vendor behind a connection. Neither the nonce nor what
+/// belongs to the connection is its business.
+const RETURNED: [&str; 23] = [
+    "allow",
+    "content-disposition",
+    "content-language",
+    "content-type",
+    "deprecation",
+    "etag",
+    "idempotency-replayed",
+    "last-modified",
+    "link",
+    "location",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "sallyport-connection",
+    "sunset",
+    "www-authenticate",
+    "x-next-page",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-request-id",
+    "x-total-count",
+    "x-total-pages",
+];
+
+fn returned<B>(response: &Response<B>) -> Vec<(String, String)> {
+    let all = RETURNED.into_iter().flat_map(|name| response.headers().get_all(name).iter().map(move |value| (name, value)));
+    all.filter_map(|(name, value)| Some((name.to_owned(), value.to_str().ok()?.to_owned()))).collect()
 }
 
 fn code_of(answer: &Passed) -> String {

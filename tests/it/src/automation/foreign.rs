@@ -20,7 +20,7 @@ use super::SCOPES;
 /// The server's clock begins this far behind: each fresh code moves it on, and signed times may be off by a minute.
 const BEHIND_SECS: i64 = -60;
 
-async fn live() -> (TestServer, Owner) {
+pub(super) async fn live() -> (TestServer, Owner) {
     live_behind(BEHIND_SECS).await
 }
 
@@ -108,23 +108,28 @@ async fn oa_01_to_oa_19_a_foreign_tool_works_and_its_mistakes_are_refused() {
 }
 
 /// Our own program where the tool runs, and its key file.
-struct Bench {
-    server: TestServer,
-    owner: Owner,
+pub(crate) struct Bench {
+    pub(crate) server: TestServer,
+    pub(crate) owner: Owner,
     folder: tempfile::TempDir,
     id: String,
 }
 
 impl Bench {
     async fn new() -> Self {
-        let (server, mut owner) = live().await;
+        let (server, owner) = live().await;
+        Self::on(server, owner, SCOPES).await
+    }
+
+    /// At a server that is real, with a client for these scopes.
+    pub(crate) async fn on(server: TestServer, mut owner: Owner, scopes: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let bench = |line: &[&str]| sallyport(folder.path(), line);
         let made = bench(&["clients", "keygen", "nightly", "--json"]);
         assert!(made.status.success(), "{}", text(&made.stderr));
         let key: Value = serde_json::from_slice(&made.stdout).expect("a public key");
         assert_eq!(key["d"], Value::Null);
-        let mut wanted = Tool::new(&server, 21).wanted(SCOPES);
+        let mut wanted = Tool::new(&server, 21).wanted(scopes);
         wanted["key"] = key;
         let made = owner.does(&server, Call::new("POST", "/v1/clients").body(wanted)).await;
         assert_eq!(made.status, 200, "{}", made.json());
@@ -134,8 +139,13 @@ impl Bench {
         Self { server, owner, folder, id }
     }
 
-    fn exec(&self, script: &str) -> Output {
-        sallyport(self.folder.path(), &["tool", "exec", "--client", "nightly", "--", "sh", "-c", script])
+    pub(crate) fn exec(&self, script: &str) -> Output {
+        self.runs(&["--", "sh", "-c", script])
+    }
+
+    /// Options of `tool exec` and a command.
+    pub(super) fn runs(&self, words: &[&str]) -> Output {
+        sallyport(self.folder.path(), &[&["tool", "exec", "--client", "nightly"], words].concat())
     }
 
     /// The same without waiting for its end; it said so where it `touch`ed a file by that name.

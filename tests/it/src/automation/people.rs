@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 
 use super::{SCOPES, assert_oauth, assert_refused, at_work};
 use crate::fleet::devices::{device, with_devices};
+use crate::people::scopes::{ids, places};
 
 on_both!(
     oa_25_what_a_tool_asks_for_waits_for_people,
     step_10_a24_a_tool_proves_nothing_and_steps_up_nowhere,
     a_tool_is_never_above_its_owner_and_falls_with_them,
+    a_tool_reaches_the_places_of_its_owner_and_no_other,
     tools_count_into_the_sums_of_their_owner,
     a_tool_sees_its_own_requests_alone_and_is_named_in_the_log,
     clients_are_made_and_changed_by_proof_and_stopped_by_a_click,
@@ -86,8 +88,18 @@ async fn step_10_a24_a_tool_proves_nothing_and_steps_up_nowhere(engine: Engine) 
         for (method, operation) in methods.as_object().expect("methods") {
             let needs =
                 operation["description"].as_str().and_then(|text| text.strip_prefix("Needs `")?.split('`').next()).unwrap_or_default();
-            let human =
-                ["self.", "people.", "roles.", "policy.", "networks.", "clients.", "requests.prove", "installers.write", "remote.open"];
+            let human = [
+                "self.",
+                "people.",
+                "roles.",
+                "policy.",
+                "networks.",
+                "clients.",
+                "requests.prove",
+                "installers.write",
+                "remote.open",
+                "events.",
+            ];
             if !human.iter().any(|area| needs.starts_with(area)) {
                 continue;
             }
@@ -115,6 +127,8 @@ async fn a_tool_is_never_above_its_owner_and_falls_with_them(engine: Engine) {
     let made = sallyport_testkit::people::done(&mut ada.client, wanted, &code).await;
     assert_eq!(made.status, 200, "{}", made.json());
     made.json()["action"]["client"].as_str().expect("an id").clone_into(&mut tool.id);
+    let mut shown = async || owner.client.get(&format!("/v1/clients/{}", tool.id)).await.json();
+    assert_eq!((&shown().await["owner"], &shown().await["owner_name"]), (&json!(ada.id), &json!("ada")), "whose it is");
     assert_eq!(tool.gets_token().await.status, 200);
     assert_eq!(tool.get("/v1/devices").await.status, 200);
     let audit = tool.get("/v1/audit").await;
@@ -132,6 +146,48 @@ async fn a_tool_is_never_above_its_owner_and_falls_with_them(engine: Engine) {
     assert_refused(&tool.get("/v1/devices").await, 401, "token_refused");
     assert_oauth(&tool.gets_token().await, 401, "invalid_client");
     assert_eq!(owner.client.get(&format!("/v1/clients/{}", tool.id)).await.json()["state"], "owner_over");
+}
+
+async fn a_tool_reaches_the_places_of_its_owner_and_no_other(engine: Engine) {
+    let server = TestServer::start_on(engine).await;
+    let mut owner = Owner::set_up(&server).await;
+    let places = places(&server, &mut owner).await;
+    let mut ada = owner.colleague(&server, 7, "ada@nordwind.example", role("admin")).await;
+    let mut tool = Tool::new(&server, 31);
+    let wanted = tool.wanted(&["devices.read", "devices.tag", "jobs.read", "jobs.run"]);
+    let made = ada.does(&server, Call::new("POST", "/v1/clients").body(wanted)).await;
+    made.json()["action"]["client"].as_str().expect("an id").clone_into(&mut tool.id);
+    let tags = |n: usize| Call::new("PUT", &format!("/v1/devices/{}/tags", places.devices[n])).body(json!({ "tags": ["x"] }));
+    let run = |n: usize| {
+        let body = json!({ "script": places.script, "version": 1, "devices": [places.devices[n]] });
+        Call::new("POST", "/v1/jobs").body(body)
+    };
+    assert_eq!(tool.gets_token().await.status, 200);
+    assert_eq!(ids(&tool.get("/v1/devices").await.json()).len(), 2, "the control: she is everywhere, and so is her tool");
+    for n in [0, 1] {
+        assert_eq!(tool.sends(tags(n)).await.status, 200);
+    }
+    let both = ids(&tool.get("/v1/jobs").await.json()).pop().expect("the job on both devices");
+    // Her tool is where she is from the next request on: at a customer, then at another one's site.
+    for (assignment, here) in [
+        (json!([{ "role": "technician", "scope": "customer", "id": places.customers[0] }]), 0),
+        (json!([{ "role": "technician", "scope": "site", "id": places.sites[1] }]), 1),
+    ] {
+        let path = format!("/v1/users/{}/assignments", ada.id);
+        let moved = owner.does(&server, Call::new("POST", &path).body(json!({ "assignments": assignment }))).await;
+        assert_eq!(moved.status, 200, "{}", moved.json());
+        let (inside, outside) = (places.devices[here], places.devices[1 - here]);
+        assert_eq!(ids(&tool.get("/v1/devices").await.json()), [inside.to_string()]);
+        assert_eq!(tool.get(&format!("/v1/devices/{inside}")).await.status, 200);
+        assert_refused(&tool.get(&format!("/v1/devices/{outside}")).await, 404, "not_found");
+        assert_eq!(tool.sends(tags(here)).await.status, 200);
+        assert_refused(&tool.sends(tags(1 - here)).await, 404, "not_found");
+        let runs = tool.get(&format!("/v1/jobs/{both}/runs")).await.json();
+        assert_eq!((ids(&runs).len(), &runs["items"][0]["device"]), (1, &json!(inside)), "{runs}");
+        let refused = tool.sends(run(1 - here)).await;
+        assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("devices")), "{}", refused.json());
+        assert_eq!(tool.sends(run(here)).await.status, 202);
+    }
 }
 
 async fn tools_count_into_the_sums_of_their_owner(engine: Engine) {

@@ -19,6 +19,7 @@ on_both!(
     oa_20_a_revoked_token_is_dead_at_the_next_request_and_unknown_ones_are_no_error,
     oa_24_keys_are_those_that_were_registered,
     clients_work_from_their_networks_until_their_end,
+    a_live_token_is_refused_from_outside_of_its_clients_networks,
     stopping_a_client_ends_its_tokens_and_requests_at_once,
     the_metadata_says_where_and_how,
     nothing_that_is_sent_to_the_oauth_endpoints_is_the_servers_failure,
@@ -279,6 +280,25 @@ async fn clients_work_from_their_networks_until_their_end(engine: Engine) {
     assert_eq!(owner.does(&server, Call::new("PUT", &path).body(shape)).await.status, 200);
     server.clock.advance(31 * 86_400);
     assert_oauth(&tool.gets_token().await, 401, "invalid_client");
+}
+
+async fn a_live_token_is_refused_from_outside_of_its_clients_networks(engine: Engine) {
+    let (server, mut owner, mut tool) = begin(engine).await;
+    let mut shape = tool.wanted(SCOPES);
+    shape.as_object_mut().expect("an object").remove("key");
+    for (inside, outside) in [("127.0.0.0/8", "192.0.2.0/24"), ("127.0.0.1/32", "127.0.0.2/31")] {
+        let mut works_from = async |id: &str, network: &str| {
+            shape["networks"] = json!([network]);
+            let changed = owner.does(&server, Call::new("PUT", &format!("/v1/clients/{id}")).body(shape.clone())).await;
+            assert_eq!(changed.status, 200, "{}", changed.json());
+        };
+        works_from(&tool.id, inside).await;
+        assert_eq!(tool.gets_token().await.status, 200);
+        assert_eq!(tool.sends(devices()).await.status, 200, "the control: {inside}");
+        works_from(&tool.id, outside).await;
+        // The very token: it was got inside, and it lives.
+        assert_refused(&tool.sends(devices()).await, 403, "network_refused");
+    }
 }
 
 async fn stopping_a_client_ends_its_tokens_and_requests_at_once(engine: Engine) {

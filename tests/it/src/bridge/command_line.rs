@@ -5,12 +5,15 @@ use std::process::{Command, Output, Stdio};
 
 use sallyport_testkit::agent::program;
 use sallyport_testkit::authenticators::Authenticators;
+use sallyport_testkit::client::Call;
 use sallyport_testkit::owner::{EMAIL, Owner, PASSWORD};
 use sallyport_testkit::server::{TestClock, TestServer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::listing;
 use super::vendor::{SECRET, Vendor};
+use super::{listing, wanted};
+use crate::automation::door::curl;
+use crate::automation::foreign::Bench;
 
 struct Desk {
     server: TestServer,
@@ -81,4 +84,29 @@ async fn a_connection_is_made_and_gets_other_terms_from_a_terminal() {
     assert_eq!((listed["items"][0]["name"].as_str(), listed["items"].as_array().map(Vec::len)), (Some("Tickets"), Some(1)));
     let none = desk.run(&["connections", "change", "Tickets", "--rotate-days", "7", "--code-stdin"], &desk.code());
     assert!(String::from_utf8_lossy(&none.stderr).contains("nothing says how its credential is replaced"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_of_a_tool_says_and_hears_what_the_vendor_should() {
+    let clock = TestClock::system();
+    clock.advance(-60);
+    let server = TestServer::live_configured(clock, listing).await;
+    let (mut owner, vendor) = (Owner::set_up(&server).await, Vendor::start().await);
+    let made = owner.does(&server, Call::new("POST", "/v1/connections").body(wanted(&server, &vendor, json!({})))).await;
+    let id = made.json()["action"]["connection"].as_str().expect("an id").to_owned();
+    let bench = Bench::on(server, owner, &["connections.use"]).await;
+    let said =
+        [("Accept", "text/csv"), ("Accept-Language", "de"), ("If-None-Match", "\"7\""), ("Idempotency-Key", "once"), ("Prefer", "minimal")];
+    let lines: Vec<String> = said.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let words: Vec<&str> = lines.iter().flat_map(|line| ["-H", line]).collect();
+    let answer = curl(&bench, &format!("/v1/connections/{id}/proxy/tickets/5"), &words);
+    assert_eq!((answer.status, answer.header("sallyport-connection")), (200, Some(id.as_str())), "{}", answer.body);
+    assert_eq!((answer.header("x-total-count"), answer.header("set-cookie")), (Some("7"), None));
+    assert!(answer.header("ratelimit").is_some_and(|left| left.contains("\"connection\"")), "{:?}", answer.header("ratelimit"));
+    let got = vendor.got().pop().expect("a request");
+    for (name, value) in said {
+        assert_eq!(got.header(&name.to_ascii_lowercase()), Some(value), "{name}");
+    }
+    let own = curl(&bench, &format!("/v1/connections/{id}/proxy/nowhere/else"), &["-X", "DELETE"]);
+    assert_eq!((own.status, own.header("sallyport-connection")), (403, None), "this server's own refusal: {}", own.body);
 }

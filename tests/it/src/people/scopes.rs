@@ -23,20 +23,20 @@ on_both!(
 );
 
 /// Two customers, each with a site, a device, a script's job on both devices, and an installer.
-struct Places {
-    customers: [String; 2],
-    sites: [String; 2],
-    devices: [DeviceId; 2],
+pub(crate) struct Places {
+    pub(crate) customers: [String; 2],
+    pub(crate) sites: [String; 2],
+    pub(crate) devices: [DeviceId; 2],
     runs: [RunId; 2],
     /// On both devices.
     job: JobId,
     /// On the second device alone.
     other_job: JobId,
     installers: [InstallerId; 2],
-    script: String,
+    pub(crate) script: String,
 }
 
-async fn places(server: &TestServer, owner: &mut Owner) -> Places {
+pub(crate) async fn places(server: &TestServer, owner: &mut Owner) -> Places {
     let tenant: TenantId = owner.client.get("/v1/me").await.json()["tenant"].as_str().expect("an id").parse().expect("an id");
     let (mut customers, mut sites) = (Vec::new(), Vec::new());
     for name in ["Adler", "Biber"] {
@@ -193,7 +193,7 @@ async fn technician(server: &TestServer, owner: &mut Owner, places: &Places) -> 
     owner.colleague(server, 30, "tara@nordwind.example", scope).await
 }
 
-fn ids(page: &Value) -> Vec<String> {
+pub(crate) fn ids(page: &Value) -> Vec<String> {
     page["items"].as_array().into_iter().flatten().map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
 }
 
