@@ -5,19 +5,24 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sallyport_model::RemoteSessionId;
+use sallyport_server::config::RawMail;
 use sallyport_testkit::browser::{self, Browser};
-use sallyport_testkit::client::{Call, Client};
+use sallyport_testkit::client::{Call, Client, Reply};
 use sallyport_testkit::licence::{Asking, LicensedTool, shown};
+use sallyport_testkit::mail::MailServer;
+use sallyport_testkit::owner::Owner;
 use sallyport_testkit::passkey::SoftPasskey;
+use sallyport_testkit::people::{Colleague, THEIR_PASSWORD, activate};
 use sallyport_testkit::remote::{PROGRAM, RemoteClient, RemoteDevice, dial};
 use sallyport_testkit::rogue::{File, Rogue};
-use sallyport_testkit::server::Engine;
+use sallyport_testkit::server::{Engine, TestServer};
 use sallyport_testkit::tool::{ASSERTION_TYPE, Tool, posted};
 use sallyport_wire::DeviceState;
 use serde_json::{Value, json};
 
 use super::device_codes::{self, word};
 use super::{SCOPES, programs};
+use crate::accounts::notices_begin;
 use crate::remote;
 
 /// What stands above the table.
@@ -28,7 +33,7 @@ const HEAD: &str = "\
 ";
 
 /// What is shown at the doors.
-const TOKENS: [&str; 18] = [
+const TOKENS: [&str; 20] = [
     "access token",
     "program's token",
     "program's code",
@@ -38,6 +43,8 @@ const TOKENS: [&str; 18] = [
     "client assertion",
     "DPoP proof",
     "invitation link",
+    "address link",
+    "notice's link",
     "recovery code",
     "nonce",
     "licence",
@@ -78,6 +85,7 @@ struct World {
     /// What the host's assertion is about: it is good for this one request.
     asking: Option<Asking>,
     link: String,
+    mailed: Mailed,
     browser: Browser,
     key: SoftPasskey,
     session: Option<RemoteSessionId>,
@@ -85,14 +93,63 @@ struct World {
     machine: u8,
 }
 
+/// What two other people got by mail.
+struct Mailed {
+    /// Approves the address that one of them came from.
+    address: String,
+    /// "Not me", of each: it works once.
+    notices: Vec<String>,
+    _server: MailServer,
+}
+
+impl Mailed {
+    async fn to(people: [&str; 2], server: &TestServer, owner: &mut Owner, mails: MailServer) -> Self {
+        let mut notices = Vec::new();
+        let mut last = None;
+        for (email, seed) in people.into_iter().zip([31, 33]) {
+            let token = invited(server, owner, &mails, email).await;
+            let person = activate(server, Client::new(server, seed), &token, THEIR_PASSWORD).await;
+            assert_eq!(comes(&person, server, seed + 1, "127.0.0.1").await.status, 200);
+            notices.push(mails.wait_for(email, "new device").await.token("not-me"));
+            last = Some(person);
+        }
+        let rules = json!({ "trusted": [], "required": [], "address_verification": "on", "version": 0 });
+        assert_eq!(owner.does(server, Call::new("PUT", "/v1/policy/networks").body(rules)).await.status, 200);
+        let person = last.expect("somebody");
+        assert_eq!(comes(&person, server, 35, "198.51.100.7").await.code(), "address_unverified");
+        let address = mails.wait_for(&person.email, "new address").await.token("address");
+        Self { address, notices, _server: mails }
+    }
+}
+
+/// Somebody signs in with another browser.
+async fn comes(person: &Colleague, server: &TestServer, seed: u8, address: &str) -> Reply {
+    server.clock.advance(30);
+    let body = json!({ "email": person.email, "password": THEIR_PASSWORD, "code": person.code(server) });
+    let call = Call::new("POST", "/v1/sign-in").body(body).header("user-agent", "Elinks/0.16");
+    Client::new(server, seed).send(call.header("x-forwarded-for", address)).await
+}
+
+/// The token of the link that lets somebody in.
+async fn invited(server: &TestServer, owner: &mut Owner, mails: &MailServer, email: &str) -> String {
+    let asked = owner.invites(server, email, json!([{ "role": "auditor", "scope": "tenant" }]), Value::Null).await;
+    assert_eq!(asked.status, 200, "{}", asked.json());
+    mails.wait_for(email, "invites you").await.token("invitation")
+}
+
 impl World {
     async fn new() -> Self {
-        let mut installation = remote::World::new(Engine::Sqlite).await;
+        let mails = MailServer::start();
+        let server = TestServer::configured(Engine::Sqlite, |raw| {
+            raw.trusted_proxies = Some(vec!["127.0.0.1".to_owned()]);
+            raw.mail = Some(RawMail { smtp: Some(mails.url()), from: Some("Sallyport <rmm@nordwind.example>".to_owned()) });
+        });
+        let mut installation = remote::World::on(server.await).await;
         let remote::World { server, owner, .. } = &mut installation;
+        notices_begin(server).await;
         let mut tool = Tool::made(server, owner, 21, SCOPES).await;
         assert_eq!(tool.gets_token().await.status, 200);
-        let invited = owner.invites(server, "nora@nordwind.example", json!([{ "role": "auditor", "scope": "tenant" }]), Value::Null).await;
-        let link = invited.json()["result"]["link"].as_str().expect("a link").split_once('#').expect("a token").1.to_owned();
+        let link = invited(server, owner, &mails, "nora@nordwind.example").await;
         let licensed = LicensedTool::made(server, owner, 22, SCOPES).await;
         server.clock.advance(30);
         let (mut browser, challenge) = browser::sign_in(server, owner, 23).await;
@@ -101,7 +158,8 @@ impl World {
         let code = owner.code(server);
         let key = SoftPasskey::added(server, &mut owner.client, &code).await;
         assert_eq!(owner.does(server, device_codes::policy("yes")).await.status, 200);
-        Self { installation, tool, licensed, asking: None, link, browser, key, session: None, machine: 0 }
+        let mailed = Mailed::to(["tara@nordwind.example", "uma@nordwind.example"], server, owner, mails).await;
+        Self { installation, tool, licensed, asking: None, link, mailed, browser, key, session: None, machine: 0 }
     }
 
     /// The owner's fresh proof: without one nobody lets a program in.
@@ -147,6 +205,8 @@ impl World {
                 self.tool.wire.signed(&self.tool.proof_header(), &self.tool.proof_claims(&call))
             }
             "invitation link" => self.link.clone(),
+            "address link" => self.mailed.address.clone(),
+            "notice's link" => self.mailed.notices.last().cloned().unwrap_or_default(),
             "recovery code" => self.installation.owner.recovery_codes[0].clone(),
             _ => self.tool.nonce.clone(),
         }
@@ -240,7 +300,12 @@ impl World {
                     "address as link" => "/v1/addresses/look",
                     _ => "/v1/not-me",
                 };
-                Client::new(&self.installation.server, 90).post(path, json!({ "token": shown })).await
+                let reply = Client::new(&self.installation.server, 90).post(path, json!({ "token": shown })).await;
+                if path == "/v1/not-me" {
+                    // It works once; the next door is shown that of somebody else.
+                    self.mailed.notices.retain(|notice| notice != shown);
+                }
+                reply
             }
         };
         let body = reply.json();
@@ -307,6 +372,8 @@ async fn a17_every_secret_opens_its_own_door_alone() {
         ("client assertion", "revocation as assertion"),
         ("DPoP proof", "API as proof"),
         ("invitation link", "invitation as link"),
+        ("address link", "address as link"),
+        ("notice's link", "not me as link"),
         ("licence", "token endpoint as licence"),
         ("host's assertion", "token endpoint as host"),
         ("device-bound session response", "device session renewal"),
