@@ -160,7 +160,7 @@ pub struct Schedule {
     /// Where it stands.
     pub state: ScheduleState,
     /// Why it is voided, paused or stopped by something else than a person: `script_changed`, `script_deleted`, `group_grew`,
-    /// `publisher_gone`, `no_devices`, `replaced` or `not_me`.
+    /// `rule_changed`, `publisher_gone`, `no_devices`, `replaced` or `not_me`.
     pub why: Option<String>,
     /// When that began.
     #[schema(value_type = String)]

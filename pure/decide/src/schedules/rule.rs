@@ -48,6 +48,8 @@ pub enum Void {
     ScriptDeleted,
     /// Its rule means more devices by now.
     GroupGrew,
+    /// The rule that is kept is not the one that was published: somebody wrote into the database.
+    RuleChanged,
     /// Whoever published it may no longer do so.
     PublisherGone,
     /// None of its devices is left.
@@ -56,7 +58,8 @@ pub enum Void {
 
 impl Void {
     /// All of them.
-    pub const ALL: [Void; 5] = [Self::ScriptChanged, Self::ScriptDeleted, Self::GroupGrew, Self::PublisherGone, Self::NoDevices];
+    pub const ALL: [Void; 6] =
+        [Self::ScriptChanged, Self::ScriptDeleted, Self::GroupGrew, Self::RuleChanged, Self::PublisherGone, Self::NoDevices];
 
     /// The stored and shown word.
     pub fn as_str(self) -> &'static str {
@@ -64,6 +67,7 @@ impl Void {
             Self::ScriptChanged => "script_changed",
             Self::ScriptDeleted => "script_deleted",
             Self::GroupGrew => "group_grew",
+            Self::RuleChanged => "rule_changed",
             Self::PublisherGone => "publisher_gone",
             Self::NoDevices => "no_devices",
         }

@@ -152,6 +152,22 @@ proptest! {
     fn jitter_stays_within_its_bound(secs in 0u32..=43_200, n in any::<[u8; 16]>()) {
         prop_assert!(jitter(GrantId::from_bytes(n), sha256(&[&n]), secs) <= secs);
     }
+
+    /// Many devices begin at many moments, in both halves of the time, and each at another one the next time.
+    #[test]
+    fn jitter_is_another_one_for_each_device_and_occurrence(secs in 600u32..=43_200, n in any::<[u8; 16]>(), next in any::<[u8; 16]>()) {
+        prop_assume!(n != next);
+        let waits = |occurrence| -> Vec<u32> {
+            (0..64u8).map(|device| jitter(GrantId::from_bytes(occurrence), sha256(&[&[device]]), secs)).collect()
+        };
+        let (first, second) = (waits(n), waits(next));
+        let different: std::collections::BTreeSet<u32> = first.iter().copied().collect();
+        prop_assert!(different.len() > 45, "{different:?}");
+        let early = first.iter().filter(|wait| **wait < secs / 2).count();
+        prop_assert!((10..=54).contains(&early), "{early} of 64 in the first half");
+        let moved = first.iter().zip(&second).filter(|(one, other)| one != other).count();
+        prop_assert!(moved > 45, "{moved} of 64 begin at another moment the next time");
+    }
 }
 
 proptest! {

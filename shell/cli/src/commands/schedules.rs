@@ -130,6 +130,7 @@ fn why(schedule: &api::Schedule) -> String {
         Some("script_changed") => "its script was changed".to_owned(),
         Some("script_deleted") => "its script was deleted".to_owned(),
         Some("group_grew") => "its group has more devices".to_owned(),
+        Some("rule_changed") => "the rule of its group is not the published one".to_owned(),
         Some("publisher_gone") => "its publisher may no longer publish it".to_owned(),
         Some("no_devices") => "none of its devices is left".to_owned(),
         other => one_line(other.unwrap_or("-")),

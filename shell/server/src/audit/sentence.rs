@@ -135,6 +135,7 @@ const SENTENCES: &[(&str, &str)] = &[
     ("schedule.voided:script_changed", "{schedule=name} is void: its script was changed"),
     ("schedule.voided:script_deleted", "{schedule=name} is void: its script was deleted"),
     ("schedule.voided:group_grew", "{schedule=name} is void: its group means more devices than were published"),
+    ("schedule.voided:rule_changed", "{schedule=name} is void: the rule of its group is not the one that was published"),
     ("schedule.voided:publisher_gone", "{schedule=name} is void: whoever published it may no longer do so"),
     ("schedule.voided:no_devices", "{schedule=name} is void: none of its devices is left"),
     ("connection.created", "{actor} connected {connection=name}"),

@@ -4,6 +4,8 @@ use sallyport_api::{Code, Problem};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema as _;
 
+use super::values::{OWN, PREFIXES, VALUES};
+
 /// Puts an example beside every schema of a request or an answer.
 pub(super) fn add(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
@@ -47,7 +49,7 @@ impl Book<'_> {
             return Value::Null;
         }
         if of == Problem::name() && name.is_empty() {
-            return problem();
+            return refused(Code::InvalidField.status());
         }
         for several in ["oneOf", "anyOf"] {
             if let Some(first) = schema[several].as_array().and_then(|all| all.iter().find(|one| one["type"] != "null")) {
@@ -92,13 +94,18 @@ impl Book<'_> {
     }
 }
 
-/// What a refusal is like; its parts belong together.
-fn problem() -> Value {
-    let code = Code::InvalidField;
-    json!({
-        "type": format!("{}#{}", crate::error_page::PATH, code.as_str()), "title": code.title(), "status": code.status(), "detail": "must be 1 to 1000",
-        "code": code.as_str(), "request_id": "5f1d7a0c9e3b2468", "field": "limit",
-    })
+/// What a refusal with this status is like; its parts belong together.
+pub(super) fn refused(status: u16) -> Value {
+    let code = Code::ALL.iter().copied().find(|code| code.status() == status).unwrap_or(Code::Internal);
+    let mut problem = json!({
+        "type": format!("{}#{}", crate::error_page::PATH, code.as_str()), "title": code.title(), "status": code.status(),
+        "detail": code.remedy(), "code": code.as_str(), "request_id": "5f1d7a0c9e3b2468",
+    });
+    if code == Code::InvalidField {
+        problem["detail"] = json!("must be 1 to 1000");
+        problem["field"] = json!("limit");
+    }
+    problem
 }
 
 fn kind(schema: &Value) -> &str {
@@ -130,10 +137,12 @@ fn text(schema: &Value, of: &str, name: &str) -> Value {
     if let Some(word) = schema.get("const") {
         return word.clone();
     }
-    json!(VALUES.iter().find(|(known, _)| *known == name).map_or_else(|| id(of, name), |(_, value)| (*value).to_owned()))
+    let own = OWN.iter().find(|(schema, known, _)| *schema == of && *known == name).map(|(_, _, value)| *value);
+    let value = own.or_else(|| VALUES.iter().find(|(known, _)| *known == name).map(|(_, value)| *value));
+    json!(value.map_or_else(|| id(of, name), str::to_owned))
 }
 
-/// An id by what it is of, or a plain word.
+/// An id by what it is of. A name that means nothing yet gets a word that no test lets through.
 fn id(of: &str, name: &str) -> String {
     let named = |key: &str| PREFIXES.iter().find(|(known, _)| *known == key).map(|(_, prefix)| *prefix);
     let own = || {
@@ -146,132 +155,9 @@ fn id(of: &str, name: &str) -> String {
     }
 }
 
-const PREFIXES: &[(&str, &str)] = &[
-    ("tenant", "ten"),
-    ("customer", "cus"),
-    ("site", "sit"),
-    ("device", "dev"),
-    ("user", "usr"),
-    ("requested_by", "usr"),
-    ("owner", "usr"),
-    ("session", "ses"),
-    ("factor", "fac"),
-    ("script", "scr"),
-    ("job", "job"),
-    ("run", "run"),
-    ("grant", "grt"),
-    ("installer", "ins"),
-    ("remote_session", "rms"),
-    ("request", "req"),
-    ("role", "rol"),
-    ("client", "cli"),
-    ("schedule", "sch"),
-    ("replace", "sch"),
-    ("join", "rms"),
-    ("caller", "usr"),
-    ("webhook", "whk"),
-    ("event", "evt"),
-];
-
-const MOMENT: &str = "2026-11-22T12:00:00Z";
-const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-
-/// What a name means, wherever it stands.
-const VALUES: &[(&str, &str)] = &[
-    ("name", "Backup"),
-    ("label", "Kiel, November"),
-    ("email", "bea@nordwind.example"),
-    ("requested_by_name", "Amelie Winter"),
-    ("owner_name", "Amelie Winter"),
-    ("customer_name", "Hafen & Söhne"),
-    ("site_name", "Kiel"),
-    ("device_name", "web-1"),
-    ("place", "Hafen & Söhne / Kiel"),
-    ("os", "Debian GNU/Linux 13"),
-    ("platform", "linux"),
-    ("interpreter", "sh"),
-    ("text", "uptime"),
-    ("description", "Says how long the device has been up"),
-    ("summary", "Run Backup on web-1"),
-    ("url", "https://psa.example/hooks/sallyport"),
-    ("secret", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"),
-    ("events", "job.finished"),
-    ("scopes", "devices.read"),
-    ("capabilities", "devices.read"),
-    ("networks", "203.0.113.0/24"),
-    ("ranges", "203.0.113.0/24"),
-    ("network", "203.0.113.0/24"),
-    ("address", "203.0.113.7"),
-    ("cron", "0 3 * * *"),
-    ("zone", "Europe/Berlin"),
-    ("tags", "patched"),
-    ("tag", "patched"),
-    ("totp", "492039"),
-    ("code", "492039"),
-    ("password", "violet teapots whistle at dawn"),
-    ("kind", "job.finished"),
-    ("sha256", DIGEST),
-    ("digest", DIGEST),
-    ("leaf", DIGEST),
-    ("root", DIGEST),
-    ("output_sha256", DIGEST),
-    ("at", MOMENT),
-    ("timestamp", MOMENT),
-    ("created", MOMENT),
-    ("expires", "2026-12-22T12:00:00Z"),
-    ("started", MOMENT),
-    ("ended", MOMENT),
-    ("enrolled", MOMENT),
-    ("approved", MOMENT),
-    ("last_seen", MOMENT),
-    ("last_used", MOMENT),
-    ("last_arrival", MOMENT),
-    ("next_attempt", MOMENT),
-    ("until", "2026-12-22T12:00:00Z"),
-    ("published", MOMENT),
-    ("changed", MOMENT),
-    ("due", MOMENT),
-    ("short", "2V4W-6X00"),
-    ("approve_at", "https://rmm.example/approvals"),
-    ("request_id", "5f1d7a0c9e3b2468"),
-    ("key", "example"),
-    ("deadline", "2026-12-22T12:00:00Z"),
-    ("number", "472"),
-    ("kty", "EC"),
-    ("crv", "P-256"),
-    ("x", "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"),
-    ("y", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"),
-    ("tool", "nightly-report"),
-    ("publisher", "Hafen & Söhne"),
-    ("executables", DIGEST),
-    ("base_url", "https://psa.example/api"),
-    ("path", "/tickets"),
-    ("arguments", "--verbose"),
-    ("run_as", "root"),
-    ("current", "violet teapots whistle at dawn"),
-    ("new", "nine lanterns drift past the weir"),
-    ("new_password", "nine lanterns drift past the weir"),
-    ("client_id", "sallyport-cli"),
-    ("response_type", "code"),
-    ("device_code", "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"),
-    ("user_code", "WDJB-MJHT"),
-    ("verification_uri", "https://rmm.example/device"),
-    ("device_authorization_endpoint", "https://rmm.example/v1/oauth/device"),
-    ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
-    ("code_challenge_method", "S256"),
-    ("redirect_uri", "http://127.0.0.1:49152/callback"),
-    ("acr_values", "urn:sallyport:acr:mfa"),
-    ("finding", DIGEST),
-    ("reason", "The machine is replaced in December"),
-    ("access", "control"),
-    ("client_key", DIGEST),
-    ("tenant_name", "Nordwind IT"),
-    ("from", "22:00"),
-    ("to", "06:00"),
-];
-
 #[cfg(test)]
 mod tests {
+    use super::super::values::MOMENT;
     use super::*;
 
     #[test]

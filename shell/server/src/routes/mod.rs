@@ -1,9 +1,11 @@
 //! The one route table. It builds the router, the OpenAPI document and `routes.txt`; there is no other way in.
 
+mod around;
 mod examples;
 mod openapi;
 mod route;
 mod table;
+mod values;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;

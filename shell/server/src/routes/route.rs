@@ -56,6 +56,17 @@ pub(super) enum Relays {
 pub struct Query {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
+    pub(super) is: Parameter,
+}
+
+/// What a parameter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parameter {
+    Text,
+    /// A number from this one to that one.
+    Whole(u32, u32),
+    /// Texts; each stands for itself in the query.
+    Several,
 }
 
 /// One row of the table.
@@ -69,6 +80,8 @@ pub struct Route {
     pub(super) query: &'static [Query],
     pub(super) body: Option<Body>,
     pub(super) answers: Vec<(u16, Option<Body>)>,
+    /// Other forms of the first answer.
+    pub(super) also: &'static [&'static str],
     pub(super) relays: Relays,
     /// The members that `fields` can choose from; none where the list is not large.
     pub(super) fields: &'static [&'static str],
@@ -89,7 +102,19 @@ pub enum Repeats {
 
 /// A parameter of the query with its meaning.
 pub(super) const fn query(name: &'static str, about: &'static str) -> Query {
-    Query { name, about }
+    Query { name, about, is: Parameter::Text }
+}
+
+impl Query {
+    /// It is a number between these two.
+    pub(super) const fn whole(self, least: u32, most: u32) -> Self {
+        Self { is: Parameter::Whole(least, most), ..self }
+    }
+
+    /// It may be repeated.
+    pub(super) const fn several(self) -> Self {
+        Self { is: Parameter::Several, ..self }
+    }
 }
 
 /// A live session with this capability.
@@ -97,7 +122,7 @@ pub(super) fn needs<C: Capability>() -> Access {
     Access::Session(Row::of::<C>())
 }
 
-fn body<T: ToSchema>(content_type: &'static str) -> Body {
+pub(super) fn body<T: ToSchema>(content_type: &'static str) -> Body {
     Body { schemas: schemas::<T>, content_type }
 }
 
@@ -128,6 +153,7 @@ impl Route {
             query: &[],
             body: None,
             answers: Vec::new(),
+            also: &[],
             relays: Relays::Nothing,
             fields: &[],
             replaced: &[],
@@ -225,6 +251,22 @@ impl Route {
     pub fn streams<T: ToSchema>(mut self) -> Self {
         self.answers.push((200, Some(body::<T>("text/event-stream"))));
         self
+    }
+
+    /// Answers with 200 and bytes of these kinds too.
+    pub fn also_as(mut self, kinds: &'static [&'static str]) -> Self {
+        self.also = kinds;
+        self
+    }
+
+    /// Whether it answers with JSON and this status.
+    pub(super) fn answers_json(&self, status: u16) -> bool {
+        self.answers.iter().any(|(one, body)| *one == status && body.is_some_and(|body| body.content_type == "application/json"))
+    }
+
+    /// Whether an authorization request comes of it.
+    pub(super) fn asks(&self) -> bool {
+        self.class != "-" && self.answers_json(202)
     }
 
     /// Passes requests on, and whatever comes back.

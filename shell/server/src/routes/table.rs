@@ -18,7 +18,8 @@ use crate::{App, accounts, docs, work};
 
 /// Where a page begins.
 const CURSOR: Query = query("cursor", "Where the page begins: `next` of the page before");
-const LIMIT: Query = query("limit", "Most items of the page, 1 to 1000; 100 where nothing is said");
+const LIMIT: Query =
+    query("limit", "Most items of the page, 1 to 1000; 100 where nothing is said").whole(1, sallyport_model::limits::PAGE_ITEMS);
 /// Which page, where a list can be asked for nothing else.
 const PAGE: &[Query] = &[CURSOR, LIMIT];
 

@@ -75,6 +75,9 @@ pub(super) fn void_words(why: Void) -> &'static str {
         Void::ScriptChanged => "The script has a newer version than the published one: publish the schedule anew with it.",
         Void::ScriptDeleted => "The script was deleted.",
         Void::GroupGrew => "Its group means more devices than were published: publish the schedule anew with them.",
+        Void::RuleChanged => {
+            "The rule of its group is not the one that was published: publish the schedule anew, and ask who changed the database."
+        }
         Void::PublisherGone => "Whoever published it may no longer do so: somebody else must publish it.",
         Void::NoDevices => "None of its devices is left.",
     }

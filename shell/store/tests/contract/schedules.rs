@@ -1,10 +1,12 @@
 //! Occurrences of schedules: decided once, whoever comes, and let go one by one.
 
-use sallyport_decide::schedules::{ScheduleState, Void};
+use std::collections::BTreeSet;
+
+use sallyport_decide::schedules::{MembershipRule, ScheduleState, Void};
 use sallyport_grant::body::{
     Body, Class, FactorProof, GrantAction, GrantBody, GrantType, Interpreter, Person, ProofMethod, RunSchedule, RunScript,
 };
-use sallyport_grant::schedule::{Offset, ScheduleTerms, occurrence_id};
+use sallyport_grant::schedule::{Offset, ScheduleTerms, jitter, occurrence_id};
 use sallyport_grant::targets::TargetTree;
 use sallyport_grant::{Hex, KeyId, SigningKey, attest, sha256};
 use sallyport_model::{
@@ -39,7 +41,14 @@ async fn insert(store: &Store, sql: &'static str, args: &[Value]) {
     store.reserve(Sql(sql, args.to_vec())).await.unwrap();
 }
 
-fn body(devices: u8) -> GrantBody {
+/// What a schedule of these tests differs in.
+#[derive(Default)]
+struct Published {
+    rule: Option<MembershipRule>,
+    jitter_secs: u32,
+}
+
+fn body(devices: u8, published: &Published) -> GrantBody {
     let run = RunScript {
         name: Name::parse("nightly").unwrap(),
         interpreter: Interpreter::Sh,
@@ -58,7 +67,7 @@ fn body(devices: u8) -> GrantBody {
         offsets: vec![Offset { from: Timestamp::default(), secs: 0 }],
         window: None,
         late_secs: 1800,
-        jitter_secs: 0,
+        jitter_secs: published.jitter_secs,
         gap_secs: 0,
         at_once: 1,
     };
@@ -68,7 +77,12 @@ fn body(devices: u8) -> GrantBody {
         id: GrantId::from_bytes([3; 16]),
         tenant: ours(),
         class: Class::Fleet,
-        action: GrantAction::RunSchedule(RunSchedule { schedule: id(), run, terms, rule: None }),
+        action: GrantAction::RunSchedule(RunSchedule {
+            schedule: id(),
+            run,
+            terms,
+            rule: published.rule.as_ref().map(MembershipRule::digest),
+        }),
         targets: tree.targets(),
         not_before: moment(0),
         expires: moment(10 * 24 * HOUR),
@@ -88,6 +102,10 @@ async fn add_owner(store: &Store) {
 
 /// An hourly schedule on so many devices, published at the world's time, which is 14:13:20.
 async fn published(store: &Store, devices: u8) {
+    published_as(store, devices, &Published::default()).await;
+}
+
+async fn published_as(store: &Store, devices: u8, published: &Published) {
     let (customer, site) = (CustomerId::from_bytes([1; 16]), SiteId::from_bytes([1; 16]));
     insert(store, "INSERT INTO customers (id, tenant, name, created) VALUES ($1, $2, 'C', 0)", values![customer, ours()]).await;
     insert(store, "INSERT INTO sites (id, tenant, customer, name, created) VALUES ($1, $2, $3, 'S', 0)", values![site, ours(), customer])
@@ -107,13 +125,15 @@ async fn published(store: &Store, devices: u8) {
     }
     let email = Email::parse("ada@example.test").unwrap();
     let proof = FactorProof { user: user(), email, method: ProofMethod::Totp, at: moment(0) };
-    let envelope = attest::sign(body(devices).into_envelope().unwrap(), vec![proof], &SigningKey::from_bytes(&[7; 32])).unwrap();
+    let envelope = attest::sign(body(devices, published).into_envelope().unwrap(), vec![proof], &SigningKey::from_bytes(&[7; 32])).unwrap();
     let text = String::from_utf8(envelope.to_bytes()).unwrap();
     let sql = "INSERT INTO schedules (id, tenant, name, script, script_version, state, changed, changed_by, grant_id, envelope, digest, content, \
-               published, published_by, published_by_id, expires, log_index, decided, next_due, missed, version) \
-               VALUES ($1, $2, 'Nightly', $3, 1, 'active', $4, 'Ada', $5, $6, $7, 'true', $4, 'Ada', $8, $9, 0, $4, $10, 0, 1)";
+               published, published_by, published_by_id, expires, log_index, decided, next_due, missed, version, rule) \
+               VALUES ($1, $2, 'Nightly', $3, 1, 'active', $4, 'Ada', $5, $6, $7, 'true', $4, 'Ada', $8, $9, 0, $4, $10, 0, 1, $11)";
     let grant = GrantId::from_bytes([3; 16]);
-    let args = values![id(), ours(), script(), moment(0), grant, text, envelope.digest(), user(), moment(10 * 24 * HOUR), moment(2800)];
+    let rule = published.rule.as_ref().map(|rule| serde_json::to_string(rule).unwrap());
+    let (expires, next_due) = (moment(10 * 24 * HOUR), moment(2800));
+    let args = values![id(), ours(), script(), moment(0), grant, text, envelope.digest(), user(), expires, next_due, rule];
     insert(store, sql, args).await;
     for n in 1..=devices {
         let sql = "INSERT INTO schedule_targets (schedule, device, thumbprint, target_index, target_proof) VALUES ($1, $2, $3, 0, $4)";
@@ -192,6 +212,36 @@ on_both! {
             assert_eq!(answer.unwrap(), Advanced::Voided(why, Vec::new()));
         }
         assert!(occurrences(&world.store).await.is_empty());
+    }
+
+    async fn a_rule_that_is_not_the_published_one_voids_it(world) {
+        let rule = MembershipRule { tag: Some("web".to_owned()), ..MembershipRule::default() };
+        published_as(&world.store, 1, &Published { rule: Some(rule.clone()), ..Published::default() }).await;
+        insert(&world.store, "UPDATE devices SET tags = 'web db'", &[]).await;
+        let decide = async |hours, n| world.store.commit(advance(&row(&world.store).await, due(hours), n)).await.unwrap();
+        assert!(matches!(decide(0, 1).await, Advanced::Began { .. }), "the control: it is what was published");
+        // Somebody writes into the database: the one device that was published is still all that is meant.
+        for (n, kept) in [(2, Some(r#"{"customer":null,"site":null,"tag":"db"}"#)), (3, None)] {
+            insert(&world.store, "UPDATE schedules SET rule = $1, state = 'active'", values![kept.map(str::to_owned)]).await;
+            assert!(matches!(decide(i64::from(n), n).await, Advanced::Voided(Void::RuleChanged, _)), "{kept:?}");
+        }
+        let again = serde_json::to_string(&rule).unwrap();
+        insert(&world.store, "UPDATE schedules SET rule = $1, state = 'active'", values![again]).await;
+        assert!(matches!(decide(4, 4).await, Advanced::Began { .. }));
+    }
+
+    async fn devices_begin_spread_over_the_jitter_and_not_all_when_it_is_due(world) {
+        const JITTER: u32 = 600;
+        published_as(&world.store, 20, &Published { jitter_secs: JITTER, ..Published::default() }).await;
+        let row = row(&world.store).await;
+        world.store.commit(advance(&row, due(0), 1)).await.unwrap();
+        let begun = async |secs: i64| candidates(&mut world.store.read().await.unwrap(), due(0).plus_secs(secs)).await.unwrap().len();
+        let counts = [begun(0).await, begun(150).await, begun(300).await, begun(450).await, begun(i64::from(JITTER)).await];
+        assert_eq!((counts[0], counts[4]), (0, 20), "{counts:?}");
+        assert!(counts.windows(2).all(|pair| pair[0] < pair[1]), "they fill the time: {counts:?}");
+        let grant = occurrence_id(row.digest, due(0));
+        let waits: BTreeSet<u32> = (1..=20u8).map(|n| jitter(grant, Digest::from_bytes([n; 32]), JITTER)).collect();
+        assert!(waits.len() > 15, "each device has its own: {waits:?}");
     }
 
     async fn a_paused_schedule_goes_on_only_while_it_is_what_was_published(world) {

@@ -200,6 +200,82 @@ async fn limits_are_told_with_every_answer() {
 /// Creations that are no creations for callers: signing in and setting up, one's own factors and codes, proofs, tokens, streams.
 const NOT_CREATIONS: &[&str] = &["/v1/setup/", "/v1/sign-in", "/v1/invitations/", "/v1/me/", "/v1/oauth/"];
 
+/// Texts that stand where nobody thought of a value.
+fn fillers(value: &Value, place: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, member)| fillers(member, name, found)),
+        Value::Array(items) => items.iter().for_each(|item| fillers(item, place, found)),
+        Value::String(text) if text == "example" || text.is_empty() => {
+            found.insert(place.to_owned());
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn examples_have_values_that_mean_something() {
+    fn look(value: &Value, found: &mut BTreeSet<String>, seen: &mut u32) {
+        if let Value::Object(members) = value {
+            for (name, member) in members {
+                match name.as_str() {
+                    "example" => {
+                        fillers(member, "it", found);
+                        *seen += 1;
+                    }
+                    _ => look(member, found, seen),
+                }
+            }
+        }
+    }
+    let document: Value = serde_json::from_str(DOCUMENT).expect("the description");
+    let (mut found, mut seen) = (BTreeSet::new(), 0);
+    look(&document["paths"], &mut found, &mut seen);
+    look(&document["components"]["responses"], &mut found, &mut seen);
+    look(&document["components"]["headers"], &mut found, &mut seen);
+    assert!(found.is_empty(), "{found:?}");
+    assert!(seen > 200, "{seen}");
+}
+
+#[test]
+fn every_operation_says_who_may_call_it_what_it_refuses_and_what_its_answers_carry() {
+    let document: Value = serde_json::from_str(DOCUMENT).expect("the description");
+    let schemes = document["components"]["securitySchemes"].as_object().expect("schemes");
+    let scopes: BTreeSet<&str> =
+        schemes["client"]["flows"]["clientCredentials"]["scopes"].as_object().expect("scopes").keys().map(String::as_str).collect();
+    assert!(scopes.contains("devices.read") && !scopes.iter().any(|word| word.starts_with("people.")), "{scopes:?}");
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let ways = operation["security"].as_array().unwrap_or_else(|| panic!("{method} {path}"));
+            let needed = operation["description"].as_str().and_then(|text| text.strip_prefix("Needs `")?.split('`').next());
+            assert_eq!(ways.is_empty(), needed.is_none(), "{method} {path}");
+            assert!(ways.iter().all(|way| way["proof"].is_array()), "{method} {path}: nothing is worth anything without a proof");
+            let client = ways.iter().find_map(|way| way["client"][0].as_str());
+            assert_eq!(client, needed.filter(|word| scopes.contains(word)), "{method} {path}");
+            let answers = operation["responses"].as_object().expect("answers");
+            if path.contains("/proxy/") {
+                continue;
+            }
+            // With a default every status would be one that is described.
+            assert!(!answers.contains_key("default"), "{method} {path}");
+            let everywhere = ["403", "429", "500", "503"];
+            assert!(everywhere.iter().all(|status| answers.contains_key(*status)), "{method} {path}");
+            assert!(needed.is_none() || answers.contains_key("401"), "{method} {path}");
+            assert!(!path.contains('{') || answers.contains_key("404"), "{method} {path}");
+            assert_eq!(method == "get", !answers.contains_key("412"), "{method} {path}");
+            let read = answers.get("200").filter(|one| method == "get" && one["content"].get("application/json").is_some());
+            let asks_again = operation["parameters"].as_array().into_iter().flatten().any(|one| one["name"] == "if-none-match");
+            assert_eq!(read.is_some_and(|one| one["headers"].get("ETag").is_some()), asks_again, "{method} {path}");
+            for (status, answer) in answers {
+                let named = answer["$ref"].as_str().and_then(|place| place.rsplit('/').next());
+                let whole = named.map_or(answer, |name| &document["components"]["responses"][name]);
+                for header in ["DPoP-Nonce", "RateLimit", "RateLimit-Policy", "X-Request-Id"] {
+                    assert!(whole["headers"].get(header).is_some(), "{method} {path} {status} {header}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn every_creation_takes_a_key_and_every_operation_has_examples() {
     let document: Value = serde_json::from_str(DOCUMENT).expect("the description");
@@ -208,8 +284,8 @@ fn every_creation_takes_a_key_and_every_operation_has_examples() {
         for (method, operation) in operations.as_object().expect("operations") {
             let contents = operation["responses"].as_object().into_iter().flatten().map(|(_, answer)| &answer["content"]);
             for (kind, media) in contents.chain([&operation["requestBody"]["content"]]).filter_map(Value::as_object).flatten() {
-                // A stream, and bytes that are another vendor's.
-                let has_none = ["text/event-stream", "*/*"].contains(&kind.as_str());
+                // A stream, a table, and bytes that are another vendor's.
+                let has_none = ["text/event-stream", "text/csv", "*/*"].contains(&kind.as_str());
                 assert!(media.get("example").is_some() || has_none, "{method} {path} {kind}");
             }
             let creates = method == "post" && ["201", "202"].iter().any(|status| operation["responses"].get(status).is_some());

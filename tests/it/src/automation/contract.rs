@@ -1,11 +1,12 @@
-//! The description of the API, tried by somebody else's reader of it (Schemathesis): as nobody, as a tool, as an auditor in a browser, as
-//! somebody who lost their factor and came in with a recovery code, and as the owner with a program. It finds no status of 500 or more, no answer that is not described, and no access.
+//! The description of the API, tried by somebody else's reader of it (Schemathesis): as nobody, as a tool, as one with a licence, as an auditor in
+//! a browser, as somebody who lost their factor and came in with a recovery code, and as the owner with a program. It finds no status of 500 or more, no answer that is not described, and no access.
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use sallyport_testkit::client::Client;
+use sallyport_testkit::licence::LicensedTool;
 use sallyport_testkit::owner::{Owner, sign_in};
 use sallyport_testkit::people::THEIR_PASSWORD;
 use sallyport_testkit::server::TestServer;
@@ -21,8 +22,8 @@ const EXAMPLES: u32 = 5;
 /// And so many that the description forbids, of those who may send anything.
 const WRONG: u32 = 2;
 
-/// What is set up moves the clock on by five codes; then it is right.
-const BEHIND_SECS: i64 = -5 * 30;
+/// What is set up moves the clock on by seven codes; then it is right.
+const BEHIND_SECS: i64 = -7 * 30;
 
 /// What a session allows that a recovery code opened.
 const RECOVERED: [&str; 5] = ["self.read", "self.sign_out", "self.factors", "self.enrol", "self.not_me"];
@@ -75,12 +76,14 @@ async fn the_api_is_as_its_description_says_for_everybody() {
     let everywhere = json!([{ "role": "auditor", "scope": "tenant" }]);
     let mut auditor = owner.colleague(&server, 22, "ada@nordwind.example", everywhere).await;
     let recovered = recovered(&server, &mut owner).await;
+    let mut licensed = LicensedTool::made(&server, &mut owner, 28, SCOPES).await;
     let program = programs::let_in(&server, &mut owner.client, 23).await;
-    assert_eq!(tool.gets_token().await.status, 200);
+    assert_eq!((tool.gets_token().await.status, licensed.asks(|_| {}).await.status), (200, 200));
     let (reads, all) = (capabilities(&mut auditor.client).await, capabilities(&mut owner.client).await);
     let first = [
         Caller::begin(&server, &ids, "nobody", json!({ "key": 24, "may": [], "wrong": WRONG })),
         Caller::begin(&server, &ids, "a tool", json!({ "key": 21, "may": SCOPES, "token": tool.token, "wrong": WRONG })),
+        Caller::begin(&server, &ids, "a licensed tool", json!({ "key": 28, "may": SCOPES, "token": licensed.tool.token, "wrong": WRONG })),
         Caller::begin(&server, &ids, "an auditor", json!({ "key": 22, "may": reads, "cookie": auditor.client.cookie })),
         Caller::begin(&server, &ids, "one who recovers", json!({ "key": 26, "may": RECOVERED, "cookie": recovered.cookie })),
     ];

@@ -6,10 +6,12 @@ import jsonschema_rs
 
 document = json.load(open(sys.argv[1]))
 valid, wrong = 0, []
+refusals = document["components"]["responses"]
 for path, operations in document["paths"].items():
     for method, operation in operations.items():
         contents = [operation.get("requestBody", {}).get("content", {})]
-        contents += [answer.get("content", {}) for answer in operation["responses"].values()]
+        answers = [refusals[answer["$ref"].rsplit("/", 1)[1]] if "$ref" in answer else answer for answer in operation["responses"].values()]
+        contents += [answer.get("content", {}) for answer in answers]
         for content in contents:
             for kind, media in content.items():
                 if "example" not in media:

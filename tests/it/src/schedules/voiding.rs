@@ -1,5 +1,8 @@
 //! What was published is no longer so: then nothing runs any more, and it is said why.
 
+use sallyport_decide::schedules::MembershipRule;
+use sallyport_model::Digest;
+use sallyport_store::ops::schedules::schedule;
 use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::host::Host as _;
 use sallyport_testkit::on_both;
@@ -24,6 +27,13 @@ impl World {
         assert_eq!(reply.status, 200, "{}", reply.json());
     }
 
+    /// The digest of the rule in what was signed.
+    async fn published_rule(&mut self, id: &str) -> Option<Digest> {
+        let tenant = self.owner.client.get("/v1/me").await.json()["tenant"].as_str().expect("an id").parse().expect("an id");
+        let mut reader = self.server.app.store.read().await.expect("the store answers");
+        schedule(&mut reader, tenant, id.parse().expect("an id")).await.expect("a schedule").published_as.rule
+    }
+
     async fn nothing_runs_any_more(&mut self, id: &str) {
         let (begun, known) = (self.begun(), self.occurrences(id).await.len());
         // Another schedule that still stands shows that time went on.
@@ -39,6 +49,7 @@ impl World {
 async fn an_edit_voids_a_publication_at_once(engine: Engine) {
     let mut world = World::new(engine, 1).await;
     let id = world.publish(json!({})).await;
+    assert_eq!(world.published_rule(&id).await, None, "its devices were named one by one");
     world.save_script("echo another").await;
     let schedule = world.schedule(&id).await;
     assert_eq!((&schedule["state"], &schedule["why"]), (&json!("voided"), &json!("script_changed")), "{schedule}");
@@ -60,6 +71,8 @@ async fn a_group_that_grew_voids_a_publication_and_one_that_shrank_does_not(engi
     let mut world = World::new(engine, 2).await;
     let id = world.publish(json!({ "devices": [], "group": {} })).await;
     assert_eq!(world.schedule(&id).await["group_words"], json!("All devices"));
+    let frozen = world.published_rule(&id).await;
+    assert_eq!(frozen, Some(MembershipRule::default().digest()), "what the devices check commits to the rule");
     let gone = world.devices[0].clone();
     world.owner.ask(&world.server, "/v1/devices/remove", json!({ "devices": [gone] })).await;
     world.to_the_next_occurrence();

@@ -5960,7 +5960,7 @@ export interface components {
             version: number;
             /**
              * @description Why it is voided, paused or stopped by something else than a person: `script_changed`, `script_deleted`, `group_grew`,
-             *     `publisher_gone`, `no_devices`, `replaced` or `not_me`.
+             *     `rule_changed`, `publisher_gone`, `no_devices`, `replaced` or `not_me`.
              */
             why?: string | null;
             /** @description The expression in words. */
@@ -6803,10 +6803,357 @@ export interface components {
          */
         YesNo: "yes" | "no";
     };
-    responses: never;
+    responses: {
+        /** @description Refused: `malformed` */
+        Refused400: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "malformed",
+                 *       "detail": "Compare the body and the query with the API's description.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 400,
+                 *       "title": "The request is malformed",
+                 *       "type": "/docs/errors#malformed"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `sign_in_refused`, `not_signed_in`, `device_not_shown`, `use_dpop_nonce`, `proof_refused`, `token_refused`, `insufficient_user_authentication` */
+        Refused401: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "sign_in_refused",
+                 *       "detail": "Check the address, the password and the current code. Each code works once: wait for the next one.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 401,
+                 *       "title": "That did not sign you in",
+                 *       "type": "/docs/errors#sign_in_refused"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `client_refused`, `connection_refused`, `scope_refused`, `session_restricted`, `role_refused`, `passkey_required`, `password_breached`, `factor_required`, `origin_refused`, `device_code_refused`, `factor_too_new`, `address_unverified`, `address_left`, `network_refused`, `ticket_refused` */
+        Refused403: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "client_refused",
+                 *       "detail": "Identities, factors, policy, trust and proofs are for people: sign in to the console.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 403,
+                 *       "title": "API clients cannot do this",
+                 *       "type": "/docs/errors#client_refused"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `not_found`, `setup_closed`, `link_refused` */
+        Refused404: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "not_found",
+                 *       "detail": "Check the address; what was removed is not shown either.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 404,
+                 *       "title": "There is nothing here",
+                 *       "type": "/docs/errors#not_found"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `connection_over`, `passkey_known`, `not_the_only_owner`, `last_factor`, `locks_you_out`, `request_closed`, `idempotency_running`, `conflict`, `device_offline`, `schedule_void`, `remote_session_ended`, `remote_sessions_full`, `mail_unavailable`, `last_owner` */
+        Refused409: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "connection_over",
+                 *       "detail": "It was stopped or has expired: ask for another one, or for a later end.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 409,
+                 *       "title": "The connection does not work any more",
+                 *       "type": "/docs/errors#connection_over"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `precondition_failed` */
+        Refused412: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "precondition_failed",
+                 *       "detail": "Read it again, look at what changed, and send its new ETag as If-Match.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 412,
+                 *       "title": "It is not what you read",
+                 *       "type": "/docs/errors#precondition_failed"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `body_too_large` */
+        Refused413: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "body_too_large",
+                 *       "detail": "Send less at once; the limits are in the documentation.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 413,
+                 *       "title": "The body is too large",
+                 *       "type": "/docs/errors#body_too_large"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `unsupported_media_type` */
+        Refused415: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "unsupported_media_type",
+                 *       "detail": "Send Content-Type: application/json.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 415,
+                 *       "title": "The body is not JSON",
+                 *       "type": "/docs/errors#unsupported_media_type"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `invalid_field`, `code_refused`, `passkey_refused`, `kit_refused`, `number_refused`, `idempotency_key_reused`, `password_refused`, `nothing_to_do` */
+        Refused422: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "invalid_field",
+                 *       "detail": "must be 1 to 1000",
+                 *       "field": "limit",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 422,
+                 *       "title": "A field is not acceptable",
+                 *       "type": "/docs/errors#invalid_field"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `factor_locked`, `too_many_open_requests`, `asker_muted`, `rate_limited` */
+        Refused429: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "factor_locked",
+                 *       "detail": "Sign in with a recovery code: it opens the factor again.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 429,
+                 *       "title": "The factor is locked after too many wrong codes",
+                 *       "type": "/docs/errors#factor_locked"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `internal` */
+        Refused500: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "internal",
+                 *       "detail": "Try again; if it stays, give the request id to whoever runs the server.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 500,
+                 *       "title": "Something went wrong on the server",
+                 *       "type": "/docs/errors#internal"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Refused: `busy`, `log_unavailable` */
+        Refused503: {
+            headers: {
+                "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "busy",
+                 *       "detail": "Try again in a moment.",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "status": 503,
+                 *       "title": "The server is busy",
+                 *       "type": "/docs/errors#busy"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /**
+         * @description The nonce of the next proof
+         * @example kq3vYh0m7E2wq1rTzN5c8A
+         */
+        "DPoP-Nonce": string;
+        /**
+         * @description Names what was read: with `If-None-Match` it is left out where it is still so, and changes take it as `If-Match`
+         * @example "Cx9aOqT3lHn2bq1cUe8F2g.m3v0u5tqk1o7yZ4cJ8w2Xw"
+         */
+        ETag: string;
+        /**
+         * @description `true` where it was done before, with this `Idempotency-Key`
+         * @example true
+         */
+        "Idempotency-Replayed": string;
+        /**
+         * @description Where the authorization request is
+         * @example /v1/authorization-requests/req_01kb3v5r8m2n4p6q8s0t2v4w6x
+         */
+        Location: string;
+        /**
+         * @description Names what was read: with `If-None-Match` it is left out where it is still so, and changes take it as `If-Match`
+         * @example "Cx9aOqT3lHn2bq1cUe8F2g.m3v0u5tqk1o7yZ4cJ8w2Xw"
+         */
+        "Maybe-ETag": string;
+        /**
+         * @description The connection whose vendor answered; without it, this server did
+         * @example con_01kb3v5r8m2n4p6q8s0t2v4w6x
+         */
+        "Maybe-Sallyport-Connection": string;
+        /**
+         * @description What is left (the IETF's draft of RateLimit header fields)
+         * @example "address";r=599;t=1
+         */
+        RateLimit: string;
+        /**
+         * @description How much there is at most
+         * @example "address";q=600;w=10
+         */
+        "RateLimit-Policy": string;
+        /**
+         * @description In how many seconds it is worth another try
+         * @example 1
+         */
+        "Retry-After": number;
+        /**
+         * @description The connection whose vendor answered; without it, this server did
+         * @example con_01kb3v5r8m2n4p6q8s0t2v4w6x
+         */
+        "Sallyport-Connection": string;
+        /**
+         * @description The token that a person's program goes on with; the one before ends
+         * @example n8Vw1qJr0bWkzbFSmm5P4nT8wmSk1VxvuYVAk2Dp9mc
+         */
+        "Sallyport-Token": string;
+        /**
+         * @description What proof is wanted (RFC 9449, RFC 9470)
+         * @example DPoP error="invalid_token", algs="ES256"
+         */
+        "WWW-Authenticate": string;
+        /**
+         * @description Under which the server's log has this request
+         * @example 5f1d7a0c9e3b2468
+         */
+        "X-Request-Id": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -6814,7 +7161,10 @@ export interface operations {
     get___well_known_oauth_authorization_server: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6823,47 +7173,52 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "acr_values_supported": [
-                     *         "example"
+                     *         "urn:sallyport:acr:mfa"
                      *       ],
-                     *       "authorization_endpoint": "example",
+                     *       "authorization_endpoint": "https://rmm.example/authorize",
                      *       "authorization_response_iss_parameter_supported": true,
                      *       "code_challenge_methods_supported": [
-                     *         "example"
+                     *         "S256"
                      *       ],
                      *       "device_authorization_endpoint": "https://rmm.example/v1/oauth/device",
                      *       "dpop_signing_alg_values_supported": [
-                     *         "example"
+                     *         "ES256"
                      *       ],
                      *       "grant_types_supported": [
-                     *         "example"
+                     *         "client_credentials"
                      *       ],
-                     *       "issuer": "example",
+                     *       "issuer": "https://rmm.example",
                      *       "response_types_supported": [
-                     *         "example"
+                     *         "code"
                      *       ],
-                     *       "revocation_endpoint": "example",
+                     *       "revocation_endpoint": "https://rmm.example/v1/oauth/revoke",
                      *       "revocation_endpoint_auth_methods_supported": [
-                     *         "example"
+                     *         "private_key_jwt"
                      *       ],
                      *       "revocation_endpoint_auth_signing_alg_values_supported": [
-                     *         "example"
+                     *         "ES256"
                      *       ],
-                     *       "sallyport_key_endpoint": "example",
+                     *       "sallyport_key_endpoint": "https://rmm.example/v1/oauth/keys",
                      *       "scopes_supported": [
-                     *         "example"
+                     *         "devices.read"
                      *       ],
-                     *       "token_endpoint": "example",
+                     *       "token_endpoint": "https://rmm.example/v1/oauth/token",
                      *       "token_endpoint_auth_methods_supported": [
-                     *         "example"
+                     *         "private_key_jwt"
                      *       ],
                      *       "token_endpoint_auth_signing_alg_values_supported": [
-                     *         "example"
+                     *         "ES256"
                      *       ]
                      *     }
                      */
@@ -6873,30 +7228,19 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_addresses_approve: {
@@ -6910,7 +7254,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "example"
+                 *       "token": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"
                  *     }
                  */
                 "application/json": components["schemas"]["AddressToken"];
@@ -6920,30 +7264,26 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_addresses_look: {
@@ -6957,7 +7297,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "example"
+                 *       "token": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"
                  *     }
                  */
                 "application/json": components["schemas"]["AddressToken"];
@@ -6967,42 +7307,38 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "address": "203.0.113.7",
-                     *       "asked": "example",
+                     *       "asked": "2026-11-22T12:00:00Z",
                      *       "email": "bea@nordwind.example",
                      *       "expires": "2026-12-22T12:00:00Z",
                      *       "place": "Hafen & Söhne / Kiel",
-                     *       "user_agent": "example"
+                     *       "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *     }
                      */
                     "application/json": components["schemas"]["AddressToApprove"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_audit: {
@@ -7019,9 +7355,12 @@ export interface operations {
                 /** @description Only entries of this kind */
                 kind?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7030,6 +7369,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7044,17 +7389,17 @@ export interface operations {
                      *           "at": "2026-11-22T12:00:00Z",
                      *           "details": {},
                      *           "index": 3,
-                     *           "kind": "job.finished",
+                     *           "kind": "job.created",
                      *           "leaf": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "sentence": [
                      *             {
-                     *               "link": "example",
-                     *               "text": "uptime"
+                     *               "link": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *               "text": "Amelie Winter"
                      *             }
                      *           ]
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -7064,36 +7409,32 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_audit_index_proof: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 index: string;
             };
@@ -7104,6 +7445,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7111,13 +7458,13 @@ export interface operations {
                      * @example {
                      *       "checkpoint": {
                      *         "at": "2026-11-22T12:00:00Z",
-                     *         "note": "example",
-                     *         "origin": "example",
+                     *         "note": "rmm.example/log\n472\nn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\n",
+                     *         "origin": "rmm.example/log",
                      *         "root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "size": 3
                      *       },
                      *       "hashes": [
-                     *         "example"
+                     *         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *       ],
                      *       "index": 3,
                      *       "leaf": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -7129,36 +7476,32 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_audit_checkpoint: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7167,14 +7510,20 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "at": "2026-11-22T12:00:00Z",
-                     *       "note": "example",
-                     *       "origin": "example",
+                     *       "note": "rmm.example/log\n472\nn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\n",
+                     *       "origin": "rmm.example/log",
                      *       "root": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "size": 3
                      *     }
@@ -7185,30 +7534,21 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_authorization_requests: {
@@ -7217,9 +7557,12 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7228,6 +7571,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7242,8 +7591,8 @@ export interface operations {
                      *             "bytes": 3,
                      *             "environment": [
                      *               {
-                     *                 "name": "Backup",
-                     *                 "value": "example"
+                     *                 "name": "MODE",
+                     *                 "value": "production"
                      *               }
                      *             ],
                      *             "interpreter": "sh",
@@ -7256,7 +7605,7 @@ export interface operations {
                      *             },
                      *             "run_as": "root",
                      *             "secrets": [
-                     *               "example"
+                     *               "TOKEN"
                      *             ],
                      *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *             "targets": {
@@ -7278,7 +7627,7 @@ export interface operations {
                      *           },
                      *           "approve_at": "https://rmm.example/approvals",
                      *           "class": 1,
-                     *           "class_reason": "example",
+                     *           "class_reason": "It reaches several devices",
                      *           "created": "2026-11-22T12:00:00Z",
                      *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "expires": "2026-12-22T12:00:00Z",
@@ -7287,31 +7636,31 @@ export interface operations {
                      *           "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "number": "472",
                      *           "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "requested_by_email": "example",
+                     *           "requested_by_email": "amelie@nordwind.example",
                      *           "requested_by_name": "Amelie Winter",
                      *           "requirement": [
                      *             {
                      *               "at": "2026-11-22T12:00:00Z",
-                     *               "by": "example",
+                     *               "by": "Amelie Winter",
                      *               "met": true,
-                     *               "proof": "example",
-                     *               "text": "uptime",
-                     *               "who": "example"
+                     *               "proof": "code",
+                     *               "text": "A fresh code of yours",
+                     *               "who": "you"
                      *             }
                      *           ],
                      *           "result": {
-                     *             "enrolment_file": "example",
-                     *             "file_name": "example",
+                     *             "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *             "file_name": "kiel-november.enrol",
                      *             "installer": {
                      *               "created": "2026-11-22T12:00:00Z",
-                     *               "created_by": "example",
+                     *               "created_by": "Amelie Winter",
                      *               "customer_name": "Hafen & Söhne",
                      *               "expires": "2026-12-22T12:00:00Z",
                      *               "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *               "label": "Kiel, November",
                      *               "network": "203.0.113.0/24",
                      *               "platform": "linux",
-                     *               "revoked": "example",
+                     *               "revoked": "2026-11-22T12:00:00Z",
                      *               "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *               "site_name": "Kiel",
                      *               "used": 3,
@@ -7325,7 +7674,7 @@ export interface operations {
                      *           "wants_number": true
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -7335,36 +7684,32 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_authorization_requests_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -7375,6 +7720,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7387,8 +7738,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -7401,7 +7752,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -7423,7 +7774,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -7432,31 +7783,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -7476,30 +7827,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_authorization_requests_id_deny: {
@@ -7516,30 +7860,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_authorization_requests_id_passkey: {
@@ -7556,52 +7894,46 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "ceremony": "example",
+                     *       "ceremony": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                      *       "options": {
                      *         "allowCredentials": [
                      *           {
                      *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *             "transports": [
-                     *               "example"
+                     *               "usb"
                      *             ],
-                     *             "type": "example"
+                     *             "type": "public-key"
                      *           }
                      *         ],
-                     *         "challenge": "example",
-                     *         "rpId": "example",
+                     *         "challenge": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                     *         "rpId": "rmm.example",
                      *         "timeout": 3,
-                     *         "userVerification": "example"
+                     *         "userVerification": "required"
                      *       }
                      *     }
                      */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_authorization_requests_id_proofs: {
@@ -7628,6 +7960,11 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7640,8 +7977,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -7654,7 +7991,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -7676,7 +8013,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -7685,31 +8022,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -7726,26 +8063,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_clients: {
@@ -7754,9 +8083,12 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7765,6 +8097,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7781,13 +8119,13 @@ export interface operations {
                      *             "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
                      *             "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
                      *           },
-                     *           "key_created": "example",
-                     *           "last_address": "example",
+                     *           "key_created": "2026-11-22T12:00:00Z",
+                     *           "last_address": "203.0.113.7",
                      *           "last_refusal": {
                      *             "address": "203.0.113.7",
                      *             "at": "2026-11-22T12:00:00Z",
                      *             "reason": "The machine is replaced in December",
-                     *             "why": "example"
+                     *             "why": "A code can be read out to a caller; a passkey cannot."
                      *           },
                      *           "last_used": "2026-11-22T12:00:00Z",
                      *           "licence": "not_needed",
@@ -7802,14 +8140,14 @@ export interface operations {
                      *             "devices.read"
                      *           ],
                      *           "state": "active",
-                     *           "stopped": "example",
-                     *           "stopped_why": "example"
+                     *           "stopped": "2026-11-22T12:00:00Z",
+                     *           "stopped_why": "by_person"
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "scopes": [
                      *         {
-                     *           "about": "example",
+                     *           "about": "See devices.",
                      *           "name": "Backup"
                      *         }
                      *       ]
@@ -7821,30 +8159,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_clients: {
@@ -7886,23 +8217,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -7917,6 +8254,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7929,8 +8273,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -7943,7 +8287,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -7965,7 +8309,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -7974,31 +8318,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -8015,32 +8359,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_clients_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -8051,6 +8390,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8065,13 +8410,13 @@ export interface operations {
                      *         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
                      *         "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
                      *       },
-                     *       "key_created": "example",
-                     *       "last_address": "example",
+                     *       "key_created": "2026-11-22T12:00:00Z",
+                     *       "last_address": "203.0.113.7",
                      *       "last_refusal": {
                      *         "address": "203.0.113.7",
                      *         "at": "2026-11-22T12:00:00Z",
                      *         "reason": "The machine is replaced in December",
-                     *         "why": "example"
+                     *         "why": "A code can be read out to a caller; a passkey cannot."
                      *       },
                      *       "last_used": "2026-11-22T12:00:00Z",
                      *       "licence": "not_needed",
@@ -8086,8 +8431,8 @@ export interface operations {
                      *         "devices.read"
                      *       ],
                      *       "state": "active",
-                     *       "stopped": "example",
-                     *       "stopped_why": "example"
+                     *       "stopped": "2026-11-22T12:00:00Z",
+                     *       "stopped_why": "by_person"
                      *     }
                      */
                     "application/json": components["schemas"]["ApiClient"];
@@ -8096,30 +8441,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     put_clients_id: {
@@ -8155,8 +8493,50 @@ export interface operations {
         };
         responses: {
             /** @description Done */
+            201: {
+                headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "Amelie Winter",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "2026-11-22T12:00:00Z",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8169,8 +8549,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -8183,7 +8563,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -8205,7 +8585,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -8214,31 +8594,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -8255,32 +8635,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_clients_id_licences: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -8291,6 +8666,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8298,7 +8679,7 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "below": "example",
+                     *           "below": "3",
                      *           "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "executables": [
@@ -8309,19 +8690,19 @@ export interface operations {
                      *           "host_keys": "any",
                      *           "hosts": [
                      *             {
-                     *               "key": "example",
+                     *               "key": "029f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *               "kind": "tpm",
                      *               "name": "Backup"
                      *             }
                      *           ],
                      *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "issued": "example",
-                     *           "issued_by": "example",
-                     *           "last_host": "example",
+                     *           "issued": "2026-11-22T12:00:00Z",
+                     *           "issued_by": "Amelie Winter",
+                     *           "last_host": "build-7",
                      *           "last_used": "2026-11-22T12:00:00Z",
                      *           "publisher": "Hafen & Söhne",
-                     *           "revoked": "example",
-                     *           "revoked_by": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
+                     *           "revoked_by": "Amelie Winter",
                      *           "scopes": [
                      *             "devices.read"
                      *           ],
@@ -8340,30 +8721,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_clients_id_licences: {
@@ -8382,7 +8756,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "below": "example",
+                 *       "below": "3",
                  *       "executables": [
                  *         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                  *       ],
@@ -8391,7 +8765,7 @@ export interface operations {
                  *       "host_keys": "any",
                  *       "hosts": [
                  *         {
-                 *           "key": "example",
+                 *           "key": "029f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                  *           "kind": "tpm",
                  *           "name": "Backup"
                  *         }
@@ -8413,23 +8787,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -8444,6 +8824,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8456,8 +8843,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -8470,7 +8857,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -8492,7 +8879,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -8501,31 +8888,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -8542,26 +8929,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_clients_id_stop: {
@@ -8578,30 +8957,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_connections: {
@@ -8610,9 +8983,12 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8621,6 +8997,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8640,7 +9022,7 @@ export interface operations {
                      *           "callers": [
                      *             "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           ],
-                     *           "check": "example",
+                     *           "check": "/me",
                      *           "created": "2026-11-22T12:00:00Z",
                      *           "credential": {
                      *             "in": "bearer"
@@ -8648,15 +9030,15 @@ export interface operations {
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "headers": {},
                      *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "last_refusal": "example",
-                     *           "last_refused": "example",
+                     *           "last_refusal": "The licence is for another program",
+                     *           "last_refused": "2026-11-22T12:00:00Z",
                      *           "last_used": "2026-11-22T12:00:00Z",
                      *           "name": "Backup",
                      *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "owner_name": "Amelie Winter",
                      *           "per_minute": 3,
                      *           "rotation": {
-                     *             "body": "example",
+                     *             "body": "{\"key\":\"{new}\"}",
                      *             "every_days": 3,
                      *             "method": "GET",
                      *             "new": {
@@ -8667,19 +9049,19 @@ export interface operations {
                      *           "rotation_state": {
                      *             "attempts": 3,
                      *             "due": "2026-11-22T12:00:00Z",
-                     *             "failure": "example",
-                     *             "last": "example",
-                     *             "next_try": "example",
+                     *             "failure": "The vendor did not answer.",
+                     *             "last": "2026-11-22T12:00:00Z",
+                     *             "next_try": "2026-12-22T12:00:00Z",
                      *             "step": "idle"
                      *           },
-                     *           "secret_since": "example",
+                     *           "secret_since": "2026-11-22T12:00:00Z",
                      *           "state": "active",
-                     *           "stopped": "example",
-                     *           "stopped_by": "example",
+                     *           "stopped": "2026-11-22T12:00:00Z",
+                     *           "stopped_by": "Amelie Winter",
                      *           "usable": true
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -8689,30 +9071,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_connections: {
@@ -8741,7 +9116,7 @@ export interface operations {
                  *       "callers": [
                  *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                  *       ],
-                 *       "check": "example",
+                 *       "check": "/me",
                  *       "credential": {
                  *         "in": "bearer"
                  *       },
@@ -8750,7 +9125,7 @@ export interface operations {
                  *       "name": "Backup",
                  *       "per_minute": 3,
                  *       "rotation": {
-                 *         "body": "example",
+                 *         "body": "{\"key\":\"{new}\"}",
                  *         "every_days": 3,
                  *         "method": "GET",
                  *         "new": {
@@ -8758,7 +9133,7 @@ export interface operations {
                  *         },
                  *         "path": "/tickets"
                  *       },
-                 *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+                 *       "secret": "the-credential-of-the-vendor"
                  *     }
                  */
                 "application/json": components["schemas"]["WantedConnection"];
@@ -8768,23 +9143,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -8799,6 +9180,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8811,8 +9199,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -8825,7 +9213,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -8847,7 +9235,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -8856,31 +9244,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -8897,32 +9285,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_connections_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -8933,6 +9316,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8950,7 +9339,7 @@ export interface operations {
                      *       "callers": [
                      *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       ],
-                     *       "check": "example",
+                     *       "check": "/me",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "credential": {
                      *         "in": "bearer"
@@ -8958,15 +9347,15 @@ export interface operations {
                      *       "expires": "2026-12-22T12:00:00Z",
                      *       "headers": {},
                      *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "last_refusal": "example",
-                     *       "last_refused": "example",
+                     *       "last_refusal": "The licence is for another program",
+                     *       "last_refused": "2026-11-22T12:00:00Z",
                      *       "last_used": "2026-11-22T12:00:00Z",
                      *       "name": "Backup",
                      *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "owner_name": "Amelie Winter",
                      *       "per_minute": 3,
                      *       "rotation": {
-                     *         "body": "example",
+                     *         "body": "{\"key\":\"{new}\"}",
                      *         "every_days": 3,
                      *         "method": "GET",
                      *         "new": {
@@ -8977,15 +9366,15 @@ export interface operations {
                      *       "rotation_state": {
                      *         "attempts": 3,
                      *         "due": "2026-11-22T12:00:00Z",
-                     *         "failure": "example",
-                     *         "last": "example",
-                     *         "next_try": "example",
+                     *         "failure": "The vendor did not answer.",
+                     *         "last": "2026-11-22T12:00:00Z",
+                     *         "next_try": "2026-12-22T12:00:00Z",
                      *         "step": "idle"
                      *       },
-                     *       "secret_since": "example",
+                     *       "secret_since": "2026-11-22T12:00:00Z",
                      *       "state": "active",
-                     *       "stopped": "example",
-                     *       "stopped_by": "example",
+                     *       "stopped": "2026-11-22T12:00:00Z",
+                     *       "stopped_by": "Amelie Winter",
                      *       "usable": true
                      *     }
                      */
@@ -8995,30 +9384,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     put_connections_id: {
@@ -9049,7 +9431,7 @@ export interface operations {
                  *       "callers": [
                  *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                  *       ],
-                 *       "check": "example",
+                 *       "check": "/me",
                  *       "credential": {
                  *         "in": "bearer"
                  *       },
@@ -9058,7 +9440,7 @@ export interface operations {
                  *       "name": "Backup",
                  *       "per_minute": 3,
                  *       "rotation": {
-                 *         "body": "example",
+                 *         "body": "{\"key\":\"{new}\"}",
                  *         "every_days": 3,
                  *         "method": "GET",
                  *         "new": {
@@ -9066,7 +9448,7 @@ export interface operations {
                  *         },
                  *         "path": "/tickets"
                  *       },
-                 *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+                 *       "secret": "the-credential-of-the-vendor"
                  *     }
                  */
                 "application/json": components["schemas"]["WantedConnection"];
@@ -9074,8 +9456,50 @@ export interface operations {
         };
         responses: {
             /** @description Done */
+            201: {
+                headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "Amelie Winter",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "2026-11-22T12:00:00Z",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9088,8 +9512,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -9102,7 +9526,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -9124,7 +9548,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -9133,31 +9557,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -9174,32 +9598,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_connections_id_calls: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -9210,6 +9629,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9219,9 +9644,9 @@ export interface operations {
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
                      *           "caller": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "caller_name": "example",
-                     *           "method": "example",
-                     *           "outcome": "example",
+                     *           "caller_name": "nightly",
+                     *           "method": "GET",
+                     *           "outcome": "200",
                      *           "path": "/tickets"
                      *         }
                      *       ]
@@ -9233,30 +9658,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_connections_id_proxy_path: {
@@ -9274,6 +9692,12 @@ export interface operations {
             /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Connection": components["headers"]["Sallyport-Connection"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9283,6 +9707,12 @@ export interface operations {
             /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
             default: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Connection": components["headers"]["Maybe-Sallyport-Connection"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9323,6 +9753,12 @@ export interface operations {
             /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Connection": components["headers"]["Sallyport-Connection"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9332,6 +9768,12 @@ export interface operations {
             /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
             default: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Connection": components["headers"]["Maybe-Sallyport-Connection"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9372,6 +9814,12 @@ export interface operations {
             /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Connection": components["headers"]["Sallyport-Connection"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9381,6 +9829,12 @@ export interface operations {
             /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
             default: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Connection": components["headers"]["Maybe-Sallyport-Connection"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9421,6 +9875,12 @@ export interface operations {
             /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Connection": components["headers"]["Sallyport-Connection"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9430,6 +9890,12 @@ export interface operations {
             /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
             default: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Connection": components["headers"]["Maybe-Sallyport-Connection"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9470,6 +9936,12 @@ export interface operations {
             /** @description The vendor's answer, as it came, with the header `sallyport-connection` */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Connection": components["headers"]["Sallyport-Connection"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9479,6 +9951,12 @@ export interface operations {
             /** @description The vendor's answer with any other status, with the header `sallyport-connection`; without it, refused here */
             default: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Connection": components["headers"]["Maybe-Sallyport-Connection"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9516,30 +9994,25 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_connections_id_stop: {
@@ -9556,30 +10029,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_customers: {
@@ -9588,9 +10055,12 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9599,6 +10069,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9616,7 +10092,7 @@ export interface operations {
                      *           ]
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -9626,30 +10102,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_customers: {
@@ -9676,6 +10145,12 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9694,26 +10169,18 @@ export interface operations {
                     "application/json": components["schemas"]["Customer"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_customers_id_sites: {
@@ -9742,6 +10209,12 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9754,26 +10227,18 @@ export interface operations {
                     "application/json": components["schemas"]["Site"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_device_session_register: {
@@ -9788,6 +10253,10 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9796,45 +10265,33 @@ export interface operations {
                      *       "continue": true,
                      *       "credentials": [
                      *         {
-                     *           "attributes": "example",
+                     *           "attributes": "Path=/; HttpOnly; Secure; SameSite=Strict",
                      *           "name": "Backup",
-                     *           "type": "example"
+                     *           "type": "cookie"
                      *         }
                      *       ],
-                     *       "refresh_url": "example",
+                     *       "refresh_url": "https://rmm.example/v1/device-session/renew",
                      *       "scope": {
                      *         "include_site": true,
-                     *         "origin": "example",
+                     *         "origin": "https://rmm.example",
                      *         "scope_specification": [
-                     *           "example"
+                     *           "/v1/"
                      *         ]
                      *       },
-                     *       "session_identifier": "example"
+                     *       "session_identifier": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *     }
                      */
                     "application/json": components["schemas"]["DeviceSession"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_device_session_renew: {
@@ -9849,6 +10306,10 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9857,45 +10318,33 @@ export interface operations {
                      *       "continue": true,
                      *       "credentials": [
                      *         {
-                     *           "attributes": "example",
+                     *           "attributes": "Path=/; HttpOnly; Secure; SameSite=Strict",
                      *           "name": "Backup",
-                     *           "type": "example"
+                     *           "type": "cookie"
                      *         }
                      *       ],
-                     *       "refresh_url": "example",
+                     *       "refresh_url": "https://rmm.example/v1/device-session/renew",
                      *       "scope": {
                      *         "include_site": true,
-                     *         "origin": "example",
+                     *         "origin": "https://rmm.example",
                      *         "scope_specification": [
-                     *           "example"
+                     *           "/v1/"
                      *         ]
                      *       },
-                     *       "session_identifier": "example"
+                     *       "session_identifier": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *     }
                      */
                     "application/json": components["schemas"]["DeviceSession"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_devices: {
@@ -9904,33 +10353,36 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Only devices of this customer; may be repeated */
-                customer?: string;
+                customer?: string[];
                 /** @description Only these members of the items, with commas between them; all others are left out, those that the schema requires too: id, name, state, online, last_seen, customer, customer_name, site, site_name, os, signed_in, alerts, tags */
                 fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
                 /** @description Only devices whose operating system contains this; may be repeated */
-                os?: string;
+                os?: string[];
                 /** @description Only devices that listen on this port, by number or program; may be repeated */
-                port?: string;
+                port?: string[];
                 /** @description Only devices that run a program of this name; may be repeated */
-                process?: string;
+                process?: string[];
                 /** @description Words that must all be found in name, operating system, signed-in users, labels or place */
                 q?: string;
                 /** @description Only devices with this service; may be repeated */
-                service?: string;
+                service?: string[];
                 /** @description Only devices of this site; may be repeated */
-                site?: string;
+                site?: string[];
                 /** @description Only devices with this package: nginx, nginx<1.25, openssl>=3.0; may be repeated */
-                software?: string;
+                software?: string[];
                 /** @description name, last_seen, state, site or os, with - in front for the other direction */
                 sort?: string;
                 /** @description online, offline, pending, approved, quarantined, attention or removed; may be repeated */
-                state?: string;
+                state?: string[];
                 /** @description Only devices with this label; may be repeated */
-                tag?: string;
+                tag?: string[];
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9939,6 +10391,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9954,7 +10412,7 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "alerts": [
-                     *             "example"
+                     *             "reboot_required"
                      *           ],
                      *           "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "customer_name": "Hafen & Söhne",
@@ -9964,7 +10422,7 @@ export interface operations {
                      *           "online": true,
                      *           "os": "Debian GNU/Linux 13",
                      *           "signed_in": [
-                     *             "example"
+                     *             "greta"
                      *           ],
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
@@ -9974,7 +10432,7 @@ export interface operations {
                      *           ]
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -9984,36 +10442,32 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_devices_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -10024,17 +10478,23 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "agent_version": "example",
+                     *       "agent_version": "0.1.0",
                      *       "approved": "2026-11-22T12:00:00Z",
-                     *       "approved_by": "example",
+                     *       "approved_by": "Amelie Winter",
                      *       "device": {
                      *         "alerts": [
-                     *           "example"
+                     *           "reboot_required"
                      *         ],
                      *         "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "customer_name": "Hafen & Söhne",
@@ -10044,7 +10504,7 @@ export interface operations {
                      *         "online": true,
                      *         "os": "Debian GNU/Linux 13",
                      *         "signed_in": [
-                     *           "example"
+                     *           "greta"
                      *         ],
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
@@ -10054,15 +10514,15 @@ export interface operations {
                      *         ]
                      *       },
                      *       "enrolled": "2026-11-22T12:00:00Z",
-                     *       "enrolled_from": "example",
+                     *       "enrolled_from": "203.0.113.7",
                      *       "figures": {
                      *         "load_milli": 3,
                      *         "memory_total": 3,
                      *         "memory_used": 3,
                      *         "uptime_secs": 3
                      *       },
-                     *       "inventory_at": "example",
-                     *       "thumbprint": "example"
+                     *       "inventory_at": "2026-11-22T12:00:00Z",
+                     *       "thumbprint": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *     }
                      */
                     "application/json": components["schemas"]["DeviceDetails"];
@@ -10071,36 +10531,32 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_devices_id_inventory: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -10111,40 +10567,46 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "arch": "example",
-                     *       "booted": "example",
-                     *       "collected": "example",
+                     *       "arch": "x86_64",
+                     *       "booted": "2026-11-22T12:00:00Z",
+                     *       "collected": "2026-11-22T12:00:00Z",
                      *       "disks": [
                      *         {
                      *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "filesystem": "example",
+                     *           "filesystem": "ext4",
                      *           "free": 3,
-                     *           "mount": "example",
+                     *           "mount": "/",
                      *           "total": 1
                      *         }
                      *       ],
                      *       "hardware": {
                      *         "cores": 3,
-                     *         "cpu": "example",
+                     *         "cpu": "AMD EPYC 7313",
                      *         "memory": 3,
-                     *         "product": "example",
-                     *         "serial": "example",
-                     *         "vendor": "example",
-                     *         "virtualization": "example"
+                     *         "product": "KVM",
+                     *         "serial": "VMware-42 1d",
+                     *         "vendor": "QEMU",
+                     *         "virtualization": "kvm"
                      *       },
-                     *       "hostname": "example",
-                     *       "kernel": "example",
+                     *       "hostname": "web-1",
+                     *       "kernel": "6.12.57",
                      *       "network": [
                      *         {
                      *           "addresses": [
-                     *             "example"
+                     *             "203.0.113.7"
                      *           ],
-                     *           "mac": "example",
+                     *           "mac": "52:54:00:12:34:56",
                      *           "name": "Backup"
                      *         }
                      *       ],
@@ -10155,13 +10617,13 @@ export interface operations {
                      *           "address": "203.0.113.7",
                      *           "pid": 3,
                      *           "port": 3,
-                     *           "process": "example",
-                     *           "protocol": "example"
+                     *           "process": "nginx",
+                     *           "protocol": "tcp"
                      *         }
                      *       ],
                      *       "processes": [
                      *         {
-                     *           "command": "example",
+                     *           "command": "/usr/sbin/nginx -g daemon off;",
                      *           "cpu_permille": 3,
                      *           "memory": 3,
                      *           "name": "Backup",
@@ -10174,26 +10636,26 @@ export interface operations {
                      *         {
                      *           "description": "Says how long the device has been up",
                      *           "name": "Backup",
-                     *           "start": "example",
-                     *           "state": "example"
+                     *           "start": "automatic",
+                     *           "state": "running"
                      *         }
                      *       ],
                      *       "signed_in": [
                      *         {
-                     *           "host": "example",
-                     *           "since": "example",
-                     *           "terminal": "example",
+                     *           "host": "203.0.113.7",
+                     *           "since": "2026-11-22T12:00:00Z",
+                     *           "terminal": "pts/0",
                      *           "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *         }
                      *       ],
                      *       "software": [
                      *         {
                      *           "name": "Backup",
-                     *           "source": "example",
-                     *           "version": "example"
+                     *           "source": "dpkg",
+                     *           "version": "1.22.1-9"
                      *         }
                      *       ],
-                     *       "timezone": "example",
+                     *       "timezone": "Europe/Berlin",
                      *       "users": [
                      *         {
                      *           "administrator": true,
@@ -10209,30 +10671,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     put_devices_id_tags: {
@@ -10260,13 +10715,18 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "alerts": [
-                     *         "example"
+                     *         "reboot_required"
                      *       ],
                      *       "customer": "cus_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "customer_name": "Hafen & Söhne",
@@ -10276,7 +10736,7 @@ export interface operations {
                      *       "online": true,
                      *       "os": "Debian GNU/Linux 13",
                      *       "signed_in": [
-                     *         "example"
+                     *         "greta"
                      *       ],
                      *       "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "site_name": "Kiel",
@@ -10289,26 +10749,18 @@ export interface operations {
                     "application/json": components["schemas"]["Device"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_devices_approve: {
@@ -10337,23 +10789,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -10368,6 +10826,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10380,8 +10845,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -10394,7 +10859,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -10416,7 +10881,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -10425,31 +10890,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -10466,26 +10931,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_devices_remove: {
@@ -10514,23 +10971,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -10545,6 +11008,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10557,8 +11027,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -10571,7 +11041,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -10593,7 +11063,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -10602,31 +11072,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -10643,26 +11113,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_events: {
@@ -10677,32 +11139,22 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "text/event-stream": components["schemas"]["Event"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_installers: {
@@ -10711,9 +11163,12 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10722,6 +11177,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10730,21 +11191,21 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
                      *           "uses": 1
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -10754,30 +11215,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_installers: {
@@ -10809,23 +11263,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -10840,6 +11300,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10852,8 +11319,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -10866,7 +11333,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -10888,7 +11355,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -10897,31 +11364,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -10938,26 +11405,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_installers_id: {
@@ -10974,30 +11433,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_invitations_finish: {
@@ -11012,8 +11465,8 @@ export interface operations {
                 /**
                  * @example {
                  *       "code": "492039",
-                 *       "draft": "example",
-                 *       "token": "example"
+                 *       "draft": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                 *       "token": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"
                  *     }
                  */
                 "application/json": components["schemas"]["FinishActivation"];
@@ -11023,39 +11476,35 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "recovery_codes": [
-                     *         "example"
+                     *         "4K7M-9QXT-2WPR"
                      *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_invitations_look: {
@@ -11069,7 +11518,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "example"
+                 *       "token": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"
                  *     }
                  */
                 "application/json": components["schemas"]["LinkToken"];
@@ -11079,6 +11528,10 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11087,36 +11540,28 @@ export interface operations {
                      *       "address": "203.0.113.7",
                      *       "email": "bea@nordwind.example",
                      *       "expires": "2026-12-22T12:00:00Z",
-                     *       "invited_by": "example",
+                     *       "invited_by": "Amelie Winter",
                      *       "name": "Backup",
                      *       "needs": "password",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "user_agent": "example"
+                     *       "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *     }
                      */
                     "application/json": components["schemas"]["Invitation"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_invitations_start: {
@@ -11132,7 +11577,7 @@ export interface operations {
                  * @example {
                  *       "new_password": "nine lanterns drift past the weir",
                  *       "password": "violet teapots whistle at dawn",
-                 *       "token": "example"
+                 *       "token": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"
                  *     }
                  */
                 "application/json": components["schemas"]["StartActivation"];
@@ -11142,41 +11587,37 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "draft": "example",
+                     *       "draft": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                      *       "totp": {
-                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                     *         "uri": "example"
+                     *         "secret": "JBSWY3DPEHPK3PXP",
+                     *         "uri": "otpauth://totp/Sallyport:amelie%40nordwind.example?secret=JBSWY3DPEHPK3PXP&issuer=Sallyport"
                      *       }
                      *     }
                      */
                     "application/json": components["schemas"]["ActivationDraft"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_jobs: {
@@ -11187,7 +11628,7 @@ export interface operations {
                 /** @description Only jobs that ran on this device */
                 device?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
                 /** @description Only jobs that this user asked for */
                 requested_by?: string;
                 /** @description Only occurrences of this schedule */
@@ -11195,7 +11636,10 @@ export interface operations {
                 /** @description Only jobs that ran this script */
                 script?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11204,6 +11648,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11240,13 +11690,13 @@ export interface operations {
                      *           "run_as": "root",
                      *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "secrets": [
-                     *             "example"
+                     *             "TOKEN"
                      *           ],
                      *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "version": 1
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -11256,30 +11706,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_jobs: {
@@ -11304,8 +11747,8 @@ export interface operations {
                  *       ],
                  *       "environment": [
                  *         {
-                 *           "name": "Backup",
-                 *           "value": "example"
+                 *           "name": "MODE",
+                 *           "value": "production"
                  *         }
                  *       ],
                  *       "output_limit_bytes": 1048576,
@@ -11313,8 +11756,8 @@ export interface operations {
                  *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                  *       "secrets": [
                  *         {
-                 *           "name": "Backup",
-                 *           "value": "example"
+                 *           "name": "MODE",
+                 *           "value": "production"
                  *         }
                  *       ],
                  *       "time_limit_secs": 600,
@@ -11328,23 +11771,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -11359,6 +11808,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11371,8 +11827,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -11385,7 +11841,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -11407,7 +11863,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -11416,31 +11872,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -11457,32 +11913,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_jobs_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -11493,6 +11944,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11527,7 +11984,7 @@ export interface operations {
                      *       "run_as": "root",
                      *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "secrets": [
-                     *         "example"
+                     *         "TOKEN"
                      *       ],
                      *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "version": 1
@@ -11539,30 +11996,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_jobs_id_cancel: {
@@ -11579,30 +12029,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_jobs_id_runs: {
@@ -11613,11 +12057,14 @@ export interface operations {
                 /** @description Only these members of the items, with commas between them; all others are left out, those that the schema requires too: id, job, device, device_name, state, exit_code, signal, reason, started, ended, output_bytes, output_sha256, receipt */
                 fields?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
                 /** @description Only runs in this state */
                 state?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -11628,6 +12075,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11650,7 +12103,7 @@ export interface operations {
                      *           "state": "waiting"
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -11660,36 +12113,33 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_licences_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -11700,12 +12150,18 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "below": "example",
+                     *       "below": "3",
                      *       "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "executables": [
@@ -11716,19 +12172,19 @@ export interface operations {
                      *       "host_keys": "any",
                      *       "hosts": [
                      *         {
-                     *           "key": "example",
+                     *           "key": "029f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "kind": "tpm",
                      *           "name": "Backup"
                      *         }
                      *       ],
                      *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "issued": "example",
-                     *       "issued_by": "example",
-                     *       "last_host": "example",
+                     *       "issued": "2026-11-22T12:00:00Z",
+                     *       "issued_by": "Amelie Winter",
+                     *       "last_host": "build-7",
                      *       "last_used": "2026-11-22T12:00:00Z",
                      *       "publisher": "Hafen & Söhne",
-                     *       "revoked": "example",
-                     *       "revoked_by": "example",
+                     *       "revoked": "2026-11-22T12:00:00Z",
+                     *       "revoked_by": "Amelie Winter",
                      *       "scopes": [
                      *         "devices.read"
                      *       ],
@@ -11745,36 +12201,32 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_licences_id_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -11785,13 +12237,19 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "file": "example",
-                     *       "file_name": "example",
+                     *       "file": "eyJzYWxseXBvcnQiOiJsaWNlbmNlIn0",
+                     *       "file_name": "kiel-november.enrol",
                      *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *     }
                      */
@@ -11801,30 +12259,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_licences_id_revoke: {
@@ -11841,30 +12292,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_mails: {
@@ -11873,9 +12318,12 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11884,6 +12332,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11892,15 +12346,15 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "attempts": 3,
-                     *           "error": "example",
-                     *           "queued": "example",
-                     *           "sent": "example",
-                     *           "state": "example",
-                     *           "subject": "example",
+                     *           "error": "250 accepted",
+                     *           "queued": "2026-11-22T12:00:00Z",
+                     *           "sent": "2026-11-22T12:00:00Z",
+                     *           "state": "sent",
+                     *           "subject": "A new device signed in",
                      *           "to": "06:00"
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -11910,36 +12364,32 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_me: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11948,19 +12398,25 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "acr": "example",
+                     *       "acr": "urn:sallyport:acr:mfa",
                      *       "amr": [
-                     *         "example"
+                     *         "otp"
                      *       ],
                      *       "assignments": [
                      *         {
                      *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "role_name": "example",
+                     *           "role_name": "Technician",
                      *           "scope": {
                      *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *             "kind": "tenant",
@@ -11968,14 +12424,14 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "auth_time": "example",
+                     *       "auth_time": "2026-11-22T12:00:00Z",
                      *       "capabilities": [
                      *         "devices.read"
                      *       ],
-                     *       "check_up": "example",
+                     *       "check_up": "2026-12-22T12:00:00Z",
                      *       "email": "bea@nordwind.example",
                      *       "held_reset": {
-                     *         "by": "example",
+                     *         "by": "Amelie Winter",
                      *         "until": "2026-12-22T12:00:00Z"
                      *       },
                      *       "mfa": {
@@ -11994,11 +12450,11 @@ export interface operations {
                      *         "device_bound": true,
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "idle_expires": "example",
-                     *         "last_active": "example",
-                     *         "method": "example",
+                     *         "idle_expires": "2026-12-22T12:00:00Z",
+                     *         "last_active": "2026-11-22T12:00:00Z",
+                     *         "method": "totp",
                      *         "place": "Hafen & Söhne / Kiel",
-                     *         "program": "example",
+                     *         "program": "sallyport on build-7",
                      *         "stage": "codes",
                      *         "two_networks": {
                      *           "at": "2026-11-22T12:00:00Z",
@@ -12006,10 +12462,10 @@ export interface operations {
                      *             "203.0.113.0/24"
                      *           ]
                      *         },
-                     *         "user_agent": "example"
+                     *         "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *       },
-                     *       "step_up_kind": "example",
-                     *       "step_up_until": "example",
+                     *       "step_up_kind": "totp",
+                     *       "step_up_until": "2026-12-22T12:00:00Z",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "tenant_name": "Nordwind IT",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -12021,30 +12477,21 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_activation_mail: {
@@ -12059,6 +12506,11 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12071,32 +12523,23 @@ export interface operations {
                     "application/json": components["schemas"]["ActivationMail"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_me_addresses: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12105,6 +12548,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12116,10 +12565,10 @@ export interface operations {
                      *           "approved": "2026-11-22T12:00:00Z",
                      *           "last_used": "2026-11-22T12:00:00Z",
                      *           "place": "Hafen & Söhne / Kiel",
-                     *           "user_agent": "example"
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -12129,30 +12578,21 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_me_addresses_address: {
@@ -12169,30 +12609,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_challenges: {
@@ -12216,52 +12650,49 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "ceremony": "example",
+                     *       "ceremony": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                      *       "options": {
                      *         "allowCredentials": [
                      *           {
                      *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *             "transports": [
-                     *               "example"
+                     *               "usb"
                      *             ],
-                     *             "type": "example"
+                     *             "type": "public-key"
                      *           }
                      *         ],
-                     *         "challenge": "example",
-                     *         "rpId": "example",
+                     *         "challenge": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                     *         "rpId": "rmm.example",
                      *         "timeout": 3,
-                     *         "userVerification": "example"
+                     *         "userVerification": "required"
                      *       }
                      *     }
                      */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_check_up: {
@@ -12287,30 +12718,27 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_device_codes_answer: {
@@ -12328,12 +12756,12 @@ export interface operations {
                  *       "credential": {
                  *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                  *         "response": {
-                 *           "authenticatorData": "example",
-                 *           "clientDataJSON": "example",
-                 *           "signature": "example",
-                 *           "userHandle": "example"
+                 *           "authenticatorData": "SZYN5YgOjGh0NBcPZHZgW4_krrmihjLHmVzzuoMdl2MFAAAAAQ",
+                 *           "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uZ2V0IiwiY2hhbGxlbmdlIjoibVNrMVZ4dnUifQ",
+                 *           "signature": "MEUCIQDq3Vh0m7E2wq1rTzN5c8A",
+                 *           "userHandle": "AZrdvWJ4QqmR7mT2c8v0Pw"
                  *         },
-                 *         "type": "example"
+                 *         "type": "public-key"
                  *       },
                  *       "user_code": "WDJB-MJHT"
                  *     }
@@ -12345,30 +12773,27 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_device_codes_look: {
@@ -12392,60 +12817,57 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "address": "203.0.113.7",
-                     *       "asked": "example",
+                     *       "asked": "2026-11-22T12:00:00Z",
                      *       "expires": "2026-12-22T12:00:00Z",
                      *       "name": "Backup",
                      *       "place": "Hafen & Söhne / Kiel",
                      *       "proof": {
-                     *         "ceremony": "example",
+                     *         "ceremony": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                      *         "options": {
                      *           "allowCredentials": [
                      *             {
                      *               "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *               "transports": [
-                     *                 "example"
+                     *                 "usb"
                      *               ],
-                     *               "type": "example"
+                     *               "type": "public-key"
                      *             }
                      *           ],
-                     *           "challenge": "example",
-                     *           "rpId": "example",
+                     *           "challenge": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                     *           "rpId": "rmm.example",
                      *           "timeout": 3,
-                     *           "userVerification": "example"
+                     *           "userVerification": "required"
                      *         }
                      *       },
-                     *       "user_agent": "example"
+                     *       "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *     }
                      */
                     "application/json": components["schemas"]["WaitingProgram"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_elevate: {
@@ -12471,19 +12893,24 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "acr": "example",
+                     *       "acr": "urn:sallyport:acr:mfa",
                      *       "amr": [
-                     *         "example"
+                     *         "otp"
                      *       ],
                      *       "assignments": [
                      *         {
                      *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "role_name": "example",
+                     *           "role_name": "Technician",
                      *           "scope": {
                      *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *             "kind": "tenant",
@@ -12491,14 +12918,14 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "auth_time": "example",
+                     *       "auth_time": "2026-11-22T12:00:00Z",
                      *       "capabilities": [
                      *         "devices.read"
                      *       ],
-                     *       "check_up": "example",
+                     *       "check_up": "2026-12-22T12:00:00Z",
                      *       "email": "bea@nordwind.example",
                      *       "held_reset": {
-                     *         "by": "example",
+                     *         "by": "Amelie Winter",
                      *         "until": "2026-12-22T12:00:00Z"
                      *       },
                      *       "mfa": {
@@ -12517,11 +12944,11 @@ export interface operations {
                      *         "device_bound": true,
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "idle_expires": "example",
-                     *         "last_active": "example",
-                     *         "method": "example",
+                     *         "idle_expires": "2026-12-22T12:00:00Z",
+                     *         "last_active": "2026-11-22T12:00:00Z",
+                     *         "method": "totp",
                      *         "place": "Hafen & Söhne / Kiel",
-                     *         "program": "example",
+                     *         "program": "sallyport on build-7",
                      *         "stage": "codes",
                      *         "two_networks": {
                      *           "at": "2026-11-22T12:00:00Z",
@@ -12529,10 +12956,10 @@ export interface operations {
                      *             "203.0.113.0/24"
                      *           ]
                      *         },
-                     *         "user_agent": "example"
+                     *         "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *       },
-                     *       "step_up_kind": "example",
-                     *       "step_up_until": "example",
+                     *       "step_up_kind": "totp",
+                     *       "step_up_until": "2026-12-22T12:00:00Z",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "tenant_name": "Nordwind IT",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -12541,32 +12968,27 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_me_factors: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12575,6 +12997,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12582,24 +13010,24 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "counts_from": "example",
+                     *           "counts_from": "2026-12-22T12:00:00Z",
                      *           "created": "2026-11-22T12:00:00Z",
                      *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "kind": "job.finished",
+                     *           "kind": "totp",
                      *           "last_used": "2026-11-22T12:00:00Z",
                      *           "locked": true,
                      *           "name": "Backup",
                      *           "passkey": {
-                     *             "aaguid": "example",
+                     *             "aaguid": "08987058-cadc-4b81-b6e1-30de50dcbe96",
                      *             "backed_up": true,
                      *             "backup_eligible": true,
                      *             "transports": [
-                     *               "example"
+                     *               "usb"
                      *             ]
                      *           }
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -12609,30 +13037,21 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_me_factors_id: {
@@ -12647,8 +13066,50 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Done */
+            201: {
+                headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "Amelie Winter",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "2026-11-22T12:00:00Z",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12661,8 +13122,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -12675,7 +13136,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -12697,7 +13158,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -12706,31 +13167,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -12747,26 +13208,15 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     patch_me_factors_id: {
@@ -12792,30 +13242,27 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_me_held_reset: {
@@ -12830,30 +13277,23 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_not_me: {
@@ -12868,17 +13308,22 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "recent": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
                      *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "state": "example",
+                     *           "state": "open",
                      *           "summary": "Run Backup on web-1"
                      *         }
                      *       ],
@@ -12893,26 +13338,14 @@ export interface operations {
                     "application/json": components["schemas"]["NotMeDone"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_passkeys_finish: {
@@ -12926,17 +13359,17 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "ceremony": "example",
+                 *       "ceremony": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                  *       "credential": {
                  *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                  *         "response": {
-                 *           "attestationObject": "example",
-                 *           "clientDataJSON": "example",
+                 *           "attestationObject": "o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YVikSZYN5YgOjGh0NBcPZHZgW4",
+                 *           "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uZ2V0IiwiY2hhbGxlbmdlIjoibVNrMVZ4dnUifQ",
                  *           "transports": [
-                 *             "example"
+                 *             "usb"
                  *           ]
                  *         },
-                 *         "type": "example"
+                 *         "type": "public-key"
                  *       },
                  *       "name": "Backup"
                  *     }
@@ -12948,12 +13381,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "recovery_code": "example"
+                     *       "recovery_code": "4K7M-9QXT-2WPR"
                      *     }
                      */
                     "application/json": components["schemas"]["FreshRecoveryCode"];
@@ -12962,30 +13400,27 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_passkeys_start: {
@@ -13011,33 +13446,38 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "ceremony": "example",
+                     *       "ceremony": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                      *       "options": {
-                     *         "attestation": "example",
+                     *         "attestation": "none",
                      *         "authenticatorSelection": {
                      *           "requireResidentKey": true,
-                     *           "residentKey": "example",
-                     *           "userVerification": "example"
+                     *           "residentKey": "preferred",
+                     *           "userVerification": "required"
                      *         },
-                     *         "challenge": "example",
+                     *         "challenge": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                      *         "excludeCredentials": [
                      *           {
                      *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *             "transports": [
-                     *               "example"
+                     *               "usb"
                      *             ],
-                     *             "type": "example"
+                     *             "type": "public-key"
                      *           }
                      *         ],
                      *         "pubKeyCredParams": [
                      *           {
                      *             "alg": 3,
-                     *             "type": "example"
+                     *             "type": "public-key"
                      *           }
                      *         ],
                      *         "rp": {
@@ -13046,7 +13486,7 @@ export interface operations {
                      *         },
                      *         "timeout": 3,
                      *         "user": {
-                     *           "displayName": "example",
+                     *           "displayName": "Amelie Winter",
                      *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "name": "Backup"
                      *         }
@@ -13056,26 +13496,18 @@ export interface operations {
                     "application/json": components["schemas"]["StartedRegistration"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_password: {
@@ -13104,30 +13536,27 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_programs: {
@@ -13146,12 +13575,12 @@ export interface operations {
                  *       "client_id": "sallyport-cli",
                  *       "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
                  *       "code_challenge_method": "S256",
-                 *       "dpop_jkt": "example",
+                 *       "dpop_jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
                  *       "max_age": 3,
                  *       "name": "Backup",
                  *       "redirect_uri": "http://127.0.0.1:49152/callback",
                  *       "response_type": "code",
-                 *       "state": "example"
+                 *       "state": "kq3vYh0m7E2wq1rTzN5c8A"
                  *     }
                  */
                 "application/json": components["schemas"]["ProgramAnswer"];
@@ -13161,37 +13590,34 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "redirect": "example"
+                     *       "redirect": "http://127.0.0.1:49152/callback?code=mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"
                      *     }
                      */
                     "application/json": components["schemas"]["ProgramRedirect"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_recovery_codes: {
@@ -13204,8 +13630,50 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Done */
+            201: {
+                headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "Amelie Winter",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "2026-11-22T12:00:00Z",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13218,8 +13686,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -13232,7 +13700,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -13254,7 +13722,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -13263,31 +13731,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -13304,26 +13772,14 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_recovery_codes_saved: {
@@ -13338,30 +13794,23 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_me_sessions: {
@@ -13370,9 +13819,12 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13381,6 +13833,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13394,11 +13852,11 @@ export interface operations {
                      *           "device_bound": true,
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "idle_expires": "example",
-                     *           "last_active": "example",
-                     *           "method": "example",
+                     *           "idle_expires": "2026-12-22T12:00:00Z",
+                     *           "last_active": "2026-11-22T12:00:00Z",
+                     *           "method": "totp",
                      *           "place": "Hafen & Söhne / Kiel",
-                     *           "program": "example",
+                     *           "program": "sallyport on build-7",
                      *           "stage": "codes",
                      *           "two_networks": {
                      *             "at": "2026-11-22T12:00:00Z",
@@ -13406,10 +13864,10 @@ export interface operations {
                      *               "203.0.113.0/24"
                      *             ]
                      *           },
-                     *           "user_agent": "example"
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -13419,30 +13877,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_me_sessions: {
@@ -13457,30 +13908,23 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_me_sessions_id: {
@@ -13497,30 +13941,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_totp_finish: {
@@ -13535,7 +13973,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "code": "492039",
-                 *       "draft": "example",
+                 *       "draft": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                  *       "name": "Backup"
                  *     }
                  */
@@ -13546,12 +13984,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "recovery_code": "example"
+                     *       "recovery_code": "4K7M-9QXT-2WPR"
                      *     }
                      */
                     "application/json": components["schemas"]["FreshRecoveryCode"];
@@ -13560,30 +14003,27 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_me_totp_start: {
@@ -13609,41 +14049,38 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "draft": "example",
+                     *       "draft": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                      *       "totp": {
-                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                     *         "uri": "example"
+                     *         "secret": "JBSWY3DPEHPK3PXP",
+                     *         "uri": "otpauth://totp/Sallyport:amelie%40nordwind.example?secret=JBSWY3DPEHPK3PXP&issuer=Sallyport"
                      *       }
                      *     }
                      */
                     "application/json": components["schemas"]["TotpDraft"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_nonce: {
@@ -13658,30 +14095,18 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_not_me: {
@@ -13695,7 +14120,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "example"
+                 *       "token": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"
                  *     }
                  */
                 "application/json": components["schemas"]["LinkToken"];
@@ -13705,17 +14130,21 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "recent": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
                      *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "state": "example",
+                     *           "state": "open",
                      *           "summary": "Run Backup on web-1"
                      *         }
                      *       ],
@@ -13730,26 +14159,18 @@ export interface operations {
                     "application/json": components["schemas"]["NotMeDone"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_oauth_device: {
@@ -13774,6 +14195,10 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13792,13 +14217,17 @@ export interface operations {
             /** @description Done */
             400: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
+                     *       "error": "invalid_client",
+                     *       "error_description": "The assertion has expired."
                      *     }
                      */
                     "application/json": components["schemas"]["OauthError"];
@@ -13807,38 +14236,28 @@ export interface operations {
             /** @description Done */
             401: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
+                     *       "error": "invalid_client",
+                     *       "error_description": "The assertion has expired."
                      *     }
                      */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Refused403"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_oauth_keys: {
@@ -13852,11 +14271,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "client_assertion": "example",
-                 *       "client_assertion_type": "example",
+                 *       "client_assertion": "eyJ0eXAiOiJjbGllbnQtYXV0aGVudGljYXRpb24rand0IiwiYWxnIjoiRVMyNTYifQ.eyJpc3MiOiJjbGlfMDFrYjN2NXI4bTJuNHA2cThzMHQydjR3NngifQ.MEUCIQDq3Vh0m7E2wq1rTzN5c8A",
+                 *       "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
                  *       "client_id": "sallyport-cli",
-                 *       "next_assertion": "example",
-                 *       "next_key": "example"
+                 *       "next_assertion": "eyJ0eXAiOiJjbGllbnQtYXV0aGVudGljYXRpb24rand0IiwiYWxnIjoiRVMyNTYifQ.eyJpc3MiOiJjbGlfMDFrYjN2NXI4bTJuNHA2cThzMHQydjR3NngifQ.MEUCIQDq3Vh0m7E2wq1rTzN5c8A",
+                 *       "next_key": "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}"
                  *     }
                  */
                 "application/x-www-form-urlencoded": components["schemas"]["RotateForm"];
@@ -13866,13 +14285,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "due": "2026-11-22T12:00:00Z",
-                     *       "former_until": "example"
+                     *       "former_until": "2026-12-22T12:00:00Z"
                      *     }
                      */
                     "application/json": components["schemas"]["RotatedKey"];
@@ -13881,13 +14304,17 @@ export interface operations {
             /** @description Done */
             400: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
+                     *       "error": "invalid_client",
+                     *       "error_description": "The assertion has expired."
                      *     }
                      */
                     "application/json": components["schemas"]["OauthError"];
@@ -13896,38 +14323,28 @@ export interface operations {
             /** @description Done */
             401: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
+                     *       "error": "invalid_client",
+                     *       "error_description": "The assertion has expired."
                      *     }
                      */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Refused403"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_oauth_revoke: {
@@ -13941,11 +14358,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "client_assertion": "example",
-                 *       "client_assertion_type": "example",
+                 *       "client_assertion": "eyJ0eXAiOiJjbGllbnQtYXV0aGVudGljYXRpb24rand0IiwiYWxnIjoiRVMyNTYifQ.eyJpc3MiOiJjbGlfMDFrYjN2NXI4bTJuNHA2cThzMHQydjR3NngifQ.MEUCIQDq3Vh0m7E2wq1rTzN5c8A",
+                 *       "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
                  *       "client_id": "sallyport-cli",
-                 *       "token": "example",
-                 *       "token_type_hint": "example"
+                 *       "token": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                 *       "token_type_hint": "access_token"
                  *     }
                  */
                 "application/x-www-form-urlencoded": components["schemas"]["RevokeForm"];
@@ -13955,6 +14372,10 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -13962,13 +14383,17 @@ export interface operations {
             /** @description Done */
             400: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
+                     *       "error": "invalid_client",
+                     *       "error_description": "The assertion has expired."
                      *     }
                      */
                     "application/json": components["schemas"]["OauthError"];
@@ -13977,38 +14402,28 @@ export interface operations {
             /** @description Done */
             401: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
+                     *       "error": "invalid_client",
+                     *       "error_description": "The assertion has expired."
                      *     }
                      */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Refused403"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_oauth_token: {
@@ -14022,17 +14437,17 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "client_assertion": "example",
-                 *       "client_assertion_type": "example",
+                 *       "client_assertion": "eyJ0eXAiOiJjbGllbnQtYXV0aGVudGljYXRpb24rand0IiwiYWxnIjoiRVMyNTYifQ.eyJpc3MiOiJjbGlfMDFrYjN2NXI4bTJuNHA2cThzMHQydjR3NngifQ.MEUCIQDq3Vh0m7E2wq1rTzN5c8A",
+                 *       "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
                  *       "client_id": "sallyport-cli",
-                 *       "code": "492039",
-                 *       "code_verifier": "example",
+                 *       "code": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                 *       "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
                  *       "device_code": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
-                 *       "grant_type": "example",
-                 *       "host_assertion": "example",
-                 *       "licence": "example",
+                 *       "grant_type": "client_credentials",
+                 *       "host_assertion": "eyJ0eXAiOiJjbGllbnQtYXV0aGVudGljYXRpb24rand0IiwiYWxnIjoiRVMyNTYifQ.eyJpc3MiOiJjbGlfMDFrYjN2NXI4bTJuNHA2cThzMHQydjR3NngifQ.MEUCIQDq3Vh0m7E2wq1rTzN5c8A",
+                 *       "licence": "eyJzYWxseXBvcnQiOiJsaWNlbmNlIn0",
                  *       "redirect_uri": "http://127.0.0.1:49152/callback",
-                 *       "scope": "example"
+                 *       "scope": "devices.read"
                  *     }
                  */
                 "application/x-www-form-urlencoded": components["schemas"]["TokenForm"];
@@ -14042,21 +14457,25 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "example",
-                     *       "acr": "example",
+                     *       "access_token": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                     *       "acr": "urn:sallyport:acr:mfa",
                      *       "amr": [
-                     *         "example"
+                     *         "otp"
                      *       ],
                      *       "auth_time": 3,
                      *       "expires_in": 600,
                      *       "key_due": true,
-                     *       "scope": "example",
-                     *       "token_type": "example"
+                     *       "scope": "devices.read",
+                     *       "token_type": "DPoP"
                      *     }
                      */
                     "application/json": components["schemas"]["IssuedToken"];
@@ -14065,13 +14484,17 @@ export interface operations {
             /** @description Done */
             400: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
+                     *       "error": "invalid_client",
+                     *       "error_description": "The assertion has expired."
                      *     }
                      */
                     "application/json": components["schemas"]["OauthError"];
@@ -14080,44 +14503,37 @@ export interface operations {
             /** @description Done */
             401: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "error": "example",
-                     *       "error_description": "example"
+                     *       "error": "invalid_client",
+                     *       "error_description": "The assertion has expired."
                      *     }
                      */
                     "application/json": components["schemas"]["OauthError"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Refused403"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_openapi_json: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14126,12 +14542,17 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "openapi": "example"
+                     *       "openapi": "3.1.0"
                      *     }
                      */
                     "application/json": components["schemas"]["ApiDescription"];
@@ -14140,36 +14561,28 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_policy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14178,6 +14591,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14186,8 +14605,8 @@ export interface operations {
                      *       "mail": {
                      *         "configured": "yes",
                      *         "failed": 3,
-                     *         "last_error": "example",
-                     *         "last_sent": "example",
+                     *         "last_error": "connection refused",
+                     *         "last_sent": "2026-11-22T12:00:00Z",
                      *         "waiting": 3
                      *       },
                      *       "mfa": {
@@ -14213,30 +14632,21 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     put_policy_mfa: {
@@ -14267,23 +14677,28 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -14298,6 +14713,12 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14310,8 +14731,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -14324,7 +14745,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -14346,7 +14767,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -14355,31 +14776,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -14396,32 +14817,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_policy_networks: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14430,6 +14846,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14453,7 +14875,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "version": 1,
-                     *       "your_address": "example"
+                     *       "your_address": "203.0.113.7"
                      *     }
                      */
                     "application/json": components["schemas"]["NetworkPolicy"];
@@ -14462,30 +14884,21 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     put_policy_networks: {
@@ -14527,8 +14940,50 @@ export interface operations {
         };
         responses: {
             /** @description Done */
+            201: {
+                headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "Amelie Winter",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "2026-11-22T12:00:00Z",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14541,8 +14996,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -14555,7 +15010,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -14577,7 +15032,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -14586,31 +15041,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -14627,26 +15082,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_policy_networks_pause: {
@@ -14671,6 +15118,11 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14683,32 +15135,27 @@ export interface operations {
                     "application/json": components["schemas"]["PausedAddressVerification"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_policy_remote: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14717,6 +15164,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14759,30 +15212,21 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     put_policy_remote: {
@@ -14837,23 +15281,28 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -14868,6 +15317,12 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14880,8 +15335,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -14894,7 +15349,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -14916,7 +15371,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -14925,31 +15380,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -14966,26 +15421,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     put_policy_sessions: {
@@ -15010,23 +15457,28 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -15041,6 +15493,12 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15053,8 +15511,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -15067,7 +15525,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -15089,7 +15547,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -15098,31 +15556,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -15139,32 +15597,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_posture: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15173,6 +15626,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15186,37 +15645,37 @@ export interface operations {
                      *         "unseen": 3,
                      *         "warning": 3
                      *       },
-                     *       "judged": "example",
+                     *       "judged": "2026-11-22T12:00:00Z",
                      *       "rules": [
                      *         {
-                     *           "checked": "example",
+                     *           "checked": "2026-11-22T12:00:00Z",
                      *           "findings": [
                      *             {
                      *               "accepted": {
                      *                 "at": "2026-11-22T12:00:00Z",
-                     *                 "because": "example",
-                     *                 "by": "example",
+                     *                 "because": "The machine is replaced in December",
+                     *                 "by": "Amelie Winter",
                      *                 "until": "2026-12-22T12:00:00Z"
                      *               },
                      *               "fix": {
-                     *                 "path": "/tickets",
-                     *                 "word": "example"
+                     *                 "path": "/users?mfa=without",
+                     *                 "word": "Users without a passkey"
                      *               },
                      *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *               "state": "critical",
                      *               "subjects": [
                      *                 {
-                     *                   "path": "/tickets",
-                     *                   "word": "example"
+                     *                   "path": "/users?mfa=without",
+                     *                   "word": "Users without a passkey"
                      *                 }
                      *               ],
-                     *               "title": "example",
-                     *               "why": "example"
+                     *               "title": "Two administrators have no passkey",
+                     *               "why": "A code can be read out to a caller; a passkey cannot."
                      *             }
                      *           ],
                      *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "state": "critical",
-                     *           "wants": "example"
+                     *           "wants": "Whoever manages others has a passkey"
                      *         }
                      *       ]
                      *     }
@@ -15227,30 +15686,21 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_posture_accepted: {
@@ -15276,30 +15726,27 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_posture_accepted_id: {
@@ -15316,30 +15763,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_posture_what_if: {
@@ -15368,20 +15809,25 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "code": "492039",
+                     *       "code": "role_refused",
                      *       "outcome": "done",
                      *       "people": 3,
-                     *       "sentence": "example",
+                     *       "sentence": "From 203.0.113.7, Amelie Winter may do that after a fresh code.",
                      *       "steps": [
                      *         {
                      *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "state": "met",
-                     *           "what": "example"
+                     *           "what": "Their role allows it."
                      *         }
                      *       ]
                      *     }
@@ -15389,26 +15835,18 @@ export interface operations {
                     "application/json": components["schemas"]["WhatIfAnswer"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_remote_sessions: {
@@ -15419,11 +15857,14 @@ export interface operations {
                 /** @description Only those of this device */
                 device?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
                 /** @description open, which is also the default, ended or any */
                 state?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15432,6 +15873,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15444,7 +15891,7 @@ export interface operations {
                      *               "access": "control",
                      *               "connected": true,
                      *               "created": "2026-11-22T12:00:00Z",
-                     *               "end_reason": "example",
+                     *               "end_reason": "ended_by_person",
                      *               "ended": "2026-11-22T12:00:00Z",
                      *               "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *               "name": "Backup",
@@ -15454,23 +15901,23 @@ export interface operations {
                      *           "created": "2026-11-22T12:00:00Z",
                      *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "device_name": "web-1",
-                     *           "end_reason": "example",
+                     *           "end_reason": "ended_by_person",
                      *           "ended": "2026-11-22T12:00:00Z",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "kind": "job.finished",
-                     *           "opened_by": "example",
-                     *           "opened_by_name": "example",
+                     *           "kind": "terminal",
+                     *           "opened_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "opened_by_name": "Amelie Winter",
                      *           "recorded": true,
                      *           "recording": {
                      *             "bytes": 3,
                      *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *           },
                      *           "run_as": "root",
-                     *           "state": "example"
+                     *           "state": "open"
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -15480,30 +15927,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_remote_sessions: {
@@ -15525,7 +15965,7 @@ export interface operations {
                  *       "columns": 3,
                  *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
                  *       "joins": "rms_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                 *       "kind": "job.finished",
+                 *       "kind": "terminal",
                  *       "record": "yes",
                  *       "rows": 3,
                  *       "run_as": "root"
@@ -15538,23 +15978,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -15569,6 +16015,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15581,8 +16034,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -15595,7 +16048,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -15617,7 +16070,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -15626,31 +16079,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -15667,32 +16120,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_remote_sessions_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -15703,6 +16151,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15713,7 +16167,7 @@ export interface operations {
                      *           "access": "control",
                      *           "connected": true,
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "end_reason": "example",
+                     *           "end_reason": "ended_by_person",
                      *           "ended": "2026-11-22T12:00:00Z",
                      *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "name": "Backup",
@@ -15723,20 +16177,20 @@ export interface operations {
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "device_name": "web-1",
-                     *       "end_reason": "example",
+                     *       "end_reason": "ended_by_person",
                      *       "ended": "2026-11-22T12:00:00Z",
                      *       "expires": "2026-12-22T12:00:00Z",
                      *       "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "kind": "job.finished",
-                     *       "opened_by": "example",
-                     *       "opened_by_name": "example",
+                     *       "kind": "terminal",
+                     *       "opened_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "opened_by_name": "Amelie Winter",
                      *       "recorded": true,
                      *       "recording": {
                      *         "bytes": 3,
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *       },
                      *       "run_as": "root",
-                     *       "state": "example"
+                     *       "state": "open"
                      *     }
                      */
                     "application/json": components["schemas"]["RemoteSession"];
@@ -15745,30 +16199,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_remote_sessions_id: {
@@ -15785,30 +16232,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_remote_sessions_id_recording: {
@@ -15825,30 +16266,22 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_remote_sessions_id_tickets: {
@@ -15874,37 +16307,34 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "ticket": "example"
+                     *       "ticket": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"
                      *     }
                      */
                     "application/json": components["schemas"]["StreamTicket"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_remote_sessions_stream: {
@@ -15919,36 +16349,27 @@ export interface operations {
             /** @description Done */
             101: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_roles: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15957,6 +16378,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15964,14 +16391,14 @@ export interface operations {
                      * @example {
                      *       "capabilities": [
                      *         {
-                     *           "about": "example",
+                     *           "about": "See devices.",
                      *           "name": "Backup",
                      *           "scoped": true
                      *         }
                      *       ],
                      *       "roles": [
                      *         {
-                     *           "about": "example",
+                     *           "about": "See devices.",
                      *           "capabilities": [
                      *             "devices.read"
                      *           ],
@@ -15993,30 +16420,21 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_roles: {
@@ -16046,23 +16464,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -16077,6 +16501,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16089,8 +16520,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -16103,7 +16534,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -16125,7 +16556,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -16134,31 +16565,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -16175,26 +16606,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     put_roles_id: {
@@ -16223,23 +16646,28 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -16254,6 +16682,12 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16266,8 +16700,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -16280,7 +16714,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -16302,7 +16736,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -16311,31 +16745,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -16352,26 +16786,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_roles_id: {
@@ -16388,23 +16814,28 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -16419,6 +16850,12 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16431,8 +16868,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -16445,7 +16882,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -16467,7 +16904,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -16476,31 +16913,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -16517,32 +16954,24 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_runs_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -16553,6 +16982,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16579,30 +17014,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_runs_id_cancel: {
@@ -16619,30 +17047,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_runs_id_output: {
@@ -16651,7 +17073,10 @@ export interface operations {
                 /** @description The first chunk's number: `next` of the answer before */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -16662,6 +17087,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16670,8 +17101,8 @@ export interface operations {
                      *       "chunks": [
                      *         {
                      *           "seq": 3,
-                     *           "stream": "example",
-                     *           "text": "uptime"
+                     *           "stream": "stdout",
+                     *           "text": "up 3 days"
                      *         }
                      *       ],
                      *       "more": true,
@@ -16684,36 +17115,33 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_runs_id_receipt: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -16724,12 +17152,18 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "envelope": "example",
+                     *       "envelope": "eyJzYWxseXBvcnQiOiJyZWNlaXB0In0",
                      *       "run": "run_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *     }
                      */
@@ -16739,30 +17173,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_schedules: {
@@ -16771,13 +17198,16 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
                 /** @description Only schedules of this script */
                 script?: string;
                 /** @description Only schedules in this state */
                 state?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16786,6 +17216,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16797,19 +17233,19 @@ export interface operations {
                      *             "--verbose"
                      *           ],
                      *           "changed": "2026-11-22T12:00:00Z",
-                     *           "changed_by": "example",
+                     *           "changed_by": "Amelie Winter",
                      *           "devices": [
                      *             "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           ],
                      *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "environment": [
                      *             {
-                     *               "name": "Backup",
-                     *               "value": "example"
+                     *               "name": "MODE",
+                     *               "value": "production"
                      *             }
                      *           ],
                      *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "group_words": "example",
+                     *           "group_words": "All devices at Kiel",
                      *           "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "interpreter": "sh",
                      *           "log_index": 3,
@@ -16818,15 +17254,15 @@ export interface operations {
                      *           "next": [
                      *             {
                      *               "at": "2026-11-22T12:00:00Z",
-                     *               "local": "example",
-                     *               "offset": "example"
+                     *               "local": "2026-11-23 03:00",
+                     *               "offset": "+01:00"
                      *             }
                      *           ],
                      *           "published": "2026-11-22T12:00:00Z",
-                     *           "published_by": "example",
+                     *           "published_by": "Amelie Winter",
                      *           "run_as": "root",
                      *           "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "script_name": "example",
+                     *           "script_name": "Backup",
                      *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "state": "active",
                      *           "targets": 1,
@@ -16840,7 +17276,7 @@ export interface operations {
                      *             "late_secs": 600,
                      *             "window": {
                      *               "days": [
-                     *                 "example"
+                     *                 "monday"
                      *               ],
                      *               "from": "22:00",
                      *               "to": "06:00"
@@ -16848,11 +17284,11 @@ export interface operations {
                      *             "zone": "Europe/Berlin"
                      *           },
                      *           "version": 1,
-                     *           "why": "example",
-                     *           "words": "example"
+                     *           "why": "script_changed",
+                     *           "words": "at 03:00"
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -16862,30 +17298,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_schedules: {
@@ -16910,8 +17339,8 @@ export interface operations {
                  *       ],
                  *       "environment": [
                  *         {
-                 *           "name": "Backup",
-                 *           "value": "example"
+                 *           "name": "MODE",
+                 *           "value": "production"
                  *         }
                  *       ],
                  *       "name": "Backup",
@@ -16929,7 +17358,7 @@ export interface operations {
                  *         "late_secs": 600,
                  *         "window": {
                  *           "days": [
-                 *             "example"
+                 *             "monday"
                  *           ],
                  *           "from": "22:00",
                  *           "to": "06:00"
@@ -16946,23 +17375,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -16977,6 +17412,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16989,8 +17431,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -17003,7 +17445,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -17025,7 +17467,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -17034,31 +17476,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -17075,32 +17517,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_schedules_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -17111,6 +17548,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17120,19 +17563,19 @@ export interface operations {
                      *         "--verbose"
                      *       ],
                      *       "changed": "2026-11-22T12:00:00Z",
-                     *       "changed_by": "example",
+                     *       "changed_by": "Amelie Winter",
                      *       "devices": [
                      *         "dev_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       ],
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "environment": [
                      *         {
-                     *           "name": "Backup",
-                     *           "value": "example"
+                     *           "name": "MODE",
+                     *           "value": "production"
                      *         }
                      *       ],
                      *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "group_words": "example",
+                     *       "group_words": "All devices at Kiel",
                      *       "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "interpreter": "sh",
                      *       "log_index": 3,
@@ -17141,15 +17584,15 @@ export interface operations {
                      *       "next": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "local": "example",
-                     *           "offset": "example"
+                     *           "local": "2026-11-23 03:00",
+                     *           "offset": "+01:00"
                      *         }
                      *       ],
                      *       "published": "2026-11-22T12:00:00Z",
-                     *       "published_by": "example",
+                     *       "published_by": "Amelie Winter",
                      *       "run_as": "root",
                      *       "script": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "script_name": "example",
+                     *       "script_name": "Backup",
                      *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "state": "active",
                      *       "targets": 1,
@@ -17163,7 +17606,7 @@ export interface operations {
                      *         "late_secs": 600,
                      *         "window": {
                      *           "days": [
-                     *             "example"
+                     *             "monday"
                      *           ],
                      *           "from": "22:00",
                      *           "to": "06:00"
@@ -17171,8 +17614,8 @@ export interface operations {
                      *         "zone": "Europe/Berlin"
                      *       },
                      *       "version": 1,
-                     *       "why": "example",
-                     *       "words": "example"
+                     *       "why": "script_changed",
+                     *       "words": "at 03:00"
                      *     }
                      */
                     "application/json": components["schemas"]["Schedule"];
@@ -17181,30 +17624,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_schedules_id_pause: {
@@ -17221,30 +17657,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_schedules_id_resume: {
@@ -17261,30 +17691,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_schedules_id_stop: {
@@ -17301,30 +17725,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_schedules_preview: {
@@ -17347,7 +17765,7 @@ export interface operations {
                  *         "late_secs": 600,
                  *         "window": {
                  *           "days": [
-                 *             "example"
+                 *             "monday"
                  *           ],
                  *           "from": "22:00",
                  *           "to": "06:00"
@@ -17363,6 +17781,11 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17371,36 +17794,28 @@ export interface operations {
                      *       "next": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "local": "example",
-                     *           "offset": "example"
+                     *           "local": "2026-11-23 03:00",
+                     *           "offset": "+01:00"
                      *         }
                      *       ],
-                     *       "words": "example"
+                     *       "words": "at 03:00"
                      *     }
                      */
                     "application/json": components["schemas"]["ScheduleAnswer"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_scripts: {
@@ -17409,9 +17824,12 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -17420,6 +17838,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17430,15 +17854,15 @@ export interface operations {
                      *           "description": "Says how long the device has been up",
                      *           "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "interpreter": "sh",
-                     *           "last_run": "example",
+                     *           "last_run": "2026-11-22T12:00:00Z",
                      *           "name": "Backup",
                      *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *           "updated": "example",
-                     *           "updated_by": "example",
+                     *           "updated": "2026-11-22T12:00:00Z",
+                     *           "updated_by": "Amelie Winter",
                      *           "version": 1
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -17448,30 +17872,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_scripts: {
@@ -17494,7 +17911,7 @@ export interface operations {
                  *       "name": "Backup",
                  *       "parameters": [
                  *         {
-                 *           "default": "example",
+                 *           "default": "--verbose",
                  *           "label": "Kiel, November",
                  *           "name": "Backup",
                  *           "required": true,
@@ -17511,6 +17928,12 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17519,7 +17942,7 @@ export interface operations {
                      *       "last_run_version": 3,
                      *       "parameters": [
                      *         {
-                     *           "default": "example",
+                     *           "default": "--verbose",
                      *           "label": "Kiel, November",
                      *           "name": "Backup",
                      *           "required": true,
@@ -17530,18 +17953,18 @@ export interface operations {
                      *         "description": "Says how long the device has been up",
                      *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "interpreter": "sh",
-                     *         "last_run": "example",
+                     *         "last_run": "2026-11-22T12:00:00Z",
                      *         "name": "Backup",
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "updated": "example",
-                     *         "updated_by": "example",
+                     *         "updated": "2026-11-22T12:00:00Z",
+                     *         "updated_by": "Amelie Winter",
                      *         "version": 1
                      *       },
                      *       "text": "uptime",
                      *       "versions": [
                      *         {
-                     *           "saved": "example",
-                     *           "saved_by": "example",
+                     *           "saved": "2026-11-22T12:00:00Z",
+                     *           "saved_by": "Amelie Winter",
                      *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "version": 1
                      *         }
@@ -17551,35 +17974,30 @@ export interface operations {
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_scripts_id: {
         parameters: {
             query?: {
                 /** @description The newest where none is named */
-                version?: string;
+                version?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -17590,6 +18008,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17598,7 +18022,7 @@ export interface operations {
                      *       "last_run_version": 3,
                      *       "parameters": [
                      *         {
-                     *           "default": "example",
+                     *           "default": "--verbose",
                      *           "label": "Kiel, November",
                      *           "name": "Backup",
                      *           "required": true,
@@ -17609,18 +18033,18 @@ export interface operations {
                      *         "description": "Says how long the device has been up",
                      *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "interpreter": "sh",
-                     *         "last_run": "example",
+                     *         "last_run": "2026-11-22T12:00:00Z",
                      *         "name": "Backup",
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "updated": "example",
-                     *         "updated_by": "example",
+                     *         "updated": "2026-11-22T12:00:00Z",
+                     *         "updated_by": "Amelie Winter",
                      *         "version": 1
                      *       },
                      *       "text": "uptime",
                      *       "versions": [
                      *         {
-                     *           "saved": "example",
-                     *           "saved_by": "example",
+                     *           "saved": "2026-11-22T12:00:00Z",
+                     *           "saved_by": "Amelie Winter",
                      *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "version": 1
                      *         }
@@ -17633,30 +18057,24 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     put_scripts_id: {
@@ -17681,7 +18099,7 @@ export interface operations {
                  *       "name": "Backup",
                  *       "parameters": [
                  *         {
-                 *           "default": "example",
+                 *           "default": "--verbose",
                  *           "label": "Kiel, November",
                  *           "name": "Backup",
                  *           "required": true,
@@ -17698,6 +18116,11 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17706,7 +18129,7 @@ export interface operations {
                      *       "last_run_version": 3,
                      *       "parameters": [
                      *         {
-                     *           "default": "example",
+                     *           "default": "--verbose",
                      *           "label": "Kiel, November",
                      *           "name": "Backup",
                      *           "required": true,
@@ -17717,18 +18140,18 @@ export interface operations {
                      *         "description": "Says how long the device has been up",
                      *         "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "interpreter": "sh",
-                     *         "last_run": "example",
+                     *         "last_run": "2026-11-22T12:00:00Z",
                      *         "name": "Backup",
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *         "updated": "example",
-                     *         "updated_by": "example",
+                     *         "updated": "2026-11-22T12:00:00Z",
+                     *         "updated_by": "Amelie Winter",
                      *         "version": 1
                      *       },
                      *       "text": "uptime",
                      *       "versions": [
                      *         {
-                     *           "saved": "example",
-                     *           "saved_by": "example",
+                     *           "saved": "2026-11-22T12:00:00Z",
+                     *           "saved_by": "Amelie Winter",
                      *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "version": 1
                      *         }
@@ -17738,26 +18161,18 @@ export interface operations {
                     "application/json": components["schemas"]["ScriptDetails"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_scripts_id: {
@@ -17777,30 +18192,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_search: {
@@ -17813,7 +18222,7 @@ export interface operations {
                 /** @description process, service, software or port */
                 kind?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
                 /** @description A part of the name; a port's number or program */
                 name?: string;
                 /** @description The version to compare with, as Debian orders versions */
@@ -17821,7 +18230,10 @@ export interface operations {
                 /** @description lt, le, eq, ge or gt; software only */
                 version_op?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -17830,6 +18242,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["Maybe-ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17841,9 +18259,9 @@ export interface operations {
                      *           "device": "dev_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "found": [
                      *             {
-                     *               "detail": "example",
+                     *               "detail": "running",
                      *               "name": "Backup",
-                     *               "version": "example"
+                     *               "version": "1.22.1-9"
                      *             }
                      *           ],
                      *           "name": "Backup",
@@ -17851,40 +18269,34 @@ export interface operations {
                      *           "site_name": "Kiel"
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
                     "application/json": components["schemas"]["FoundOnPage"];
+                    "text/csv": unknown;
                 };
             };
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["Maybe-ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_search_refresh: {
@@ -17898,7 +18310,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "after": "example"
+                 *       "after": "2026-11-22T12:00:00Z"
                  *     }
                  */
                 "application/json": components["schemas"]["RefreshSearch"];
@@ -17908,44 +18320,44 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "asked": 3,
-                     *       "next": "example"
+                     *       "next": "b21uaV8wMWtiM3Y1cjht"
                      *     }
                      */
                     "application/json": components["schemas"]["RefreshedSearch"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_setup: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -17954,6 +18366,11 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17968,30 +18385,19 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_setup_finish: {
@@ -18005,12 +18411,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "authority_key": "example",
+                 *       "authority_key": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                  *       "code": "492039",
-                 *       "draft": "example",
-                 *       "root_body": "example",
-                 *       "root_signature": "example",
-                 *       "token": "example"
+                 *       "draft": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                 *       "root_body": "{\"tenant\":\"ten_01kb3v5r8m2n4p6q8s0t2v4w6x\"}",
+                 *       "root_signature": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a089f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                 *       "token": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"
                  *     }
                  */
                 "application/json": components["schemas"]["FinishSetup"];
@@ -18020,39 +18426,35 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "recovery_codes": [
-                     *         "example"
+                     *         "4K7M-9QXT-2WPR"
                      *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_setup_start: {
@@ -18070,7 +18472,7 @@ export interface operations {
                  *       "name": "Backup",
                  *       "password": "violet teapots whistle at dawn",
                  *       "tenant_name": "Nordwind IT",
-                 *       "token": "example"
+                 *       "token": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w"
                  *     }
                  */
                 "application/json": components["schemas"]["StartSetup"];
@@ -18080,49 +18482,45 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "draft": "example",
+                     *       "draft": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                      *       "server_keys": {
-                     *         "attestation": "example",
-                     *         "enrolment": "example",
-                     *         "fresh": "example",
-                     *         "link": "example",
-                     *         "log": "example"
+                     *         "attestation": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "enrolment": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "fresh": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "link": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "log": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *       },
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "totp": {
-                     *         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                     *         "uri": "example"
+                     *         "secret": "JBSWY3DPEHPK3PXP",
+                     *         "uri": "otpauth://totp/Sallyport:amelie%40nordwind.example?secret=JBSWY3DPEHPK3PXP&issuer=Sallyport"
                      *       }
                      *     }
                      */
                     "application/json": components["schemas"]["SetupDraft"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_sign_in: {
@@ -18148,19 +18546,23 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "acr": "example",
+                     *       "acr": "urn:sallyport:acr:mfa",
                      *       "amr": [
-                     *         "example"
+                     *         "otp"
                      *       ],
                      *       "assignments": [
                      *         {
                      *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "role_name": "example",
+                     *           "role_name": "Technician",
                      *           "scope": {
                      *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *             "kind": "tenant",
@@ -18168,14 +18570,14 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "auth_time": "example",
+                     *       "auth_time": "2026-11-22T12:00:00Z",
                      *       "capabilities": [
                      *         "devices.read"
                      *       ],
-                     *       "check_up": "example",
+                     *       "check_up": "2026-12-22T12:00:00Z",
                      *       "email": "bea@nordwind.example",
                      *       "held_reset": {
-                     *         "by": "example",
+                     *         "by": "Amelie Winter",
                      *         "until": "2026-12-22T12:00:00Z"
                      *       },
                      *       "mfa": {
@@ -18194,11 +18596,11 @@ export interface operations {
                      *         "device_bound": true,
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "idle_expires": "example",
-                     *         "last_active": "example",
-                     *         "method": "example",
+                     *         "idle_expires": "2026-12-22T12:00:00Z",
+                     *         "last_active": "2026-11-22T12:00:00Z",
+                     *         "method": "totp",
                      *         "place": "Hafen & Söhne / Kiel",
-                     *         "program": "example",
+                     *         "program": "sallyport on build-7",
                      *         "stage": "codes",
                      *         "two_networks": {
                      *           "at": "2026-11-22T12:00:00Z",
@@ -18206,10 +18608,10 @@ export interface operations {
                      *             "203.0.113.0/24"
                      *           ]
                      *         },
-                     *         "user_agent": "example"
+                     *         "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *       },
-                     *       "step_up_kind": "example",
-                     *       "step_up_until": "example",
+                     *       "step_up_kind": "totp",
+                     *       "step_up_until": "2026-12-22T12:00:00Z",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "tenant_name": "Nordwind IT",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -18218,26 +18620,18 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_sign_in_kit_finish: {
@@ -18253,7 +18647,7 @@ export interface operations {
                  * @example {
                  *       "email": "bea@nordwind.example",
                  *       "password": "violet teapots whistle at dawn",
-                 *       "statement": "example"
+                 *       "statement": "{\"server\":\"https://rmm.example\"}"
                  *     }
                  */
                 "application/json": components["schemas"]["KitSignIn"];
@@ -18263,19 +18657,23 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "acr": "example",
+                     *       "acr": "urn:sallyport:acr:mfa",
                      *       "amr": [
-                     *         "example"
+                     *         "otp"
                      *       ],
                      *       "assignments": [
                      *         {
                      *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "role_name": "example",
+                     *           "role_name": "Technician",
                      *           "scope": {
                      *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *             "kind": "tenant",
@@ -18283,14 +18681,14 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "auth_time": "example",
+                     *       "auth_time": "2026-11-22T12:00:00Z",
                      *       "capabilities": [
                      *         "devices.read"
                      *       ],
-                     *       "check_up": "example",
+                     *       "check_up": "2026-12-22T12:00:00Z",
                      *       "email": "bea@nordwind.example",
                      *       "held_reset": {
-                     *         "by": "example",
+                     *         "by": "Amelie Winter",
                      *         "until": "2026-12-22T12:00:00Z"
                      *       },
                      *       "mfa": {
@@ -18309,11 +18707,11 @@ export interface operations {
                      *         "device_bound": true,
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "idle_expires": "example",
-                     *         "last_active": "example",
-                     *         "method": "example",
+                     *         "idle_expires": "2026-12-22T12:00:00Z",
+                     *         "last_active": "2026-11-22T12:00:00Z",
+                     *         "method": "totp",
                      *         "place": "Hafen & Söhne / Kiel",
-                     *         "program": "example",
+                     *         "program": "sallyport on build-7",
                      *         "stage": "codes",
                      *         "two_networks": {
                      *           "at": "2026-11-22T12:00:00Z",
@@ -18321,10 +18719,10 @@ export interface operations {
                      *             "203.0.113.0/24"
                      *           ]
                      *         },
-                     *         "user_agent": "example"
+                     *         "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *       },
-                     *       "step_up_kind": "example",
-                     *       "step_up_until": "example",
+                     *       "step_up_kind": "totp",
+                     *       "step_up_until": "2026-12-22T12:00:00Z",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "tenant_name": "Nordwind IT",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -18333,26 +18731,18 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_sign_in_kit_start: {
@@ -18367,39 +18757,31 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "challenge": "example",
-                     *       "key": "example",
-                     *       "server": "example"
+                     *       "challenge": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                     *       "key": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "server": "https://rmm.example"
                      *     }
                      */
                     "application/json": components["schemas"]["KitChallenge"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_sign_in_passkey_finish: {
@@ -18413,16 +18795,16 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "ceremony": "example",
+                 *       "ceremony": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                  *       "credential": {
                  *         "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                  *         "response": {
-                 *           "authenticatorData": "example",
-                 *           "clientDataJSON": "example",
-                 *           "signature": "example",
-                 *           "userHandle": "example"
+                 *           "authenticatorData": "SZYN5YgOjGh0NBcPZHZgW4_krrmihjLHmVzzuoMdl2MFAAAAAQ",
+                 *           "clientDataJSON": "eyJ0eXBlIjoid2ViYXV0aG4uZ2V0IiwiY2hhbGxlbmdlIjoibVNrMVZ4dnUifQ",
+                 *           "signature": "MEUCIQDq3Vh0m7E2wq1rTzN5c8A",
+                 *           "userHandle": "AZrdvWJ4QqmR7mT2c8v0Pw"
                  *         },
-                 *         "type": "example"
+                 *         "type": "public-key"
                  *       }
                  *     }
                  */
@@ -18433,19 +18815,23 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "acr": "example",
+                     *       "acr": "urn:sallyport:acr:mfa",
                      *       "amr": [
-                     *         "example"
+                     *         "otp"
                      *       ],
                      *       "assignments": [
                      *         {
                      *           "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "role_name": "example",
+                     *           "role_name": "Technician",
                      *           "scope": {
                      *             "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *             "kind": "tenant",
@@ -18453,14 +18839,14 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "auth_time": "example",
+                     *       "auth_time": "2026-11-22T12:00:00Z",
                      *       "capabilities": [
                      *         "devices.read"
                      *       ],
-                     *       "check_up": "example",
+                     *       "check_up": "2026-12-22T12:00:00Z",
                      *       "email": "bea@nordwind.example",
                      *       "held_reset": {
-                     *         "by": "example",
+                     *         "by": "Amelie Winter",
                      *         "until": "2026-12-22T12:00:00Z"
                      *       },
                      *       "mfa": {
@@ -18479,11 +18865,11 @@ export interface operations {
                      *         "device_bound": true,
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "idle_expires": "example",
-                     *         "last_active": "example",
-                     *         "method": "example",
+                     *         "idle_expires": "2026-12-22T12:00:00Z",
+                     *         "last_active": "2026-11-22T12:00:00Z",
+                     *         "method": "totp",
                      *         "place": "Hafen & Söhne / Kiel",
-                     *         "program": "example",
+                     *         "program": "sallyport on build-7",
                      *         "stage": "codes",
                      *         "two_networks": {
                      *           "at": "2026-11-22T12:00:00Z",
@@ -18491,10 +18877,10 @@ export interface operations {
                      *             "203.0.113.0/24"
                      *           ]
                      *         },
-                     *         "user_agent": "example"
+                     *         "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *       },
-                     *       "step_up_kind": "example",
-                     *       "step_up_until": "example",
+                     *       "step_up_kind": "totp",
+                     *       "step_up_until": "2026-12-22T12:00:00Z",
                      *       "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "tenant_name": "Nordwind IT",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
@@ -18503,26 +18889,18 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_sign_in_passkey_start: {
@@ -18537,52 +18915,44 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "ceremony": "example",
+                     *       "ceremony": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                      *       "options": {
                      *         "allowCredentials": [
                      *           {
                      *             "id": "scr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *             "transports": [
-                     *               "example"
+                     *               "usb"
                      *             ],
-                     *             "type": "example"
+                     *             "type": "public-key"
                      *           }
                      *         ],
-                     *         "challenge": "example",
-                     *         "rpId": "example",
+                     *         "challenge": "mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
+                     *         "rpId": "rmm.example",
                      *         "timeout": 3,
-                     *         "userVerification": "example"
+                     *         "userVerification": "required"
                      *       }
                      *     }
                      */
                     "application/json": components["schemas"]["StartedAssertion"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_sign_out: {
@@ -18597,36 +18967,32 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_trust: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -18635,15 +19001,21 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "authority_pin": "example",
+                     *       "authority_pin": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
-                     *       "profile": "example",
-                     *       "root_envelope": "example",
+                     *       "profile": "starter",
+                     *       "root_envelope": "eyJzYWxseXBvcnQiOiJyb290In0",
                      *       "version": 1
                      *     }
                      */
@@ -18653,30 +19025,21 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_users: {
@@ -18685,7 +19048,7 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
                 /** @description active, required, off, or without for the last two */
                 mfa?: string;
                 /** @description Words that must all be found in name, address, roles or scopes */
@@ -18697,7 +19060,10 @@ export interface operations {
                 /** @description invited, active, disabled or locked */
                 state?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -18706,6 +19072,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18725,7 +19097,7 @@ export interface operations {
                      *           "assignments": [
                      *             {
                      *               "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *               "role_name": "example",
+                     *               "role_name": "Technician",
                      *               "scope": {
                      *                 "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *                 "kind": "tenant",
@@ -18742,12 +19114,12 @@ export interface operations {
                      *             "totp": 3
                      *           },
                      *           "held_reset": {
-                     *             "by": "example",
+                     *             "by": "Amelie Winter",
                      *             "until": "2026-12-22T12:00:00Z"
                      *           },
                      *           "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "invited_until": "example",
-                     *           "last_sign_in": "example",
+                     *           "invited_until": "2026-12-22T12:00:00Z",
+                     *           "last_sign_in": "2026-11-22T12:00:00Z",
                      *           "mfa": "active",
                      *           "mfa_required_by": "tenant",
                      *           "name": "Backup",
@@ -18756,7 +19128,7 @@ export interface operations {
                      *           "you": true
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -18766,30 +19138,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_users: {
@@ -18825,23 +19190,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -18856,6 +19227,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18868,8 +19246,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -18882,7 +19260,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -18904,7 +19282,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -18913,31 +19291,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -18954,32 +19332,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_users_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -18990,6 +19363,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -19009,7 +19388,7 @@ export interface operations {
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
                      *           "request": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "state": "example",
+                     *           "state": "open",
                      *           "summary": "Run Backup on web-1"
                      *         }
                      *       ],
@@ -19022,11 +19401,11 @@ export interface operations {
                      *           "device_bound": true,
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ses_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "idle_expires": "example",
-                     *           "last_active": "example",
-                     *           "method": "example",
+                     *           "idle_expires": "2026-12-22T12:00:00Z",
+                     *           "last_active": "2026-11-22T12:00:00Z",
+                     *           "method": "totp",
                      *           "place": "Hafen & Söhne / Kiel",
-                     *           "program": "example",
+                     *           "program": "sallyport on build-7",
                      *           "stage": "codes",
                      *           "two_networks": {
                      *             "at": "2026-11-22T12:00:00Z",
@@ -19034,14 +19413,14 @@ export interface operations {
                      *               "203.0.113.0/24"
                      *             ]
                      *           },
-                     *           "user_agent": "example"
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"
                      *         }
                      *       ],
                      *       "user": {
                      *         "assignments": [
                      *           {
                      *             "role": "rol_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *             "role_name": "example",
+                     *             "role_name": "Technician",
                      *             "scope": {
                      *               "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *               "kind": "tenant",
@@ -19058,12 +19437,12 @@ export interface operations {
                      *           "totp": 3
                      *         },
                      *         "held_reset": {
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "until": "2026-12-22T12:00:00Z"
                      *         },
                      *         "id": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *         "invited_until": "example",
-                     *         "last_sign_in": "example",
+                     *         "invited_until": "2026-12-22T12:00:00Z",
+                     *         "last_sign_in": "2026-11-22T12:00:00Z",
                      *         "mfa": "active",
                      *         "mfa_required_by": "tenant",
                      *         "name": "Backup",
@@ -19071,7 +19450,7 @@ export interface operations {
                      *         "state": "invited",
                      *         "you": true
                      *       },
-                     *       "verification_paused_until": "example"
+                     *       "verification_paused_until": "2026-12-22T12:00:00Z"
                      *     }
                      */
                     "application/json": components["schemas"]["UserDetails"];
@@ -19080,30 +19459,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_users_id_assignments: {
@@ -19139,23 +19511,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -19170,6 +19548,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -19182,8 +19567,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -19196,7 +19581,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -19218,7 +19603,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -19227,31 +19612,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -19268,26 +19653,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_users_id_end_sessions: {
@@ -19304,30 +19681,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_users_id_resend_invitation: {
@@ -19344,6 +19715,11 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -19352,33 +19728,22 @@ export interface operations {
                      *       "delivery": "mail",
                      *       "email": "bea@nordwind.example",
                      *       "expires": "2026-12-22T12:00:00Z",
-                     *       "link": "example",
+                     *       "link": "https://rmm.example/invitation#mSk1VxvuYVAk2Dp9mcT8GQKqJr0bWkzbFSmm5P4nT8w",
                      *       "user": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *     }
                      */
                     "application/json": components["schemas"]["CreatedInvitation"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_users_id_reset_factor: {
@@ -19407,23 +19772,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -19438,6 +19809,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -19450,8 +19828,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -19464,7 +19842,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -19486,7 +19864,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -19495,31 +19873,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -19536,26 +19914,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_users_disable: {
@@ -19584,23 +19954,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -19615,6 +19991,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -19627,8 +20010,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -19641,7 +20024,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -19663,7 +20046,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -19672,31 +20055,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -19713,26 +20096,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_users_enable: {
@@ -19761,23 +20136,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -19792,6 +20173,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -19804,8 +20192,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -19818,7 +20206,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -19840,7 +20228,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -19849,31 +20237,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -19890,26 +20278,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_users_mfa: {
@@ -19939,23 +20319,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -19970,6 +20356,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -19982,8 +20375,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -19996,7 +20389,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -20018,7 +20411,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -20027,31 +20420,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -20068,26 +20461,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_webhooks: {
@@ -20096,9 +20481,12 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -20107,6 +20495,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -20114,7 +20508,7 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "about": "example",
+                     *           "about": "See devices.",
                      *           "name": "Backup"
                      *         }
                      *       ],
@@ -20124,19 +20518,19 @@ export interface operations {
                      *           "events": [
                      *             "job.finished"
                      *           ],
-                     *           "former_secret_until": "example",
+                     *           "former_secret_until": "2026-12-22T12:00:00Z",
                      *           "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "last_arrival": "2026-11-22T12:00:00Z",
                      *           "name": "Backup",
                      *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "owner_name": "Amelie Winter",
-                     *           "paused_why": "example",
+                     *           "paused_why": "by_person",
                      *           "state": "active",
                      *           "url": "https://psa.example/hooks/sallyport",
                      *           "waiting": 3
                      *         }
                      *       ],
-                     *       "next": "example"
+                     *       "next": "b21uaV8wMWtiM3Y1cjht"
                      *     }
                      */
                     "application/json": components["schemas"]["Webhooks"];
@@ -20145,30 +20539,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_webhooks: {
@@ -20199,23 +20586,29 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "enrolment_file": "example",
-                     *       "file_name": "example",
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
                      *       "installer": {
                      *         "created": "2026-11-22T12:00:00Z",
-                     *         "created_by": "example",
+                     *         "created_by": "Amelie Winter",
                      *         "customer_name": "Hafen & Söhne",
                      *         "expires": "2026-12-22T12:00:00Z",
                      *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "label": "Kiel, November",
                      *         "network": "203.0.113.0/24",
                      *         "platform": "linux",
-                     *         "revoked": "example",
+                     *         "revoked": "2026-11-22T12:00:00Z",
                      *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "site_name": "Kiel",
                      *         "used": 3,
@@ -20230,6 +20623,13 @@ export interface operations {
             /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -20242,8 +20642,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -20256,7 +20656,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -20278,7 +20678,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -20287,31 +20687,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -20328,32 +20728,27 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_webhooks_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -20364,6 +20759,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -20373,13 +20774,13 @@ export interface operations {
                      *       "events": [
                      *         "job.finished"
                      *       ],
-                     *       "former_secret_until": "example",
+                     *       "former_secret_until": "2026-12-22T12:00:00Z",
                      *       "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "last_arrival": "2026-11-22T12:00:00Z",
                      *       "name": "Backup",
                      *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "owner_name": "Amelie Winter",
-                     *       "paused_why": "example",
+                     *       "paused_why": "by_person",
                      *       "state": "active",
                      *       "url": "https://psa.example/hooks/sallyport",
                      *       "waiting": 3
@@ -20391,30 +20792,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     put_webhooks_id: {
@@ -20445,8 +20839,50 @@ export interface operations {
         };
         responses: {
             /** @description Done */
+            201: {
+                headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "Amelie Winter",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "2026-11-22T12:00:00Z",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -20459,8 +20895,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -20473,7 +20909,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -20495,7 +20931,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -20504,31 +20940,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -20545,26 +20981,18 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            413: components["responses"]["Refused413"];
+            415: components["responses"]["Refused415"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     delete_webhooks_id: {
@@ -20584,30 +21012,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_webhooks_id_deliveries: {
@@ -20616,13 +21038,16 @@ export interface operations {
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
                 /** @description Most items of the page, 1 to 1000; 100 where nothing is said */
-                limit?: string;
+                limit?: number;
                 /** @description Only deliveries in this state */
                 state?: string;
                 /** @description Only deliveries of this event */
                 type?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -20633,6 +21058,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -20644,14 +21075,14 @@ export interface operations {
                      *           "attempts": 3,
                      *           "ended": "2026-11-22T12:00:00Z",
                      *           "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "last_error": "example",
+                     *           "last_error": "connection refused",
                      *           "last_status": 200,
                      *           "next_attempt": "2026-11-22T12:00:00Z",
                      *           "state": "waiting",
-                     *           "type": "example"
+                     *           "type": "job.finished"
                      *         }
                      *       ],
-                     *       "next": "example",
+                     *       "next": "b21uaV8wMWtiM3Y1cjht",
                      *       "total": 1
                      *     }
                      */
@@ -20661,36 +21092,33 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Refused400"];
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     get_webhooks_id_deliveries_event: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what the caller has: where it is still so, it is not sent again */
+                "if-none-match"?: string;
+            };
             path: {
                 event: string;
                 id: string;
@@ -20702,6 +21130,12 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -20711,7 +21145,7 @@ export interface operations {
                      *       "attempts": 3,
                      *       "ended": "2026-11-22T12:00:00Z",
                      *       "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "last_error": "example",
+                     *       "last_error": "connection refused",
                      *       "last_status": 200,
                      *       "next_attempt": "2026-11-22T12:00:00Z",
                      *       "payload": {
@@ -20719,20 +21153,20 @@ export interface operations {
                      *         "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "tenant": "ten_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *         "timestamp": "2026-11-22T12:00:00Z",
-                     *         "type": "example"
+                     *         "type": "job.finished"
                      *       },
                      *       "state": "waiting",
                      *       "tries": [
                      *         {
-                     *           "answer": "example",
+                     *           "answer": "{\"ok\":true}",
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "error": "example",
+                     *           "error": "timed out",
                      *           "millis": 3,
                      *           "number": 1,
                      *           "status": 200
                      *         }
                      *       ],
-                     *       "type": "example"
+                     *       "type": "job.finished"
                      *     }
                      */
                     "application/json": components["schemas"]["DeliveryDetails"];
@@ -20741,30 +21175,23 @@ export interface operations {
             /** @description What `If-None-Match` names is still so */
             304: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_webhooks_id_deliveries_event_redeliver: {
@@ -20782,30 +21209,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_webhooks_id_pause: {
@@ -20822,30 +21243,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_webhooks_id_resume: {
@@ -20862,30 +21277,24 @@ export interface operations {
             /** @description Done */
             204: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_webhooks_id_secret: {
@@ -20903,8 +21312,52 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Done */
+            201: {
+                headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *       "file_name": "kiel-november.enrol",
+                     *       "installer": {
+                     *         "created": "2026-11-22T12:00:00Z",
+                     *         "created_by": "Amelie Winter",
+                     *         "customer_name": "Hafen & Söhne",
+                     *         "expires": "2026-12-22T12:00:00Z",
+                     *         "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "label": "Kiel, November",
+                     *         "network": "203.0.113.0/24",
+                     *         "platform": "linux",
+                     *         "revoked": "2026-11-22T12:00:00Z",
+                     *         "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *         "site_name": "Kiel",
+                     *         "used": 3,
+                     *         "uses": 1
+                     *       },
+                     *       "kind": "installer"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionResult"];
+                };
+            };
+            /** @description Done */
             202: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -20917,8 +21370,8 @@ export interface operations {
                      *         "bytes": 3,
                      *         "environment": [
                      *           {
-                     *             "name": "Backup",
-                     *             "value": "example"
+                     *             "name": "MODE",
+                     *             "value": "production"
                      *           }
                      *         ],
                      *         "interpreter": "sh",
@@ -20931,7 +21384,7 @@ export interface operations {
                      *         },
                      *         "run_as": "root",
                      *         "secrets": [
-                     *           "example"
+                     *           "TOKEN"
                      *         ],
                      *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *         "targets": {
@@ -20953,7 +21406,7 @@ export interface operations {
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
-                     *       "class_reason": "example",
+                     *       "class_reason": "It reaches several devices",
                      *       "created": "2026-11-22T12:00:00Z",
                      *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "expires": "2026-12-22T12:00:00Z",
@@ -20962,31 +21415,31 @@ export interface operations {
                      *       "id": "req_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "number": "472",
                      *       "requested_by": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "requested_by_email": "example",
+                     *       "requested_by_email": "amelie@nordwind.example",
                      *       "requested_by_name": "Amelie Winter",
                      *       "requirement": [
                      *         {
                      *           "at": "2026-11-22T12:00:00Z",
-                     *           "by": "example",
+                     *           "by": "Amelie Winter",
                      *           "met": true,
-                     *           "proof": "example",
-                     *           "text": "uptime",
-                     *           "who": "example"
+                     *           "proof": "code",
+                     *           "text": "A fresh code of yours",
+                     *           "who": "you"
                      *         }
                      *       ],
                      *       "result": {
-                     *         "enrolment_file": "example",
-                     *         "file_name": "example",
+                     *         "enrolment_file": "{\"server\":\"https://rmm.example\"}",
+                     *         "file_name": "kiel-november.enrol",
                      *         "installer": {
                      *           "created": "2026-11-22T12:00:00Z",
-                     *           "created_by": "example",
+                     *           "created_by": "Amelie Winter",
                      *           "customer_name": "Hafen & Söhne",
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "id": "ins_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "label": "Kiel, November",
                      *           "network": "203.0.113.0/24",
                      *           "platform": "linux",
-                     *           "revoked": "example",
+                     *           "revoked": "2026-11-22T12:00:00Z",
                      *           "site": "sit_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "site_name": "Kiel",
                      *           "used": 3,
@@ -21003,26 +21456,15 @@ export interface operations {
                     "application/json": components["schemas"]["AuthorizationRequest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
     post_webhooks_id_test: {
@@ -21042,6 +21484,12 @@ export interface operations {
             /** @description Done */
             201: {
                 headers: {
+                    "DPoP-Nonce": components["headers"]["DPoP-Nonce"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Sallyport-Token": components["headers"]["Sallyport-Token"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -21051,36 +21499,25 @@ export interface operations {
                      *       "attempts": 3,
                      *       "ended": "2026-11-22T12:00:00Z",
                      *       "event": "evt_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "last_error": "example",
+                     *       "last_error": "connection refused",
                      *       "last_status": 200,
                      *       "next_attempt": "2026-11-22T12:00:00Z",
                      *       "state": "waiting",
-                     *       "type": "example"
+                     *       "type": "job.finished"
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookDelivery"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
-                     *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
-                     *     }
-                     */
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["Refused401"];
+            403: components["responses"]["Refused403"];
+            404: components["responses"]["Refused404"];
+            409: components["responses"]["Refused409"];
+            412: components["responses"]["Refused412"];
+            422: components["responses"]["Refused422"];
+            429: components["responses"]["Refused429"];
+            500: components["responses"]["Refused500"];
+            503: components["responses"]["Refused503"];
         };
     };
 }

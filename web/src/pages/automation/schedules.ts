@@ -17,6 +17,7 @@ const WHY: Record<string, string> = {
   script_changed: 'Its script has a newer version than the one that was published.',
   script_deleted: 'Its script was deleted.',
   group_grew: 'Its group means more devices than were published.',
+  rule_changed: 'The rule of its group is not the one that was published: somebody changed the database.',
   publisher_gone: 'Whoever published it may no longer do so.',
   no_devices: 'None of its devices is left.',
   replaced: 'Another publication took its place.',

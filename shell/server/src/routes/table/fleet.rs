@@ -9,15 +9,15 @@ use crate::routes::route::{Query, Route, needs, query};
 
 const DEVICES: &[Query] = &[
     query("q", "Words that must all be found in name, operating system, signed-in users, labels or place"),
-    query("state", "online, offline, pending, approved, quarantined, attention or removed; may be repeated"),
-    query("site", "Only devices of this site; may be repeated"),
-    query("customer", "Only devices of this customer; may be repeated"),
-    query("tag", "Only devices with this label; may be repeated"),
-    query("os", "Only devices whose operating system contains this; may be repeated"),
-    query("software", "Only devices with this package: nginx, nginx<1.25, openssl>=3.0; may be repeated"),
-    query("process", "Only devices that run a program of this name; may be repeated"),
-    query("service", "Only devices with this service; may be repeated"),
-    query("port", "Only devices that listen on this port, by number or program; may be repeated"),
+    query("state", "online, offline, pending, approved, quarantined, attention or removed; may be repeated").several(),
+    query("site", "Only devices of this site; may be repeated").several(),
+    query("customer", "Only devices of this customer; may be repeated").several(),
+    query("tag", "Only devices with this label; may be repeated").several(),
+    query("os", "Only devices whose operating system contains this; may be repeated").several(),
+    query("software", "Only devices with this package: nginx, nginx<1.25, openssl>=3.0; may be repeated").several(),
+    query("process", "Only devices that run a program of this name; may be repeated").several(),
+    query("service", "Only devices with this service; may be repeated").several(),
+    query("port", "Only devices that listen on this port, by number or program; may be repeated").several(),
     query("sort", "name, last_seen, state, site or os, with - in front for the other direction"),
     CURSOR,
     LIMIT,
@@ -69,7 +69,8 @@ fn managed() -> Vec<Route> {
             .answers::<api::Inventory>(200),
         Route::get("/v1/search", "Devices that run, have or listen on something", needs::<policy::ReadDevices>(), search::search)
             .query(SEARCH)
-            .pages::<api::FoundOn>(),
+            .pages::<api::FoundOn>()
+            .also_as(&["text/csv"]),
         Route::post("/v1/search/refresh", "Ask connected devices what they have now", needs::<policy::ReadDevices>(), search::refresh)
             .takes::<api::RefreshSearch>()
             .answers::<api::RefreshedSearch>(200),
@@ -95,7 +96,7 @@ fn library() -> Vec<Route> {
             .once()
             .audit("script.created"),
         Route::get("/v1/scripts/{id}", "One version of a script", needs::<policy::ReadScripts>(), scripts::show)
-            .query(const { &[query("version", "The newest where none is named")] })
+            .query(const { &[query("version", "The newest where none is named").whole(1, u32::MAX)] })
             .answers::<api::ScriptDetails>(200)
             .replaced_by_changes(&["/script/version"]),
         Route::put("/v1/scripts/{id}", "Save a new version of a script", needs::<policy::WriteScripts>(), scripts::save)

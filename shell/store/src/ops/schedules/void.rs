@@ -49,6 +49,10 @@ pub async fn void_reason(reader: &mut Reader, row: &ScheduleRow, now: Timestamp)
     if let Some(void) = script_void(reader, row.tenant, row.script, row.script_version).await? {
         return Ok(Some(void));
     }
+    // Which devices it grew by is read from a column of its own; that it is what people agreed to, from what was signed.
+    if row.rule.as_ref().map(MembershipRule::digest) != row.published_as.rule {
+        return Ok(Some(Void::RuleChanged));
+    }
     let published = targets_of(reader, row.id).await?;
     if let Some(rule) = &row.rule
         && grown_by(reader, row.tenant, rule, &published).await? > 0
