@@ -42,12 +42,6 @@ fn wait(client: &mut Client, asked: &api::DeviceCode) -> Result<api::IssuedToken
     }
 }
 
-/// Whether a session was let in by a device code: what it asks for is proved in a browser.
-pub(crate) fn proves_nothing(client: &mut Client) -> Result<bool, Failure> {
-    let me: api::Me = client.read("/v1/me")?;
-    Ok(me.session.stage == api::SessionStage::DeviceCode)
-}
-
 /// What an answer means to whoever waits here, and what to do next.
 fn explained(failure: Failure) -> Failure {
     let Failure::Refused(problem) = failure else { return failure };

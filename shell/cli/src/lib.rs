@@ -4,6 +4,7 @@
 //! was asked for, proved. Whatever came from a device passes [`safe`] before it reaches a terminal.
 
 mod ask;
+mod by_browser;
 mod client;
 mod clock;
 mod commands;

@@ -8,9 +8,9 @@ use sallyport_api as api;
 use ureq::http::Method;
 
 use crate::ask::{self, Answer};
+use crate::by_browser::{self, Why};
 use crate::client::{Asked, Client};
 use crate::clock;
-use crate::device_code;
 use crate::failure::Failure;
 use crate::request;
 use crate::safe::one_line;
@@ -107,19 +107,18 @@ pub(crate) fn prove(
     agreement: Agreement,
     asked: &api::AuthorizationRequest,
 ) -> Result<api::ActionResult, Failure> {
-    let by_browser = device_code::proves_nothing(client)?;
-    if by_browser && asked.wants_number {
-        let why =
-            format!("this session was let in by a device code and proves nothing; agree in a browser: {}", one_line(&asked.approve_at));
-        return Err(Failure::Input(why));
+    // Whoever hands codes over has an app.
+    let by_browser = by_browser::why(client)?.filter(|why| *why == Why::DeviceCode || !agreement.code_stdin);
+    if let Some(why) = by_browser.filter(|_| asked.wants_number) {
+        return Err(Failure::Input(format!("{}; agree in a browser: {}", why.words(), one_line(&asked.approve_at))));
     }
     let number = if asked.wants_number { Some(number(agreement, asked)?) } else { None };
     if let Some(number) = &asked.number {
         screen
             .say_in(Tone::Waiting, format!("Number for the second person: {}. Read it to them; they are asked for it.", one_line(number)));
     }
-    if by_browser {
-        screen.say_in(Tone::Waiting, format!("This session cannot prove it. Prove it in your browser: {}", one_line(&asked.approve_at)));
+    if let Some(why) = by_browser {
+        screen.say_in(Tone::Waiting, format!("Prove it in your browser, as {}: {}", why.words(), one_line(&asked.approve_at)));
         return end(client, screen, asked.clone());
     }
     for _ in 0..TRIES {

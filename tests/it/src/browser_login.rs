@@ -269,6 +269,49 @@ impl Desktop {
     }
 }
 
+impl Desktop {
+    /// Asks for something guarded: it says where to go, and waits until its person has been there.
+    async fn asks_and_the_browser_proves(&mut self, key: &mut SoftPasskey) -> String {
+        let mut asking = self.command(&["policy", "sessions", "--idle", "30m", "--json"]);
+        let mut child = asking.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        let waits = loop {
+            let open = self.owner.client.get("/v1/authorization-requests").await.json();
+            if let Some(id) = open["items"][0]["id"].as_str() {
+                break format!("/v1/authorization-requests/{id}");
+            }
+            assert!(child.try_wait().expect("it runs").is_none(), "it ended before it asked");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        };
+        let started = self.owner.client.post(&format!("{waits}/passkey"), json!({})).await.json();
+        let proof = json!({ "passkey": { "credential": key.get(&started["options"]).await } });
+        let proved = self.owner.client.post(&format!("{waits}/proofs"), proof).await;
+        assert_eq!((proved.status, &proved.json()["state"]), (200, &json!("executed")), "{}", proved.json());
+        let ended = child.wait_with_output().expect("it ends");
+        let said = text(&ended.stderr);
+        assert!(ended.status.success() && said.contains(&format!("{}/approvals", self.server.app.config.origin())), "{said}");
+        said
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_passkeys_alone_proves_in_the_browser_what_the_command_line_asks_for() {
+    let mut desktop = Desktop::with_a_name().await;
+    let code = desktop.owner.code(&desktop.server);
+    let mut key = SoftPasskey::added(&desktop.server, &mut desktop.owner.client, &code).await;
+    let factors = desktop.owner.client.get("/v1/me/factors").await.json();
+    let app = factors["items"].as_array().expect("factors").iter().find(|one| one["kind"] == "totp").expect("an app").clone();
+    let remove = Call::new("DELETE", &format!("/v1/me/factors/{}", app["id"].as_str().expect("an id")));
+    let removed = desktop.owner.does(&desktop.server, remove).await;
+    assert_eq!(removed.status, 200, "{}", removed.json());
+    let login = desktop.login();
+    let done = desktop.signs_in(desktop.command(&words(&login))).await;
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let said = desktop.asks_and_the_browser_proves(&mut key).await;
+    assert!(said.contains("you have passkeys and no authenticator app"), "{said}");
+    let step_up = desktop.command(&["step-up"]).output().expect("it runs");
+    assert!(text(&step_up.stderr).contains("sallyport login"), "{}", text(&step_up.stderr));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn oa_21_oa_22_the_command_line_comes_in_by_a_code_and_its_requests_wait_for_the_browser() {
     let mut desktop = Desktop::with_a_name().await;
@@ -296,25 +339,8 @@ async fn oa_21_oa_22_the_command_line_comes_in_by_a_code_and_its_requests_wait_f
     assert!(desktop.kept()["token"].is_string() && desktop.kept()["cookie"].is_null());
     let who = desktop.command(&["whoami"]).output().expect("it runs");
     assert!(text(&who.stdout).contains("let in by a device code"), "{}", text(&who.stdout));
-    // It asks, says where to go, and waits until its person has been there.
-    let mut asking = desktop.command(&["policy", "sessions", "--idle", "30m", "--json"]);
-    let mut child = asking.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-    let waits = loop {
-        let open = desktop.owner.client.get("/v1/authorization-requests").await.json();
-        if let Some(id) = open["items"][0]["id"].as_str() {
-            break format!("/v1/authorization-requests/{id}");
-        }
-        assert!(child.try_wait().expect("it runs").is_none(), "it ended before it asked");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    };
-    let started = desktop.owner.client.post(&format!("{waits}/passkey"), json!({})).await.json();
-    let proof = json!({ "passkey": { "credential": key.get(&started["options"]).await } });
-    let proved = desktop.owner.client.post(&format!("{waits}/proofs"), proof).await;
-    assert_eq!((proved.status, &proved.json()["state"]), (200, &json!("executed")), "{}", proved.json());
-    let ended = child.wait_with_output().expect("it ends");
-    assert!(ended.status.success(), "{}", text(&ended.stderr));
-    let page = format!("{}/approvals", desktop.server.app.config.origin());
-    assert!(text(&ended.stderr).contains(&page), "{}", text(&ended.stderr));
+    let said = desktop.asks_and_the_browser_proves(&mut key).await;
+    assert!(said.contains("let in by a device code and proves nothing"), "{said}");
     let mut step_up = desktop.command(&["step-up", "--code-stdin"]);
     let mut child = step_up.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), b"123456\n").expect("it listens");

@@ -19,7 +19,7 @@ use crate::loopback::{self, Loopback};
 use crate::origin::Origin;
 use crate::session::{self, Session};
 use crate::stream::Connection;
-use crate::{ask, clock, device_code};
+use crate::{ask, by_browser, clock};
 
 pub(crate) use crate::query::{Query, form};
 pub(crate) use tls::{agent, certificates_of};
@@ -244,7 +244,7 @@ impl Client {
         match self.send_signed(&call) {
             // A fresh proof, once: who is refused again is told so (RFC 9470).
             Err(failure) if failure.is_refusal(api::Code::AuthenticationTooWeak) && ask::is_person() => {
-                if device_code::proves_nothing(self)? {
+                if by_browser::why(self)?.is_some() {
                     return Err(failure);
                 }
                 eprintln!("{failure}: you proved a factor too long ago for this.");

@@ -3,6 +3,7 @@
 use clap::Args;
 use sallyport_api as api;
 
+use crate::by_browser::{self, Why};
 use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::screen::Tone;
@@ -22,6 +23,10 @@ pub struct StepUp {
 impl StepUp {
     pub(crate) fn run(self) -> Result<Outcome, Failure> {
         let (mut client, screen) = self.common.desk()?;
+        if !self.code_stdin && by_browser::why(&mut client)? == Some(Why::PasskeysAlone) {
+            let why = Why::PasskeysAlone.words();
+            return Err(Failure::Input(format!("{why}: sign in again, which proves one in your browser: sallyport login")));
+        }
         let code = if self.code_stdin { ask::stdin_line("a code")?.trim().to_owned() } else { code()? };
         let me = prove(&mut client, code)?;
         screen.give(&me, |screen| {
