@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
 import { Mailbox } from './support/mailbox.js';
@@ -8,7 +9,8 @@ import { accessible, OWNER, type Owner } from './support/steps.js';
 /** Browsers that move between addresses: a listed proxy, which is this test, says where each request comes from. */
 test.describe.configure({ mode: 'serial' });
 
-const OFFICE = '192.0.2.7';
+const TOWNS = fileURLToPath(new URL('../it/fixtures/places/towns.mmdb', import.meta.url));
+const OFFICE = '192.0.2.7'; // in Porto, says that file
 const NEXT_DESK = '192.0.2.99';
 const AWAY = '203.0.113.40';
 const TARA = { name: 'Tara Lind', email: 'tara@northwind.example', password: 'eight copper kettles sing low' };
@@ -23,7 +25,7 @@ let faults: string[];
 
 test.beforeAll(async ({ browser }) => {
   mailbox = await new Mailbox().start();
-  place = await new Installation().start({ env: { ...mailbox.settings, SALLYPORT_TRUSTED_PROXIES: '127.0.0.1' } });
+  place = await new Installation().start({ env: { ...mailbox.settings, SALLYPORT_TRUSTED_PROXIES: '127.0.0.1', SALLYPORT_PLACE_DATABASE: TOWNS } });
   ({ context, page, owner, faults } = await ownerOf(place, browser, at(OFFICE)));
 });
 
@@ -46,6 +48,7 @@ test('A09: a session that is used in two networks at once says so where its pers
   }
   await page.reload();
   await expect(page.locator('.sessions > li').first()).toContainText('From two networks at once');
+  await expect(page.locator('.sessions > li').first()).toContainText('Porto, Portugal');
   await accessible(page, 'two-networks');
 });
 
