@@ -183,9 +183,10 @@ test('a role of one\'s own, from the printed list, given in the dialog', async (
   await page.getByRole('button', { name: `Actions for ${ADA.name}` }).click();
   await page.getByRole('menuitem', { name: /^Change role/ }).click();
   await page.getByRole('combobox', { name: 'Role 1', exact: true }).selectOption({ label: 'Night shift' });
+  await page.getByRole('combobox', { name: 'Where role 1 holds' }).selectOption({ label: 'Northwind IT / Main' });
   await page.getByRole('dialog').getByRole('button', { name: 'Change roles' }).click();
   await touch(page, 'change-role');
-  await expect(row(ADA.name)).toContainText('Night shift');
+  await expect(row(ADA.name)).toContainText(/Night shift.*Main/);
 });
 
 test('the limits of sessions change through the panel', async () => {
