@@ -6,7 +6,9 @@ use sallyport_testkit::agent::Machine;
 use sallyport_testkit::installation::Installation;
 use sallyport_testkit::operator::Operator;
 
+use crate::Peers;
 use crate::measure::{millis, rss_bytes};
+use crate::mesh::Mesh;
 use crate::report::{Op, Row};
 
 const ROUNDS: usize = 10;
@@ -15,7 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SETTLE: Duration = Duration::from_secs(25);
 const MB: f64 = 1_000_000.0;
 
-pub(crate) async fn measure() -> Vec<Row> {
+pub(crate) async fn measure(peers: Peers) -> anyhow::Result<Vec<Row>> {
+    let mut rows = ours().await;
+    if peers == Peers::Beside {
+        rows.extend(theirs().await?);
+    }
+    Ok(rows)
+}
+
+async fn ours() -> Vec<Row> {
     let installation = Installation::plain();
     let mut operator = Operator::set_up(&installation).await;
     let mut machine = Machine::new();
@@ -50,4 +60,29 @@ async fn until(operator: &mut Operator, online: u64) {
         assert!(begun.elapsed() < PATIENCE, "the device does not become what it should");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// The same of MeshCentral's agent, which nobody has to approve. Our budgets are absolute: nothing is compared.
+async fn theirs() -> anyhow::Result<Vec<Row>> {
+    let mut mesh = Mesh::empty().await?;
+    let begun = Instant::now();
+    mesh.add()?.start()?;
+    mesh.until(1).await?;
+    let first = millis(begun);
+    let mut again = Vec::new();
+    for _ in 0..ROUNDS {
+        mesh.agent()?.kill();
+        mesh.until(0).await?;
+        let begun = Instant::now();
+        mesh.agent()?.start()?;
+        mesh.until(1).await?;
+        again.push(millis(begun));
+    }
+    tokio::time::sleep(SETTLE).await;
+    let rss = mesh.agent()?.pid().map_or(0.0, |pid| rss_bytes(pid) as f64 / MB);
+    Ok(vec![
+        Row::of("agent", "MeshCentral-rss-idle", "MB", &[rss]),
+        Row::of("agent", "MeshCentral-first-start-to-online", "ms", &[first]),
+        Row::of("agent", "MeshCentral-start-to-online-again", "ms", &again),
+    ])
 }

@@ -8,6 +8,7 @@ mod fanout;
 mod files;
 mod grant;
 mod measure;
+mod mesh;
 mod place;
 mod report;
 mod signin;
@@ -40,7 +41,8 @@ struct Wishes {
     /// Real agent processes of `fanout`.
     #[arg(long, default_value_t = 200)]
     real: usize,
-    /// Compare with OpenSSH, x11vnc and Xtigervnc in the same run: `terminal`, `files` and `viewer` only. Installs what is missing.
+    /// Compare with others in the same run: `startup`, `fanout` and `agent` with MeshCentral, `terminal` with it and OpenSSH, `files` with
+    /// OpenSSH, `viewer` with x11vnc and Xtigervnc. Installs what is missing.
     #[arg(long)]
     peers: bool,
 }
@@ -71,7 +73,7 @@ enum Scenario {
 
 impl Scenario {
     fn has_peers(self) -> bool {
-        matches!(self, Self::Terminal | Self::Files | Self::Viewer)
+        !matches!(self, Self::Signin | Self::Api | Self::Agents | Self::Grant)
     }
 }
 
@@ -86,7 +88,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let wishes = Wishes::parse();
     if wishes.peers && !wishes.scenario.is_some_and(Scenario::has_peers) {
         bail!(
-            "--peers is available for `terminal`, `files` and `viewer` only: elsewhere no other product is installed or started, and rows that would be compared with one say that their baseline is absent"
+            "--peers is available for one of `startup`, `fanout`, `agent`, `terminal`, `files` and `viewer`: elsewhere no other product is installed or started"
         );
     }
     // Tens of thousands of connections need as many files.
@@ -115,10 +117,11 @@ where
 }
 
 async fn measure_all(wishes: &Wishes, report: &mut Report) -> anyhow::Result<()> {
+    let peers = if wishes.peers { Peers::Beside } else { Peers::Absent };
     let wants = |scenario| wishes.scenario.is_none_or(|wanted| wanted == scenario);
     let mut add = |rows: Vec<Row>| report.add(rows);
     if wants(Scenario::Startup) {
-        add(Box::pin(startup::measure()).await);
+        add(Box::pin(startup::measure(peers)).await?);
     }
     if wants(Scenario::Grant) {
         add(grant::measure());
@@ -130,9 +133,8 @@ async fn measure_all(wishes: &Wishes, report: &mut Report) -> anyhow::Result<()>
         add(Box::pin(api::measure()).await);
     }
     if wants(Scenario::Agent) {
-        add(Box::pin(agent::measure()).await);
+        add(Box::pin(agent::measure(peers)).await?);
     }
-    let peers = if wishes.peers { Peers::Beside } else { Peers::Absent };
     if wants(Scenario::Terminal) {
         add(on_one_thread(move || terminal::measure(peers)).await?);
     }
@@ -143,8 +145,11 @@ async fn measure_all(wishes: &Wishes, report: &mut Report) -> anyhow::Result<()>
         add(Box::pin(viewer::measure(peers)).await?);
     }
     if wants(Scenario::Fanout) {
-        add(vec![Box::pin(fanout::one_real()).await]);
-        add(vec![Box::pin(fanout::many_real(wishes.real)).await]);
+        add(Box::pin(fanout::one_real(peers)).await?);
+        // One device is measured above, and takes no code of its own.
+        if wishes.real > 1 {
+            add(Box::pin(fanout::many_real(wishes.real, peers)).await?);
+        }
     }
     if wants(Scenario::Agents) || wants(Scenario::Fanout) {
         let (mut crowd, rows) = Box::pin(Crowd::gather(wishes.agents)).await;

@@ -26,8 +26,17 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn make() -> anyhow::Result<Self> {
-        let installation = Installation::plain();
+        Self::around(Installation::plain()).await
+    }
+
+    /// The same over TLS, as others who are compared with it speak.
+    pub(crate) async fn over_tls() -> anyhow::Result<Self> {
+        Self::around(Installation::over_tls()).await
+    }
+
+    async fn around(installation: Installation) -> anyhow::Result<Self> {
         let mut operator = Operator::set_up(&installation).await;
+        operator.owner.client = operator.owner.client.keeping();
         let mut machine = Machine::new();
         machine.enrol(&operator.installer(1).await);
         machine.start();
@@ -98,7 +107,7 @@ pub(crate) async fn first_device(operator: &mut Operator) -> anyhow::Result<Stri
 }
 
 fn secret() -> StreamSecret {
-    StreamSecret::from_bytes(sallyport_server::clock::random())
+    StreamSecret::from_bytes(sallyport_server::outside::random(&sallyport_server::outside::SystemEntropy))
 }
 
 /// Lines of 80 digits, as wide as terminals are.

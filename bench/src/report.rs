@@ -97,6 +97,14 @@ impl Row {
         self
     }
 
+    /// Compared with the median of what a peer reached in this run, where it ran.
+    pub(crate) fn beside(self, name: &'static str, values: Option<&Vec<f64>>) -> Self {
+        match values {
+            Some(values) => self.against(name, Self::of("", "", "", values).p50),
+            None => self.against_absent(name),
+        }
+    }
+
     pub(crate) fn budget(mut self, op: Op, value: f64) -> Self {
         self.budget = Some(Budget { op, value });
         let measured = if self.baseline.is_some() { self.ratio } else { Some(self.p50) };

@@ -41,6 +41,7 @@ test('a client is made with the key of a tool, and people prove that they want i
   await accessible(page, 'client-new');
   await look(page, 'client-new');
   await page.getByRole('button', { name: 'Create API client' }).click();
+  await expect(page.getByRole('dialog')).toContainText('Programs that hold the key of this client');
   await authorize(page, code, 'client');
   await expect(page.getByRole('heading', { name: 'Nightly report: what is left to do' })).toBeVisible();
   await expect(row()).toContainText('Works');

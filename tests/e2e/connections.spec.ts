@@ -70,6 +70,8 @@ test('a connection is made, and its credential is seen by nobody any more', asyn
   await page.getByRole('button', { name: 'Make connection' }).click();
   const dialog = page.getByRole('dialog');
   await expect(dialog).toContainText('Connect Ticket system');
+  await expect(dialog).toContainText('The other system at this address');
+  await expect(dialog).not.toContainText('Your own account');
   await expect(dialog).not.toContainText(SECRET);
   await accessible(page, 'authorize-connection');
   await look(page, 'authorize-connection');

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from '@playwright/test';
+import { expect, type Locator, test } from '@playwright/test';
 import { faults, moveIn, page, place } from './support/office.js';
 import { both, connected, deviceId, enrol, proveIfAsked } from './support/remote.js';
-import { accessible } from './support/steps.js';
+import { accessible, look } from './support/steps.js';
 
 /** Files of one real agent, with a cable between browser and server. */
 moveIn(() => ({ cabled: true }));
@@ -57,6 +57,8 @@ test('a hundred megabytes go up over a cut link and come down, with progress and
   await expect.poll(moved, { timeout: 60_000 }).toBeGreaterThan(8 * 1024 * 1024);
   place.cable?.cut();
   await expect(page.locator('.sessionbar').getByText('Reconnecting').first()).toBeVisible();
+  await expect(transfer('huge.bin')).toContainText('Waits for the connection');
+  await expect(transfer('huge.bin')).not.toContainText('left');
   const stood = await moved();
   expect(stood).toBeLessThan(huge.length);
   place.cable?.mend();
@@ -118,6 +120,47 @@ test('a download goes on where its link was cut, and where its session was lost'
   expect(sha256(readFileSync(await (await second.saved).path()))).toBe(sha256(steady));
   expect(second.carried()).toBeLessThan(size + 8 * MiB);
   rmSync(join(place.folder, 'share', 'steady.bin'));
+});
+
+test('an upload that failed goes on where it stood: what the device has does not come again', async () => {
+  test.setTimeout(500_000);
+  const [MiB, size] = [1024 * 1024, 64 * 1024 * 1024];
+  const [source, there] = [join(place.folder, 'rising.bin'), join(place.folder, 'share', 'rising.bin')];
+  const rising = randomBytes(size);
+  writeFileSync(source, rising);
+  writeFileSync(there, 'what was there before\n');
+  const transfer = page.getByRole('region', { name: 'Transfers' }).getByRole('listitem').filter({ hasText: 'rising.bin' }).last();
+  const moved = async () => Number(await transfer.getByRole('progressbar').getAttribute('aria-valuenow'));
+  /** How much of its bar is drawn. */
+  const filled = () => transfer.getByRole('progressbar').evaluate((bar) => (bar.firstElementChild?.getBoundingClientRect().width ?? 0) / bar.getBoundingClientRect().width);
+  await page.getByRole('button', { name: 'Load again' }).click();
+  await expect(row('rising.bin')).toBeVisible();
+  await page.getByLabel('Files to upload').setInputFiles(source);
+  await page.getByRole('button', { name: 'Replace', exact: true }).click();
+  await expect(transfer).toHaveAttribute('data-state', 'moving', { timeout: 120_000 });
+  await expect.poll(moved, { timeout: 60_000, intervals: [50] }).toBeGreaterThan(16 * MiB);
+  await expect(transfer).toContainText(/MiB\/s/);
+  await place.powerCut('web'); // half of the file lies on the device
+  await expect(transfer).not.toContainText(/MiB\/s/); // nothing comes: nothing is said about how fast
+  expect(Math.abs((await filled()) - (await moved()) / size)).toBeLessThan(0.02);
+  place.agent('web'); // the session is over
+  await expect(transfer).toHaveAttribute('data-state', 'failed', { timeout: 120_000 });
+  await expect(transfer.getByRole('alert')).toContainText(/\w/);
+  await look(page, 'remote-upload-failed');
+  const stood = await moved();
+  expect(stood).toBeLessThan(size);
+  expect(readFileSync(there, 'utf8')).toBe('what was there before\n');
+  await expect(page.getByRole('button', { name: 'Open again' })).toBeEnabled({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'Open again' }).click();
+  await proveIfAsked(connected());
+  const before = place.cable?.given ?? 0;
+  await transfer.getByRole('button', { name: 'Go on' }).click();
+  await expect(transfer).toHaveAttribute('data-state', 'done', { timeout: 200_000 });
+  await expect(transfer).toContainText('checksum fits');
+  expect(await filled()).toBeGreaterThan(0.99);
+  expect(sha256(readFileSync(there))).toBe(sha256(rising));
+  expect((place.cable?.given ?? 0) - before).toBeLessThan(size - 8 * MiB);
+  for (const file of [source, there]) rmSync(file);
 });
 
 test('a whole folder comes as one tar', async () => {
@@ -222,6 +265,53 @@ test('a folder that is dropped goes up with all that is in it, more than a brows
   await expect.poll(arrived, { timeout: 120_000 }).toBe(101);
   await expect.poll(() => existsSync(join(there, 'label.txt'))).toBe(true);
   await expect(row('roll')).toBeVisible();
+});
+
+test('what is dragged out of the list is downloaded, or moved into a folder', async () => {
+  const fetching = page.getByText('Drop here to download');
+  const handle = (name: string) => row(name).getByRole('cell').first();
+  /** Where the mouse lets go of a row: real drags, that the browser itself begins. */
+  const carry = async (name: string, onto: Locator, see: () => Promise<void> = async () => {}) => {
+    await handle(name).hover();
+    await page.mouse.down();
+    await page.mouse.move(500, 500, { steps: 4 });
+    await expect(fetching).toBeVisible();
+    const { x, y, width, height } = (await onto.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+    // The first move enters it, and only the next one is over it.
+    for (const by of [0, 1, 2]) await page.mouse.move(x + width / 2 + by, y + height / 2);
+    await see();
+    await page.mouse.up();
+    await expect(fetching).toHaveCount(0);
+  };
+  const down = page.waitForEvent('download');
+  await carry('dropped.txt', fetching, async () => {
+    await expect(page.locator('.files__fetch')).toHaveAttribute('data-onto', '');
+    await look(page, 'remote-drag-out');
+  });
+  expect((await down).suggestedFilename()).toBe('dropped.txt');
+  expect(readFileSync(await (await down).path(), 'utf8')).toBe('dropped here\n');
+
+  await page.evaluate(() => Object.defineProperty(window, 'showSaveFilePicker', { value: undefined }));
+  const tar = page.waitForEvent('download');
+  await carry('album', fetching);
+  expect((await tar).suggestedFilename()).toBe('album.tar');
+  expect(execFileSync('tar', ['--to-stdout', '--extract', '--file', await (await tar).path(), '--wildcards', '*cover.txt']).toString()).toBe('cover\n');
+
+  // On a file it does nothing; on a folder it moves there, but replaces nothing.
+  const share = join(place.folder, 'share');
+  await carry('dropped.txt', row('notes.sh'));
+  await expect(row('dropped.txt')).toBeVisible();
+  writeFileSync(join(share, 'album', 'dropped.txt'), 'another of that name\n');
+  await carry('dropped.txt', row('album'), () => expect(row('album')).toHaveAttribute('data-onto', ''));
+  await expect(page.getByRole('alert')).toContainText('exists');
+  expect(readFileSync(join(share, 'album', 'dropped.txt'), 'utf8')).toBe('another of that name\n');
+  rmSync(join(share, 'album', 'dropped.txt'));
+  await carry('dropped.txt', row('album'));
+  await expect(row('dropped.txt')).toHaveCount(0);
+  expect(readFileSync(join(share, 'album', 'dropped.txt'), 'utf8')).toBe('dropped here\n');
+  renameSync(join(share, 'album', 'dropped.txt'), join(share, 'dropped.txt'));
+  await page.getByRole('button', { name: 'Load again' }).click();
+  await expect(row('dropped.txt')).toBeVisible();
 });
 
 test('the room that a folder takes is counted', async () => {

@@ -124,6 +124,17 @@ test('mails are listed with what became of them', async () => {
     await expect(mail).toContainText('Sent', { timeout: 1000 });
   }).toPass();
   await expect(mail).toContainText('invites you to Northwind IT');
+
+  // Whether mail is set up stands elsewhere: the list is there without it, and says what is missing.
+  await page.route('**/v1/policy', (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: 'The database rests', detail: 'Try again in a minute.', code: 'store_busy', status: 503 }) }));
+  await page.reload();
+  await expect(mail).toContainText('Sent');
+  await expect(page.getByRole('alert')).toContainText(/The database rests.*Try again in a minute.*store_busy/);
+  await accessible(page, 'mails-without-policy');
+  await page.unroute('**/v1/policy');
+  await page.getByRole('alert').getByRole('button', { name: 'Try again' }).click();
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  await expect(mail).toContainText('Sent');
 });
 
 test('people and security in both themes, on a screen and on a phone', async ({ browser }) => {

@@ -34,7 +34,25 @@ test('REC-06: from the sign-in page to the kit, and what is no kit says so', asy
   await page.getByLabel('Authority kit').setInputFiles(codes);
   await expect(fault()).toContainText('sallyport-authority-');
   await expect(page.getByRole('button', { name: 'Sign with the kit' })).toBeDisabled();
+
+  // A file that takes long to read, and another one that is chosen meanwhile: the later choice stands.
+  await page.evaluate(() => {
+    const { text } = Blob.prototype;
+    Blob.prototype.text = function () {
+      Blob.prototype.text = text;
+      return new Promise((read) => ((window as { readOn?: () => void }).readOn = () => void text.call(this).then(read)));
+    };
+  });
+  const another = join(place.folder, 'another.txt');
+  writeFileSync(another, 'neither is this');
+  await page.getByLabel('Authority kit').setInputFiles(another);
   await page.getByLabel('Authority kit').setInputFiles(owner.kit);
+  await expect(page.getByText(place.url, { exact: true })).toBeVisible();
+  await page.evaluate(async () => {
+    (window as { readOn?: () => void }).readOn?.();
+    for (let frame = 0; frame < 30; frame++) await new Promise(requestAnimationFrame);
+  });
+  await expect(fault()).toHaveCount(0);
   await expect(page.getByText(place.url, { exact: true })).toBeVisible();
   await page.getByRole('button', { name: 'Sign with the kit' }).click();
   await expect(fault()).toContainText('sign_in_refused');

@@ -87,11 +87,33 @@ test('several lines are shown before they are pasted', async () => {
   await shows(/^two-pasted/m);
 });
 
-test('what the terminal shows is found', async () => {
+test('what the terminal shows is found, also what scrolled away, one hit before the other', async () => {
+  await line('clear; seq -f "hit-%g-" 1 3; seq 400 699; echo "hit-"4-');
+  await shows(/^hit-4-/m);
   await page.keyboard.press('Control+Shift+F');
-  await page.getByLabel('Find in this terminal').fill('pasted');
-  await expect(page.locator('.find')).toContainText(/\d+ of \d+/);
+  const find = page.getByRole('search').filter({ has: page.getByLabel('Find in this terminal') });
+  const field = page.getByLabel('Find in this terminal');
+  const stands = async (at: number) => expect(find.getByRole('status')).toHaveText(`${at} of 4`);
+  await field.fill('hit-');
+  await stands(4); // the last one first
+  expect(await rows().innerText()).not.toContain('hit-3-');
+  await field.press('Enter');
+  await stands(3);
+  await shows(/^hit-3-\s*^400/m);
+  expect(await rows().innerText()).not.toContain('hit-4-');
+  await find.getByRole('button', { name: 'Earlier' }).click();
+  await stands(2);
+  await find.getByRole('button', { name: 'Later' }).click();
+  await stands(3);
+  await field.press('Shift+Enter');
+  await stands(4);
+  await shows(/^hit-4-/m);
+  await field.fill('HIT-4-');
+  await expect(find.getByRole('status')).toHaveText('1 of 1');
+  await find.getByLabel('Match case').check();
+  await expect(find.getByRole('status')).toHaveText('Nothing found');
   await page.keyboard.press('Escape');
+  await page.locator('.xterm-helper-textarea').focus();
 });
 
 test('a lost link costs neither shell nor output', async () => {
@@ -153,11 +175,42 @@ test('its recording is played, searched, and has the digest that the device sign
   await expect.poll(shown).not.toContain('42-answer');
   await page.getByLabel('Moment').press('End');
   await expect.poll(shown).toContain('mine-2');
+  const moment = async () => Number(await page.getByLabel('Moment').inputValue());
+  const end = await moment();
+  await page.getByLabel('Moment').fill(String(end / 2));
+  await expect.poll(shown).not.toContain('mine-2');
+  await expect.poll(async () => (await shown()).trim()).not.toBe('');
+  await page.locator('main').focus();
+  await page.keyboard.press('ArrowLeft');
+  expect(Math.abs(end / 2 - 5 - (await moment()))).toBeLessThan(0.01);
+  await page.keyboard.press('ArrowRight');
+  expect(Math.abs(end / 2 - (await moment()))).toBeLessThan(0.01);
+
+  /** How many seconds of the session pass in one of the page's, over some frames. */
+  const pace = () =>
+    page.evaluate(async () => {
+      const moment = document.querySelector<HTMLInputElement>('input[aria-label="Moment"]');
+      const frame = () => new Promise<[number, number]>((told) => requestAnimationFrame((time) => told([time, Number(moment?.value)])));
+      await frame();
+      const [from, first] = await frame();
+      let [to, last] = [from, first];
+      while (to - from < 500) [to, last] = await frame();
+      return ((last - first) * 1000) / (to - from);
+    });
+  const speed = (word: string) => page.getByRole('button', { name: word, exact: true });
   await page.getByLabel('Moment').fill('0');
-  await page.getByRole('button', { name: '8×' }).click();
-  await expect(page.getByRole('button', { name: '8×' })).toHaveAttribute('aria-pressed', 'true');
   await page.getByRole('button', { name: 'Play' }).click();
-  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible();
+  const once = await pace();
+  await speed('8×').click();
+  await expect(speed('8×')).toHaveAttribute('aria-pressed', 'true');
+  const eightfold = await pace();
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible(); // it did not run into the end
+  expect(Math.round((eightfold / once) * 2) / 2, `${once} and ${eightfold}`).toBe(8);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  const stood = await moment();
+  expect(await pace()).toBe(0);
+  expect(await moment()).toBe(stood);
+  await page.getByRole('button', { name: 'Play' }).click();
   await both('remote-player');
   await accessible(page, 'player');
 });

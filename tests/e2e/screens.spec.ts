@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { context, faults, moveIn, page, place } from './support/office.js';
@@ -173,13 +173,45 @@ test('a screen is fitted, shown pixel by pixel, and fills the display', async ()
   await expect(page.getByRole('button', { name: 'Full screen', exact: true })).toBeVisible();
 });
 
-test('a lower quality is asked of the device, and the screen goes on', async () => {
+/** Fills the terminal with letters of all colours, as many as make a photograph of it, so often that the picture is never still; the same ones each time. */
+const COLOURS = `
+import random, sys, time
+random.seed(7)
+for picture in range(8):
+    cell = lambda: "\\33[38;2;%d;%d;%d;48;2;%d;%d;%dm%c" % (*random.choices(range(256), k=6), random.randrange(33, 127))
+    sys.stdout.write("\\33[H" + "\\r\\n".join("".join(cell() for _ in range(110)) for _ in range(36)))
+    sys.stdout.flush()
+    time.sleep(0.25)
+sys.stdout.write("\\33[0m")
+`;
+
+test('a lower quality is asked of the device, fewer bytes come for the same pictures, and the screen goes on', async () => {
   const proof = join(place.folder, 'low-quality');
-  await page.getByRole('button', { name: 'Quality' }).click();
-  await page.getByRole('menuitem', { name: /^Small/ }).click();
-  await page.getByRole('button', { name: 'Quality' }).click();
-  await expect(page.getByRole('menuitem', { name: /^Small/ })).toHaveAttribute('aria-current', /true/);
-  await page.keyboard.press('Escape');
+  writeFileSync(join(place.folder, 'colours.py'), COLOURS);
+  const cdp = await context.newCDPSession(page);
+  let came = 0;
+  await cdp.send('Network.enable');
+  cdp.on('Network.webSocketFrameReceived', ({ response }) => (came += (response.payloadData.length * 3) / 4)); // in base64
+  const take = async (quality: RegExp) => {
+    await page.getByRole('button', { name: 'Quality' }).click();
+    await page.getByRole('menuitem', { name: quality }).click();
+    await page.getByRole('button', { name: 'Quality' }).click();
+    await expect(page.getByRole('menuitem', { name: quality })).toHaveAttribute('aria-current', /true/);
+    await page.keyboard.press('Escape');
+  };
+  const bytesFor = async (quality: RegExp, name: string) => {
+    await take(quality);
+    await clickScreen();
+    const before = came;
+    await written(name, 'python3 colours.py >/dev/tty; clear; echo');
+    return came - before;
+  };
+  const best = await bytesFor(/^Best/, 'best');
+  const small = await bytesFor(/^Small/, 'small');
+  console.log(`${Math.round(best / 1024)} KiB at the best quality, ${Math.round(small / 1024)} KiB at the lowest`);
+  expect(best).toBeGreaterThan(300_000);
+  expect(small / best).toBeLessThan(0.7);
+  await cdp.detach();
   const picture = () => canvas().evaluate((one) => (one as HTMLCanvasElement).toDataURL());
   const before = await picture();
   await clickScreen();

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,14 @@ import { expect, test } from '@playwright/test';
 import { Installation } from './support/installation.js';
 import { keep } from './support/pictures.js';
 import { accessible, approve, authorize, choose, installer, look, setUp, toolbar, watch, writeScript } from './support/steps.js';
+
+/** Changes the database while the server runs, as somebody with the file could. */
+const BESIDE = `
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], timeout=30)
+assert database.execute(sys.argv[2]).rowcount == 1
+database.commit()
+`;
 
 let place: Installation;
 
@@ -90,6 +99,46 @@ test('from an empty folder to a script that two real devices agreed to run', asy
     await expect(page.getByRole('complementary', { name: /^Entry/ })).toContainText('Proven in your browser.');
     await accessible(page, 'audit-entry');
     expect(place.status(join(place.folder, 'one'))).toContain('greet');
+  });
+
+  await test.step('whoever changes the log beside the server breaks its seal, and its proofs', async () => {
+    const seal = page.getByRole('region', { name: 'State of the log' });
+    const sheet = page.getByRole('complementary', { name: /^Entry/ });
+    const change = (sql: string) => execFileSync('python3', ['-c', BESIDE, join(place.folder, 'data/sallyport.db'), sql]);
+    const proven = async () => {
+      await page.reload();
+      await expect(sheet).toContainText('Proven in your browser.');
+    };
+    const index = Number(new URL(page.url()).searchParams.get('entry'));
+    change(`UPDATE log_entries SET data = CAST(data || ' ' AS BLOB) WHERE idx = ${index}`);
+    await page.reload();
+    await expect(sheet).toContainText('The proof does not fit.');
+    await expect(sheet).toContainText('The path does not lead to the checkpoint’s root.');
+    await expect(seal).toContainText('Log is sealed'); // its head is as it was
+    await look(page, 'audit-entry-changed');
+    change(`UPDATE log_entries SET data = CAST(substr(data, 1, length(data) - 1) AS BLOB) WHERE idx = ${index}`);
+    await proven();
+
+    // A digit of the signature, in the middle of it.
+    change("UPDATE log_heads SET checkpoint = substr(checkpoint, 1, length(checkpoint) - 31) || CASE substr(checkpoint, -31, 1) WHEN 'A' THEN 'B' ELSE 'A' END || substr(checkpoint, -30)");
+    // No answer says nothing about the seal, neither that it holds nor that it is broken.
+    await page.route('**/v1/audit/checkpoint', (route) => route.abort());
+    await seal.getByRole('button', { name: 'Check now' }).click();
+    await expect(seal).toContainText('The checkpoint could not be read');
+    await expect(seal).toContainText('Nothing is known of the seal now.');
+    await expect(seal).not.toContainText('checked in your browser');
+    await expect(seal).not.toHaveClass(/seal--bad/);
+    await look(page, 'audit-unread');
+    await page.unroute('**/v1/audit/checkpoint');
+    await seal.getByRole('button', { name: 'Check now' }).click();
+    await expect(seal).toContainText('The signature does not fit');
+    await expect(seal).toContainText('Do not trust this log until somebody has found out why.');
+    await expect(seal).not.toContainText('Log is sealed');
+    await expect(seal).toHaveClass(/seal--bad/);
+    await page.reload();
+    await expect(sheet).toContainText('The checkpoint is not signed by this log.');
+    await look(page, 'audit-broken');
+    await accessible(page, 'audit-broken');
   });
 
   await test.step('pages of the rest', async () => {

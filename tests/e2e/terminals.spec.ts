@@ -1,6 +1,7 @@
 import { expect, test } from '@playwright/test';
 import { context, faults, moveIn, page, place } from './support/office.js';
 import { connected, deviceId, enrol, line, otherTheme, proveIfAsked, rows, shows, type } from './support/remote.js';
+import { accessible, look } from './support/steps.js';
 
 /** What people are used to from their own terminal, in the console's. */
 moveIn(() => ({ permissions: ['clipboard-read', 'clipboard-write'] }));
@@ -133,6 +134,57 @@ test('its colours are those of the theme', async () => {
   await expect.poll(ground).toBe(dark);
 });
 
+/** Grounds of the terminal: of its place on the page, and painted by the terminal itself; and the colour of what it writes in red. */
+const painted = () =>
+  page.evaluate(() => {
+    const place = document.querySelector('[data-term]')!;
+    const around = getComputedStyle(place).backgroundColor;
+    const within = [...place.querySelectorAll('.xterm, .xterm *')].map((one) => getComputedStyle(one).backgroundColor);
+    const red = [...place.querySelectorAll('.xterm-rows span')].findLast((one) => one.textContent?.includes('in-red'));
+    return { around, within: within.includes(around), red: red && getComputedStyle(red).color };
+  });
+
+test('its colours are chosen by keys alone, whatever the console has, and a reload keeps them', async () => {
+  await line("clear; printf '\\033[31min-red\\033[0m\\n'");
+  await shows(/^in-red/m);
+  const asConsole = await painted();
+  expect(asConsole.within).toBe(true);
+  const colours = page.getByRole('button', { name: 'Colours', exact: true });
+  await page.keyboard.press('Control+Shift+X'); // out of the terminal
+  await expect(page.locator('.sessionbar button').first()).toBeFocused();
+  await page.keyboard.press('Tab');
+  await expect(colours).toBeFocused();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('l');
+  await expect(page.getByRole('menuitem', { name: 'Light' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(colours).toBeFocused();
+  await expect.poll(painted).toEqual({ around: 'rgb(255, 255, 255)', within: true, red: 'rgb(172, 24, 37)' });
+  await accessible(page, 'terminal-light-in-dark');
+
+  await colours.click();
+  await expect(page.getByRole('menuitem', { name: 'Light' })).toHaveAttribute('aria-current', 'true');
+  await look(page, 'terminal-colours');
+  await page.getByRole('menuitem', { name: 'High contrast' }).click();
+  const contrast = { around: 'rgb(0, 0, 0)', within: true, red: 'rgb(255, 143, 143)' };
+  await expect.poll(painted).toEqual(contrast);
+  await look(page, 'terminal-contrast');
+  await otherTheme(); // the console's changes nothing here
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
+  expect(await painted()).toEqual(contrast);
+  await otherTheme();
+
+  await page.reload();
+  await page.getByRole('button', { name: 'Open a terminal' }).click();
+  await proveIfAsked(connected());
+  await line("PS1='> '; clear; printf '\\033[31min-red\\033[0m\\n'");
+  await shows(/^in-red/m);
+  await expect.poll(painted).toEqual(contrast);
+  await colours.click();
+  await page.getByRole('menuitem', { name: 'As the console' }).click();
+  await expect.poll(painted).toEqual(asConsole);
+});
+
 test('another tab is another shell, and each keeps what it shows', async () => {
   const tabs = page.getByRole('tablist', { name: 'Open terminals' }).getByRole('tab');
   await line('clear; WHICH=first; echo $WHICH-shell');
@@ -165,6 +217,29 @@ test('a shell of another account is that account\'s', async () => {
   await shows(/^I am daemon/m);
 });
 
+test('16 MiB of text pass the page in bounded memory, to the last line', async () => {
+  const [MiB, amount] = [1024 * 1024, 16];
+  const cdp = await context.newCDPSession(page);
+  /** What the page holds on to, buffers and all, once its garbage is gone. */
+  const held = async () => {
+    await cdp.send('HeapProfiler.collectGarbage');
+    const { usedSize, backingStorageSize } = await cdp.send('Runtime.getHeapUsage');
+    return usedSize + backingStorageSize;
+  };
+  await line('clear; seq 1 20000; clear; echo warm-$((1 + 1))'); // its scrollback is full
+  await shows(/^warm-2/m);
+  const before = await held();
+  const began = Date.now();
+  await line(`head -c ${amount}M /dev/zero | tr '\\0' x | fold -w 79; echo; echo through-$((1 + 1))`);
+  let most = 0;
+  await expect
+    .poll(async () => ((most = Math.max(most, await held())), (await rows().innerText()).replaceAll('\u00a0', ' ')), { timeout: 120_000, intervals: [500] })
+    .toMatch(/^through-2/m);
+  console.log(`${amount} MiB in ${((Date.now() - began) / 1000).toFixed(1)} s; the page held ${(before / MiB).toFixed(1)} MiB before, ${(most / MiB).toFixed(1)} MiB at most`);
+  expect(most - before).toBeLessThan((amount / 2) * MiB);
+  await cdp.detach();
+});
+
 test('Ctrl and C ends a flood at once, whatever is still to be drawn', async () => {
   await line('clear; yes flooding');
   await expect.poll(async () => (await rows().innerText()).match(/^flooding$/gm)?.length ?? 0).toBeGreaterThan(10);
@@ -180,6 +255,40 @@ test('Ctrl and C ends a flood at once, whatever is still to be drawn', async () 
 test('the code of an exit is told', async () => {
   await line('exit 7');
   await expect(page.locator('.termtab[aria-selected=true]')).toContainText('exit 7');
+});
+
+test('on a phone the search and what follows an end are in reach', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole('button', { name: 'Find' }).click();
+  await expect(page.getByRole('button', { name: 'Close the search' })).toBeInViewport({ ratio: 1 });
+  await page.getByRole('button', { name: 'Close the search' }).click();
+  for (const name of ['Colours', 'Close tab', 'Open again']) await expect(page.getByRole('button', { name }), name).toBeInViewport({ ratio: 1 });
+  await look(page, 'terminal-phone');
+  await page.setViewportSize({ width: 1440, height: 900 });
+});
+
+test('on a phone versions stand under names, and sessions say whose they were', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(`${place.url}/search?name=libc6`);
+  const version = page.getByRole('table', { name: 'What was found' }).locator('.table__sub.mono').first();
+  await expect(version).toHaveText(/^\d/);
+  await expect(version).toBeInViewport({ ratio: 1 });
+  for (const label of ['Name', 'Version', 'Version to compare with']) await expect(page.getByLabel(label, { exact: true }), label).toBeInViewport({ ratio: 1 });
+  await page.goto(`${place.url}/sessions?state=ended`);
+  await expect(page.getByRole('row').filter({ hasText: 'Terminal' }).first().locator('.table__sub')).toHaveText(/^Robin Owner · (now|\d+ .* ago)$/);
+  await page.goto(`${place.url}/devices/${device}?tab=terminal`);
+  await page.setViewportSize({ width: 1440, height: 900 });
+});
+
+test('the palette leads to the terminal of a device by its name', async () => {
+  const name = await page.getByRole('heading', { level: 1 }).innerText();
+  await page.goto(`${place.url}/jobs`);
+  await page.getByRole('button', { name: /Search or act/ }).click();
+  await page.keyboard.type(`terminal ${name}`);
+  await expect(page.getByRole('option', { name: new RegExp(`^Terminal on ${name} `) })).toHaveAttribute('aria-selected', 'true');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(`${place.url}/devices/${device}?tab=terminal`);
+  await expect(page.getByRole('button', { name: 'Open a terminal' })).toBeVisible();
 });
 
 test('nothing was blocked by the policy and nothing threw', () => {

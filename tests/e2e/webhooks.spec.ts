@@ -58,6 +58,7 @@ test('a webhook is made by proof, and its secret is shown once', async () => {
   await accessible(page, 'webhook-new');
   await look(page, 'webhook-new');
   await page.getByRole('button', { name: 'Create webhook' }).click();
+  await expect(page.getByRole('dialog')).toContainText('The receiver at this address');
   await authorize(page, code, 'webhook');
   const shown = page.getByRole('region', { name: 'Tickets: its secret' });
   secret = (await shown.locator('code').innerText()).match(/whsec_[A-Za-z0-9+/=]+/)?.[0] ?? '';
@@ -85,13 +86,20 @@ test('a test arrives with a signature that its receiver can check, and stands in
   await accessible(page, 'webhook');
   await keep(page, 'webhook');
   await look(page, 'webhook');
+  // On a phone as well all of it can be read.
+  await page.setViewportSize({ width: 390, height: 844 });
+  const hidden = await page.locator('.details > td').evaluate((cell) => [cell.scrollWidth - cell.clientWidth, cell.scrollHeight - cell.clientHeight]);
+  expect(hidden).toEqual([0, 0]);
+  await expect(deliveries().getByRole('button', { name: 'Details' }).first()).toBeInViewport({ ratio: 1 });
+  await look(page, 'webhook-phone');
+  await page.setViewportSize({ width: 1440, height: 900 });
 });
 
 test('one that its receiver refuses is tried again, and sent once more by hand', async () => {
   answers = 503;
   await page.getByRole('button', { name: 'Send a test' }).click();
   await expect(deliveries()).toContainText('503');
-  await expect(deliveries()).toContainText('again');
+  await expect(deliveries()).toContainText(/Waiting again in/);
   answers = 204;
   const before = arrived.length;
   await deliveries().getByRole('button', { name: 'Send once more' }).click();

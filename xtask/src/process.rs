@@ -24,6 +24,14 @@ pub(crate) fn cargo(dir: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// Builds something of the workspace. Cargo unites the features of whatever is selected, so that a package that is selected alone gets
+/// other dependencies, and everything above them is built once more: all builds here select the workspace, as the tests do.
+pub(crate) fn build(dir: &Path, wanted: &[&str]) -> Command {
+    let mut command = cargo(dir, &["build", "--workspace"]);
+    command.args(wanted);
+    command
+}
+
 /// What cargo set for us alone; handed on, it would make builds of other packages look changed.
 const OWN_ENVIRONMENT: [&str; 6] =
     ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];

@@ -1,6 +1,7 @@
 //! `status`: who may command this device, and what it obeyed.
 
-use std::io::ErrorKind;
+use std::fmt::{self, Write as _};
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -9,27 +10,37 @@ use sallyport_agent_core::status::{Commanders, LinkState, STATUS_FILE, Status};
 use crate::enrol::in_groups;
 
 pub(crate) fn print_json(state: &Path) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(&read(state)?)?);
-    Ok(())
+    show(&format!("{}\n", serde_json::to_string_pretty(&read(state)?)?))
 }
 
 pub(crate) fn print(state: &Path) -> anyhow::Result<()> {
     let status = read(state)?;
-    print_device(&status);
+    let mut out = String::new();
+    tell_device(&mut out, &status)?;
     match &status.commanders {
-        Some(commanders) => print_commanders(commanders),
-        None => println!("\nNobody may command this device: it is not enrolled."),
+        Some(commanders) => tell_commanders(&mut out, commanders)?,
+        None => writeln!(out, "\nNobody may command this device: it is not enrolled.")?,
     }
-    print_sessions(&status);
-    print_history(&status);
-    Ok(())
+    tell_sessions(&mut out, &status)?;
+    tell_history(&mut out, &status)?;
+    show(&out)
+}
+
+/// Whoever closes the pipe has seen enough.
+fn show(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output does not take what is printed"),
+        _ => Ok(()),
+    }
 }
 
 fn read(state: &Path) -> anyhow::Result<Status> {
     let path = state.join(STATUS_FILE);
     match std::fs::read(&path) {
         Ok(bytes) => {
-            let mut status: Status = serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
+            let mut status: Status = serde_json::from_slice(&bytes)
+                .with_context(|| format!("{} is damaged; the agent writes it anew when it starts", path.display()))?;
             if !Path::new("/proc").join(status.pid.to_string()).exists() {
                 status.link = LinkState::Stopped;
                 status.remote_sessions.clear();
@@ -46,7 +57,7 @@ fn read(state: &Path) -> anyhow::Result<Status> {
     }
 }
 
-fn print_device(status: &Status) {
+fn tell_device(out: &mut String, status: &Status) -> fmt::Result {
     let link = match status.link {
         LinkState::WaitingForEnrolment => "waiting for an enrolment file",
         LinkState::Connecting => "not linked, trying",
@@ -57,56 +68,60 @@ fn print_device(status: &Status) {
         LinkState::NotKnown => "not known to the server; enrol it again",
         LinkState::Stopped => "the agent does not run",
     };
-    println!("Agent {}", status.agent_version);
-    println!("  link       {link} (since {})", status.link_since);
+    writeln!(out, "Agent {}", status.agent_version)?;
+    writeln!(out, "  link       {link} (since {})", status.link_since)?;
     if let Some(trouble) = &status.link_trouble {
-        println!("  trouble    {trouble}");
+        writeln!(out, "  trouble    {trouble}")?;
     }
     if let Some(device) = &status.device {
-        println!("  device     {device}");
+        writeln!(out, "  device     {device}")?;
     }
-    println!("  key        {}", in_groups(&status.device_thumbprint));
+    writeln!(out, "  key        {}", in_groups(&status.device_thumbprint))?;
+    Ok(())
 }
 
-fn print_commanders(commanders: &Commanders) {
-    println!("\nWho may command this device");
-    println!("  tenant     {} ({})", commanders.names.tenant, commanders.tenant_id);
-    println!("  site       {} / {}", commanders.names.customer, commanders.names.site);
-    println!("  server     {}", commanders.server);
-    println!("  profile    {}", commanders.profile);
-    println!("  authority  {}", in_groups(&commanders.authority_pin));
-    println!("             {} of {} keys sign the trust root", commanders.authority_threshold, commanders.authority_keys.len());
-    println!("  root       version {}, until {}", commanders.root_version, commanders.root_expires);
-    println!("  attests    {}", commanders.attestation_key);
-    println!("  audit log  {} {}", commanders.log_origin, commanders.log_key);
-    println!("  link key   {}", commanders.link_key);
+fn tell_commanders(out: &mut String, commanders: &Commanders) -> fmt::Result {
+    writeln!(out, "\nWho may command this device")?;
+    writeln!(out, "  tenant     {} ({})", commanders.names.tenant, commanders.tenant_id)?;
+    writeln!(out, "  site       {} / {}", commanders.names.customer, commanders.names.site)?;
+    writeln!(out, "  server     {}", commanders.server)?;
+    writeln!(out, "  profile    {}", commanders.profile)?;
+    writeln!(out, "  authority  {}", in_groups(&commanders.authority_pin))?;
+    writeln!(out, "             {} of {} keys sign the trust root", commanders.authority_threshold, commanders.authority_keys.len())?;
+    writeln!(out, "  root       version {}, until {}", commanders.root_version, commanders.root_expires)?;
+    writeln!(out, "  attests    {}", commanders.attestation_key)?;
+    writeln!(out, "  audit log  {} {}", commanders.log_origin, commanders.log_key)?;
+    writeln!(out, "  link key   {}", commanders.link_key)?;
+    Ok(())
 }
 
-fn print_sessions(status: &Status) {
+fn tell_sessions(out: &mut String, status: &Status) -> fmt::Result {
     if status.remote_sessions.is_empty() {
-        return;
+        return Ok(());
     }
-    println!("\nWho is connected to this computer");
+    writeln!(out, "\nWho is connected to this computer")?;
     for open in &status.remote_sessions {
         let attached = if open.attached.is_empty() { "nobody at the moment".to_owned() } else { open.attached.join(", ") };
         let recorded = if open.recorded { ", recorded" } else { "" };
-        println!("  {}  {:<12} {attached} (opened by {}{recorded}; {})", open.since, open.kind, open.by, open.session);
+        writeln!(out, "  {}  {:<12} {attached} (opened by {}{recorded}; {})", open.since, open.kind, open.by, open.session)?;
     }
+    Ok(())
 }
 
-fn print_history(status: &Status) {
-    println!("\nWhat it obeyed");
+fn tell_history(out: &mut String, status: &Status) -> fmt::Result {
+    writeln!(out, "\nWhat it obeyed")?;
     for obeyed in &status.obeyed {
-        println!("  {}  {:<12} {} by {} ({})", obeyed.at, obeyed.outcome, obeyed.name, obeyed.by, obeyed.grant);
+        writeln!(out, "  {}  {:<12} {} by {} ({})", obeyed.at, obeyed.outcome, obeyed.name, obeyed.by, obeyed.grant)?;
     }
     if status.obeyed.is_empty() {
-        println!("  nothing");
+        writeln!(out, "  nothing")?;
     }
     if !status.refused.is_empty() {
-        println!("\nWhat it refused");
+        writeln!(out, "\nWhat it refused")?;
     }
     for refused in &status.refused {
         let grant = refused.grant.as_deref().unwrap_or("unreadable grant");
-        println!("  {}  {} {} ({grant})", refused.at, refused.code, refused.reason);
+        writeln!(out, "  {}  {} {} ({grant})", refused.at, refused.code, refused.reason)?;
     }
+    Ok(())
 }

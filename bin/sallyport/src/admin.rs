@@ -3,11 +3,10 @@
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
-use sallyport_server::clock::SystemClock;
+use sallyport_server::outside::Outside;
 use sallyport_server::{ListFormat, import_passwords, restart_enrolment};
 
 use crate::serve::Settings;
@@ -82,7 +81,7 @@ impl RestartEnrolment {
     fn run(self) -> anyhow::Result<()> {
         let (_, config) = self.settings.read()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let link = runtime.block_on(restart_enrolment(config, Arc::new(SystemClock), &self.user))?;
+        let link = runtime.block_on(restart_enrolment(config, Outside::system(), &self.user))?;
         println!("{link}");
         eprintln!("The link works once. Hand it to {} in person; it wants their present password.", self.user);
         Ok(())
@@ -108,7 +107,7 @@ impl Import {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let list = BufReader::with_capacity(1 << 20, list);
-        let done = runtime.block_on(import_passwords(config, Arc::new(SystemClock), list, format, progress));
+        let done = runtime.block_on(import_passwords(config, Outside::system(), list, format, progress));
         if shown {
             eprintln!();
         }

@@ -2,14 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 use sallyport_os::memory;
-use sallyport_server::clock::SystemClock;
 use sallyport_server::config::{Config, Raw};
+use sallyport_server::outside::Outside;
 use sallyport_server::{accounts, files_and_agents, open, serve_metrics, start};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -78,7 +77,7 @@ async fn serve(config: Config, setup_link_file: Option<PathBuf>) -> anyhow::Resu
     if let Some(address) = metrics {
         serve_metrics(address).await?;
     }
-    let app = open(config, Arc::new(SystemClock)).await?;
+    let app = open(config, Outside::system()).await?;
     let origin = app.config.origin().to_owned();
     let setup_link = accounts::offer_setup(&app).await?;
     let running = start(app).await?;

@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 mod digest;
+pub mod headers;
 mod id;
 pub mod limits;
 mod text;

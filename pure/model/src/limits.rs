@@ -192,6 +192,12 @@ pub const ACCESS_TOKEN_IDLE_SECS: i64 = 60;
 pub const ACCESS_TOKENS_PER_CLIENT: usize = 100;
 /// Longest assertion of an API client, as written.
 pub const ASSERTION_BYTES: usize = 4 * 1024;
+/// Longest DPoP proof, as written.
+pub const PROOF_BYTES: usize = 8 * 1024;
+/// Longest `jti` of a proof, as written.
+pub const PROOF_JTI_BYTES: usize = 128;
+/// Longest answer of a browser to a challenge of its device-bound session, as written.
+pub const DEVICE_BOUND_BYTES: usize = 4 * 1024;
 /// Longest life of an assertion: for so long its id is remembered.
 pub const ASSERTION_LIFETIME_SECS: i64 = 5 * 60;
 /// An assertion's times may be ahead of ours by this.
@@ -241,6 +247,22 @@ pub const HTTP_BODY_BYTES: usize = 2 * 1024 * 1024;
 pub const PUBLIC_BODY_BYTES: usize = 256 * 1024;
 /// Most values in the body of an HTTP request: each takes memory, however short it is.
 pub const HTTP_BODY_VALUES: usize = 100_000;
+/// How long the body of an HTTP request may take to arrive.
+pub const HTTP_BODY_SECS: u64 = 30;
+/// How long what is refused may go on sending.
+pub const HTTP_DRAIN_SECS: u64 = 2;
+/// How long a proxy may take for its header.
+pub const PROXY_HEADER_SECS: u64 = 5;
+/// TLS handshakes under way at once, so that a reconnect storm cannot starve who is connected.
+pub const TLS_HANDSHAKES: usize = 256;
+/// Of these from one address, so that one that never finishes its own leaves room for others.
+pub const TLS_HANDSHAKES_OF_ONE: usize = 32;
+/// Passwords that are hashed or wait for it. At 20 ms each, the last one waits less than a second.
+pub const PASSWORDS_AT_ONCE: usize = 64;
+/// Largest answer of a list of breached passwords: a thousand lines and their padding are a tenth of it.
+pub const BREACH_RANGE_BYTES: usize = 1024 * 1024;
+/// Largest answer that is looked into for its tag and its fields. Every list has pages, and a page of these is smaller.
+pub const LOOKED_INTO_BYTES: usize = 64 * 1024 * 1024;
 /// Most items of one page of a list.
 pub const PAGE_ITEMS: u32 = 1000;
 /// Items of one page where nothing is said.
@@ -484,6 +506,8 @@ pub const WEBHOOK_ATTEMPTS: u32 = 10;
 pub const WEBHOOK_PATIENCE_SECS: u64 = 15;
 /// Deliveries to one endpoint at once: a slow one waits for itself.
 pub const WEBHOOK_AT_ONCE: usize = 4;
+/// Largest answer of an endpoint that is read; a larger one is refused.
+pub const WEBHOOK_READ_BYTES: usize = 64 * 1024;
 /// What is kept of an endpoint's answer.
 pub const WEBHOOK_ANSWER_BYTES: usize = 1_024;
 /// How long deliveries and their attempts are kept.
@@ -556,3 +580,9 @@ pub const IDEMPOTENCY_SECS: i64 = 24 * 60 * 60;
 pub const IDEMPOTENCY_KEYS: usize = 1_000;
 /// Longest key, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES: usize = 200;
+/// Most that the agent reads of what a program of its machine says.
+pub const PROGRAM_OUTPUT_BYTES: u64 = 8 * 1024 * 1024;
+/// Most that the agent reads of what such a program complains.
+pub const PROGRAM_COMPLAINT_BYTES: u64 = 8 * 1024;
+/// Longest line of a journal's JSON that the agent reads; what goes beyond is skipped.
+pub const JOURNAL_LINE_BYTES: usize = 256 * 1024;

@@ -276,7 +276,7 @@ impl Agent {
         }
         self.status.updated = now;
         let written = serde_json::to_vec_pretty(&self.status).map_err(std::io::Error::other);
-        if let Err(error) = written.and_then(|bytes| self.ports.disk.replace(STATUS_FILE, &bytes)) {
+        if let Err(error) = written.and_then(|bytes| self.ports.disk.publish(STATUS_FILE, &bytes)) {
             tracing::warn!(%error, "the status cannot be written");
         }
         self.published = Some(self.status.clone());

@@ -23,6 +23,8 @@ pub trait Disk: Send + Sync {
     }
     /// Afterwards there is the old or the new content, never a mixture.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
+    /// Shows others the new content in one step. A power cut may take it and what was there before: for what is made anew at every start.
+    fn publish(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
     fn cut(&self, name: &str, len: u64) -> io::Result<()>;
     /// A file that is not there is removed already.
     fn remove(&self, name: &str) -> io::Result<()>;
@@ -48,6 +50,9 @@ impl Disk for PrivateDir {
     }
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         Self::replace(self, name, bytes)
+    }
+    fn publish(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        Self::publish(self, name, bytes)
     }
     fn cut(&self, name: &str, len: u64) -> io::Result<()> {
         Self::cut(self, name, len)
@@ -172,6 +177,15 @@ impl Disk for MemoryDisk {
         held.make_room(name, bytes.len())?;
         held.files.insert(name.to_owned(), bytes.to_vec());
         held.safe.insert(name.to_owned(), bytes.to_vec());
+        Ok(())
+    }
+
+    fn publish(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut held = self.held();
+        held.step()?;
+        held.make_room(name, bytes.len())?;
+        held.files.insert(name.to_owned(), bytes.to_vec());
+        held.safe.remove(name);
         Ok(())
     }
 

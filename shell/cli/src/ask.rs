@@ -1,10 +1,11 @@
 //! Questions to the person, or lines of standard input where there is none. Secrets are never arguments.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _};
 
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::screen;
 use crate::tty::Unseen;
 
 /// Whether somebody can be asked.
@@ -17,8 +18,7 @@ pub(crate) fn line(question: &str, what: &'static str) -> Result<String, Failure
     if !is_person() {
         return Err(Failure::NoTerminal(what));
     }
-    eprint!("{question}: ");
-    let _ = io::stderr().flush();
+    screen::prompt(question);
     stdin_line(what).map(|line| line.trim().to_owned())
 }
 
@@ -28,7 +28,8 @@ pub(crate) fn hidden(question: &str, what: &'static str) -> Result<Zeroizing<Str
         return Err(Failure::NoTerminal(what));
     }
     let _unseen = Unseen::enter();
-    rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new).map_err(|_| Failure::NoTerminal(what))
+    screen::prompt(question);
+    stdin_line(what)
 }
 
 /// The next line of standard input, without its end.

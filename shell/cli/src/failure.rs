@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::safe::one_line;
+use crate::safe::{lines, one_line};
+use crate::screen::remark;
 
 /// How a command ended that was not stopped by a [`Failure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub(crate) enum Failure {
     File { path: PathBuf, why: std::io::Error },
     #[error("{}: {why}", path.display())]
     Content { path: PathBuf, why: &'static str },
+    #[error("standard output does not take what is printed: {0}")]
+    Output(std::io::Error),
     #[error("the operating system gives no randomness")]
     NoRandomness,
     #[error("{0} is needed, and there is no terminal to ask for it")]
@@ -101,10 +104,15 @@ impl Failure {
     /// What to do about it.
     pub(crate) fn next_step(&self) -> String {
         match self {
-            Self::Refused(problem) if problem.code == "token_refused" => "Sign in again with `sallyport login`.".to_owned(),
+            Self::Refused(problem) if matches!(problem.code.as_str(), "token_refused" | "not_signed_in") => {
+                "Sign in again with `sallyport login`.".to_owned()
+            }
             // Where the server says nothing closer, what its console says is said for a terminal.
             Self::Refused(problem) if problem.detail == sallyport_api::Code::FactorRequired.remedy() => {
                 "Set one up with `sallyport activate`; where you have one, prove it with `sallyport step-up`.".to_owned()
+            }
+            Self::Refused(problem) if problem.detail == sallyport_api::Code::NotFound.remedy() => {
+                "List what there is, and use a name or an id from that list; what was removed is in none.".to_owned()
             }
             Self::Refused(problem) => one_line(&problem.detail),
             Self::NoSession(path) => format!("Sign in with `sallyport login URL`. Sessions are looked for in {}.", path.display()),
@@ -115,6 +123,7 @@ impl Failure {
             Self::Url(_) => "Give an address like https://rmm.example; plain http works on this computer only.".to_owned(),
             Self::File { .. } => "Check the path and its permissions.".to_owned(),
             Self::Content { .. } => "Check that it is the file that you meant.".to_owned(),
+            Self::Output(_) => "Make room there, or print elsewhere. What was asked for may be done: look before you ask again.".to_owned(),
             Self::NoRandomness => "Try again; if it stays, this computer must not make keys.".to_owned(),
             Self::NoTerminal(_) => "Give it on standard input; `--help` names the option.".to_owned(),
             Self::Unknown { .. } => "List what there is, and use a name or an id from that list.".to_owned(),
@@ -145,6 +154,7 @@ impl Failure {
             Self::Answer(_) => "unreadable_answer",
             Self::Url(_) => "bad_url",
             Self::File { .. } | Self::Content { .. } => "file",
+            Self::Output(_) => "output",
             Self::NoRandomness => "no_randomness",
             Self::NoTerminal(_) => "no_terminal",
             Self::Unknown { .. } => "unknown_name",
@@ -171,7 +181,12 @@ impl Failure {
                 _ => 2,
             },
             Self::NoSession(_) => 4,
-            Self::Unreachable { .. } | Self::Answer(_) | Self::File { .. } | Self::Content { .. } | Self::NoRandomness => 3,
+            Self::Unreachable { .. }
+            | Self::Answer(_)
+            | Self::File { .. }
+            | Self::Content { .. }
+            | Self::Output(_)
+            | Self::NoRandomness => 3,
             Self::Log(_) | Self::Licence(_) => 5,
             _ => 2,
         }
@@ -190,16 +205,16 @@ impl Failure {
 
     /// For people, on standard error.
     pub(crate) fn tell(&self) {
-        eprintln!("error: {self}");
+        remark(lines(&format!("error: {self}")));
         let next = self.next_step();
         if !next.is_empty() {
-            eprintln!("  {next}");
+            remark(format!("  {}", lines(&next)));
         }
         match self {
             Self::Refused(problem) if !problem.request_id.is_empty() => {
-                eprintln!("  code {}, request {}", one_line(&problem.code), one_line(&problem.request_id));
+                remark(format!("  code {}, request {}", one_line(&problem.code), one_line(&problem.request_id)));
             }
-            _ => eprintln!("  code {}", one_line(self.code())),
+            _ => remark(format!("  code {}", one_line(self.code()))),
         }
     }
 

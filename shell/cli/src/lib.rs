@@ -1,7 +1,10 @@
 //! The operators' command line, for people and scripts: one file per command.
 //!
 //! Requests are signed by the session's key ([`client`], [`dpop`]). Guarded operations go through [`prove`]: shown, checked against what
-//! was asked for, proved. Whatever came from a device passes [`safe`] before it reaches a terminal.
+//! was asked for, proved. Whatever came from a device passes [`safe`] before it reaches a terminal. What is printed goes through [`screen`]:
+//! the standard library's macros end the program where nobody reads on.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod ask;
 mod by_browser;
@@ -11,6 +14,7 @@ mod commands;
 mod device_code;
 mod dpop;
 mod failure;
+mod files;
 mod keystore;
 mod lookup;
 mod loopback;
@@ -179,11 +183,12 @@ impl Common {
 impl Command {
     /// Does it and tells what went wrong. `whole` is the program's command, for completion scripts.
     ///
-    /// Exit codes: 0 done, 1 some runs did not succeed, 2 refused or wrongly asked, 3 network, files, an unreadable answer,
+    /// Exit codes: 0 done, 1 some runs did not succeed, 2 refused or wrongly asked, 3 network, files, outputs, an unreadable answer,
     /// 4 not signed in, 5 the audit log or a licence does not hold, 130 left before it was over.
     pub fn run(self, whole: clap::Command) -> ExitCode {
         let form = self.form();
-        match self.outcome(whole) {
+        // A result that nobody got is no success.
+        match self.outcome(whole).and_then(|outcome| screen::printed().map(|()| outcome)) {
             Ok(outcome) => outcome.exit_code().into(),
             Err(failure) => {
                 failure.tell();

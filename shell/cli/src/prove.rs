@@ -121,6 +121,7 @@ pub(crate) fn prove(
         screen.say_in(Tone::Waiting, format!("Prove it in your browser, as {}: {}", why.words(), one_line(&asked.approve_at)));
         return end(client, screen, asked.clone());
     }
+    client.is_keepable()?;
     for _ in 0..TRIES {
         let code = code(agreement, asked)?;
         if code.is_empty() {

@@ -6,6 +6,15 @@ use std::fmt::Write as _;
 #[derive(Clone, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
 
+/// What came of setting a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Set {
+    Anew,
+    /// It was that before.
+    Already,
+}
+
 impl Query {
     #[must_use]
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -23,9 +32,14 @@ impl Query {
         value.into_iter().fold(self, |query, value| query.with(name, value))
     }
 
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Set {
+        let pair = (name.to_owned(), value.to_owned());
+        if self.0.contains(&pair) {
+            return Set::Already;
+        }
         self.0.retain(|(known, _)| known != name);
-        self.0.push((name.to_owned(), value.to_owned()));
+        self.0.push(pair);
+        Set::Anew
     }
 
     /// The path with this query.

@@ -1,11 +1,13 @@
 //! What is printed where: results on standard output, questions on standard error; with `--json` one document and nothing else.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use serde::Serialize;
 
+use crate::failure::Failure;
 use crate::{safe, tty};
 
 /// Names of facts are at least this wide, so that facts below each other stand in one column.
@@ -61,11 +63,10 @@ impl Screen {
 
     /// A line for people. With `--json` it goes to standard error. The text is already harmless.
     pub(crate) fn say(self, text: impl AsRef<str>) {
-        // Whoever closes the pipe has seen enough.
-        let _ = match self.form {
-            Form::Text => writeln!(io::stdout(), "{}", text.as_ref()),
-            Form::Json => writeln!(io::stderr(), "{}", text.as_ref()),
-        };
+        match self.form {
+            Form::Text => print(format!("{}\n", text.as_ref())),
+            Form::Json => remark(text),
+        }
     }
 
     /// A line in the tone that it has.
@@ -199,8 +200,38 @@ impl Word {
 /// Prints one document on standard output.
 pub(crate) fn print_json(document: &impl Serialize) {
     if let Ok(text) = serde_json::to_string_pretty(document) {
-        let _ = writeln!(io::stdout(), "{}", safe::json(&text));
+        print(safe::json(&text) + "\n");
     }
+}
+
+/// Why standard output did not take all that was printed.
+static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Prints on standard output. Whoever closes the pipe has seen enough; what is lost otherwise is told by [`printed`].
+pub(crate) fn print(bytes: impl AsRef<[u8]>) {
+    lost_unless(io::stdout().write_all(bytes.as_ref()));
+}
+
+/// Whether standard output took all of it.
+pub(crate) fn printed() -> Result<(), Failure> {
+    lost_unless(io::stdout().flush());
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), |why| Err(Failure::Output(why)))
+}
+
+fn lost_unless(taken: io::Result<()>) {
+    if let Err(why) = taken.or_else(|why| if why.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(why) }) {
+        LOST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+    }
+}
+
+/// A line on standard error. Where that takes nothing nobody can be told, and nothing ends by it.
+pub(crate) fn remark(text: impl AsRef<str>) {
+    let _ = writeln!(io::stderr(), "{}", text.as_ref());
+}
+
+/// A question on standard error, whose answer follows on the same line.
+pub(crate) fn prompt(question: &str) {
+    let _ = write!(io::stderr(), "{question}: ").and_then(|()| io::stderr().flush());
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,10 @@ use zeroize::Zeroize as _;
 
 use crate::dpop::Key;
 use crate::failure::Failure;
-use crate::keystore;
+use crate::{files, keystore};
+
+/// Largest session that is read: certificates that are trusted are in it.
+const SESSION_BYTES: usize = 2 * files::CERTIFICATES_BYTES;
 
 /// What is kept between commands. Whoever has it is signed in as its person until it ends: it has no `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
@@ -73,20 +76,34 @@ impl Session {
 pub(crate) fn place(asked: Option<PathBuf>) -> PathBuf {
     let state = || {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state"))).unwrap_or_else(|| PathBuf::from("."))
+        // Where the environment names no home, the account has one: what lies in the working folder may be anybody's.
+        let home = || std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        variable("XDG_STATE_HOME").or_else(|| home().map(|home| home.join(".local/state"))).unwrap_or_else(|| PathBuf::from("."))
     };
     asked.unwrap_or_else(|| state().join("sallyport/session.json"))
 }
 
 /// Reads the session; none where there is no file.
 pub(crate) fn load(path: &Path) -> Result<Option<Session>, Failure> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
+    let content = |why| Failure::Content { path: path.to_owned(), why };
+    match fs::metadata(path) {
+        Ok(about) if about.is_file() && about.permissions().mode() & 0o077 != 0 => {
+            return Err(content("others can read it, and be you: remove it, sign in again, and end the session that it was"));
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Ok(_) => {}
         Err(why) => return Err(Failure::File { path: path.to_owned(), why }),
-    };
-    let session = serde_json::from_slice(&text);
-    session.map(Some).map_err(|_| Failure::Content { path: path.to_owned(), why: "not a session of this program; remove it and sign in" })
+    }
+    let session = serde_json::from_slice(&files::bytes(path, SESSION_BYTES)?);
+    session.map(Some).map_err(|_| content("not a session of this program; remove it and sign in"))
+}
+
+/// Whether a session could be kept here: asked before a password or a code is spent on one that would be lost.
+pub(crate) fn is_keepable(path: &Path) -> Result<(), Failure> {
+    let failed = |why| Failure::File { path: path.to_owned(), why };
+    let fresh = fresh_beside(path)?;
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(failed)?;
+    fs::remove_file(&fresh).map_err(failed)
 }
 
 /// Writes the session in one step: other commands see the old or the new one.
@@ -109,7 +126,15 @@ pub(crate) fn forget(path: &Path) -> Result<(), Failure> {
 /// Writes a file that only its owner reads, in one step.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |why| Failure::File { path: path.to_owned(), why };
+    let fresh = fresh_beside(path)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&fresh, path)).map_err(failed)
+}
+
+/// A name that is free, in the folder where the file will be.
+fn fresh_beside(path: &Path) -> Result<PathBuf, Failure> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let failed = |why| Failure::File { path: path.to_owned(), why };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -117,13 +142,11 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let fresh = path.with_file_name(name);
     // Whatever lies there is of an earlier process with our number, which is gone.
     let _ = fs::remove_file(&fresh);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&fresh, path)).map_err(failed)
+    Ok(fresh)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -149,7 +172,27 @@ mod tests {
     fn another_file_is_not_taken_for_a_session() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("session.json");
-        fs::write(&path, "{}").unwrap();
-        assert!(matches!(load(&path), Err(Failure::Content { .. })));
+        let why = |path: &Path| match load(path) {
+            Err(Failure::Content { why, .. }) => why,
+            _ => panic!("it was taken"),
+        };
+        for content in ["", "{}", "{\"server\":\"https://a\"", "\u{0}"] {
+            write_private(&path, content.as_bytes()).unwrap();
+            assert!(why(&path).starts_with("not a session"), "{content:?}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(why(&path).starts_with("others can read it"));
+        assert!(why(Path::new("/dev/zero")).contains("larger"));
+    }
+
+    #[test]
+    fn where_nothing_can_be_kept_is_known_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/session.json");
+        is_keepable(&path).unwrap();
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0, "nothing is left of the question");
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert!(matches!(is_keepable(&folder.path().join("file/session.json")), Err(Failure::File { .. })));
+        assert!(matches!(is_keepable(Path::new("/proc/session.json")), Err(Failure::File { .. })));
     }
 }

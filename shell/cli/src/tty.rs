@@ -2,60 +2,109 @@
 
 use std::io::{self, IsTerminal as _, Read as _};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
-use signal_hook::consts::SIGWINCH;
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 /// Columns and rows where there is no terminal to ask.
 const SIZE: (u16, u16) = (80, 24);
 
+/// What the terminal was before it was changed, and how it becomes that again, for as long as it is changed.
+static BEFORE: Mutex<Option<(Termios, OptionalActions)>> = Mutex::new(None);
+/// Somebody else looks for Ctrl-C.
+static LOOKED_FOR: AtomicBool = AtomicBool::new(false);
+
+/// A terminal that was changed. It is what it was again when this value ends, or when a signal ends the program.
+struct Changed;
+
+impl Changed {
+    fn to(now: &Termios, before: Termios, again: OptionalActions) -> io::Result<Self> {
+        give_back_at_signals();
+        *before_now() = Some((before, again));
+        let changed = Self;
+        tcsetattr(io::stdin(), OptionalActions::Now, now)?;
+        Ok(changed)
+    }
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn before_now() -> MutexGuard<'static, Option<(Termios, OptionalActions)>> {
+    BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether there was anything to give back.
+fn give_back() -> bool {
+    let Some((before, again)) = before_now().take() else { return false };
+    // Nobody is left to tell where this fails.
+    let _ = tcsetattr(io::stdin(), again, &before);
+    true
+}
+
+/// From now on a signal that ends the program finds the terminal as it was first, and then ends it as ever.
+fn give_back_at_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT]) else { return };
+        std::thread::spawn(move || {
+            for signal in signals.forever() {
+                if give_back() || signal != SIGINT || !LOOKED_FOR.load(Ordering::SeqCst) {
+                    let _ = emulate_default_handler(signal);
+                }
+            }
+        });
+    });
+}
+
+/// Leaves Ctrl-C to somebody else, wherever the terminal is as it was.
+pub(crate) fn leave_interrupts() {
+    LOOKED_FOR.store(true, Ordering::SeqCst);
+}
+
 /// Raw mode of standard input, which ends with this value.
-pub(crate) struct Raw(Option<Termios>);
+pub(crate) struct Raw {
+    _changed: Option<Changed>,
+}
 
 impl Raw {
     /// Keys go through as they are. Where standard input is no terminal, it is left alone.
     pub(crate) fn enter() -> io::Result<Self> {
         if !io::stdin().is_terminal() {
-            return Ok(Self(None));
+            return Ok(Self { _changed: None });
         }
         let before = tcgetattr(io::stdin())?;
         let mut raw = before.clone();
         raw.make_raw();
-        tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
-        Ok(Self(Some(before)))
+        // Keys that nobody took were for the device, and not for whoever reads next here.
+        Changed::to(&raw, before, OptionalActions::Flush).map(|changed| Self { _changed: Some(changed) })
     }
 }
 
 /// A terminal that does not show what is typed, which ends with this value.
-pub(crate) struct Unseen(Option<Termios>);
+pub(crate) struct Unseen {
+    _changed: Option<Changed>,
+}
 
 impl Unseen {
     /// Before anything is asked: what is typed or pasted quickly is not shown either.
     pub(crate) fn enter() -> Self {
-        let Ok(before) = tcgetattr(io::stdin()) else { return Self(None) };
+        let Ok(before) = tcgetattr(io::stdin()) else { return Self { _changed: None } };
         let mut unseen = before.clone();
         unseen.local_modes.remove(LocalModes::ECHO);
         unseen.local_modes.insert(LocalModes::ECHONL);
-        Self(tcsetattr(io::stdin(), OptionalActions::Now, &unseen).is_ok().then_some(before))
-    }
-}
-
-impl Drop for Unseen {
-    fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
-        }
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            // Nobody is left to tell where this fails.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Flush, before);
-        }
+        // Whoever stops the program would go on typing unseen.
+        unseen.special_codes[SpecialCodeIndex::VSUSP] = 0;
+        Self { _changed: Changed::to(&unseen, before, OptionalActions::Now).ok() }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
 use crate::outbound::Outbound;
+use crate::outside::{self, SharedEntropy};
 use crate::places::Places;
 use crate::remote::Remote;
 
@@ -29,6 +30,8 @@ pub struct Parts {
     pub store: Store,
     /// The time.
     pub clock: SharedClock,
+    /// Where random bytes come from.
+    pub entropy: SharedEntropy,
     /// The master key and every tenant's keys.
     pub keys: Arc<Keys>,
     /// Agents that are connected.
@@ -55,6 +58,11 @@ impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// So many random bytes.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        outside::random(&*self.entropy)
     }
 }
 

@@ -11,7 +11,6 @@ use sallyport_store::ops::once::ForgetOldKeys;
 use sallyport_store::ops::requests::LapseRequests;
 use sallyport_store::ops::runs::ExpireRuns;
 
-use crate::clock::random;
 use crate::events::Event;
 use crate::{App, automation, hub, people};
 
@@ -53,7 +52,7 @@ async fn once(app: &App, round: u64) -> Result<(), StoreError> {
     // Reading first: an idle server writes nothing.
     if work_is_due(&mut app.store.read().await?, at).await? {
         app.store.commit(LapseRequests { at }).await?;
-        for (tenant, job) in app.store.commit(ExpireRuns { at, salt: random() }).await? {
+        for (tenant, job) in app.store.commit(ExpireRuns { at, salt: app.random() }).await? {
             app.events.tell(tenant, Event::Job { job: job.to_string() });
         }
     }

@@ -15,9 +15,6 @@ use tokio::net::TcpStream;
 
 use crate::Refusal;
 
-/// How long a proxy may take for its header.
-const HEADER_TIME: Duration = Duration::from_secs(5);
-
 /// The client of a request that came over a connection.
 pub(crate) fn of(proxies: &Proxies, peer: SocketAddr, headers: &HeaderMap) -> SocketAddr {
     let values: Vec<&[u8]> = match proxies.header() {
@@ -33,7 +30,7 @@ pub(crate) async fn introduced(proxies: &Proxies, stream: &mut TcpStream, peer: 
     if proxies.method != Method::ProxyV2 || !proxies.trusts(peer.ip()) {
         return Some(peer);
     }
-    tokio::time::timeout(HEADER_TIME, read(stream, peer)).await.ok()?
+    tokio::time::timeout(Duration::from_secs(limits::PROXY_HEADER_SECS), read(stream, peer)).await.ok()?
 }
 
 async fn read(stream: &mut TcpStream, peer: SocketAddr) -> Option<SocketAddr> {

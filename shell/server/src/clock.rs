@@ -1,4 +1,4 @@
-//! The two things that decisions get from outside: the time and randomness.
+//! The time.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,13 +24,3 @@ impl Clock for SystemClock {
 
 /// A clock that somebody else holds.
 pub type SharedClock = Arc<dyn Clock>;
-
-/// Random bytes from the operating system.
-///
-/// # Panics
-/// When the operating system has no randomness: nothing that follows could be safe.
-pub fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0u8; N];
-    getrandom::fill(&mut bytes).expect("the operating system gives randomness");
-    bytes
-}

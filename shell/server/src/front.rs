@@ -11,13 +11,12 @@ use axum::response::{IntoResponse, Response};
 use sallyport_api::Code;
 use sallyport_decide::rate::Left;
 
-use crate::clock::random;
 use crate::error::{Asker, Unfinished};
 use crate::{App, Refusal, accounts, client, console};
 
 /// Names the request, runs it, finishes refusals, sets the headers that every answer has.
 pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
-    let id = data_encoding::HEXLOWER.encode(&random::<8>());
+    let id = data_encoding::HEXLOWER.encode(&app.random::<8>());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|client| client.0.ip());
     let begun = Instant::now();

@@ -12,6 +12,7 @@ use futures_util::StreamExt as _;
 use sallyport_api::Code;
 use sallyport_decide::networks::Guarding;
 use sallyport_decide::policy::{Actor, Capability, Permit, PolicyError, Row, Stage, decide, permit};
+use sallyport_model::limits;
 
 use crate::error::Asker;
 use crate::routes::Access;
@@ -19,10 +20,6 @@ use crate::{App, Refusal, accounts, automation};
 
 /// Why a program that was let in by a device code is refused.
 const BY_CODE: &str = "This program was let in by a device code: it reads and asks, and proves nothing. Prove it in a browser.";
-/// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(30);
-/// How long what is refused may go on sending.
-const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// Checks origin, session, its key's signature, stage and role. A stranger's body is kept only as far as public routes need it.
 pub(crate) async fn guard(
@@ -96,7 +93,7 @@ async fn may_send(app: &App, access: Access, parts: &Parts) -> Result<(), Refusa
 
 /// A body that trickles in holds memory and a connection, so it has its time as well as its limit.
 async fn read(mut body: BodyDataStream, limit: usize) -> Result<Bytes, Refusal> {
-    let whole = tokio::time::timeout(BODY_TIME, async {
+    let whole = tokio::time::timeout(Duration::from_secs(limits::HTTP_BODY_SECS), async {
         let mut whole = Vec::new();
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| Refusal::from(Code::Malformed).because(error))?;
@@ -117,7 +114,7 @@ async fn read(mut body: BodyDataStream, limit: usize) -> Result<Bytes, Refusal> 
 /// Lets the rest come in and keeps nothing of it: who is cut off while sending does not see the answer.
 async fn drain(mut body: BodyDataStream) {
     let rest = async { while let Some(Ok(_)) = body.next().await {} };
-    let _ = tokio::time::timeout(DRAIN_TIME, rest).await;
+    let _ = tokio::time::timeout(Duration::from_secs(limits::HTTP_DRAIN_SECS), rest).await;
 }
 
 /// The bytes of the body, for handlers that check a signature over them.

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::keys::{KeyError, Keys};
+use crate::outside::SystemEntropy;
 
 const DATABASE: &str = "sallyport.db";
 /// What `pg_dump` wrote.
@@ -94,7 +95,7 @@ fn dump(database: &str, to: &Path) -> Result<(), KeepError> {
     let (dump, seal) = (to.join(DUMP), to.join(DUMP_SEAL));
     postgres::dump(database, &dump)?;
     let digest = digest(&dump)?;
-    let sealed = Keys::open(&to.join(MASTER_KEY))?.seal(LABEL, DUMP.as_bytes(), &digest);
+    let sealed = Keys::open(&to.join(MASTER_KEY), Arc::new(SystemEntropy))?.seal(LABEL, DUMP.as_bytes(), &digest);
     private_file(&seal, &sealed).map_err(wrong(&seal))?;
     [dump, seal].iter().try_for_each(|path| std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(wrong(path)))
 }
@@ -137,7 +138,7 @@ pub async fn restore(config: &Config, from: &Path) -> Result<(), KeepError> {
 
 /// The master key opens every tenant's keys. Looked at in a scratch copy, so that the backup itself is not written to.
 async fn fits(from: &Path) -> Result<(), KeepError> {
-    let keys = Keys::open(&from.join(MASTER_KEY))?;
+    let keys = Keys::open(&from.join(MASTER_KEY), Arc::new(SystemEntropy))?;
     let scratch = from.join(".check.db");
     copy(&from.join(DATABASE), &scratch)?;
     let store = Store::open(&format!("sqlite:{}", scratch.display()), Arc::new(NoSigner)).await?;
@@ -153,7 +154,7 @@ async fn fits(from: &Path) -> Result<(), KeepError> {
 fn is_sealed(from: &Path) -> Result<(), KeepError> {
     let seal = from.join(DUMP_SEAL);
     let sealed = std::fs::read(&seal).map_err(wrong(&seal))?;
-    let opened = Keys::open(&from.join(MASTER_KEY))?.open_sealed(LABEL, DUMP.as_bytes(), &sealed);
+    let opened = Keys::open(&from.join(MASTER_KEY), Arc::new(SystemEntropy))?.open_sealed(LABEL, DUMP.as_bytes(), &sealed);
     let wanted = opened.map_err(|error| KeepError::Keys(error.to_string()))?;
     if wanted.as_slice() == digest(&from.join(DUMP))? { Ok(()) } else { Err(StoreError::Damaged.into()) }
 }

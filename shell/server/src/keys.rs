@@ -17,7 +17,7 @@ use sallyport_model::TenantId;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::clock::random;
+use crate::outside::{SharedEntropy, random};
 
 const NONCE_BYTES: usize = 12;
 
@@ -77,6 +77,7 @@ impl TenantKeys {
 /// The master key and every opened tenant's keys.
 pub struct Keys {
     master: Zeroizing<[u8; 32]>,
+    entropy: SharedEntropy,
     tenants: RwLock<BTreeMap<TenantId, Arc<TenantKeys>>>,
 }
 
@@ -85,10 +86,10 @@ impl Keys {
     ///
     /// # Errors
     /// When the file cannot be read or made, is not a key, or others may read it.
-    pub fn open(path: &Path) -> Result<Self, KeyError> {
+    pub fn open(path: &Path, entropy: SharedEntropy) -> Result<Self, KeyError> {
         let file = |source| KeyError::File { path: path.display().to_string(), source };
         if !path.exists() {
-            make(path).map_err(file)?;
+            make(path, random(&*entropy)).map_err(file)?;
         }
         let mode = std::fs::metadata(path).map_err(file)?.permissions().mode();
         if mode & 0o077 != 0 {
@@ -102,12 +103,12 @@ impl Keys {
         if !decoded {
             return Err(KeyError::NotAKey(path.display().to_string()));
         }
-        Ok(Self::from_master(*master))
+        Ok(Self::from_master(*master, entropy))
     }
 
     /// Takes a master key that somebody else keeps.
-    pub fn from_master(master: [u8; 32]) -> Self {
-        Self { master: Zeroizing::new(master), tenants: RwLock::default() }
+    pub fn from_master(master: [u8; 32], entropy: SharedEntropy) -> Self {
+        Self { master: Zeroizing::new(master), entropy, tenants: RwLock::default() }
     }
 
     /// A key for one purpose: HMAC-SHA-256 of the label under the master key.
@@ -120,7 +121,7 @@ impl Keys {
 
     /// Seals a value so that it opens only in the same place (`label`, `place`): nonce, then ciphertext.
     pub fn seal(&self, label: &str, place: &[u8], value: &[u8]) -> Vec<u8> {
-        let nonce: [u8; NONCE_BYTES] = random();
+        let nonce: [u8; NONCE_BYTES] = random(&*self.entropy);
         let sealed = self.cipher(label).encrypt(Nonce::from_slice(&nonce), Payload { msg: value, aad: place });
         [nonce.as_slice(), &sealed.expect("a short value can be sealed")].concat()
     }
@@ -150,25 +151,27 @@ impl Keys {
     }
 }
 
-fn make(path: &Path) -> std::io::Result<()> {
+fn make(path: &Path, key: [u8; 32]) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let key: Zeroizing<[u8; 32]> = Zeroizing::new(random());
+    let key: Zeroizing<[u8; 32]> = Zeroizing::new(key);
     writeln!(file, "{}", data_encoding::HEXLOWER.encode(&*key))?;
     file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::outside::SystemEntropy;
+
     use super::*;
 
     #[test]
     fn sealed_values_open_only_in_their_place() {
-        let keys = Keys::from_master([7; 32]);
+        let keys = Keys::from_master([7; 32], Arc::new(SystemEntropy));
         let sealed = keys.seal("totp", b"factor-1", b"secret");
         assert_eq!(&**keys.open_sealed("totp", b"factor-1", &sealed).unwrap(), b"secret");
         assert!(keys.open_sealed("totp", b"factor-2", &sealed).is_err());
         assert!(keys.open_sealed("other", b"factor-1", &sealed).is_err());
-        assert!(Keys::from_master([8; 32]).open_sealed("totp", b"factor-1", &sealed).is_err());
+        assert!(Keys::from_master([8; 32], Arc::new(SystemEntropy)).open_sealed("totp", b"factor-1", &sealed).is_err());
         assert!(keys.open_sealed("totp", b"factor-1", &sealed[..5]).is_err());
     }
 
@@ -176,14 +179,14 @@ mod tests {
     fn a_master_key_is_made_once_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("master.key");
-        let first = Keys::open(&path).unwrap().derive("x");
-        assert_eq!(*Keys::open(&path).unwrap().derive("x"), *first);
+        let first = Keys::open(&path, Arc::new(SystemEntropy)).unwrap().derive("x");
+        assert_eq!(*Keys::open(&path, Arc::new(SystemEntropy)).unwrap().derive("x"), *first);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(Keys::open(&path), Err(KeyError::Exposed(_))));
+        assert!(matches!(Keys::open(&path, Arc::new(SystemEntropy)), Err(KeyError::Exposed(_))));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         for text in ["", "abc", "not a key\n", &"a".repeat(63), &"a".repeat(66), &"g".repeat(64), &"a".repeat(5000)] {
             std::fs::write(&path, text).unwrap();
-            assert!(matches!(Keys::open(&path), Err(KeyError::NotAKey(_))), "{text:.10}");
+            assert!(matches!(Keys::open(&path, Arc::new(SystemEntropy)), Err(KeyError::NotAKey(_))), "{text:.10}");
         }
     }
 }

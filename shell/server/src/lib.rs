@@ -28,6 +28,7 @@ mod mail;
 mod observe;
 mod open;
 mod outbound;
+pub mod outside;
 mod paging;
 mod people;
 mod places;

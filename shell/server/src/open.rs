@@ -11,12 +11,12 @@ use sallyport_store::{CheckpointSigner, Store};
 
 use crate::accounts::{self, BreachedLists};
 use crate::client::Rate;
-use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::events::Events;
 use crate::hub::Hub;
 use crate::keys::Keys;
 use crate::outbound::Outbound;
+use crate::outside::Outside;
 use crate::places::Places;
 use crate::remote::{self, Remote};
 use crate::{App, Parts, ServeError, background, bridge, mail, schedules, webhooks};
@@ -35,8 +35,8 @@ impl CheckpointSigner for Signer {
 ///
 /// # Errors
 /// When the folder, the database or a key cannot be used.
-pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError> {
-    let app = quietly(config, clock).await?;
+pub async fn open(config: Config, outside: Outside) -> Result<App, ServeError> {
+    let app = quietly(config, outside).await?;
     tokio::spawn(background::run(app.clone()));
     tokio::spawn(background::tell_growth(app.clone()));
     tokio::spawn(remote::sweep(app.clone()));
@@ -53,21 +53,22 @@ pub async fn open(config: Config, clock: SharedClock) -> Result<App, ServeError>
 ///
 /// # Errors
 /// When the folder, the database or a key cannot be used.
-pub(crate) async fn quietly(config: Config, clock: SharedClock) -> Result<App, ServeError> {
+pub(crate) async fn quietly(config: Config, outside: Outside) -> Result<App, ServeError> {
     std::fs::create_dir_all(&config.data_dir).map_err(|error| ServeError::Folder(config.data_dir.clone(), error))?;
-    let keys = Arc::new(Keys::open(&config.master_key)?);
+    let keys = Arc::new(Keys::open(&config.master_key, outside.entropy.clone())?);
     let store = Store::open(&config.database, Arc::new(Signer(keys.clone()))).await?;
     accounts::open_keys(&store, &keys).await?;
     let breached = BreachedLists::open(&config)?;
     let places = Places::open(config.place_database.as_deref(), config.network_database.as_deref())?;
-    let accounts = accounts::Live::new(&keys, breached);
+    let accounts = accounts::Live::new(&keys, breached, outside.entropy.clone());
     let webhooks = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
     let outbound = Outbound::open(config.outbound.clone(), config.outbound_ca.as_deref()).map_err(ServeError::Outbound)?;
     let numbers = Numbers::new(*keys.derive("approval-numbers"));
     Ok(App::new(Parts {
         config,
         store,
-        clock,
+        clock: outside.clock,
+        entropy: outside.entropy,
         keys,
         hub: Hub::default(),
         events: Events::default(),

@@ -12,6 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sallyport_decide::rate::network;
+use sallyport_model::limits;
 use sallyport_store::StoreError;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -23,10 +24,6 @@ use crate::keys::KeyError;
 use crate::places::PlacesError;
 use crate::{App, client, routes};
 
-/// TLS handshakes under way at once, so that a reconnect storm cannot starve who is connected.
-const HANDSHAKES: usize = 256;
-/// Of these from one address, so that one that never finishes its own leaves room for others.
-const HANDSHAKES_OF_ONE: usize = 32;
 /// How long a connection waits for its turn.
 const TURN: Duration = Duration::from_secs(30);
 /// How long open requests may take to end.
@@ -190,7 +187,7 @@ struct Turns {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(HANDSHAKES)), by_address: Arc::default() }
+        Self { all: Arc::new(Semaphore::new(limits::TLS_HANDSHAKES)), by_address: Arc::default() }
     }
 }
 
@@ -206,10 +203,10 @@ impl Turns {
     /// The turns of an address; those that nobody holds or waits for are forgotten.
     fn own(&self, address: IpAddr) -> Arc<Semaphore> {
         let mut known = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() > HANDSHAKES {
+        if known.len() > limits::TLS_HANDSHAKES {
             known.retain(|_, turns| Arc::strong_count(turns) > 1);
         }
-        known.entry(address).or_insert_with(|| Arc::new(Semaphore::new(HANDSHAKES_OF_ONE))).clone()
+        known.entry(address).or_insert_with(|| Arc::new(Semaphore::new(limits::TLS_HANDSHAKES_OF_ONE))).clone()
     }
 }
 
@@ -226,7 +223,7 @@ mod tests {
     async fn one_address_does_not_take_the_turns_of_all() {
         let turns = Turns::default();
         let mut held = Vec::new();
-        for n in 0..u64::try_from(HANDSHAKES_OF_ONE).unwrap() {
+        for n in 0..u64::try_from(limits::TLS_HANDSHAKES_OF_ONE).unwrap() {
             held.push(turns.take(format!("2001:db8::{n:x}").parse().unwrap()).await.unwrap());
         }
         let waits = tokio::time::timeout(Duration::from_millis(20), turns.take("2001:db8::ffff".parse().unwrap())).await;

@@ -19,6 +19,8 @@ const WRITER_CACHE: &str = "-8192";
 const READER_CACHE: &str = "-2048";
 /// How long a connection is waited for.
 const ACQUIRE: Duration = Duration::from_secs(10);
+/// A connection that was not used for so long may have lost its server.
+const RESTED: Duration = Duration::from_millis(500);
 /// How long another process may hold SQLite's write lock.
 const LOCKED: Duration = Duration::from_secs(5);
 /// Any number that no other program locks in the same database.
@@ -115,10 +117,13 @@ async fn open_sqlite(path: &Path, readers: u32) -> Result<Database, StoreError> 
 /// open and would refuse every later one. Such a connection is thrown away.
 fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
     let pool = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
-    pool.after_release(|connection, _| {
+    // A file does not hang up, and each question to a connection wakes its thread: none is asked that no answer depends on.
+    pool.test_before_acquire(false).after_release(|connection, _| {
         Box::pin(async move {
-            // Waits until a rollback that was only queued is done.
-            connection.ping().await?;
+            if connection.is_in_transaction() {
+                // Waits until a rollback that was only queued is done.
+                connection.ping().await?;
+            }
             Ok(!connection.is_in_transaction())
         })
     })
@@ -142,14 +147,27 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A connection that was used a moment ago is taken as it is; one that rested is asked first whether its server is still there.
+fn postgres_pool(connections: u32) -> PgPoolOptions {
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
+    pool.test_before_acquire(false).before_acquire(|connection, used| {
+        Box::pin(async move {
+            if used.idle_for > RESTED {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    })
+}
+
 async fn open_postgres(address: &str, readers: u32) -> Result<Database, StoreError> {
     let options: PgConnectOptions = address.parse().map_err(|_| StoreError::Address)?;
     let options = options
         .application_name("sallyport")
         .statement_cache_capacity(STATEMENTS)
         .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "60s")]);
-    let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
-    Ok(Database::Postgres { writer: pool(1).connect_with(options.clone()).await?, readers: pool(readers).connect_with(options).await? })
+    let (writer, readers) = (postgres_pool(1), postgres_pool(readers));
+    Ok(Database::Postgres { writer: writer.connect_with(options.clone()).await?, readers: readers.connect_with(options).await? })
 }
 
 /// Whether a PostgreSQL database has no table of anybody's yet.

@@ -7,6 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use sallyport_grant::body::{Body as _, GrantBody, Outcome as RunOutcome};
 use sallyport_grant::{Envelope, PayloadType, SigningKey, VerifyKey, receipt};
 use sallyport_model::{GrantId, Timestamp};
+use sallyport_server::outside::SystemEntropy;
 use sallyport_wire::{DeviceState, GrantOffer, LinkSecret, Responder, ServerLink, ToAgent, ToServer, UnsignedToAgent};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -46,7 +47,7 @@ pub(crate) async fn capture(relay: &mut Relay, secret: &LinkSecret, device: &Sig
 async fn shake_hands(stream: TcpStream, secret: &LinkSecret) -> Option<Captive> {
     let mut socket = tokio_tungstenite::accept_async(stream).await.ok()?;
     let first = frame(&mut socket).await?;
-    let (awaiting, reply) = Responder::new(secret, sallyport_server::clock::random()).answer(&first).ok()?;
+    let (awaiting, reply) = Responder::new(secret, sallyport_server::outside::random(&SystemEntropy)).answer(&first).ok()?;
     socket.send(Message::binary(reply)).await.ok()?;
     let (hello, link) = awaiting.open_hello(&frame(&mut socket).await?).ok()?;
     Some(Captive { socket, link, key: *hello.device_key() })

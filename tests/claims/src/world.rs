@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sallyport_grant::SigningKey;
-use sallyport_server::clock::SystemClock;
 use sallyport_server::config::Raw;
+use sallyport_server::outside::Outside;
 use sallyport_testkit::agent::Machine;
 use sallyport_testkit::host::Host as _;
 use sallyport_testkit::installation::Installation;
@@ -139,7 +139,7 @@ async fn stolen_link_key(installation: &Installation, file: &File) -> LinkSecret
         std::fs::copy(part.path(), copy.path().join(part.file_name())).expect("a copy");
     }
     let raw = Raw { data_dir: Some(copy.path().to_owned()), ..Raw::default() };
-    let app = sallyport_server::open(raw.check().expect("good settings"), Arc::new(SystemClock)).await.expect("the copy opens");
+    let app = sallyport_server::open(raw.check().expect("good settings"), Outside::system()).await.expect("the copy opens");
     let keys = app.keys.of(file.tenant).expect("the tenant's keys");
     let secret = LinkSecret::from_bytes(*keys.link);
     app.store.close().await;

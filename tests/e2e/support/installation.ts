@@ -34,6 +34,8 @@ export class Cable {
   private whole = true;
   /** Bytes that browsers got through it. */
   carried = 0;
+  /** Bytes that browsers gave. */
+  given = 0;
   private cutAt = Number.POSITIVE_INFINITY;
 
   async lay(from: number, to: number): Promise<this> {
@@ -60,6 +62,7 @@ export class Cable {
     if (!agent) {
       this.browsers.add(near);
       far.on('data', (bytes) => this.count(bytes.length));
+      near.on('data', (bytes) => (this.given += bytes.length));
     }
     near.on('close', () => this.browsers.delete(near));
   }

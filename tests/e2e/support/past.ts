@@ -26,3 +26,25 @@ export const sessionsAge = (place: Installation, hours: number) => earlier(place
 
 /** The factor of this name was made and used so many days earlier. */
 export const factorAges = (place: Installation, name: string, days: number) => earlier(place, 'factors', days * 86_400, ['created', 'last_used'], `name = '${name}'`);
+
+const BEFORE = `
+import sqlite3, sys
+database, count = sqlite3.connect(sys.argv[1], timeout=30), int(sys.argv[2])
+columns = lambda table: [one[1] for one in database.execute(f"PRAGMA table_info({table})")]
+job_names, run_names = columns("jobs"), columns("runs")
+job = dict(zip(job_names, database.execute("SELECT * FROM jobs ORDER BY id LIMIT 1").fetchone()))
+runs = [dict(zip(run_names, row)) for row in database.execute("SELECT * FROM runs WHERE job = ?", (job["id"],)).fetchall()]
+def put(table, row):
+    database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+for n in range(1, count + 1):
+    name = n.to_bytes(16, "big")
+    put("jobs", {**job, "id": name, "grant_id": name})
+    for at, run in enumerate(runs):
+        put("runs", {**run, "id": (n * 1000 + at).to_bytes(16, "big"), "job": name, "grant_id": name})
+database.commit()
+`;
+
+/** So many jobs ran before all that there are: copies of the oldest one, with its runs. */
+export function jobsBefore(place: Installation, count: number): void {
+  execFileSync('python3', ['-c', BEFORE, join(place.folder, 'data/sallyport.db'), String(count)]);
+}

@@ -1,5 +1,7 @@
 //! The operators' command line as a program: what it prints, asks and answers with, against a real server and real agents.
 
+mod hostile;
+
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sallyport_agent_core::dial::TcpDialer;
 use sallyport_testkit::owner::Owner;
 use sallyport_testkit::server::TestServer;
-use sallyport_testkit::simulated::{Disks, Fleet, Keys, PREFIX, Pace, Plan, Spread};
+use sallyport_testkit::simulated::{Disks, Fleet, Keys, PREFIX, Pace, Plan};
 use serde_json::json;
 
 const DEVICES: usize = 50;
@@ -16,8 +16,7 @@ async fn fifty_simulated_devices_lose_nothing_and_double_nothing() {
     let server = TestServer::live().await;
     let mut owner = Owner::set_up(&server).await;
     let file = owner.installer(&server, DEVICES as u32).await;
-    let mut plan = Plan::new(DEVICES, 7, Arc::new(Spread::to(server.address, None)));
-    plan.clock = Arc::new(server.clock.clone());
+    let mut plan = server.devices(DEVICES);
     plan.timing.heartbeat = Duration::from_millis(200);
     let fleet = Fleet::start(&plan, Some(file.as_bytes())).expect("the fleet starts");
     let pending = owner.devices("state=pending", DEVICES).await;

@@ -33,6 +33,8 @@ mod requests;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
+mod seeded;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod survival;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use sallyport_server::outside::SystemEntropy;
 use sallyport_testkit::installation::Installation;
 use sallyport_testkit::operator::Operator;
 use sallyport_testkit::remote::{RemoteClient, RemoteEnd, body};
@@ -27,7 +28,7 @@ async fn main() -> anyhow::Result<()> {
     let device = operator.ids("state=pending").await.pop().context("a device")?;
     operator.approve_all().await;
     ensure!(operator.wait_for("state=online", 1, PATIENCE).await == 1, "the device does not come");
-    let secret = StreamSecret::from_bytes(sallyport_server::clock::random());
+    let secret = StreamSecret::from_bytes(sallyport_server::outside::random(&SystemEntropy));
     let wanted = body(&secret, json!({ "kind": "background", "device": device }));
     let client = RemoteClient::of(operator.ask("/v1/remote-sessions", wanted).await, secret);
     let Ok(mut end) = client.dial(&installation).await else { bail!("the stream was refused") };

@@ -31,7 +31,7 @@ fn build(name: &str) -> PathBuf {
         return path.with_file_name(name);
     }
     // An up-to-date build takes a fraction of a second, and no lock is held while tests run.
-    let status = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", name]).status();
+    let status = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bin", name]).status();
     assert!(status.expect("cargo runs").success(), "{name} builds");
     while path.file_name().is_some_and(|name| name != "deps") {
         path.pop();

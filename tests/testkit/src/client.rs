@@ -12,12 +12,13 @@ use p256::ecdsa::{Signature, SigningKey};
 use sallyport_server::clock::Clock;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::host::Host;
 use crate::server::TestClock;
+use crate::wire::{Connection, Kept, Wire, over};
 
 static PROOFS: AtomicU64 = AtomicU64::new(0);
 
@@ -31,6 +32,9 @@ pub struct Reply {
     /// The body.
     pub body: Vec<u8>,
 }
+
+/// The server hung up.
+const NO_REPLY: Reply = Reply { status: 0, headers: Vec::new(), body: Vec::new() };
 
 impl Reply {
     /// A header's value.
@@ -119,6 +123,8 @@ pub struct Client {
     tls: Option<TlsConnector>,
     /// Where its connections come from, and what a proxy there says before anything else.
     introduced: Option<(SocketAddr, Vec<u8>)>,
+    /// The connection of all requests, where they share one.
+    kept: Option<Kept>,
 }
 
 impl Client {
@@ -134,6 +140,7 @@ impl Client {
             nonce: String::new(),
             tls: None,
             introduced: None,
+            kept: None,
         }
     }
 
@@ -151,10 +158,18 @@ impl Client {
         self
     }
 
+    /// The same browser, which leaves its connection open for the next request.
+    #[must_use]
+    pub fn keeping(mut self) -> Self {
+        self.kept = Some(Kept::default());
+        self
+    }
+
     /// The same browser at another server, as after a restart.
     #[must_use]
     pub fn at(&self, server: &impl Host) -> Self {
-        Self { address: server.address(), clock: server.clock().clone(), ..self.clone() }
+        let kept = self.kept.as_ref().map(|_| Kept::default());
+        Self { address: server.address(), clock: server.clock().clone(), kept, ..self.clone() }
     }
 
     /// Asks without a body.
@@ -205,15 +220,31 @@ impl Client {
             let stream = socket.connect(self.address).await.expect("the server listens");
             return talk(stream, &[header, request.as_slice()].concat()).await;
         }
+        match &self.kept {
+            None => talk(self.dial().await.expect("the server listens"), &request).await,
+            Some(kept) => self.ask_over(kept, &request).await.and_then(|answer| parse(&request, &answer)).unwrap_or(NO_REPLY),
+        }
+    }
+
+    async fn ask_over(&self, kept: &Kept, request: &[u8]) -> Option<Vec<u8>> {
+        match kept.ask(request).await {
+            Some(answer) => Some(answer),
+            None => kept.ask_over(self.dial().await.ok()?, request).await.ok(),
+        }
+    }
+
+    async fn dial(&self) -> std::io::Result<Wire> {
+        let stream = TcpStream::connect(self.address).await?;
         match &self.tls {
-            None => exchange(self.address, &request).await,
-            Some(tls) => exchange_over(tls, self.address, &request).await,
+            None => Ok(Box::new(stream)),
+            Some(tls) => over(tls, stream).await,
         }
     }
 
     fn request(&self, call: &Call, proof: Option<&str>) -> Vec<u8> {
         let body = call.bytes();
-        let mut text = format!("{} {} HTTP/1.1\r\nhost: localhost:8800\r\nconnection: close\r\n", call.method, call.path);
+        let connection = if self.kept.is_some() { "keep-alive" } else { "close" };
+        let mut text = format!("{} {} HTTP/1.1\r\nhost: localhost:8800\r\nconnection: {connection}\r\n", call.method, call.path);
         let mut header = |name: &str, value: &str| text.push_str(&format!("{name}: {value}\r\n"));
         let is_named = call.headers.iter().any(|(name, _)| name == "content-type");
         if (call.body.is_some() || call.raw.is_some()) && !is_named {
@@ -248,7 +279,7 @@ impl Client {
     }
 
     /// Opens a stream of events and leaves it open: what comes is read from the connection.
-    pub async fn follow(&mut self, path: &str) -> TcpStream {
+    pub async fn follow(&mut self, path: &str) -> Wire {
         self.get("/v1/nonce").await;
         let call = Call::new("GET", path);
         let proof = self.proof(&call);
@@ -257,7 +288,7 @@ impl Client {
             "GET {path} HTTP/1.1\r\nhost: localhost:8800\r\nconnection: close\r\naccept: text/event-stream\r\n\
              cookie: __Host-sallyport={cookie}\r\ndpop: {proof}\r\n\r\n"
         );
-        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        let mut stream = self.dial().await.expect("the server listens");
         stream.write_all(text.as_bytes()).await.expect("the server reads");
         stream
     }
@@ -306,17 +337,11 @@ pub async fn exchange(address: SocketAddr, request: &[u8]) -> Reply {
     talk(TcpStream::connect(address).await.expect("the server listens"), request).await
 }
 
-async fn exchange_over(tls: &TlsConnector, address: SocketAddr, request: &[u8]) -> Reply {
-    let stream = TcpStream::connect(address).await.expect("the server listens");
-    let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
-    talk(tls.connect(name, stream).await.expect("the certificate is the server's"), request).await
+async fn talk(stream: impl Connection, request: &[u8]) -> Reply {
+    try_talk(stream, request).await.unwrap_or(NO_REPLY)
 }
 
-async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Reply {
-    try_talk(stream, request).await.unwrap_or(Reply { status: 0, headers: Vec::new(), body: Vec::new() })
-}
-
-async fn try_talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Option<Reply> {
+async fn try_talk(mut stream: impl Connection, request: &[u8]) -> Option<Reply> {
     stream.write_all(request).await.ok()?;
     let mut answer = Vec::new();
     // A server that refuses a body may close before it has read it all: what it said counts.

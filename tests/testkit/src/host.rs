@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use tokio_rustls::TlsConnector;
+
 use crate::server::TestClock;
 
 /// Where a server is, and what it and its clients take for the time.
@@ -12,6 +14,10 @@ pub trait Host {
     fn origin(&self) -> &str;
     /// The clock of both ends.
     fn clock(&self) -> &TestClock;
+    /// How clients speak TLS with it, where it wants that.
+    fn tls(&self) -> Option<TlsConnector> {
+        None
+    }
 }
 
 /// Makes a test of each named `async fn(Engine)` for each engine: `name::sqlite` and `name::postgres`.

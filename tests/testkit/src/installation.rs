@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio_rustls::TlsConnector;
 
 use crate::agent::program;
 use crate::client::Client;
@@ -40,6 +41,10 @@ impl Host for Installation {
 
     fn clock(&self) -> &TestClock {
         &self.clock
+    }
+
+    fn tls(&self) -> Option<TlsConnector> {
+        self.certificate.as_ref().map(Certificate::connector)
     }
 }
 
@@ -171,15 +176,15 @@ impl Installation {
     /// A browser with a key of its own for each seed from 1 on.
     pub fn browser(&self, seed: u8) -> Client {
         let client = Client::new(self, seed);
-        match &self.certificate {
+        match self.tls() {
             None => client,
-            Some(certificate) => client.over(certificate.connector()),
+            Some(tls) => client.over(tls),
         }
     }
 
     /// How simulated agents reach it.
     pub fn network(&self) -> Spread {
-        Spread::to(self.address, self.certificate.as_ref().map(Certificate::connector))
+        Spread::to(self.address, self.tls())
     }
 
     /// The one-time token of the set-up link.

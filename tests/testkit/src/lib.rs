@@ -24,3 +24,5 @@ pub mod rogue;
 pub mod server;
 pub mod simulated;
 pub mod tool;
+pub mod wire;
+pub mod world;

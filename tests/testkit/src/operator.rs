@@ -5,11 +5,13 @@ use std::time::Duration;
 use sallyport_model::Timestamp;
 use sallyport_server::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 use tokio::time::Instant;
 
 use crate::client::Reply;
 use crate::installation::Installation;
 use crate::owner::{Owner, begin_with, oathtool};
+use crate::wire::Wire;
 
 const STEP_SECS: i64 = 30;
 /// A code of the step before is not begun with so shortly before the step ends.
@@ -180,5 +182,22 @@ impl Operator {
             }
             tokio::time::sleep(look).await;
         }
+    }
+
+    /// A job on one device once it has ended, or as it is when patience ends: told by the stream of events, as the console is.
+    pub async fn told(&mut self, events: &mut Wire, job: &str, patience: Duration) -> Value {
+        let ended = ["succeeded", "failed", "refused", "interrupted", "cancelled", "timed_out", "output_limit"];
+        let words: Vec<String> = ended.map(|state| format!("\"job\":\"{job}\",\"state\":\"{state}\"")).into();
+        let mut heard = Vec::new();
+        let hears = async {
+            while !words.iter().any(|word| String::from_utf8_lossy(&heard).contains(word)) {
+                if events.read_buf(&mut heard).await.expect("a stream") == 0 {
+                    break;
+                }
+            }
+        };
+        // Where nothing is told in time, the job as it is says so.
+        let _ = tokio::time::timeout(patience, hears).await;
+        self.owner.client.get(&format!("/v1/jobs/{job}")).await.json()
     }
 }

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::agent::program;
 use crate::host::Host;
 use crate::server::{TestClock, TestServer};
+use crate::world::World;
 
 /// How long it may take until it listens.
 const START: Duration = Duration::from_secs(30);
@@ -119,7 +120,8 @@ impl ServerProcess {
     pub async fn open(mut self) -> TestServer {
         self.kill();
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
-        TestServer::reopen(folder, self.clock.clone(), &self.origin, self.database.clone()).await
+        let world = World::next().at(self.clock.clone()).holding(folder);
+        World { origin: self.origin.clone(), database: self.database.clone(), ..world }.serve().await
     }
 }
 

@@ -13,6 +13,7 @@ use tokio_tungstenite::{accept_async, client_async};
 
 use crate::host::Host;
 use crate::remote::{NotLetIn, PROGRAM, Socket, dial};
+use crate::wire::Wire;
 
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +89,12 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("an address");
         let dialled = async {
-            let stream = TcpStream::connect(address).await.expect("the relay listens");
+            let stream: Wire = Box::new(TcpStream::connect(address).await.expect("the relay listens"));
             client_async(format!("ws://{address}/"), stream).await.expect("the relay lets everybody in").0
         };
         let accepted = async {
             let (stream, _) = listener.accept().await.expect("the client comes");
+            let stream: Wire = Box::new(stream);
             accept_async(stream).await.expect("a WebSocket")
         };
         let (client, downstream) = tokio::join!(dialled, accepted);

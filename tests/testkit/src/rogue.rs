@@ -6,6 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use sallyport_grant::body::{Body as _, GrantBody, Outcome, ReceiptBody, ReceiptType, TokenSecret};
 use sallyport_grant::{Envelope, Hex, KeyId, PayloadType, SigningKey, VerifyKey, receipt, sha256};
 use sallyport_model::{AgentText, Digest, GrantId, InstallerId, TenantId, Timestamp};
+use sallyport_server::outside::SystemEntropy;
 use sallyport_wire::{
     AgentLink, Channel, DeviceState, Enrol, GrantOffer, HelloClaims, Initiator, LinkKey, Stream, ToAgent, ToServer, UnsignedToAgent,
 };
@@ -166,7 +167,7 @@ pub async fn socket(server: &impl Host, tenant: TenantId) -> Result<Socket, Ende
 /// Connects and shakes hands; nobody has said yet who it is.
 pub async fn dial(server: &impl Host, file: &File) -> Result<(Socket, Channel), Ended> {
     let mut socket = socket(server, file.tenant).await?;
-    let (initiator, first) = Initiator::start(&file.link, sallyport_server::clock::random());
+    let (initiator, first) = Initiator::start(&file.link, sallyport_server::outside::random(&SystemEntropy));
     send(&mut socket, first).await?;
     let channel = initiator.finish(&frame(&mut socket).await?).map_err(|_| Ended)?;
     Ok((socket, channel))

@@ -4,7 +4,8 @@ import { diffLines, folded } from './diff';
 import { one, readFilters, withFilter, writeFilters } from './filters';
 import { ago, ahead, bytes, count, countdown, fours, length, shortDigest } from './format';
 import { grouped } from './groups';
-import { best, runWish } from './palette';
+import { JUMPS } from '../shell/jumps';
+import { best, runWish, visitWish } from './palette';
 import { hintsIn, listed, visible } from './unusual';
 import { visibleRows } from './virtual';
 
@@ -62,6 +63,17 @@ test('the palette understands what to run and where', () => {
   expect(runWish('Run disk')).toEqual({ script: 'disk', where: '' });
   expect(runWish('terminal web')).toBeUndefined();
   expect(best('we 01', ['db-01', 'web-02', 'web-01', 'tail-web-01'], (name) => name, 5)).toEqual(['web-01', 'tail-web-01']);
+});
+
+test('the palette understands which part of a device somebody wants', () => {
+  expect(visitWish('terminal web-01')).toEqual({ tab: 'terminal', device: 'web-01' });
+  expect(visitWish(' Files on  web 01 ')).toEqual({ tab: 'files', device: 'web 01' });
+  expect(['terminal', 'terminal ', 'screen-01', 'files on', 'web-01 terminal'].map(visitWish)).toEqual([undefined, undefined, undefined, undefined, undefined]);
+});
+
+test('each jump has a key of its own', () => {
+  const keys = JUMPS.map((jump) => jump.key);
+  expect(keys).toEqual([...new Set(keys)]);
 });
 
 test('hints name the lines of code, not of comments', () => {

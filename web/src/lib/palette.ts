@@ -11,6 +11,21 @@ export function runWish(text: string): Wish | undefined {
   return found ? { script: found[1]?.trim() ?? '', where: found[2]?.trim() ?? '' } : undefined;
 }
 
+const TABS = ['terminal', 'files', 'screen', 'processes', 'services', 'logs', 'software'] as const;
+
+export interface Visit {
+  tab: (typeof TABS)[number];
+  device: string;
+}
+
+/** Reads `terminal web-01` and `files on web-01`; undefined where no such part of a device is named, or no device. */
+export function visitWish(text: string): Visit | undefined {
+  const [word = '', ...rest] = text.trim().split(/\s+/);
+  const tab = TABS.find((one) => one === word.toLowerCase());
+  const device = (rest[0]?.toLowerCase() === 'on' ? rest.slice(1) : rest).join(' ');
+  return tab && device ? { tab, device } : undefined;
+}
+
 /** Lower is better; undefined where a word of the query does not occur. */
 export function rank(query: string, text: string): number | undefined {
   const [low, wanted] = [text.toLowerCase(), query.toLowerCase().split(/\s+/).filter(Boolean)];

@@ -25,6 +25,13 @@ export class Resource<T> {
     return this.reload();
   };
 
+  /** The answer came by another way, and is newer than all that was asked for until now. */
+  put(value: T): void {
+    this.#shown = ++this.#turn;
+    this.loading = false;
+    [this.value, this.problem] = [value, undefined];
+  }
+
   /** Asks the same once more. Each answer is taken that is newer than what is shown: steady changes keep none of them away. */
   reload = async (): Promise<void> => {
     const turn = ++this.#turn;

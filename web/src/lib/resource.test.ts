@@ -45,3 +45,17 @@ test('what is answered to another question than the present one is not taken', a
   await settled();
   expect([made.value, made.loading]).toEqual(['of the second', false]);
 });
+
+test('an answer that came by another way is not replaced by one that was asked for before it', async () => {
+  const made = asked();
+  void made.ask();
+  made.put('saved');
+  expect([made.value, made.loading]).toEqual(['saved', false]);
+  answers[0]?.take('read before');
+  await settled();
+  expect(made.value).toBe('saved');
+  void made.reload();
+  answers[1]?.take('read after');
+  await settled();
+  expect(made.value).toBe('read after');
+});

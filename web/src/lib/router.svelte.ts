@@ -3,11 +3,11 @@
 class Place {
   path = $state(location.pathname);
   search = $state(location.search);
-  /** Counts moves to another page; the shell moves the focus then. */
+  /** Counts moves to another page; the shell shows that one and moves the focus then. */
   moves = $state(0);
 
-  read(): void {
-    if (location.pathname !== this.path) this.moves++;
+  read(stays = false): void {
+    if (location.pathname !== this.path && !stays) this.moves++;
     this.path = location.pathname;
     this.search = location.search;
   }
@@ -19,6 +19,12 @@ export function go(href: string, how: 'push' | 'replace' = 'push'): void {
   if (how === 'push') history.pushState(null, '', href);
   else history.replaceState(null, '', href);
   place.read();
+}
+
+/** The page that is shown has another address from now on, and stays as it is: what is typed on it, and where. */
+export function rename(href: string): void {
+  history.replaceState(null, '', href);
+  place.read(true);
 }
 
 export const replaceSearch = (search: string): void => go(`${location.pathname}${search}`, 'replace');

@@ -4,7 +4,7 @@ import {
   Ban, Bookmark, Building2, CalendarClock, Camera, Check, ChevronDown, ChevronRight, ChevronUp, CircleCheck, CircleHelp, CircleX, Clock,
   Copy, Cpu, Download, Ellipsis, Eye, EyeOff, File, FileTerminal, Fingerprint, Folder, FolderPlus, HardDrive, History, Hourglass,
   type IconNode, Info, Keyboard, KeyRound, Laptop, Link, ListChecks, Lock, LogOut, Mail, MapPin, Maximize, Monitor, MonitorDown, Moon,
-  Network, Package, PanelLeft, Pause, Pencil, Play, Plus, Printer, RotateCw, Save, Scissors, ScrollText, Search, Server, Settings, Shield,
+  Network, Package, Palette, PanelLeft, Pause, Pencil, Play, Plus, Printer, RotateCw, Save, Scissors, ScrollText, Search, Server, Settings, Shield,
   ShieldAlert, ShieldCheck, ShieldX, Smartphone, SquareCheckBig, SquareTerminal, Sun, Tag, Timer, Trash2, TriangleAlert, Upload, User,
   UserRoundX, Users, Webhook, X,
 } from 'lucide';
@@ -18,7 +18,7 @@ export const ICONS = {
   download: Download, edit: Pencil, eye: Eye, eyeoff: EyeOff, gear: Settings, file: File, folder: Folder, foldernew: FolderPlus, full: Maximize,
   help: CircleHelp, hourglass: Hourglass, info: Info, installer: MonitorDown, job: ListChecks, key: KeyRound, keyboard: Keyboard, laptop: Laptop,
   link: Link, lock: Lock, mail: Mail, more: Ellipsis, moon: Moon, network: Network, notme: UserRoundX, passkey: Fingerprint, people: Users,
-  until: CalendarClock, out: LogOut, package: Package, pause: Pause, phone: Smartphone, place: MapPin, play: Play, print: Printer, rail: PanelLeft,
+  until: CalendarClock, out: LogOut, package: Package, palette: Palette, pause: Pause, phone: Smartphone, place: MapPin, play: Play, print: Printer, rail: PanelLeft,
   right: ChevronRight,
   rotate: RotateCw, save: Save, script: FileTerminal, search: Search, server: Server, shield: Shield, shieldalert: ShieldAlert,
   shieldok: ShieldCheck, shieldx: ShieldX, sun: Sun, tag: Tag, terminal: SquareTerminal, timer: Timer, trash: Trash2, up: ChevronUp, upload: Upload, user: User, users: Users,

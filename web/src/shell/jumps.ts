@@ -28,6 +28,6 @@ export const JUMPS: Jump[] = [
   { key: 'c', path: '/automation/clients', word: 'API clients', icon: 'key', wide: true, may: 'clients.read' },
   { key: 'n', path: '/automation/connections', word: 'Connections', icon: 'network', wide: true, may: 'connections.read' },
   { key: 'w', path: '/automation/webhooks', word: 'Webhooks', icon: 'webhook', wide: true, may: 'webhooks.read' },
-  { key: 'e', path: '/users', word: 'People', icon: 'people', wide: true, may: 'people.read', also: ['/roles'] },
+  { key: 'o', path: '/users', word: 'People', icon: 'people', wide: true, may: 'people.read', also: ['/roles'] },
   { key: 'p', path: '/profile', word: 'Profile', icon: 'user', wide: true },
 ];

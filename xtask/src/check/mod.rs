@@ -147,8 +147,9 @@ fn formatting(root: &Root) -> Result<Findings> {
 
 fn clippy(root: &Root) -> Result<Findings> {
     // A line for each finding; `cargo clippy` itself says more about them.
-    let arguments =
-        ["clippy", "--quiet", "--workspace", "--all-targets", "--keep-going", "--message-format", "short", "--", "--deny", "warnings"];
+    let mut arguments = vec!["clippy", "--quiet", "--keep-going", "--message-format", "short"];
+    // With the features of tools too: what only they compile would otherwise break where they are first used.
+    arguments.extend(["--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"]);
     let output = process::capture(process::cargo(root.path(), &arguments))?;
     let mut findings = Findings::default();
     if !output.status.success() {

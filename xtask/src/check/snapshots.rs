@@ -33,7 +33,7 @@ pub(crate) fn run(root: &Root, mode: Snapshots) -> Result<Findings> {
     let dependencies = agent_dependencies(root)?;
     never_on_agents(&dependencies, &mut findings);
     keep(root, AGENT, &dependencies, mode, &mut findings)?;
-    process::text(process::cargo(root.path(), &["build", "--quiet", "--package", "sallyport"]))?;
+    process::text(process::build(root.path(), &["--quiet", "--bin", "sallyport"]))?;
     for snapshot in &SNAPSHOTS {
         let program = root.binary("sallyport").display().to_string();
         let text = process::text(process::command(root.path(), &program, &["dump", snapshot.topic]))?;

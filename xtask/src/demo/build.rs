@@ -40,10 +40,10 @@ fn changed(root: &Root, file: &str) -> Result<u128> {
 /// Server and agent, and the simulated devices where they are wanted. Cargo shows its own progress.
 pub(crate) fn binaries(root: &Root, fleet: Option<u32>) -> Result<()> {
     println!("building the server and the agent (the first time takes some minutes)");
-    process::must(process::cargo(root.path(), &["build", "--package", "sallyport", "--package", "sallyport-agent"]))?;
+    process::must(process::build(root.path(), &["--bin", "sallyport", "--bin", "sallyport-agent"]))?;
     if fleet.is_some() {
         println!("building the simulated devices");
-        process::must(process::cargo(root.path(), &["build", "--package", "sallyport-bench", "--bin", "sallyport-fleet"]))?;
+        process::must(process::build(root.path(), &["--bin", "sallyport-fleet"]))?;
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(root: &Root, args: &mut Args) -> Result<ExitCode> {
     }
     test::prepare(root)?;
     build::console(root)?;
-    process::must(process::cargo(root.path(), &["build", "--quiet", "--package", "sallyport-agent"]))?;
+    process::must(process::build(root.path(), &["--quiet", "--bin", "sallyport-agent"]))?;
     let cases = cases(root)?;
     for case in &cases {
         println!("{}  {}", if case.outcome.has_passed() { "ok  " } else { "FAIL" }, case.name);
@@ -76,12 +76,8 @@ fn can_mount() -> bool {
 
 fn cases(root: &Root) -> Result<Vec<Case>> {
     debian::install(&PACKAGES)?;
-    process::must(process::cargo(
-        root.path(),
-        &["build", "--quiet", "--package", "sallyport-agent-core", "--features", "rig", "--example", ASKER],
-    ))?;
-    process::must(process::cargo(root.path(), &["build", "--quiet", "--package", "sallyport"]))?;
-    process::must(process::cargo(root.path(), &["build", "--quiet", "--package", "sallyport-testkit", "--example", OWNER]))?;
+    process::must(process::build(root.path(), &["--quiet", "--features", "sallyport-agent-core/rig", "--example", ASKER]))?;
+    process::must(process::build(root.path(), &["--quiet", "--bin", "sallyport", "--example", OWNER]))?;
     let container = Container::boot(root, &container::template(root)?)?;
     let mut cases = Vec::new();
     for (name, script) in STEPS {

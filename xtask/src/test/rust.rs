@@ -14,8 +14,8 @@ const REPORT: &str = "nextest/ci/junit.xml";
 
 /// The binaries that integration and browser tests start.
 pub(crate) fn build(root: &Root) -> Result<()> {
-    process::must(process::cargo(root.path(), &["build", "--quiet", "--package", "sallyport", "--package", "sallyport-agent"]))?;
-    process::must(process::cargo(root.path(), &["build", "--quiet", "--package", "sallyport-bench", "--bin", "sallyport-fleet"]))
+    let programs = ["--quiet", "--bin", "sallyport", "--bin", "sallyport-agent", "--bin", "sallyport-fleet"];
+    process::must(process::build(root.path(), &programs))
 }
 
 pub(crate) fn run(root: &Root, filter: Option<&str>) -> Result<Vec<Case>> {

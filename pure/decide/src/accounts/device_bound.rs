@@ -13,8 +13,6 @@ use serde::Deserialize;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-/// Longest response that is looked at.
-pub const RESPONSE_BYTES: usize = 4 * 1024;
 const KEY_BYTES: usize = 64;
 const MAC_BYTES: usize = 32;
 const LABEL: &[u8] = b"sallyport.device-cookie/1\n";
@@ -119,7 +117,7 @@ fn open(jwt: &str, key: DeviceKey) -> Result<Response, Refused> {
 
 /// Header and claims; they mean nothing before the signature was verified.
 fn parts(jwt: &str) -> Result<(Header, Claims), Refused> {
-    let jwt = Some(jwt).filter(|jwt| jwt.len() <= RESPONSE_BYTES).ok_or(Refused::Malformed)?;
+    let jwt = Some(jwt).filter(|jwt| jwt.len() <= limits::DEVICE_BOUND_BYTES).ok_or(Refused::Malformed)?;
     let mut parts = jwt.split('.');
     let (Some(header), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return Err(Refused::Malformed);

@@ -16,12 +16,8 @@ use sha2::{Digest as _, Sha256};
 pub use nonce::Nonces;
 pub use replay::Seen;
 
-/// Longest header that is looked at.
-pub const HEADER_BYTES: usize = 8 * 1024;
 /// Shortest `jti`, decoded: 128 random bits.
 pub const JTI_BYTES: usize = 16;
-/// Longest `jti`, as written.
-const JTI_TEXT_BYTES: usize = 128;
 
 /// Why a proof does not prove anything. All are the client's fault; only [`ProofError::Nonce`] is worth one more try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -160,7 +156,7 @@ impl ProvenKey {
 pub fn verify(headers: &[&[u8]], request: &Request<'_>, nonces: &Nonces, now: Timestamp) -> Result<ProvenKey, ProofError> {
     let header = match headers {
         [] => return Err(ProofError::Missing),
-        [one] if one.len() > HEADER_BYTES => return Err(ProofError::Malformed),
+        [one] if one.len() > limits::PROOF_BYTES => return Err(ProofError::Malformed),
         [one] => std::str::from_utf8(one).map_err(|_| ProofError::Malformed)?,
         _ => return Err(ProofError::Several),
     };

@@ -1,6 +1,7 @@
 //! From what a vendor answered to what a caller gets.
 
 use super::secret::{Placement, Secret};
+use sallyport_model::headers::OF_VENDORS;
 
 /// What goes back to the caller: there is no way to make one but [`Returned::of`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,25 +40,6 @@ impl AnswerError {
     }
 }
 
-/// The vendor's headers that go back: no cookie, nothing of the connection, nothing that a proxy in front of this server obeys.
-const PASSED: [&str; 15] = [
-    "content-type",
-    "content-language",
-    "content-disposition",
-    "etag",
-    "last-modified",
-    "link",
-    "retry-after",
-    "deprecation",
-    "sunset",
-    "x-total-count",
-    "x-total-pages",
-    "x-next-page",
-    "x-ratelimit-limit",
-    "x-ratelimit-remaining",
-    "x-ratelimit-reset",
-];
-
 impl Returned {
     /// Judges an answer. `headers` are all of it, with names in small letters.
     ///
@@ -84,7 +66,7 @@ impl Returned {
             return Err(AnswerError::Echo);
         }
         let text = |value: &[u8]| std::str::from_utf8(value).ok().map(str::to_owned);
-        let passed = headers.iter().filter(|(name, _)| PASSED.contains(&name.as_str()));
+        let passed = headers.iter().filter(|(name, _)| OF_VENDORS.contains(&name.as_str()));
         let headers = passed.filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect();
         Ok(Self { status, headers, body })
     }

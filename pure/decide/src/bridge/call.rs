@@ -1,5 +1,6 @@
 //! From what a caller sent to what leaves the server.
 
+use sallyport_model::headers::OF_CALLERS;
 use std::collections::BTreeSet;
 
 use sallyport_model::{ApiClientId, UserId};
@@ -105,21 +106,6 @@ impl Cleared {
     }
 }
 
-/// The caller's headers that go on. No other does: neither who they are here, nor what belongs to their connection, nor `Range`, by which an
-/// answer could be had in pieces.
-const PASSED: [&str; 10] = [
-    "accept",
-    "accept-language",
-    "content-type",
-    "content-language",
-    "if-match",
-    "if-none-match",
-    "if-modified-since",
-    "if-unmodified-since",
-    "idempotency-key",
-    "prefer",
-];
-
 /// Clears a request: who sends it, its path and method, and what of its headers goes on.
 ///
 /// # Errors
@@ -139,7 +125,7 @@ pub fn clear<'a>(
         ShapeError::Address(_) => CallError::Query,
         _ => CallError::Rule,
     })?;
-    let passed = headers.into_iter().filter(|(name, _)| PASSED.contains(name));
+    let passed = headers.into_iter().filter(|(name, _)| OF_CALLERS.contains(name));
     let own = shape.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
     let mut all: Vec<_> = passed.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     all.retain(|(name, _)| !shape.headers.keys().any(|own| own.eq_ignore_ascii_case(name)));

@@ -12,6 +12,7 @@ mod hostile;
 mod licences;
 mod merkles;
 mod occurrences;
+mod order;
 mod roots;
 mod secrets;
 mod strict_json;

@@ -18,6 +18,32 @@ fn this_machine_can_be_read_and_sent() {
     assert!(!facts.introduction().hostname.as_str().is_empty());
 }
 
+/// What `ip` says, which is neither our reading of `/sys` nor our question to the kernel.
+#[test]
+fn the_networks_of_this_machine_are_those_that_ip_shows() {
+    let ip = |what: &str| {
+        let output = std::process::Command::new("ip").args(["-json", what, "show"]).output().expect("iproute2 is installed");
+        serde_json::from_slice::<Vec<serde_json::Value>>(&output.stdout).expect("a list")
+    };
+    let facts = MachineFacts { agent_version: "1.2.3".to_owned() }.inventory(Timestamp::from_secs(1_790_000_000));
+    let ours: BTreeMap<&str, (&str, Vec<&str>)> = facts
+        .interfaces
+        .iter()
+        .map(|one| (one.name.as_str(), (one.mac.as_str(), one.addresses.iter().map(sallyport_model::AgentText::as_str).collect())))
+        .collect();
+    let others: Vec<_> = ip("address").into_iter().filter(|one| one["ifname"] != "lo").collect();
+    assert_eq!(ours.len(), others.len(), "{ours:?}");
+    assert!(!others.is_empty(), "a machine in a network");
+    for other in &others {
+        let (mac, addresses) = &ours[other["ifname"].as_str().expect("a name")];
+        assert_eq!(Some(*mac), other["address"].as_str());
+        for address in other["addr_info"].as_array().into_iter().flatten() {
+            let local = address["local"].as_str().expect("an address");
+            assert!(addresses.iter().any(|one| one.split('/').next() == Some(local)), "{local} is missing in {addresses:?}");
+        }
+    }
+}
+
 #[test]
 fn os_release_is_read_with_and_without_quotes() {
     let text = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n";

@@ -22,6 +22,11 @@ pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
     serde_json::from_slice(&answer.body).map_err(|error| Failure::Answer(error.to_string()))
 }
 
+/// Takes an answer that says nothing, or nothing that matters here. A page in the server's place is no answer: nothing was done.
+pub(super) fn nothing_else(answer: &Answer) -> Result<(), Failure> {
+    if answer.body.is_empty() { Ok(()) } else { read::<serde::de::IgnoredAny>(answer).map(drop) }
+}
+
 pub(super) fn refused(status: u16, request_id: String, body: &[u8]) -> Failure {
     if let Ok(said) = serde_json::from_slice::<api::OauthError>(body) {
         let detail = "Begin the sign-in again.".to_owned();
@@ -57,6 +62,9 @@ mod tests {
             br#"{"type":"x","title":"No","status":409,"detail":"d","code":"from_the_future","request_id":"r"}"#,
         );
         assert_eq!((newer.code(), newer.exit_code()), ("from_the_future", 2));
+        let told = |body: &[u8]| nothing_else(&Answer { status: 200, body: body.to_vec() });
+        assert!(told(b"").is_ok() && told(b"{\"done\":true}").is_ok());
+        assert!(matches!(told(b"<html>"), Err(Failure::Answer(_))), "a page in the server's place did nothing");
         let proxy = refused(502, "7".into(), b"<html>");
         assert_eq!((proxy.code(), proxy.exit_code()), ("http_502", 3));
     }

@@ -17,14 +17,16 @@ use crate::dpop::{Key, Signed};
 use crate::failure::Failure;
 use crate::loopback::{self, Loopback};
 use crate::origin::Origin;
+use crate::screen::remark;
 use crate::session::{self, Session};
 use crate::stream::Connection;
 use crate::{ask, by_browser, clock};
 
+use crate::query::Set;
 pub(crate) use crate::query::{Query, form};
 pub(crate) use tls::{agent, certificates_of};
 
-use answers::{Answer, header, read, refused, unreachable};
+use answers::{Answer, header, nothing_else, read, refused, unreachable};
 
 const COOKIE: &str = "__Host-sallyport";
 /// Marks what a vendor answered over a connection.
@@ -70,6 +72,7 @@ impl Client {
 
     /// Begins a session with a new key; it is kept once the server sets its cookie.
     pub(crate) fn begin(server: &str, email: &str, ca: Option<String>, path: PathBuf) -> Result<Self, Failure> {
+        session::is_keepable(&path)?;
         let (origin, key) = (Origin::parse(server)?, Key::generate()?);
         let (server, email) = (origin.to_string(), email.to_owned());
         let session = Session { server, email, key: key.to_text(), key_name: None, cookie: None, token: None, ca };
@@ -125,7 +128,13 @@ impl Client {
 
     /// Proves a factor in this session. What it is refused with is told as it is: nothing is proved in its place.
     pub(crate) fn elevate(&mut self, proof: &api::Elevate) -> Result<api::Me, Failure> {
+        self.is_keepable()?;
         self.change(Method::POST, "/v1/me/elevate", proof)
+    }
+
+    /// A proof brings another cookie or token: where that cannot be kept, the session would be over with it.
+    pub(crate) fn is_keepable(&self) -> Result<(), Failure> {
+        session::is_keepable(&self.path)
     }
 
     /// Where the session's key is kept, for people.
@@ -174,9 +183,9 @@ impl Client {
         loop {
             let page: api::Page<T> = self.read(&query.after(path))?;
             items.extend(page.items);
-            match page.next {
-                Some(next) if items.len() < most => query.set("cursor", &next),
-                _ => break,
+            let Some(next) = page.next.filter(|_| items.len() < most) else { break };
+            if query.set("cursor", &next) == Set::Already {
+                return Err(Failure::Answer("a list that goes round in a circle".to_owned()));
             }
         }
         items.truncate(most);
@@ -202,12 +211,12 @@ impl Client {
 
     /// Sends a body that is answered by nothing.
     pub(crate) fn tell(&mut self, method: Method, target: &str, body: &impl Serialize) -> Result<(), Failure> {
-        self.send(method, target, written(body)?).map(drop)
+        nothing_else(&self.send(method, target, written(body)?)?)
     }
 
     /// Does what has neither body nor answer.
     pub(crate) fn act(&mut self, method: Method, target: &str) -> Result<(), Failure> {
-        self.send(method, target, Vec::new()).map(drop)
+        nothing_else(&self.send(method, target, Vec::new())?)
     }
 
     /// Does what has no body, and reads the answer.
@@ -247,7 +256,7 @@ impl Client {
                 if by_browser::why(self)?.is_some() {
                     return Err(failure);
                 }
-                eprintln!("{failure}: you proved a factor too long ago for this.");
+                remark(format!("{failure}: you proved a factor too long ago for this."));
                 step_up::prove(self, step_up::code()?)?;
                 self.send_signed(&call)
             }

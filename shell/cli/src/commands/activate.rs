@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::origin::Origin;
 use crate::safe::one_line;
-use crate::screen::{Screen, Tone};
+use crate::screen::{Screen, Tone, printed, remark};
 use crate::session::{self, Session};
 use crate::{Common, clock, keystore, say};
 
@@ -116,7 +116,7 @@ impl Activate {
         self.agree(screen, &link.server, &found)?;
         let mut client = Client::begin(&link.server, &found.email, ca, path)?;
         let draft = self.begin(&mut client, link, found.needs)?;
-        eprintln!("A phone is better than an app on this computer: whoever has the computer then still lacks the code.");
+        remark("A phone is better than an app on this computer: whoever has the computer then still lacks the code.");
         factors::show_key(&draft.totp);
         let codes = self.finish(&mut client, link, &draft.draft)?;
         if let Some(name) = last.and_then(|last: Session| last.key_name) {
@@ -131,6 +131,8 @@ impl Activate {
             activated.recovery_codes.iter().for_each(|code| screen.say(one_line(code)));
             screen.say("Keep them off this computer.");
         });
+        // Codes that nobody saw are kept by nobody.
+        printed()?;
         if self.are_kept()? {
             keep_codes(&mut client, screen)?;
         } else {
@@ -167,7 +169,7 @@ impl Activate {
         let start = format!("{LINKS}/start");
         match client.change(Method::POST, &start, &body) {
             Err(failure) if failure.is_refusal(api::Code::PasswordBreached) && !is_invited => {
-                eprintln!("{failure}. Strangers try such passwords: another one takes its place with the activation.");
+                remark(format!("{failure}. Strangers try such passwords: another one takes its place with the activation."));
                 body.new_password = Some(self.chosen("New password")?.to_string());
                 client.change(Method::POST, &start, &body)
             }
@@ -185,7 +187,7 @@ impl Activate {
             tries -= 1;
             match client.change(Method::POST, &format!("{LINKS}/finish"), &body) {
                 Err(failure) if failure.is_refusal(api::Code::CodeRefused) && tries > 0 => {
-                    eprintln!("Not accepted. {}", failure.next_step());
+                    remark(format!("Not accepted. {}", failure.next_step()));
                 }
                 other => return other,
             }

@@ -18,6 +18,7 @@ use crate::tool::{KeyFile, public_jwk};
 use crate::{Common, clock, lookup, say};
 
 use super::client_shape::{Change, is_shape};
+use super::login::trusted;
 
 #[derive(Args)]
 pub struct Clients {
@@ -136,8 +137,7 @@ fn keygen(screen: Screen, name: &str) -> Result<Outcome, Failure> {
 fn bind(screen: Screen, name: &str, server: &str, client: &str, ca: Option<PathBuf>) -> Result<Outcome, Failure> {
     let mut file = KeyFile::load(KeyFile::place(name))?;
     let origin = Origin::parse(server)?.to_string();
-    let ca = ca.map(|path| std::fs::read_to_string(&path).map_err(|why| Failure::File { path, why })).transpose()?;
-    file.bind(&origin, client, ca)?;
+    file.bind(&origin, client, trusted(ca.as_ref(), None)?)?;
     screen.give(&json!({ "client": client, "server": origin }), |screen| {
         screen.say(format!("{} is of {client} at {origin}.", file.path().display()));
     });

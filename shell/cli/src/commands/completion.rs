@@ -4,6 +4,7 @@ use clap::Args;
 use clap_complete::{Shell, generate};
 
 use crate::failure::Outcome;
+use crate::screen;
 
 #[derive(Args)]
 pub struct Completion {
@@ -16,8 +17,7 @@ impl Completion {
         let name = whole.get_name().to_owned();
         let mut script = Vec::new();
         generate(self.shell, &mut whole, name, &mut script);
-        // Whoever closes the pipe has seen enough.
-        let _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
+        screen::print(script);
         Outcome::Done
     }
 }

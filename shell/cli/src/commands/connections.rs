@@ -1,7 +1,5 @@
 //! `sallyport connections`.
 
-use std::io::Write as _;
-
 use clap::{Args, Subcommand};
 use sallyport_api as api;
 use serde_json::json;
@@ -10,8 +8,8 @@ use ureq::http::Method;
 use crate::client::{Client, Query};
 use crate::failure::{Failure, Outcome};
 use crate::safe::one_line;
-use crate::screen::{Screen, Tone, Word};
-use crate::{Common, clock, lookup, say};
+use crate::screen::{Screen, Tone, Word, remark};
+use crate::{Common, clock, lookup, say, screen};
 
 use super::connection_terms::{Add, Change};
 
@@ -239,12 +237,12 @@ impl Call {
         if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
             String::from_utf8_lossy(&answer).lines().for_each(|line| screen.say(one_line(line)));
         } else {
-            let _ = std::io::stdout().write_all(&answer);
+            screen::print(&answer);
         }
         if (200..300).contains(&status) {
             return Ok(Outcome::Done);
         }
-        eprintln!("The vendor answered with status {status}.");
+        remark(format!("The vendor answered with status {status}."));
         Ok(Outcome::SomeFailed)
     }
 }

@@ -31,7 +31,7 @@ use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::prove::{Agreement, Guarded};
 use crate::safe::one_line;
-use crate::screen::{Form, Screen};
+use crate::screen::{Form, Screen, remark};
 use crate::stream::{Connection, Over};
 use crate::{Common, lookup};
 
@@ -80,9 +80,6 @@ impl Download {
             Transfer { end, part: &mut part, path, phase: Phase::Opening, progress, bye: None, interrupt: Interrupt::watch() };
         let ending = transfer.stay(&mut client, &opened);
         transfer.progress.finish_and_clear();
-        if !matches!(ending, Ok(Some(_))) {
-            part.forget_nothing();
-        }
         leave(&mut client, &opened)?;
         let Some(done) = ending? else { return Ok(Outcome::Left) };
         let sha256 = part.finish(&done, &place)?;
@@ -169,14 +166,6 @@ impl Part {
         Ok(())
     }
 
-    /// Nothing that came needs no keeping.
-    fn forget_nothing(&self) {
-        if self.bytes == 0 {
-            // Whoever asks again makes another one.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-
     /// It becomes the file, where it is what the device read.
     fn finish(&self, done: &FileDone, place: &Path) -> Result<Digest, Failure> {
         let failed = |why| Failure::File { path: place.to_owned(), why };
@@ -190,6 +179,15 @@ impl Part {
         vacant(place)?;
         std::fs::rename(&self.path, place).map_err(failed)?;
         Ok(ours)
+    }
+}
+
+impl Drop for Part {
+    /// Nothing that came needs no keeping: whoever asks again makes another one.
+    fn drop(&mut self) {
+        if self.bytes == 0 {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -276,7 +274,7 @@ impl Transfer<'_> {
     }
 
     fn dial_again(&self, client: &mut Client, opened: &api::OpenedRemoteSession) -> Result<Option<String>, Failure> {
-        self.progress.suspend(|| eprintln!("The connection was lost; trying to get it back. Ctrl-C leaves, and what came is kept."));
+        self.progress.suspend(|| remark("The connection was lost; trying to get it back. Ctrl-C leaves, and what came is kept."));
         let until = Instant::now() + Duration::from_secs(u64::from(limits::REMOTE_UNATTENDED_SECS));
         while Instant::now() < until {
             if self.interrupt.is_pressed() {

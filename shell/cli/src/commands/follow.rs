@@ -14,7 +14,7 @@ use crate::client::{Client, Query};
 use crate::failure::{Failure, Outcome};
 use crate::safe::one_line;
 use crate::say;
-use crate::screen::{Form, Screen, Tone};
+use crate::screen::{Form, Screen, Tone, remark};
 
 use super::interrupt::{Interrupt, Wish};
 use super::results;
@@ -41,17 +41,16 @@ pub(super) fn detached(client: &mut Client, screen: Screen, id: &str) -> Result<
 pub(super) fn follow(client: &mut Client, screen: Screen, id: &str) -> Result<Outcome, Failure> {
     let mut watch =
         Watch { client, screen, id, bar: bar(screen), told: BTreeSet::new(), interrupt: Interrupt::watch(), begun: Instant::now() };
-    match watch.look_until_over()? {
-        Some(job) => {
-            watch.bar.finish_and_clear();
-            results::show(client, screen, &job)
-        }
-        None => {
-            watch.bar.finish_and_clear();
-            eprintln!("The runs go on. Look at them with: sallyport jobs follow {id}");
-            Ok(Outcome::Left)
-        }
+    let over = watch.look_until_over();
+    watch.bar.finish_and_clear();
+    if let Ok(Some(job)) = over {
+        return results::show(client, screen, &job);
     }
+    // Whoever stops looking, or can look no more, knows how to look again at what there is.
+    if !over.as_ref().is_err_and(|failure| failure.is_refusal(api::Code::NotFound)) {
+        remark(format!("The runs go on. Look at them with: sallyport jobs follow {id}"));
+    }
+    over.map(|_| Outcome::Left)
 }
 
 struct Watch<'a> {
@@ -69,8 +68,11 @@ impl Watch<'_> {
     fn look_until_over(&mut self) -> Result<Option<api::Job>, Failure> {
         let mut ended_before = 0;
         loop {
-            let job = self.job()?;
-            let ended = job.counts.total - job.counts.waiting - job.counts.running;
+            let job = match self.job() {
+                Err(Failure::Unreachable { .. }) if self.interrupt.is_pressed() => return Ok(None),
+                other => other?,
+            };
+            let ended = ended(&job.counts);
             self.draw(&job);
             if ended != ended_before {
                 self.tell_ended(&job)?;
@@ -113,7 +115,7 @@ impl Watch<'_> {
         ];
         let told: Vec<String> = states.iter().filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {state}")).collect();
         self.bar.set_length(total);
-        self.bar.set_position(total - waiting - running);
+        self.bar.set_position(ended(&job.counts));
         self.bar.set_message(told.join(", "));
     }
 
@@ -142,6 +144,11 @@ impl Watch<'_> {
         }
         Wish::Stay
     }
+}
+
+/// Runs that ended; of numbers that do not fit together, none did.
+fn ended(counts: &api::RunCounts) -> u64 {
+    counts.total.saturating_sub(counts.waiting).saturating_sub(counts.running)
 }
 
 /// All runs of a job.

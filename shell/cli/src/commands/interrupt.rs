@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
-use crate::ask;
 use crate::failure::Outcome;
+use crate::{ask, tty};
 
 /// What the person wants after Ctrl-C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,7 @@ impl Interrupt {
         // Where a handler cannot be set, Ctrl-C ends the program at once, as it always did.
         if flag::register_conditional_shutdown(SIGINT, code, Arc::clone(&pressed)).is_ok() {
             let _ = flag::register(SIGINT, Arc::clone(&pressed));
+            tty::leave_interrupts();
         }
         Self(pressed)
     }

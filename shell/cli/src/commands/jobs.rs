@@ -89,8 +89,8 @@ fn list(client: &mut Client, screen: Screen, most: usize) -> Result<Outcome, Fai
 }
 
 pub(super) fn standing(counts: &api::RunCounts) -> (String, Tone) {
-    let missing = counts.total - counts.succeeded;
-    match (counts.waiting + counts.running, missing) {
+    let missing = counts.total.saturating_sub(counts.succeeded);
+    match (counts.waiting.saturating_add(counts.running), missing) {
         (0, 0) => ("succeeded".to_owned(), Tone::Good),
         (0, missing) => (format!("{missing} did not succeed"), Tone::Bad),
         (open, _) => (format!("{open} not ended"), Tone::Waiting),

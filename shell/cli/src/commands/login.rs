@@ -10,9 +10,9 @@ use zeroize::Zeroizing;
 use crate::client::{Client, certificates_of};
 use crate::failure::{Failure, Outcome};
 use crate::safe::one_line;
-use crate::screen::Tone;
+use crate::screen::{Tone, remark};
 use crate::session::{self, Session};
-use crate::{Common, ask, device_code, keystore, loopback, say};
+use crate::{Common, ask, device_code, files, keystore, loopback, say};
 
 use super::whoami;
 
@@ -49,9 +49,9 @@ pub struct Login {
 /// What its person types, and where.
 fn show_code(asked: &api::DeviceCode) {
     let (page, code) = (one_line(&asked.verification_uri), one_line(&asked.user_code));
-    eprintln!("Open this page in a browser in front of you, and sign in there:\n\n  {page}\n\nType this code:\n\n  {code}\n");
-    eprintln!("It works once, for {}, from this computer's address or within one trusted network.", say::length(asked.expires_in));
-    eprintln!("Nobody who helps you needs it. Waiting for your answer there; Ctrl-C ends it.");
+    remark(format!("Open this page in a browser in front of you, and sign in there:\n\n  {page}\n\nType this code:\n\n  {code}\n"));
+    remark(format!("It works once, for {}, from this computer's address or within one trusted network.", say::length(asked.expires_in)));
+    remark("Nobody who helps you needs it. Waiting for your answer there; Ctrl-C ends it.");
 }
 
 impl Login {
@@ -88,8 +88,8 @@ impl Login {
     }
 
     fn show(&self, page: &str) {
-        eprintln!("Let this program in on the page that opens in your browser, on this computer:\n\n  {page}\n");
-        eprintln!("No browser here? Press Ctrl-C, and use: sallyport login --terminal, or --device where your tenant allows it");
+        remark(format!("Let this program in on the page that opens in your browser, on this computer:\n\n  {page}\n"));
+        remark("No browser here? Press Ctrl-C, and use: sallyport login --terminal, or --device where your tenant allows it");
         if !self.no_open {
             loopback::show(page);
         }
@@ -138,9 +138,9 @@ impl Login {
 /// Certificates to trust: those that are named, else the last session's.
 pub(super) fn trusted(ca: Option<&PathBuf>, last: Option<&Session>) -> Result<Option<String>, Failure> {
     let Some(path) = ca.cloned() else { return Ok(last.and_then(|session| session.ca.clone())) };
-    let pem = std::fs::read_to_string(&path).map_err(|why| Failure::File { path: path.clone(), why })?;
+    let pem = files::text(&path, files::CERTIFICATES_BYTES)?;
     match certificates_of(&pem) {
-        Some(_) => Ok(Some(pem)),
+        Some(_) => Ok(Some(pem.to_string())),
         None => Err(Failure::Content { path, why: "has no certificate in PEM form" }),
     }
 }

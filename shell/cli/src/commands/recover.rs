@@ -17,13 +17,16 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::screen::{Screen, Tone};
-use crate::{Common, ask, session};
+use crate::{Common, ask, files, session};
 
 use super::factors;
 use super::login::trusted;
 
 /// RFC 8410: what stands before the 32 bytes of an Ed25519 key.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+
+/// Largest file that is read as a kit; one has less than a thousand.
+const KIT_BYTES: usize = 64 * 1024;
 
 #[derive(Args)]
 pub struct Recover {
@@ -83,8 +86,7 @@ impl Recover {
 
     fn kit(&self) -> Result<Kit, Failure> {
         let wrong = |why| Failure::Content { path: self.kit.clone(), why };
-        let text = std::fs::read_to_string(&self.kit).map(Zeroizing::new);
-        let text = text.map_err(|why| Failure::File { path: self.kit.clone(), why })?;
+        let text = files::text(&self.kit, KIT_BYTES)?;
         let kit: Kit = serde_json::from_str(&text).map_err(|_| wrong("is not the authority kit that was downloaded at set-up"))?;
         if kit.r#type == "sallyport.authority-kit/1" { Ok(kit) } else { Err(wrong("is another kind of file than the authority kit")) }
     }

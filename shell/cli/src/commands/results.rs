@@ -136,7 +136,11 @@ fn output(client: &mut Client, run: &str) -> Result<Said, Failure> {
 
 /// Output of a run from a chunk on.
 pub(super) fn chunks(client: &mut Client, run: &str, after: u64) -> Result<api::Output, Failure> {
-    client.read(&Query::default().with("after", &after.to_string()).after(&format!("/v1/runs/{run}/output")))
+    let part: api::Output = client.read(&Query::default().with("after", &after.to_string()).after(&format!("/v1/runs/{run}/output")))?;
+    if part.more && part.next <= after {
+        return Err(Failure::Answer("an output that goes round in a circle".to_owned()));
+    }
+    Ok(part)
 }
 
 fn tell(screen: Screen, job: &api::Job, groups: &[Group]) {

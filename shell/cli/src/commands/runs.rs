@@ -10,11 +10,11 @@ use sallyport_model::RunId;
 use serde_json::json;
 use ureq::http::Method;
 
-use crate::Common;
 use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::safe::lines;
 use crate::screen::{Form, Screen};
+use crate::{Common, screen};
 
 use super::results;
 
@@ -115,10 +115,11 @@ fn print(chunk: &api::OutputChunk, text: Text) {
         Text::Harmless => lines(&chunk.text),
         Text::Raw => chunk.text.clone(),
     };
-    // Whoever closes the pipe has seen enough.
-    let _ = if chunk.stream == "stderr" {
-        io::stderr().write_all(shown.as_bytes())
+    if chunk.stream == "stderr" {
+        // Whoever closes the pipe has seen enough.
+        let _ = io::stderr().write_all(shown.as_bytes());
     } else {
-        io::stdout().write_all(shown.as_bytes()).and_then(|()| io::stdout().flush())
-    };
+        screen::print(shown);
+        let _ = io::stdout().flush();
+    }
 }

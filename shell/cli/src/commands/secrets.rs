@@ -4,11 +4,12 @@ use std::path::Path;
 use std::str::FromStr;
 
 use sallyport_api::Variable;
+use sallyport_model::limits;
 use zeroize::Zeroizing;
 
-use crate::ask;
 use crate::failure::Failure;
 use crate::safe::one_line;
+use crate::{ask, files};
 
 /// `NAME`, `NAME=@FILE` or `NAME=@-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +60,8 @@ impl SecretFrom {
 }
 
 fn file(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|why| Failure::File { path: path.to_owned(), why })?;
+    // A larger one fits into no request.
+    let text = files::text(path, limits::HTTP_BODY_BYTES)?;
     let value = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Zeroizing::new(value.strip_suffix('\r').unwrap_or(value).to_owned()))
 }
@@ -82,5 +84,7 @@ mod tests {
         std::fs::write(&path, "a\nb\r\n").unwrap();
         let secret: SecretFrom = format!("DB=@{}", path.display()).parse().unwrap();
         assert_eq!(secret.read().unwrap().value, "a\nb");
+        let endless: SecretFrom = "DB=@/dev/zero".parse().unwrap();
+        assert!(matches!(endless.read(), Err(Failure::Content { .. })));
     }
 }

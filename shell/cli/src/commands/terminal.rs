@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::prove::{Agreement, Guarded};
 use crate::safe::one_line;
-use crate::screen::Screen;
+use crate::screen::{Screen, remark};
 use crate::stream::{Connection, Over};
 use crate::tty::{self, Interest, Raw, Wait};
 use crate::{Common, lookup};
@@ -54,11 +54,12 @@ impl Terminal {
         let opened = self.open(&mut client, screen, &device, &secret)?;
         let end = opening::stream(&opened, secret)?;
         let recorded = opening::recording_words(opening::recording(&opened)?, "what the shell writes");
-        eprintln!("Connected to {}. {recorded} Enter, then ~. leaves; the shell ends with it.", one_line(&device.name));
+        remark(format!("Connected to {}. {recorded} Enter, then ~. leaves; the shell ends with it.", one_line(&device.name)));
         let broken = |why| Failure::File { path: "standard input".into(), why };
         let resizes = tty::resizes().map_err(broken)?;
         let raw = Raw::enter().map_err(broken)?;
-        let mut attached = Attached { client: &mut client, opened, end, resizes, typed: Typed::default(), ending: None, bye: None };
+        let mut attached =
+            Attached { client: &mut client, opened, end, resizes, typed: Typed::default(), ending: None, bye: None, blind: None };
         let ending = attached.stay();
         drop(raw);
         ending
@@ -100,6 +101,8 @@ struct Attached<'a> {
     ending: Option<Outcome>,
     /// Why the device said goodbye.
     bye: Option<&'static str>,
+    /// Why nothing can be shown any more.
+    blind: Option<std::io::Error>,
 }
 
 impl Attached<'_> {
@@ -114,6 +117,10 @@ impl Attached<'_> {
                 Err(over) => over,
             };
             self.end.disconnected();
+            if let Some(why) = self.blind.take() {
+                self.leave(Outcome::Left)?;
+                return Err(Failure::Output(why));
+            }
             match (over, self.ending) {
                 (_, Some(outcome)) => return Ok(outcome),
                 (Over::Closed(_) | Over::Lost, None) if self.bye.is_some() => return Err(ended(self.bye.unwrap_or_default())),
@@ -135,7 +142,7 @@ impl Attached<'_> {
     }
 
     fn dial_again(&mut self) -> Result<String, Failure> {
-        eprint!("\r\n[the connection was lost; trying to get it back, Ctrl-C leaves]\r\n");
+        remark("\r\n[the connection was lost; trying to get it back, Ctrl-C leaves]\r");
         for _ in 0..ATTEMPTS {
             match opening::another_ticket(self.client, &self.opened) {
                 Ok(ticket) => return Ok(ticket),
@@ -180,11 +187,12 @@ impl Attached<'_> {
             if ready.has_keys {
                 match tty::typed(KEYS) {
                     Ok(bytes) if bytes.is_empty() => keys = Interest::No,
+                    // Its window is gone: it would be ready for ever.
+                    Err(_) => keys = Interest::No,
                     Ok(bytes) => match self.typed.take(&bytes) {
                         Some(bytes) => self.send(&Payload::data(0, bytes)),
                         None => return Ok(Outcome::Left),
                     },
-                    Err(_) => {}
                 }
             }
         }
@@ -206,7 +214,10 @@ impl Attached<'_> {
         match payload {
             Payload::Data { bytes, .. } => {
                 let mut out = std::io::stdout().lock();
-                out.write_all(&bytes).and_then(|()| out.flush()).map_err(|_| Over::Lost)
+                out.write_all(&bytes).and_then(|()| out.flush()).map_err(|why| {
+                    self.blind = Some(why);
+                    Over::Lost
+                })
             }
             Payload::Control(json) => {
                 let said = read_control(&json).map_err(|_| Over::Broken)?;
@@ -225,7 +236,7 @@ fn ending(message: &FromDevice) -> Option<Outcome> {
         FromDevice::Exit { code: Some(code), .. } => Some(Outcome::Exit(u8::try_from(*code).unwrap_or(1))),
         FromDevice::Exit { signal, .. } => Some(Outcome::Exit(u8::try_from(128 + signal.unwrap_or(1)).unwrap_or(255))),
         FromDevice::Error { code, detail, .. } => {
-            eprint!("\r\n[{}: {}]\r\n", one_line(code), one_line(detail));
+            remark(format!("\r\n[{}: {}]\r", one_line(code), one_line(detail)));
             Some(Outcome::SomeFailed)
         }
         FromDevice::Bye { .. } | FromDevice::Viewers { .. } | FromDevice::Size { .. } | FromDevice::Skipped { .. } => None,

@@ -20,7 +20,7 @@ use signal_hook::flag;
 
 use crate::Common;
 use crate::failure::{Failure, Outcome};
-use crate::screen::{Screen, Tone};
+use crate::screen::{Screen, Tone, remark};
 use crate::tool::{HostKey, KeyFile, Program, Proxy, Tokens, Voucher};
 
 /// Between two looks at the command.
@@ -139,7 +139,7 @@ impl Exec {
         let ended = self.with(&tokens, &server, program.as_ref());
         // Whatever became of the command, nothing of its run stays. A token that cannot be revoked closes by itself within a minute.
         if let Err(failure) = tokens.lock().unwrap_or_else(PoisonError::into_inner).revoke() {
-            eprintln!("warning: the access token was not revoked, and ends by itself: {failure}");
+            remark(format!("warning: the access token was not revoked, and ends by itself: {failure}"));
         }
         ended.map(|status| Outcome::Exit(code_of(status)))
     }

@@ -94,7 +94,12 @@ fn included(client: &mut Client, entry: &api::AuditEntry, newest: TreeHead, root
 
 /// What was seen before, where it fits with what is seen now.
 fn earlier(place: &PathBuf, now: &Seen) -> Result<Option<Seen>, Failure> {
-    let Ok(bytes) = std::fs::read(place) else { return Ok(None) };
+    let bytes = match std::fs::read(place) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // Whoever cannot look back cannot say that nothing was taken back.
+        Err(why) => return Err(Failure::File { path: place.clone(), why }),
+    };
     let seen: Seen = serde_json::from_slice(&bytes)
         .map_err(|_| Failure::Content { path: place.clone(), why: "cannot be read; remove it to begin anew" })?;
     if seen.origin != now.origin {
@@ -153,6 +158,10 @@ mod tests {
         for other in [seen(4, 1, 1), seen(5, 2, 1), seen(9, 2, 2)] {
             assert!(matches!(earlier(&place, &other), Err(Failure::Log(_))));
         }
+        assert!(
+            matches!(earlier(&folder.path().to_owned(), &seen(5, 1, 1)), Err(Failure::File { .. })),
+            "what cannot be read is not missing"
+        );
         let stranger = Seen { origin: "sallyport/ten_2".into(), ..seen(1, 1, 1) };
         assert!(earlier(&place, &stranger).unwrap().is_none());
     }

@@ -23,7 +23,7 @@ use crate::failure::{Failure, Outcome};
 use crate::lookup;
 use crate::prove::{Agreement, Guarded};
 use crate::safe::one_line;
-use crate::screen::Screen;
+use crate::screen::{Screen, remark};
 use crate::stream::{Connection, Over};
 use crate::{Common, clock};
 
@@ -165,7 +165,7 @@ impl Shown {
     }
 
     fn dial_again(&self, client: &mut Client, opened: &api::OpenedRemoteSession) -> Result<String, Failure> {
-        eprintln!("The connection was lost; trying to get it back. Ctrl-C leaves.");
+        remark("The connection was lost; trying to get it back. Ctrl-C leaves.");
         let until = Instant::now() + Duration::from_secs(u64::from(limits::REMOTE_UNATTENDED_SECS));
         while Instant::now() < until && !self.interrupt.is_pressed() {
             match opening::another_ticket(client, opened) {
@@ -294,7 +294,7 @@ fn accepted(listener: &TcpListener) -> Option<TcpStream> {
     let (stream, peer) = listener.accept().ok()?;
     let own = own_uid();
     if own.is_none() || uid_of(peer) != own {
-        eprintln!("Somebody else on this computer tried to connect, and was turned away.");
+        remark("Somebody else on this computer tried to connect, and was turned away.");
         return None;
     }
     stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)).ok()?;

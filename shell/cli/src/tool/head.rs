@@ -1,5 +1,6 @@
 //! Heads of requests at the door: what of them goes on, and what is refused, since without it something else would be asked.
 
+use sallyport_model::headers::OF_CALLERS;
 use std::io::BufRead;
 
 use sallyport_grant::sha256;
@@ -9,21 +10,6 @@ use super::token::Passed;
 
 /// Most lines of a head.
 const LINES: usize = 100;
-
-/// The command's headers that go on: those that the server looks at, and those that a connection passes on to its vendor. Who asks, and what
-/// belongs to a connection between two programs, stays here.
-const PASSED: [&str; 10] = [
-    "accept",
-    "accept-language",
-    "content-type",
-    "content-language",
-    "if-match",
-    "if-none-match",
-    "if-modified-since",
-    "if-unmodified-since",
-    "idempotency-key",
-    "prefer",
-];
 
 /// What counts once: of two, one would be forgotten.
 const ONCE: [&str; 4] = ["authorization", "content-length", "content-type", "idempotency-key"];
@@ -112,7 +98,7 @@ impl Head {
                 "authorization" => head.authorization = Some(value.to_owned()),
                 "content-length" => head.length = Some(value.parse().map_err(|_| Stays::unreadable())?),
                 "transfer-encoding" => is_chunked = true,
-                kept if PASSED.contains(&kept) => head.headers.push((name.clone(), value.to_owned())),
+                kept if OF_CALLERS.contains(&kept) => head.headers.push((name.clone(), value.to_owned())),
                 other if matters(other, value) => {
                     return Err(Stays::header(&name, "This header changes what is asked, and is not passed on: leave it out."));
                 }
@@ -162,9 +148,9 @@ mod tests {
 
     #[test]
     fn conditions_keys_and_wishes_go_on_as_they_came() {
-        let lines = PASSED.iter().map(|name| format!("{}: one, \"two\"", name.to_ascii_uppercase())).collect::<Vec<_>>().join("\n");
+        let lines = OF_CALLERS.iter().map(|name| format!("{}: one, \"two\"", name.to_ascii_uppercase())).collect::<Vec<_>>().join("\n");
         let head = parsed(&format!("PUT / HTTP/1.1\n{lines}\nIf-Match: \"three\"")).unwrap();
-        let mut expected: Vec<_> = PASSED.iter().map(|name| ((*name).to_owned(), "one, \"two\"".to_owned())).collect();
+        let mut expected: Vec<_> = OF_CALLERS.iter().map(|name| ((*name).to_owned(), "one, \"two\"".to_owned())).collect();
         expected.push(("if-match".to_owned(), "\"three\"".to_owned()));
         assert_eq!(head.headers, expected);
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sallyport_api as api;
+use sallyport_model::headers::OF_VENDORS;
 use serde_json::json;
 use ureq::Agent;
 use ureq::http::{Request, Response};
@@ -265,36 +266,22 @@ impl Tokens {
     }
 }
 
-/// What of an answer's head a command may want: the server's own words, and those of a vendor behind a connection. Neither the nonce nor what
-/// belongs to the connection is its business.
-const RETURNED: [&str; 23] = [
+/// What of an answer's head a command may want beside what a connection's vendor says. Neither the nonce nor what belongs to the connection
+/// between two programs is its business.
+const OF_SERVER: [&str; 8] = [
     "allow",
-    "content-disposition",
-    "content-language",
-    "content-type",
-    "deprecation",
-    "etag",
     "idempotency-replayed",
-    "last-modified",
-    "link",
     "location",
     "ratelimit",
     "ratelimit-policy",
-    "retry-after",
     "sallyport-connection",
-    "sunset",
     "www-authenticate",
-    "x-next-page",
-    "x-ratelimit-limit",
-    "x-ratelimit-remaining",
-    "x-ratelimit-reset",
     "x-request-id",
-    "x-total-count",
-    "x-total-pages",
 ];
 
 fn returned<B>(response: &Response<B>) -> Vec<(String, String)> {
-    let all = RETURNED.into_iter().flat_map(|name| response.headers().get_all(name).iter().map(move |value| (name, value)));
+    let all =
+        OF_SERVER.into_iter().chain(OF_VENDORS).flat_map(|name| response.headers().get_all(name).iter().map(move |value| (name, value)));
     all.filter_map(|(name, value)| Some((name.to_owned(), value.to_str().ok()?.to_owned()))).collect()
 }
 

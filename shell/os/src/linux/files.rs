@@ -76,6 +76,12 @@ impl PrivateDir {
         put(&self.path, name, bytes)
     }
 
+    /// Shows readers a whole new file in one step; not yet safe from a power cut, which may leave an empty one.
+    pub fn publish(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        write_beside(&self.path, name, bytes)?;
+        std::fs::rename(beside(&self.path, name), self.path.join(name))
+    }
+
     /// Cuts a file to `len` bytes, durably.
     pub fn cut(&self, name: &str, len: u64) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(self.path.join(name))?;
@@ -103,12 +109,19 @@ impl PrivateDir {
 }
 
 fn put(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let fresh = dir.join(format!("{name}.new"));
-    let mut file = private_file().write(true).create(true).truncate(true).open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, dir.join(name))?;
+    write_beside(dir, name, bytes)?.sync_all()?;
+    std::fs::rename(beside(dir, name), dir.join(name))?;
     File::open(dir)?.sync_all()
+}
+
+fn write_beside(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<File> {
+    let mut file = private_file().write(true).create(true).truncate(true).open(beside(dir, name))?;
+    file.write_all(bytes)?;
+    Ok(file)
+}
+
+fn beside(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.new"))
 }
 
 /// Files of the agent are nobody else's, whatever the process' mask says.

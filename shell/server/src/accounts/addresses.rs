@@ -23,7 +23,6 @@ use sallyport_store::{Reader, StoreError};
 use super::Source;
 use super::enrol::doing;
 use super::whereabouts::see;
-use crate::clock::random;
 use crate::mail;
 use crate::{Allowed, App, Json, Refusal};
 
@@ -67,7 +66,7 @@ async fn ask(
     email: &Email,
     at: Timestamp,
 ) -> Result<Refusal, Refusal> {
-    let (tenant, user, token) = (account.tenant, account.account.user, Token::from_bytes(random()));
+    let (tenant, user, token) = (account.tenant, account.account.user, Token::from_bytes(app.random()));
     let expires = at.plus_secs(limits::ADDRESS_LINK_SECS);
     let name = policy_of(&mut app.store.read().await?, tenant).await?.name;
     // Behind '#': browsers do not send it, so that no server and no proxy writes it into a log.
@@ -85,7 +84,7 @@ async fn ask(
         expires,
         mails,
         used,
-        salt: random(),
+        salt: app.random(),
     };
     match app.store.commit(change).await {
         Ok(()) => Ok(Code::AddressUnverified.into()),
@@ -237,7 +236,7 @@ pub async fn look(State(app): State<App>, Json(body): Json<api::AddressToken>) -
 /// Approves an address: the button was pressed.
 pub async fn approve(State(app): State<App>, source: Source, Json(body): Json<api::AddressToken>) -> Result<StatusCode, Refusal> {
     let (link, token) = find(&app, &body.token).await?;
-    let change = ApproveAddress { link, token, pressed_from: source.address, at: app.clock.now(), salt: random() };
+    let change = ApproveAddress { link, token, pressed_from: source.address, at: app.clock.now(), salt: app.random() };
     app.store.commit(change).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -25,12 +25,11 @@ use sallyport_store::ops::accounts::{
 
 use super::sign_in::{Opening, bucket};
 use super::{Proven, Source, addresses, breached, device};
-use crate::clock::random;
 use crate::{App, Json, Refusal};
 
 /// Begins: a challenge names nobody and proves nothing.
 pub async fn start(State(app): State<App>, Proven(key): Proven) -> Json<api::KitChallenge> {
-    let challenge = app.accounts.challenges.issue(&Scope::Recover(key), random(), app.clock.now()).to_text();
+    let challenge = app.accounts.challenges.issue(&Scope::Recover(key), app.random(), app.clock.now()).to_text();
     Json(api::KitChallenge { challenge, server: app.config.origin().to_owned(), key: data_encoding::HEXLOWER.encode(key.as_bytes()) })
 }
 
@@ -115,15 +114,15 @@ async fn open(
     (key, source, at): (Thumbprint, Source, Timestamp),
 ) -> Result<(HeaderMap, Json<api::Me>), Refusal> {
     let breached = breached::look_up_right(app, password).await;
-    let (token, sender) = (Token::from_bytes(random()), source.sender);
-    let session = Opening { key, source, token: token.stored(Purpose::Session), at }.of(&signed_in);
+    let (token, sender) = (Token::from_bytes(app.random()), source.sender);
+    let session = Opening { key, source, token: token.stored(Purpose::Session), at }.of(app, &signed_in);
     let id = session.id;
     let change = OpenSession {
         tenant: account.tenant,
         signed_in,
-        used: Used::AuthorityKit { salt: random() },
+        used: Used::AuthorityKit { salt: app.random() },
         subject: Some(charged.subject),
-        breached: (breached == Breached::Listed).then(random),
+        breached: (breached == Breached::Listed).then(|| app.random()),
         session,
     };
     match app.store.commit(change).await {
@@ -141,7 +140,7 @@ async fn not_alone(app: &App, account: &AccountFacts, source: &Source, at: Times
         address: source.address.clone(),
         user_agent: source.user_agent.clone(),
         at,
-        salt: random(),
+        salt: app.random(),
     };
     match app.store.commit(change).await {
         Ok(()) => Code::NotTheOnlyOwner.into(),
@@ -152,7 +151,7 @@ async fn not_alone(app: &App, account: &AccountFacts, source: &Source, at: Times
 /// Counted like every failure. The password's charge is not given back, so that guessing at either part makes wait.
 async fn failed(app: &App, charged: &ChargedPassword, at: Timestamp) -> Refusal {
     let account = charged.account.as_ref().map(|facts| (facts.tenant, facts.account.user));
-    match app.store.reserve(RecordFailure { account, locks: Vec::new(), at, salts: [random(), random()] }).await {
+    match app.store.reserve(RecordFailure { account, locks: Vec::new(), at, salts: [app.random(), app.random()] }).await {
         Ok(()) => Code::SignInRefused.into(),
         Err(error) => error.into(),
     }

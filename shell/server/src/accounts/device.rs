@@ -16,7 +16,6 @@ use sallyport_store::ops::accounts::{BindDevice, LiveSession, SpendChallenge, Sp
 use super::passkey::spend;
 use super::proven::{Sender, Source};
 use super::{cookie, me};
-use crate::clock::random;
 use crate::config::DeviceBound;
 use crate::{App, Json, Refusal};
 
@@ -37,7 +36,7 @@ pub(crate) fn cookies(app: &App, token: &Token, whose: (SessionId, UserId), send
     let mut headers = HeaderMap::from_iter([(header::SET_COOKIE, cookie::set(token))]);
     if sender == Sender::Browser && app.config.device_bound_sessions == DeviceBound::Offered {
         let (session, user) = whose;
-        let challenge = app.accounts.challenges.issue(&Scope::BindDevice(session, user), random(), app.clock.now()).to_text();
+        let challenge = app.accounts.challenges.issue(&Scope::BindDevice(session, user), app.random(), app.clock.now()).to_text();
         headers.insert(OFFER, value(format!("(ES256);path=\"{REGISTER}\";challenge=\"{challenge}\"")));
     }
     headers
@@ -86,7 +85,7 @@ async fn bind(app: &App, live: &LiveSession, response: &device_bound::Response) 
     if app.store.reserve(spent).await? == Spent::Before {
         return Ok(Bound::Before);
     }
-    let change = BindDevice { tenant: live.tenant, user, session, key: *response.key.as_bytes(), at: now, salt: random() };
+    let change = BindDevice { tenant: live.tenant, user, session, key: *response.key.as_bytes(), at: now, salt: app.random() };
     match app.store.commit(change).await {
         Ok(()) => Ok(Bound::Now),
         Err(StoreError::Conflict) => Ok(Bound::Before),
@@ -147,7 +146,7 @@ fn stale() -> Refusal {
 
 /// "Answer this": 403 with a challenge, which the browser answers by itself.
 fn challenged(app: &App, session: SessionId, user: UserId) -> Response {
-    let challenge = app.accounts.challenges.issue(&Scope::RenewDevice(session, user), random(), app.clock.now()).to_text();
+    let challenge = app.accounts.challenges.issue(&Scope::RenewDevice(session, user), app.random(), app.clock.now()).to_text();
     let mut response = StatusCode::FORBIDDEN.into_response();
     response.headers_mut().insert(CHALLENGE, value(format!("\"{challenge}\";id=\"{session}\"")));
     response

@@ -22,7 +22,6 @@ use sallyport_store::ops::accounts::{
 
 use super::passkey::{algorithms, decode, descriptor, refused, site, spend, timeout};
 use super::{prove, totp as sealed};
-use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Refusal};
 
 /// How long an authenticator waits for its first code.
@@ -32,7 +31,7 @@ const TRANSPORTS: [&str; 6] = ["usb", "nfc", "ble", "hybrid", "internal", "smart
 
 /// Who does it, now.
 pub(super) fn doing(app: &App, actor: &Actor) -> Doing {
-    Doing { tenant: actor.tenant, user: actor.user, session: actor.session, at: app.clock.now(), salt: random() }
+    Doing { tenant: actor.tenant, user: actor.user, session: actor.session, at: app.clock.now(), salt: app.random() }
 }
 
 /// A session after a recovery enrols without another proof, for it has none to give; each other one proves a factor for it.
@@ -58,7 +57,7 @@ fn new_factor(app: &App, actor: &Actor, factor: FactorId, name: &str, code: &Rec
     let hash = code.stored(&app.accounts.recovery_pepper, actor.user);
     let replacement = (actor.stage == Stage::Restricted).then_some(Replacement { session: actor.session, hash });
     let counts_from = counts_from(actor, at);
-    Ok(NewFactor { tenant: actor.tenant, user: actor.user, factor, name, counts_from, replacement, at, salt: random() })
+    Ok(NewFactor { tenant: actor.tenant, user: actor.user, factor, name, counts_from, replacement, at, salt: app.random() })
 }
 
 /// Where the factor ends a recovery by a code, the answer has the code that takes the used one's place (REC-05).
@@ -89,7 +88,7 @@ pub async fn start_passkey(
     if let Some(used) = may_enrol(&app, actor, body.proof.as_ref()).await? {
         app.store.reserve(UseFactor { used, at: app.clock.now() }).await?;
     }
-    let challenge = app.accounts.challenges.issue(&Scope::Register(actor.session, actor.user), random(), app.clock.now());
+    let challenge = app.accounts.challenges.issue(&Scope::Register(actor.session, actor.user), app.random(), app.clock.now());
     let mut reader = app.store.read().await?;
     let tenant_name = live_session_by_id(&mut reader, actor.session).await?.ok_or(Code::NotSignedIn)?.tenant_name;
     let own = passkeys(&mut reader, actor.user).await?;
@@ -121,8 +120,8 @@ pub async fn finish_passkey(
     Json(body): Json<api::FinishPasskey>,
 ) -> Result<Response, Refusal> {
     let actor = permit.actor();
-    let code = RecoveryCode::from_bytes(random());
-    let factor = new_factor(&app, actor, FactorId::new(app.clock.now(), random()), &body.name, &code)?;
+    let code = RecoveryCode::from_bytes(app.random());
+    let factor = new_factor(&app, actor, FactorId::new(app.clock.now(), app.random()), &body.name, &code)?;
     let response = &body.credential.response;
     let (client_data, object) =
         (decode("clientDataJSON", &response.client_data_json)?, decode("attestationObject", &response.attestation_object)?);
@@ -150,7 +149,8 @@ pub async fn start_totp(
 ) -> Result<Json<api::TotpDraft>, Refusal> {
     let actor = permit.actor();
     let used = may_enrol(&app, actor, body.proof.as_ref()).await?;
-    let (factor, secret, token) = (FactorId::new(app.clock.now(), random()), Secret::from_bytes(random()), Token::from_bytes(random()));
+    let (factor, secret, token) =
+        (FactorId::new(app.clock.now(), app.random()), Secret::from_bytes(app.random()), Token::from_bytes(app.random()));
     let tenant_name = live_session_by_id(&mut app.store.read().await?, actor.session).await?.ok_or(Code::NotSignedIn)?.tenant_name;
     let (issuer, account) = (Name::parse(&tenant_name).map_err(internal)?, Email::parse(&actor.email).map_err(internal)?);
     let sealed = sealed::seal(&app.keys, factor, &secret);
@@ -180,7 +180,7 @@ pub async fn finish_totp(
     if draft.charged == Charged::Locked || now >= draft.created.plus_secs(DRAFT_SECS) {
         return Err(gone());
     }
-    let fresh = RecoveryCode::from_bytes(random());
+    let fresh = RecoveryCode::from_bytes(app.random());
     let factor = new_factor(&app, actor, draft.factor, &name, &fresh)?;
     let secret = sealed::unseal(&app.keys, draft.factor, &draft.sealed)?;
     let accepted = totp::judge(&secret, &code, None, now).map_err(|_| Refusal::from(Code::CodeRefused).at("code"))?;

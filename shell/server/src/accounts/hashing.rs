@@ -8,13 +8,14 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use sallyport_api::Code;
 use sallyport_decide::accounts::password::Password;
 use sallyport_decide::accounts::sign_in::PasswordVerdict;
+use sallyport_model::limits;
 use sallyport_store::ops::accounts::StoredPassword;
 use subtle::ConstantTimeEq;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use crate::Refusal;
-use crate::clock::random;
+use crate::outside::{SharedEntropy, random};
 
 /// OWASP's minimum for Argon2id; 19 MiB for each hash that runs.
 const MEMORY_KIB: u32 = 19_456;
@@ -25,8 +26,6 @@ const HASH_BYTES: usize = 32;
 
 /// Hashes that run at once: their memory is the product's peak.
 const AT_ONCE: usize = 2;
-/// Sign-ins that run or wait. At 20 ms each, the last one waits less than a second.
-const QUEUE: usize = 64;
 
 /// Hashes and compares passwords.
 pub(super) struct Hasher {
@@ -36,6 +35,7 @@ pub(super) struct Hasher {
 
 struct Inner {
     pepper: Zeroizing<[u8; 32]>,
+    entropy: SharedEntropy,
     /// Compared with where there is no password, so that nothing is faster for names that are no account's.
     dummy: StoredPassword,
     count: AtomicU64,
@@ -62,16 +62,16 @@ pub(super) struct Place {
 }
 
 impl Hasher {
-    pub(super) fn new(pepper: Zeroizing<[u8; 32]>) -> Self {
+    pub(super) fn new(pepper: Zeroizing<[u8; 32]>, entropy: SharedEntropy) -> Self {
         let dummy = StoredPassword {
-            salt: random::<SALT_BYTES>().to_vec(),
-            hash: random::<HASH_BYTES>().to_vec(),
+            salt: random::<SALT_BYTES>(&*entropy).to_vec(),
+            hash: random::<HASH_BYTES>(&*entropy).to_vec(),
             memory_kib: MEMORY_KIB,
             passes: PASSES,
             lanes: LANES,
         };
-        let inner = Inner { pepper, dummy, count: AtomicU64::new(0), line: Mutex::default() };
-        Self { inner: Arc::new(inner), queue: Arc::new(Semaphore::new(QUEUE)) }
+        let inner = Inner { pepper, entropy, dummy, count: AtomicU64::new(0), line: Mutex::default() };
+        Self { inner: Arc::new(inner), queue: Arc::new(Semaphore::new(limits::PASSWORDS_AT_ONCE)) }
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -96,7 +96,7 @@ impl Place {
 
     /// Hashes a new password at today's cost.
     pub(super) async fn hash(&self, password: &Password) -> Result<StoredPassword, Refusal> {
-        let salt = random::<SALT_BYTES>().to_vec();
+        let salt = random::<SALT_BYTES>(&*self.inner.entropy).to_vec();
         let wanted = StoredPassword { salt, hash: vec![0; HASH_BYTES], memory_kib: MEMORY_KIB, passes: PASSES, lanes: LANES };
         self.run(password, wanted).await
     }
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn hasher(pepper: u8) -> Hasher {
-        Hasher::new(Zeroizing::new([pepper; 32]))
+        Hasher::new(Zeroizing::new([pepper; 32]), Arc::new(crate::outside::SystemEntropy))
     }
 
     fn password(text: &str) -> Password {
@@ -225,11 +225,11 @@ mod tests {
     #[tokio::test]
     async fn pwd_09_two_run_the_rest_waits_and_the_queue_has_an_end() {
         let hasher = hasher(1);
-        let places: Vec<Place> = (0..QUEUE).map(|_| hasher.queue().unwrap()).collect();
+        let places: Vec<Place> = (0..limits::PASSWORDS_AT_ONCE).map(|_| hasher.queue().unwrap()).collect();
         assert_eq!(hasher.queue().err().map(|refusal| refusal.code()), Some(Code::Busy));
         drop(places);
         assert!(hasher.queue().is_ok());
-        let wanted: Vec<bool> = (0..QUEUE).map(|_| hasher.inner.wait_in_line(job().0) == Thread::Wanted).collect();
+        let wanted: Vec<bool> = (0..limits::PASSWORDS_AT_ONCE).map(|_| hasher.inner.wait_in_line(job().0) == Thread::Wanted).collect();
         assert_eq!(wanted.iter().filter(|wanted| **wanted).count(), 2);
     }
 

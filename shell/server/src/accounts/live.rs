@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 use super::BreachedLists;
 use super::hashing::Hasher;
 use super::whereabouts::Whereabouts;
-use crate::clock::random;
 use crate::keys::Keys;
+use crate::outside::{SharedEntropy, random};
 use crate::{App, Refusal};
 
 /// Notes of ended sessions that wait for a slow stream; who misses one looks into the store.
@@ -39,12 +39,12 @@ pub struct Live {
 
 impl Live {
     /// Derives what it needs from the master key. Nonces have a new key at each start, so that proofs from before a restart are dead.
-    pub fn new(keys: &Keys, breached: BreachedLists) -> Self {
+    pub fn new(keys: &Keys, breached: BreachedLists, entropy: SharedEntropy) -> Self {
         Self {
-            nonces: Nonces::new(random()),
+            nonces: Nonces::new(random(&*entropy)),
             challenges: Challenges::new(*keys.derive("passkey-challenges")),
             device_cookies: DeviceCookies::new(*keys.derive("device-cookies")),
-            hasher: Hasher::new(keys.derive("pepper")),
+            hasher: Hasher::new(keys.derive("pepper"), entropy),
             breached,
             recovery_pepper: keys.derive("recovery-codes"),
             user_code_pepper: keys.derive("user-codes"),

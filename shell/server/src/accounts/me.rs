@@ -9,7 +9,9 @@ use sallyport_decide::accounts::recovery::{self, RecoveryCode};
 use sallyport_decide::accounts::session::{Purpose, Session, Token};
 use sallyport_decide::accounts::webauthn::{Backup, Eligibility};
 use sallyport_decide::people::{Grace, grace, required_by};
-use sallyport_decide::policy::{ConfirmRecoveryCodes as Confirm, ReadOwnFactors, ReadSelf, Rights, Row, Stage, TABLE};
+use sallyport_decide::policy::{
+    ApprovePrograms, Capability as _, ConfirmRecoveryCodes as Confirm, ReadOwnFactors, ReadSelf, Rights, Row, Stage, TABLE,
+};
 use sallyport_model::{SessionId, Timestamp, UserId, limits};
 use sallyport_store::ops::accounts::{
     self as store, ConfirmRecoveryCodes, FactorRow, PasskeyRow, RecoveryHashes, SessionRow, live_session_by_id,
@@ -17,7 +19,6 @@ use sallyport_store::ops::accounts::{
 use sallyport_store::ops::people::{self as store_people, TenantPolicy, UserRow};
 
 use super::{cookie, sessions};
-use crate::clock::random;
 use crate::people::shown::ScopeNames;
 use crate::{Allowed, App, Json, Refusal, people};
 
@@ -47,7 +48,7 @@ pub(crate) async fn of_session(app: &App, session: SessionId) -> Result<api::Me,
         email: live.email,
         role: live.rights.main_role().to_owned(),
         assignments: names.assignments(&live.rights),
-        capabilities: capabilities(&live.rights, row.session.stage),
+        capabilities: capabilities(&live.rights, &row),
         mfa: own_mfa(&row.session, &user, &policy, app.clock.now()),
         held_reset: user.held.as_ref().map(people::shown::held),
         tenant: live.tenant,
@@ -69,9 +70,10 @@ pub(super) fn keys_of(passkeys: &[PasskeyRow]) -> Eligibility {
     if synced || passkeys.is_empty() { Eligibility::Synced } else { Eligibility::DeviceBound }
 }
 
-/// What a session may do, for showing no more than that.
-fn capabilities(rights: &Rights, stage: Stage) -> Vec<String> {
-    let holds = |row: &&Row| row.stages.contains(&stage) && rights.reach(row).is_some();
+/// What a session may do, for showing no more than that. A program lets no other one in, whatever its person may.
+fn capabilities(rights: &Rights, session: &SessionRow) -> Vec<String> {
+    let withheld = |row: &Row| session.program.is_some() && row.name == ApprovePrograms::ROW.name;
+    let holds = |row: &&Row| row.stages.contains(&session.session.stage) && rights.reach(row).is_some() && !withheld(row);
     TABLE.iter().filter(holds).map(|row| row.name.to_owned()).collect()
 }
 
@@ -93,14 +95,14 @@ pub async fn confirm_recovery_codes(
     State(app): State<App>,
     Allowed(permit): Allowed<Confirm>,
 ) -> Result<([(HeaderName, HeaderValue); 1], StatusCode), Refusal> {
-    let (actor, token) = (permit.actor(), Token::from_bytes(random()));
+    let (actor, token) = (permit.actor(), Token::from_bytes(app.random()));
     let change = ConfirmRecoveryCodes {
         tenant: actor.tenant,
         user: actor.user,
         session: actor.session,
         token: token.stored(Purpose::Session),
         at: app.clock.now(),
-        salt: random(),
+        salt: app.random(),
     };
     app.store.commit(change).await?;
     Ok(([(header::SET_COOKIE, cookie::set(&token))], StatusCode::NO_CONTENT))
@@ -116,7 +118,7 @@ pub struct NewRecoveryCodes {
 
 /// Makes ten codes for a user; they hold once the change that has their stored forms is committed.
 pub fn new_recovery_codes(app: &App, user: UserId) -> NewRecoveryCodes {
-    let random: [[u8; recovery::CODE_BYTES]; limits::RECOVERY_CODES] = std::array::from_fn(|_| random());
+    let random: [[u8; recovery::CODE_BYTES]; limits::RECOVERY_CODES] = std::array::from_fn(|_| app.random());
     let codes = recovery::codes(&random);
     NewRecoveryCodes {
         shown: codes.iter().map(|code| code.to_text().to_string()).collect(),

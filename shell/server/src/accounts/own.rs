@@ -19,7 +19,6 @@ use super::enrol::doing;
 use super::prove::prove_factor;
 use super::sign_in::bucket;
 use super::{Source, breached, cookie, me};
-use crate::clock::random;
 use crate::{Allowed, App, Json, Refusal};
 
 /// A factor is proved: the session is a full one, its step-up window opens, and its cookie is another one (STEP-07).
@@ -33,7 +32,7 @@ pub async fn elevate(
     // A factor does not stand for the network: from outside of what is required there is nothing to lift.
     may_sign_in(&app, actor.tenant, &source).await?;
     let proven = prove_factor(&app, actor, &body.proof, ChallengePurpose::Elevate).await?;
-    let (by, token) = (doing(&app, actor), Token::from_bytes(random()));
+    let (by, token) = (doing(&app, actor), Token::from_bytes(app.random()));
     let step_up = (proven.counts == Counts::Now).then_some(by.at);
     app.store.commit(ElevateSession { by, used: proven.used, token: token.stored(Purpose::Session), step_up }).await.map_err(used_up)?;
     Ok(([(header::SET_COOKIE, cookie::set(&token))], Json(me::of_session(&app, actor.session).await?)))
@@ -73,7 +72,7 @@ pub async fn change_password(
     let new = acceptable(&app, actor, &body.new).await?;
     let used = prove_factor(&app, actor, &body.proof, ChallengePurpose::Password).await?.counting()?;
     let new = place.hash(&new).await?;
-    let (by, token) = (doing(&app, actor), Token::from_bytes(random()));
+    let (by, token) = (doing(&app, actor), Token::from_bytes(app.random()));
     let others = match (body.other_sessions, actor.stage) {
         // Whoever else has a password that everybody has may be in one of them.
         (api::OtherSessions::End, _) | (api::OtherSessions::Keep, Stage::NewPassword) => OtherSessions::End,

@@ -20,7 +20,6 @@ use sallyport_store::ops::accounts::{
 use super::prove::report_copy;
 use super::sign_in::Opening;
 use super::{Proven, Source, device};
-use crate::clock::random;
 use crate::{App, Json, Refusal};
 
 /// The site that passkeys of this installation are for.
@@ -107,7 +106,7 @@ pub(super) fn algorithms() -> Vec<api::CredentialParameter> {
 
 /// Begins a sign-in by passkey: nobody's name is asked for, so nothing is told about any account.
 pub async fn start(State(app): State<App>, Proven(key): Proven) -> Result<Json<api::StartedAssertion>, Refusal> {
-    let begun = app.accounts.challenges.issue(&Scope::SignIn(key), random(), app.clock.now());
+    let begun = app.accounts.challenges.issue(&Scope::SignIn(key), app.random(), app.clock.now());
     let options = challenge(&app, None, begun.as_bytes()).await?;
     Ok(Json(api::StartedAssertion { ceremony: begun.to_text(), options }))
 }
@@ -133,8 +132,8 @@ pub async fn finish(
         return Err(failed(&app, Some(&facts), now).await);
     };
     super::addresses::may_sign_in(&app, facts.tenant, &source).await?;
-    let (token, sender) = (Token::from_bytes(random()), source.sender);
-    let session = Opening { key, source, token: token.stored(Purpose::Session), at: now }.of(&signed_in);
+    let (token, sender) = (Token::from_bytes(app.random()), source.sender);
+    let session = Opening { key, source, token: token.stored(Purpose::Session), at: now }.of(&app, &signed_in);
     let id = session.id;
     let change = OpenSession { tenant: facts.tenant, signed_in, used: Used::Passkey(used), subject: None, breached: None, session };
     match app.store.commit(change).await {
@@ -157,7 +156,7 @@ fn verified(app: &App, answered: &Answered, facts: PasskeyFacts, challenge: &Cha
 /// Counts a failure for the log's summaries; only an answer that held names an account.
 async fn failed(app: &App, facts: Option<&PasskeyFacts>, at: Timestamp) -> Refusal {
     let account = facts.map(|facts| (facts.tenant, facts.account.user));
-    match app.store.reserve(RecordFailure { account, locks: Vec::new(), at, salts: [random(), random()] }).await {
+    match app.store.reserve(RecordFailure { account, locks: Vec::new(), at, salts: [app.random(), app.random()] }).await {
         Ok(()) => Code::SignInRefused.into(),
         Err(error) => error.into(),
     }

@@ -14,7 +14,6 @@ use sallyport_store::ops::people::means_of;
 
 use super::passkey::{Answered, challenge, refused, spend};
 use super::totp::unseal;
-use crate::clock::random;
 use crate::{App, Refusal};
 
 /// A factor that was right. It counts once [`UsedFactor`] was used up inside the transaction that acts on it; a conflict there means that it
@@ -76,7 +75,7 @@ fn scope(actor: &Actor, purpose: api::ChallengePurpose) -> Scope {
 
 /// Begins a proof by passkey for one of one's own changes.
 pub(super) async fn begin(app: &App, actor: &Actor, purpose: api::ChallengePurpose) -> Result<api::StartedAssertion, Refusal> {
-    let challenge = app.accounts.challenges.issue(&scope(actor, purpose), random(), app.clock.now());
+    let challenge = app.accounts.challenges.issue(&scope(actor, purpose), app.random(), app.clock.now());
     let options = challenge_options(app, actor, challenge.as_bytes()).await?;
     Ok(api::StartedAssertion { ceremony: challenge.to_text(), options })
 }
@@ -118,7 +117,7 @@ pub async fn prove_passkey(app: &App, actor: &Actor, credential: &api::Assertion
 /// A counter that did not go forward: the owner and the log are told, and the answer counts for nothing.
 pub(super) async fn report_copy(app: &App, facts: &PasskeyFacts) -> Result<(), Refusal> {
     let (tenant, user, factor) = (facts.tenant, facts.account.user, facts.factor);
-    app.store.commit(ReportCopy { tenant, user, factor, at: app.clock.now(), salt: random() }).await.map_err(Refusal::from)
+    app.store.commit(ReportCopy { tenant, user, factor, at: app.clock.now(), salt: app.random() }).await.map_err(Refusal::from)
 }
 
 impl Answered {
@@ -182,6 +181,6 @@ fn judge_each(app: &App, charged: &[ChargedTotp], code: &Code, now: Timestamp) -
 }
 
 async fn lock(app: &App, actor: &Actor, factor: FactorId, at: Timestamp) -> Result<(), Refusal> {
-    let change = LockFactor { tenant: actor.tenant, user: actor.user, factor, at, salt: random() };
+    let change = LockFactor { tenant: actor.tenant, user: actor.user, factor, at, salt: app.random() };
     app.store.reserve(change).await.map_err(Refusal::from)
 }

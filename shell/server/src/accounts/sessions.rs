@@ -9,7 +9,6 @@ use sallyport_decide::policy::{ManageOwnSessions, Stage};
 use sallyport_model::SessionId;
 use sallyport_store::ops::accounts::{self as store, DeviceBound, EndOtherSessions, EndReason, EndSession, Pair, SessionRow};
 
-use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
 /// One's own live sessions, the newest first.
@@ -34,7 +33,7 @@ pub async fn end(
     Id(session): Id<SessionId>,
 ) -> Result<StatusCode, Refusal> {
     let (tenant, user) = (permit.actor().tenant, permit.actor().user);
-    app.store.commit(EndSession { tenant, user, session, reason: EndReason::Revoked, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(EndSession { tenant, user, session, reason: EndReason::Revoked, at: app.clock.now(), salt: app.random() }).await?;
     app.accounts.tell_ended(session);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -42,7 +41,7 @@ pub async fn end(
 /// Ends all of one's own sessions but this one.
 pub async fn end_others(State(app): State<App>, Allowed(permit): Allowed<ManageOwnSessions>) -> Result<StatusCode, Refusal> {
     let actor = permit.actor();
-    let change = EndOtherSessions { tenant: actor.tenant, user: actor.user, kept: actor.session, at: app.clock.now(), salt: random() };
+    let change = EndOtherSessions { tenant: actor.tenant, user: actor.user, kept: actor.session, at: app.clock.now(), salt: app.random() };
     for session in app.store.commit(change).await? {
         app.accounts.tell_ended(session);
     }

@@ -23,7 +23,6 @@ use zeroize::Zeroizing;
 
 use super::sign_in::Opening;
 use super::{Proven, Source, breached, device, me};
-use crate::clock::random;
 use crate::keys::{Keys, TenantKeys};
 use crate::{App, Json, Refusal};
 
@@ -68,9 +67,9 @@ pub async fn start(State(app): State<App>, Json(body): Json<api::StartSetup>) ->
     let owner = Owner::parse(&app, &body).await?;
     let stored = app.accounts.hasher.queue()?.hash(&owner.password).await?;
     let now = app.clock.now();
-    let (tenant, factor) = (TenantId::new(now, random()), FactorId::new(now, random()));
+    let (tenant, factor) = (TenantId::new(now, app.random()), FactorId::new(now, app.random()));
     let (secret, keys, token) =
-        (Secret::from_bytes(random()), Zeroizing::new(random::<{ TenantKeys::BYTES }>()), Token::from_bytes(random()));
+        (Secret::from_bytes(app.random()), Zeroizing::new(app.random::<{ TenantKeys::BYTES }>()), Token::from_bytes(app.random()));
     let answer = api::SetupDraft {
         draft: token.to_text().to_string(),
         totp: api::TotpSecret { secret: secret.to_base32().to_string(), uri: secret.to_uri(&owner.tenant_name, &owner.email).to_string() },
@@ -104,21 +103,22 @@ pub async fn finish(
     let (draft, accepted) = prove(&app, &body).await?;
     let tenant_keys = unseal_keys(&app.keys, draft.tenant, &draft.keys_sealed)?;
     let root = signed_root(&app, &body, &draft, &tenant_keys)?;
-    let (now, token) = (app.clock.now(), Token::from_bytes(random()));
-    let user = UserId::new(now, random());
+    let (now, token) = (app.clock.now(), Token::from_bytes(app.random()));
+    let user = UserId::new(now, app.random());
     let codes = me::new_recovery_codes(&app, user);
     let sender = source.sender;
     let opening = Opening { key, source, token: token.stored(Purpose::Session), at: now };
-    let session = opening.of(&enrolled(user, accepted, now));
+    let session = opening.of(&app, &enrolled(user, accepted, now));
     let headers = device::cookies(&app, &token, (session.id, user), sender);
     // The log's key signs in the very transaction that makes the tenant.
     app.keys.keep(draft.tenant, tenant_keys);
-    let change = finished(setup_token.stored(Purpose::Setup), draft, accepted, codes.hashes, &root, session);
+    let change = finished(&app, setup_token.stored(Purpose::Setup), draft, accepted, codes.hashes, &root, session);
     app.store.commit(change).await.map_err(closed_meanwhile)?;
     Ok((StatusCode::CREATED, headers, Json(api::RecoveryCodes { recovery_codes: codes.shown })))
 }
 
 fn finished(
+    app: &App,
     setup_token: Digest,
     draft: Draft,
     accepted: Accepted,
@@ -132,14 +132,14 @@ fn finished(
         draft,
         user: session.user,
         used_step: accepted.step,
-        recovery_factor: FactorId::new(at, random()),
+        recovery_factor: FactorId::new(at, app.random()),
         recovery_hashes,
         root_envelope: root.to_bytes(),
-        customer: CustomerId::new(at, random()),
-        site: SiteId::new(at, random()),
+        customer: CustomerId::new(at, app.random()),
+        site: SiteId::new(at, app.random()),
         session,
         at,
-        salt: random(),
+        salt: app.random(),
     }
 }
 

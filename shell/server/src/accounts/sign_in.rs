@@ -27,7 +27,6 @@ use sallyport_store::ops::people::{factorless_facts, has_factor, means_of, polic
 
 use super::hashing::{Place, is_outdated};
 use super::{Proven, Source, addresses, breached, cookie, device, totp};
-use crate::clock::random;
 use crate::people::activate::remind;
 use crate::{Allowed, App, Json, Refusal};
 
@@ -75,7 +74,7 @@ pub async fn sign_in(
     if let (Ok(judged), Some(account)) = (&judged, &charged.account) {
         addresses::may_open(&app, account, judged.used_factor(), &source, &typed.email, now).await?;
     }
-    let (token, sender) = (Token::from_bytes(random()), source.sender);
+    let (token, sender) = (Token::from_bytes(app.random()), source.sender);
     match open(&app, &charged, judged, Opening { key, source, token: token.stored(Purpose::Session), at: now }).await? {
         Ok(session) => {
             rehash(&app, &place, &typed.password, &charged).await;
@@ -205,7 +204,7 @@ fn judge_credential(
         (Credential::Totp(code), ChargedCredential::Totp(charged)) => judge_authenticators(app, passed, code, &charged, now)?,
         (Credential::Recovery(code), ChargedCredential::Recovery { factor, charged, held }) => {
             let verdict = if held { RecoveryVerdict::Held } else { RecoveryVerdict::NotHeld };
-            let used = Used::Recovery { factor, hash: stored(app, code, &passed), salt: random() };
+            let used = Used::Recovery { factor, hash: stored(app, code, &passed), salt: app.random() };
             let last = if charged == Charged::Last { vec![factor] } else { Vec::new() };
             (last, judge_recovery(passed, charged, verdict).map(|signed_in| Judged::new(signed_in, used)))
         }
@@ -243,9 +242,9 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    pub(crate) fn of(self, signed_in: &SignedIn) -> NewSession {
+    pub(crate) fn of(self, app: &App, signed_in: &SignedIn) -> NewSession {
         NewSession {
-            id: SessionId::new(self.at, random()),
+            id: SessionId::new(self.at, app.random()),
             user: signed_in.user,
             token: self.token,
             key: *self.key.as_bytes(),
@@ -256,7 +255,7 @@ impl Opening {
             address: self.source.address,
             user_agent: self.source.user_agent,
             at: self.at,
-            salt: random(),
+            salt: app.random(),
         }
     }
 }
@@ -273,14 +272,14 @@ async fn open(
         (Err(failure), _) => return Ok(Err(failure)),
         (Ok(_), None) => return Ok(Err(Failure { locks: Vec::new() })),
     };
-    let session = opening.of(&judged.signed_in);
+    let session = opening.of(app, &judged.signed_in);
     let id = session.id;
     let change = OpenSession {
         tenant: account.tenant,
         signed_in: judged.signed_in,
         used: judged.used,
         subject: Some(charged.subject),
-        breached: (judged.breached == Breached::Listed).then(random),
+        breached: (judged.breached == Breached::Listed).then(|| app.random()),
         session,
     };
     match app.store.commit(change).await {
@@ -292,7 +291,7 @@ async fn open(
 
 async fn record(app: &App, charged: &ChargedPassword, failure: Failure, at: Timestamp) -> Result<(), Refusal> {
     let account = charged.account.as_ref().map(|facts| (facts.tenant, facts.account.user));
-    app.store.reserve(RecordFailure { account, locks: failure.locks, at, salts: [random(), random()] }).await.map_err(Refusal::from)
+    app.store.reserve(RecordFailure { account, locks: failure.locks, at, salts: [app.random(), app.random()] }).await.map_err(Refusal::from)
 }
 
 /// Raises the cost of an older hash now that the password is at hand. It can wait for the next time if it fails.
@@ -309,7 +308,7 @@ async fn rehash(app: &App, place: &Place, password: &Password, charged: &Charged
 pub async fn sign_out(State(app): State<App>, Allowed(permit): Allowed<SignOut>) -> Result<WithCookie<StatusCode>, Refusal> {
     let actor = permit.actor();
     let (tenant, user, session) = (actor.tenant, actor.user, actor.session);
-    app.store.commit(EndSession { tenant, user, session, reason: EndReason::SignedOut, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(EndSession { tenant, user, session, reason: EndReason::SignedOut, at: app.clock.now(), salt: app.random() }).await?;
     app.accounts.tell_ended(session);
     Ok(([(header::SET_COOKIE, cookie::clear())], StatusCode::NO_CONTENT))
 }

@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::setup;
 use crate::App;
-use crate::clock::random;
 use crate::keys::{KeyError, Keys};
 use crate::serve::ServeError;
 
@@ -28,7 +27,7 @@ pub async fn open_keys(store: &Store, keys: &Keys) -> Result<(), ServeError> {
 /// # Errors
 /// When the store cannot be written.
 pub async fn offer_setup(app: &App) -> Result<Option<Zeroizing<String>>, StoreError> {
-    let token = Token::from_bytes(random());
+    let token = Token::from_bytes(app.random());
     match app.store.reserve(OfferSetup { token: token.stored(Purpose::Setup) }).await? {
         // Behind '#': browsers do not send it, so that no server and no proxy writes it into a log.
         SetupState::Open => Ok(Some(Zeroizing::new(format!("{}/setup#{}", app.config.origin(), *token.to_text())))),

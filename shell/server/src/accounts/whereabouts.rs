@@ -10,7 +10,6 @@ use sallyport_model::{SessionId, Timestamp, limits};
 use sallyport_store::ops::accounts::SeeSession;
 
 use crate::App;
-use crate::clock::random;
 
 /// The network that each session was last seen in, and when that was written down.
 #[derive(Default)]
@@ -42,7 +41,7 @@ pub(super) async fn see(app: &App, actor: &Actor, address: IpAddr) {
         return;
     }
     let (tenant, user, session) = (actor.tenant, actor.user, actor.session);
-    let change = SeeSession { tenant, user, session, address, operator, at: now, salt: random() };
+    let change = SeeSession { tenant, user, session, address, operator, at: now, salt: app.random() };
     if let Err(error) = app.store.reserve(change).await {
         tracing::warn!(%error, %session, "where a session is used from was not written down");
     }

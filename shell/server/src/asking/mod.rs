@@ -9,11 +9,9 @@ use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use sallyport_api::Code;
+use sallyport_model::limits;
 
 use crate::Refusal;
-
-/// Largest answer that is looked into. Every list has pages, and a page of these is smaller.
-const LOOKED_INTO_BYTES: usize = 64 * 1024 * 1024;
 
 /// Whether an answer is JSON that was asked for, and not a refusal.
 fn is_json(response: &Response) -> bool {
@@ -22,5 +20,5 @@ fn is_json(response: &Response) -> bool {
 }
 
 async fn whole(body: Body) -> Result<Bytes, Refusal> {
-    axum::body::to_bytes(body, LOOKED_INTO_BYTES).await.map_err(|_| Code::Internal.into())
+    axum::body::to_bytes(body, limits::LOOKED_INTO_BYTES).await.map_err(|_| Code::Internal.into())
 }

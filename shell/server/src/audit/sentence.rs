@@ -71,16 +71,16 @@ const SENTENCES: &[(&str, &str)] = &[
     ("job.ended", "{job} ended: {runs}"),
     ("run.refused", "{actor} refused {job}: {reason}"),
     ("run.cancelled", "{actor} cancelled {runs#run} of {job}"),
-    ("remote_session.opened", "{actor} opened {session_kind} on {device=name}"),
-    ("remote_session.joined", "{actor} joined {session_kind} on {device=name}"),
+    ("remote_session.opened", "{actor} opened a {session_kind} session on {device=name}"),
+    ("remote_session.joined", "{actor} joined a {session_kind} session on {device=name}"),
     ("remote_session.left", "{user} was cut from a remote session on {device}: {reason}"),
-    ("remote_session.receipt", "{actor} signed that an attachment ended: {reason}"),
-    ("remote_session.ended", "{actor} ended {session_kind} on {device}"),
-    ("remote_session.ended:device", "{session_kind} on {device} ended"),
-    ("remote_session.ended:revoked", "{session_kind} on {device} was cut: a right behind it ended"),
-    ("remote_session.ended:limit", "{session_kind} on {device} ended at its limit"),
-    ("remote_session.ended:undelivered", "{session_kind} on {device} did not begin: the device was not there"),
-    ("remote_session.recorded", "{actor} recorded {session_kind}: {bytes} bytes"),
+    ("remote_session.receipt", "{actor} signed for the end of a remote session: {reason}"),
+    ("remote_session.ended", "{actor} ended a {session_kind} session on {device}"),
+    ("remote_session.ended:device", "A {session_kind} session on {device} ended"),
+    ("remote_session.ended:revoked", "A {session_kind} session on {device} was cut: a right behind it ended"),
+    ("remote_session.ended:limit", "A {session_kind} session on {device} ended at its limit"),
+    ("remote_session.ended:undelivered", "A {session_kind} session on {device} did not begin: the device was not there"),
+    ("remote_session.recorded", "{actor} recorded a {session_kind} session: {bytes} bytes"),
     ("user.invited", "{actor} invited {user=name} ({email})"),
     ("user.activated", "{actor} activated their account from {address}"),
     ("user.link_renewed", "{actor} made a new link for {user}"),
@@ -309,6 +309,8 @@ mod tests {
         assert_eq!(text("device.tagged", &json!({ "device": WEB, "name": "web-1", "tags": [] })), "Anna tagged web-1: no tags");
         assert_eq!(text("session.ended", &json!({ "sessions": ["a"], "reason": "revoked" })), "Anna ended 1 session");
         assert_eq!(text("session.ended", &json!({ "sessions": ["a"], "reason": "signed_out" })), "Anna signed out");
+        let cut = json!({ "session_kind": "terminal", "device": WEB, "reason": "revoked" });
+        assert_eq!(text("remote_session.ended", &cut), "A terminal session on web-1 was cut: a right behind it ended");
         assert_eq!(text("sign_in.failed", &json!({ "user": null, "attempts": 2 })), "2 failed sign-ins as an unknown name");
         assert_eq!(text("sign_in.failed", &json!({ "user": ANNA, "attempts": 1 })), "1 failed sign-in as Anna");
         assert_eq!(

@@ -15,7 +15,6 @@ use sallyport_model::{ApiClientId, TenantId, Timestamp, limits};
 use sallyport_store::ops::automation::{self as store, ClientRow, StopClient, StoppedBy};
 
 use crate::asking::conditional::Expected;
-use crate::clock::random;
 use crate::work::ask_plainly;
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
@@ -64,7 +63,7 @@ pub(crate) async fn create(
     if store::living_clients(&mut app.store.read().await?, actor.tenant, now).await? >= limits::API_CLIENTS as u64 {
         return Err(Refusal::field("name", format!("there are {} API clients already, which is the most", limits::API_CLIENTS)));
     }
-    let client = ApiClientId::new(now, random());
+    let client = ApiClientId::new(now, app.random());
     let action = Action::CreateClient(ChangeClient { client, key: Some(key.jwk().clone()), before: None, after });
     ask_plainly(&app, actor, action).await
 }
@@ -102,7 +101,7 @@ pub(crate) async fn stop(
     Id(client): Id<ApiClientId>,
 ) -> Result<StatusCode, Refusal> {
     let by = StoppedBy::Person(permit);
-    app.store.commit(StopClient { by, client, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(StopClient { by, client, at: app.clock.now(), salt: app.random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -29,7 +29,6 @@ use sallyport_store::ops::people::{means_of, policy};
 use super::oauth::{OauthRefusal, form};
 use super::programs::issued;
 use crate::accounts::{self, Source};
-use crate::clock::random;
 use crate::{Allowed, App, Json, Refusal};
 
 /// Whether this server has the grant at all: one tenant that allows it is enough, for nobody has said yet whose the program will be.
@@ -50,7 +49,7 @@ pub(crate) async fn ask(State(app): State<App>, request: Request) -> Result<Json
         return Err(OauthRefusal::Unauthorized("this server lets no program in by a device code: sign in with a browser"));
     }
     let source = Source::of(&parts)?;
-    let (code, user_code) = (Token::from_bytes(random()), UserCode::from_random(random()));
+    let (code, user_code) = (Token::from_bytes(app.random()), UserCode::from_random(app.random()));
     let request = DeviceRequest {
         code: code.stored(Purpose::DeviceCode),
         key: *proof.key(),
@@ -112,7 +111,7 @@ pub(crate) async fn answer(
 ) -> Result<StatusCode, Refusal> {
     let (actor, now) = (permit.actor(), app.clock.now());
     let request = find(&app, actor, &source, &body.user_code).await?;
-    let by = Doing { tenant: actor.tenant, user: actor.user, session: actor.session, at: now, salt: random() };
+    let by = Doing { tenant: actor.tenant, user: actor.user, session: actor.session, at: now, salt: app.random() };
     match body.answer {
         api::YesNo::No => app.store.commit(DenyByCode { by, request }).await?,
         api::YesNo::Yes => {
@@ -120,7 +119,7 @@ pub(crate) async fn answer(
             let credential = body.credential.as_ref().ok_or_else(|| Refusal::from(Code::PasskeyRequired).because(MayNot::NoPasskey))?;
             let digest = request.digest(actor.user);
             let used = accounts::prove_passkey(&app, actor, credential, digest.as_bytes()).await?.counting()?;
-            app.store.commit(AllowByCode { by, request, session: SessionId::new(now, random()), used }).await?;
+            app.store.commit(AllowByCode { by, request, session: SessionId::new(now, app.random()), used }).await?;
         }
     }
     Ok(StatusCode::NO_CONTENT)
@@ -213,7 +212,7 @@ async fn open(
     if !rules.allows(Capability::SignIn, source.ip) {
         return Err(Refusal::from(Code::NetworkRefused).into());
     }
-    let (token, id) = (Token::from_bytes(random()), allowed.session);
+    let (token, id) = (Token::from_bytes(app.random()), allowed.session);
     // The passkey was proved in the browser; the window that it may have there is the browser's.
     let session = NewSession {
         id,
@@ -227,7 +226,7 @@ async fn open(
         address: source.address,
         user_agent: source.user_agent,
         at: now,
-        salt: random(),
+        salt: app.random(),
     };
     app.store.commit(OpenByCode { code, allowed, session }).await.map_err(|error| match error {
         StoreError::Conflict => OauthRefusal::Grant("what said yes to it is over: begin again".to_owned()),

@@ -10,7 +10,6 @@ use sallyport_store::ops::automation::RotateKey;
 
 use super::oauth::{OauthRefusal, authenticated, form};
 use super::token::credentials;
-use crate::clock::random;
 use crate::{App, Json};
 
 /// Puts the next key in place of the present one, which works on for a few minutes.
@@ -33,7 +32,7 @@ pub(crate) async fn rotate(State(app): State<App>, request: Request) -> Result<J
         next,
         assertions: [client.used(), (shown.id(), shown.expires())],
         at,
-        salt: random(),
+        salt: app.random(),
     };
     app.store.commit(change).await.map_err(|error| match error {
         StoreError::Conflict => OauthRefusal::Client("the assertion is not signed by the present key".to_owned()),

@@ -17,7 +17,6 @@ use sallyport_store::ops::automation::{self as store, ClientRow, LicenceRow, Rev
 use sallyport_store::ops::execute::Part;
 
 use super::clients::find;
-use crate::clock::random;
 use crate::work::{ask_plainly, authority_pin};
 use crate::{Allowed, App, Id, Json, Refusal};
 
@@ -85,18 +84,18 @@ pub(crate) async fn issue(
     let root = trust_root(&mut reader, actor.tenant).await?;
     drop(reader);
     let root = Envelope::parse(&root, PayloadType::Root).map_err(|_| Refusal::from(Code::Internal))?;
-    let body = parsed(wanted, &row, root, now)?;
+    let body = parsed(LicenceId::new(now, app.random()), wanted, &row, root, now)?;
     let action = IssueLicence::freeze(body, &row.state.shape, &actor.rights, now).map_err(refused)?;
     ask_plainly(&app, actor, Action::IssueLicence(action)).await
 }
 
-fn parsed(wanted: api::NewLicence, client: &ClientRow, root: Envelope, now: Timestamp) -> Result<LicenceBody, Refusal> {
+fn parsed(id: LicenceId, wanted: api::NewLicence, client: &ClientRow, root: Envelope, now: Timestamp) -> Result<LicenceBody, Refusal> {
     let name = |field: &str, text: &str| Name::parse(text.trim()).map_err(|error| Refusal::field(field, error));
     let version = |field: &str, text: &str| ToolVersion::parse(text.trim()).map_err(|error| Refusal::field(field, error));
     let scopes: Result<Vec<Scope>, _> = wanted.scopes.iter().map(|word| Scope::parse(word)).collect();
     Ok(LicenceBody {
         r#type: LicenceType::V1,
-        id: LicenceId::new(now, random()),
+        id,
         tenant: client.tenant,
         client: client.id,
         tool: name("tool", &wanted.tool)?,
@@ -148,7 +147,7 @@ pub(crate) async fn revoke(
     Allowed(permit): Allowed<ManageClients>,
     Id(licence): Id<LicenceId>,
 ) -> Result<StatusCode, Refusal> {
-    app.store.commit(RevokeLicence { permit, licence, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(RevokeLicence { permit, licence, at: app.clock.now(), salt: app.random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -8,7 +8,6 @@ use sallyport_grant::VerifyKey;
 use sallyport_store::ops::automation::{self as store, RefuseLicence};
 
 use super::oauth::{Authenticated, OauthRefusal};
-use crate::clock::random;
 use crate::{App, Refusal};
 
 /// What a client shows beside its assertion, for the key that signs the request.
@@ -57,7 +56,7 @@ async fn refuse(app: &App, client: &Authenticated, shown: &Shown<'_>, why: Licen
         why,
         address: shown.address.clone(),
         at: app.clock.now(),
-        salt: random(),
+        salt: app.random(),
     };
     app.store.commit(change).await?;
     Ok(OauthRefusal::Client(api::LICENCE_REFUSED.to_owned()))

@@ -17,7 +17,6 @@ use sallyport_store::ops::automation::{ClientRow, StopClient, StoppedBy, client,
 use serde::de::DeserializeOwned;
 
 use super::authenticate::address;
-use crate::clock::random;
 use crate::guard::ReadBody;
 use crate::{App, Json, Refusal};
 
@@ -168,7 +167,7 @@ fn hidden(error: AssertionError) -> AssertionError {
 
 async fn stopped(app: &App, row: &ClientRow, why: Stopped) -> Result<OauthRefusal, OauthRefusal> {
     let by = StoppedBy::Itself { tenant: row.tenant, why };
-    match app.store.commit(StopClient { by, client: row.id, at: app.clock.now(), salt: random() }).await {
+    match app.store.commit(StopClient { by, client: row.id, at: app.clock.now(), salt: app.random() }).await {
         // Stopped before is stopped.
         Ok(()) | Err(StoreError::NotFound) => Ok(OauthRefusal::Client(format!("the client is stopped: {}", why.as_str()))),
         Err(error) => Err(error.into()),

@@ -19,7 +19,6 @@ use sallyport_store::ops::networks::address_facts;
 
 use super::oauth::OauthRefusal;
 use crate::accounts::{Source, authenticated_well, me};
-use crate::clock::random;
 use crate::{Allowed, App, Json, Refusal};
 
 /// A person answers a program on their computer. Yes wants a factor that was proved within minutes: what it opens outlives this page.
@@ -64,12 +63,12 @@ async fn approve(app: &App, actor: &Actor, source: &Source, asked: &Asked, name:
     if live.program.is_some() {
         return Err(Refusal::from(Code::SessionRestricted).because("A program lets no other program in: use a browser."));
     }
-    let code = Token::from_bytes(random());
+    let code = Token::from_bytes(app.random());
     let change = IssueCode {
         tenant: actor.tenant,
         user: actor.user,
         approver: actor.session,
-        session: SessionId::new(now, random()),
+        session: SessionId::new(now, app.random()),
         code: code.stored(Purpose::ProgramCode),
         asked: IssuedCode {
             key: asked.key,
@@ -80,7 +79,7 @@ async fn approve(app: &App, actor: &Actor, source: &Source, asked: &Asked, name:
         program: AgentText::tame(name.trim(), limits::PROGRAM_NAME_CHARS).into_string(),
         address: source.address.clone(),
         at: now,
-        salt: random(),
+        salt: app.random(),
     };
     app.store.commit(change).await.map_err(|error| match error {
         StoreError::Busy => Refusal::from(Code::RateLimited).retry_after(60),
@@ -103,7 +102,7 @@ pub(super) async fn redeem(app: &App, parts: &Parts, form: &api::TokenForm, proo
         Shown::First(spent) => spent,
         Shown::Unknown => return Err(unknown()),
         Shown::Again { tenant, user, session } => {
-            app.store.commit(EndReused { tenant, user, session, at: now, salt: random() }).await?;
+            app.store.commit(EndReused { tenant, user, session, at: now, salt: app.random() }).await?;
             app.accounts.tell_ended(session);
             return Err(unknown());
         }
@@ -112,8 +111,8 @@ pub(super) async fn redeem(app: &App, parts: &Parts, form: &api::TokenForm, proo
     let source = Source::of(parts)?;
     let approver = live_session_by_id(&mut app.store.read().await?, spent.approver).await?.ok_or_else(unknown)?;
     may_work_from(app, &spent, &approver, &source, now).await?;
-    let token = Token::from_bytes(random());
-    let session = begun(&spent, &approver, source, (*proof.key().as_bytes(), &token), now);
+    let token = Token::from_bytes(app.random());
+    let session = begun(app, &spent, &approver, source, (*proof.key().as_bytes(), &token), now);
     let change = OpenProgram {
         tenant: spent.tenant,
         code,
@@ -142,7 +141,14 @@ async fn may_work_from(app: &App, spent: &SpentCode, approver: &LiveSession, sou
 }
 
 /// The same person by the same proof, in a session of the program's own. No step-up window comes along: that belongs to one session.
-fn begun(spent: &SpentCode, approver: &LiveSession, source: Source, (key, token): ([u8; 32], &Token), at: Timestamp) -> NewSession {
+fn begun(
+    app: &App,
+    spent: &SpentCode,
+    approver: &LiveSession,
+    source: Source,
+    (key, token): ([u8; 32], &Token),
+    at: Timestamp,
+) -> NewSession {
     NewSession {
         id: spent.session,
         user: spent.user,
@@ -155,7 +161,7 @@ fn begun(spent: &SpentCode, approver: &LiveSession, source: Source, (key, token)
         address: source.address,
         user_agent: source.user_agent,
         at,
-        salt: random(),
+        salt: app.random(),
     }
 }
 

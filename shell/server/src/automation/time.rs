@@ -5,17 +5,16 @@ use sallyport_store::ops::accounts::ForgetDeviceCodes;
 use sallyport_store::ops::automation::{ForgetTokens, StopStale, WarnOfKey, stale_keys};
 
 use crate::App;
-use crate::clock::random;
 
 /// Warns about keys that are overdue, and stops clients that did not replace theirs. Reading first: an idle server writes nothing.
 pub(crate) async fn pass(app: &App) -> Result<(), StoreError> {
     let at = app.clock.now();
     let (due, missed) = stale_keys(&mut app.store.read().await?, at).await?;
     for client in due {
-        app.store.commit(WarnOfKey { client, at, salt: random() }).await?;
+        app.store.commit(WarnOfKey { client, at, salt: app.random() }).await?;
     }
     for client in missed {
-        app.store.commit(StopStale { client, at, salt: random() }).await?;
+        app.store.commit(StopStale { client, at, salt: app.random() }).await?;
     }
     Ok(())
 }

@@ -18,7 +18,6 @@ use super::authenticate::address;
 use super::licensed::{Shown, licensed};
 use super::oauth::{Authenticated, Credentials, OauthRefusal, authenticated, form};
 use super::{device_codes, programs};
-use crate::clock::random;
 use crate::{App, Json, accounts};
 
 /// Issues a token for an assertion that a client signed, for a code that a person gave to a program, or for one that they typed, bound to the key that signed this
@@ -44,7 +43,7 @@ async fn to_client(app: &App, parts: &Parts, form: &api::TokenForm, proof: &Prov
     let address = address(parts)?.to_string();
     let licensed = licensed(app, &client, &Shown { form, key: proof.key(), address: address.clone() }).await?;
     let scopes = scopes(&client, licensed.as_ref(), form.scope.as_deref())?;
-    let (token, at) = (Token::from_bytes(random()), app.clock.now());
+    let (token, at) = (Token::from_bytes(app.random()), app.clock.now());
     let left_secs = licensed.as_ref().map_or(i64::MAX, |licensed| licensed.expires().secs() - at.secs());
     let change = IssueToken {
         tenant: client.row.tenant,
@@ -54,7 +53,7 @@ async fn to_client(app: &App, parts: &Parts, form: &api::TokenForm, proof: &Prov
         licence: licensed,
         address,
         at,
-        salt: random(),
+        salt: app.random(),
     };
     app.store.commit(change).await.map_err(|error| match error {
         StoreError::Conflict => {

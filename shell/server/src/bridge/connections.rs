@@ -15,7 +15,6 @@ use sallyport_store::ops::bridge::{self as store, RotateNow, SealedSecret, StopC
 
 use super::{LABEL, place, shown};
 use crate::asking::conditional::Expected;
-use crate::clock::random;
 use crate::work::ask_with_credential;
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
@@ -65,7 +64,7 @@ pub(crate) async fn create(
     if store::living(&mut app.store.read().await?, actor.tenant).await? >= limits::CONNECTIONS {
         return Err(Refusal::field("name", format!("there are {} connections already, which is the most", limits::CONNECTIONS)));
     }
-    let connection = ConnectionId::new(app.clock.now(), random());
+    let connection = ConnectionId::new(app.clock.now(), app.random());
     let sealed = sealed(&app, connection, &secret)?;
     let change = ChangeConnection { connection, before: None, after, secret: Some(sha256(&[&sealed.sealed])) };
     ask_with_credential(&app, actor, Action::CreateConnection(change), Some((connection, sealed))).await
@@ -113,7 +112,7 @@ pub(crate) async fn stop(
     Allowed(permit): Allowed<ManageConnections>,
     Id(connection): Id<ConnectionId>,
 ) -> Result<StatusCode, Refusal> {
-    app.store.commit(StopConnection { permit, connection, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(StopConnection { permit, connection, at: app.clock.now(), salt: app.random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -127,7 +126,7 @@ pub(crate) async fn rotate(
     if row.shape.rotation.is_none() {
         return Err(Refusal::from(Code::NothingToDo).because("Nothing says how its credential is replaced."));
     }
-    app.store.commit(RotateNow { permit, connection, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(RotateNow { permit, connection, at: app.clock.now(), salt: app.random() }).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -144,6 +143,6 @@ async fn checked(app: &App, tenant: TenantId, shape: &Shape) -> Result<(), Refus
 
 fn sealed(app: &App, connection: ConnectionId, text: &str) -> Result<SealedSecret, Refusal> {
     let secret = Secret::parse(text).map_err(|error| Refusal::field("secret", error))?;
-    let id = random();
+    let id = app.random();
     Ok(SealedSecret { id, sealed: app.keys.seal(LABEL, &place(connection, id), secret.expose().as_bytes()) })
 }

@@ -13,7 +13,6 @@ use sallyport_store::StoreError;
 use sallyport_store::ops::bridge::{Caller, ConnectionRow, EndCall, KeepRefusal, SealedSecret, TakeCall, Taken, connection};
 
 use super::send::{Bare, listed, opened, send};
-use crate::clock::random;
 use crate::outbound::OutboundError;
 use crate::{Allowed, App, Refusal};
 
@@ -35,7 +34,7 @@ pub(crate) async fn pass(State(app): State<App>, Allowed(permit): Allowed<UseCon
     };
     let body = axum::body::to_bytes(body, limits::CONNECTION_BODY_BYTES).await.map_err(|_| Code::BodyTooLarge)?;
     let per_minute = row.shape.per_minute;
-    let call = Call { app, row, id: random() };
+    let call = Call { id: app.random(), app, row };
     let (left, secrets) = call.take(caller, &cleared).await?;
     // Who hangs up stops nothing that the vendor may have heard of already: how it ended is written down all the same.
     let made = tokio::spawn(async move { call.make(cleared, body.to_vec(), secrets).await });
@@ -65,7 +64,7 @@ fn texts(parts: &Parts) -> impl Iterator<Item = (&str, &str)> {
 async fn keep_refusal(app: &App, (row, caller): (&ConnectionRow, Caller), (verb, path): (Verb, &str), why: CallError) -> Refusal {
     let refusal = Refusal::from(Code::ConnectionRefused).because(&why);
     let (why, path) = (why.as_str(), format!("/{path}"));
-    let change = KeepRefusal { id: random(), caller, connection: row.id, verb, path, why, at: app.clock.now() };
+    let change = KeepRefusal { id: app.random(), caller, connection: row.id, verb, path, why, at: app.clock.now() };
     match app.store.reserve(change).await {
         Ok(()) => refusal,
         Err(error) => error.into(),

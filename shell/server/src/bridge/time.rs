@@ -7,7 +7,6 @@ use sallyport_store::ops::bridge::{ClaimRotation, ForgetConnectionSecrets, SumCa
 
 use super::turn;
 use crate::App;
-use crate::clock::random;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -38,7 +37,7 @@ async fn once(app: &App) -> Result<(), StoreError> {
     }
     let minutes = unsummed(&mut app.store.read().await?, at).await?;
     for wanted in minutes {
-        match app.store.commit(SumCalls { wanted, at, salt: random() }).await {
+        match app.store.commit(SumCalls { wanted, at, salt: app.random() }).await {
             Ok(()) | Err(StoreError::Conflict) => {}
             Err(error) => return Err(error),
         }

@@ -11,7 +11,6 @@ use sallyport_store::ops::bridge::{
 use super::send::{Bare, opened, send};
 use super::{LABEL, place};
 use crate::App;
-use crate::clock::random;
 use crate::outbound::{Answer, OutboundError};
 
 /// Why a try was given up: it is taken up again when the claim is over, from what is written down.
@@ -67,7 +66,7 @@ impl Turn {
                 After::Finish => return self.finish().await,
                 After::Fail(state, failure) => {
                     let (app, row, turn) = (&self.app, self.row.clone(), self.turn);
-                    let change = FailRotation { row, turn, state, failure, at: app.clock.now(), salt: random() };
+                    let change = FailRotation { row, turn, state, failure, at: app.clock.now(), salt: self.app.random() };
                     return Ok(app.store.commit(change).await?);
                 }
                 After::AskPresent => return Err(Stopped::Unusable),
@@ -77,15 +76,15 @@ impl Turn {
 
     async fn begin(&self) -> Result<(), Stopped> {
         let candidate = match self.hook.new {
-            NewSecret::Made => Some(self.sealed(&Secret::from_random(random()))),
+            NewSecret::Made => Some(self.sealed(&Secret::from_random(self.app.random()))),
             NewSecret::Answer { .. } => None,
         };
         let (connection, turn, at) = (self.row.id, self.turn, self.app.clock.now());
-        Ok(self.app.store.commit(BeginRotation { connection, turn, candidate, at, salt: random() }).await?)
+        Ok(self.app.store.commit(BeginRotation { connection, turn, candidate, at, salt: self.app.random() }).await?)
     }
 
     async fn finish(&self) -> Result<(), Stopped> {
-        let change = FinishRotation { row: self.row.clone(), turn: self.turn, at: self.app.clock.now(), salt: random() };
+        let change = FinishRotation { row: self.row.clone(), turn: self.turn, at: self.app.clock.now(), salt: self.app.random() };
         self.app.store.commit(change).await?;
         tracing::info!(connection = %self.row.id, "a credential was replaced");
         Ok(())
@@ -155,7 +154,7 @@ impl Turn {
     }
 
     fn sealed(&self, secret: &Secret) -> SealedSecret {
-        let id = random();
+        let id = self.app.random();
         SealedSecret { id, sealed: self.app.keys.seal(LABEL, &place(self.row.id, id), secret.expose().as_bytes()) }
     }
 }

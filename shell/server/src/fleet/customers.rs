@@ -9,7 +9,6 @@ use sallyport_store::StoreError;
 use sallyport_store::ops::customers::{AddCustomer, AddSite, CustomerRow, Places, SiteRow, places};
 use sallyport_store::ops::people::sites_within;
 
-use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
 /// Customers with their sites, by name.
@@ -46,8 +45,8 @@ pub(crate) async fn create(
     let places = places(&mut app.store.read().await?, permit.actor().tenant).await?;
     room(places.customers.len(), limits::CUSTOMERS)?;
     let at = app.clock.now();
-    let id = CustomerId::new(at, random());
-    app.store.commit(AddCustomer { permit, id, name: name.clone(), at, salt: random() }).await.map_err(taken)?;
+    let id = CustomerId::new(at, app.random());
+    app.store.commit(AddCustomer { permit, id, name: name.clone(), at, salt: app.random() }).await.map_err(taken)?;
     Ok((StatusCode::CREATED, Json(api::Customer { id, name: name.into_string(), sites: Vec::new() })))
 }
 
@@ -62,8 +61,8 @@ pub(crate) async fn create_site(
     let places = places(&mut app.store.read().await?, permit.actor().tenant).await?;
     room(places.sites.len(), limits::SITES)?;
     let at = app.clock.now();
-    let id = SiteId::new(at, random());
-    app.store.commit(AddSite { permit, id, customer, name: name.clone(), at, salt: random() }).await.map_err(taken)?;
+    let id = SiteId::new(at, app.random());
+    app.store.commit(AddSite { permit, id, customer, name: name.clone(), at, salt: app.random() }).await.map_err(taken)?;
     Ok((StatusCode::CREATED, Json(api::Site { id, name: name.into_string() })))
 }
 

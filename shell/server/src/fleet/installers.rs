@@ -8,7 +8,6 @@ use sallyport_model::InstallerId;
 use sallyport_store::ops::installers::{self as store, InstallerRow, RevokeInstaller};
 use sallyport_store::ops::people::sites_within;
 
-use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
 /// Installers, the newest first.
@@ -50,6 +49,6 @@ pub(crate) async fn revoke(
     Allowed(permit): Allowed<ManageInstallers>,
     Id(installer): Id<InstallerId>,
 ) -> Result<StatusCode, Refusal> {
-    app.store.commit(RevokeInstaller { permit, installer, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(RevokeInstaller { permit, installer, at: app.clock.now(), salt: app.random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

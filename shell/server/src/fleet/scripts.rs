@@ -10,7 +10,6 @@ use sallyport_store::ops::scripts::{self as store, CreateScript, DeleteScript, S
 use serde::Deserialize;
 
 use crate::asking::conditional::Expected;
-use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
 /// Versions that a script's history shows.
@@ -91,8 +90,8 @@ pub(crate) async fn create(
         return Err(Refusal::field("name", format!("there are {} scripts already, which is the most", limits::SCRIPTS)));
     }
     let at = app.clock.now();
-    let id = ScriptId::new(at, random());
-    app.store.commit(CreateScript { permit, id, script, at, salt: random() }).await?;
+    let id = ScriptId::new(at, app.random());
+    app.store.commit(CreateScript { permit, id, script, at, salt: app.random() }).await?;
     Ok((StatusCode::CREATED, Json(details(&app, tenant, id, None).await?)))
 }
 
@@ -108,7 +107,7 @@ pub(crate) async fn save(
     let script = checked(body)?;
     let tenant = permit.actor().tenant;
     as_expected(&app, tenant, id, &expected).await?;
-    let version = app.store.commit(SaveScript { permit, id, script, based_on, at: app.clock.now(), salt: random() }).await?;
+    let version = app.store.commit(SaveScript { permit, id, script, based_on, at: app.clock.now(), salt: app.random() }).await?;
     details(&app, tenant, id, Some(version)).await.map(Json)
 }
 
@@ -143,6 +142,6 @@ pub(crate) async fn delete(
     expected: Expected,
 ) -> Result<StatusCode, Refusal> {
     let version = as_expected(&app, permit.actor().tenant, id, &expected).await?;
-    app.store.commit(DeleteScript { permit, id, version, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(DeleteScript { permit, id, version, at: app.clock.now(), salt: app.random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,7 +11,6 @@ use sallyport_wire::{DeviceState, Hello};
 
 use super::tell_presence;
 use crate::App;
-use crate::clock::random;
 
 /// Finds the device of a hello, or makes one where a good token is shown.
 pub(super) async fn identify(
@@ -44,7 +43,7 @@ async fn welcome_back(app: &App, tenant: TenantId, known: LinkedDevice, from: Ip
         return Ok((device, state));
     }
     let at = app.clock.now();
-    app.store.commit(Quarantine { tenant, device, from: from.to_string(), at, salt: random() }).await?;
+    app.store.commit(Quarantine { tenant, device, from: from.to_string(), at, salt: app.random() }).await?;
     tracing::warn!(%device, "two machines use one device key");
     app.hub.state_changed(&[device], DeviceState::Quarantined);
     tell_presence(app, tenant, device, false);
@@ -69,7 +68,7 @@ fn state(word: &str) -> Result<DeviceState, StoreError> {
 
 async fn enrol(app: &App, tenant: TenantId, hello: &Hello, from: IpAddr) -> Result<Option<(DeviceId, DeviceState)>, StoreError> {
     let Some(shown) = &hello.claims().enrol else { return Ok(None) };
-    let (at, salt) = (app.clock.now(), random());
+    let (at, salt) = (app.clock.now(), app.random());
     let installer = shown.token_id;
     let Some(stored) = token(&mut app.store.read().await?, tenant, installer).await? else { return Ok(None) };
     let site = match accept(&stored, sha256(&[shown.token_secret.as_bytes()]), from, at) {
@@ -80,7 +79,7 @@ async fn enrol(app: &App, tenant: TenantId, hello: &Hello, from: IpAddr) -> Resu
             return Ok(None);
         }
     };
-    let device = DeviceId::new(at, random());
+    let device = DeviceId::new(at, app.random());
     let change = Enrol {
         tenant,
         device,

@@ -17,7 +17,6 @@ use tokio::time::timeout;
 use super::reports::ClockSeen;
 use super::{Order, enrol, offers, reports, tell_presence};
 use crate::App;
-use crate::clock::random;
 use crate::keys::TenantKeys;
 
 /// A peer that does not take a frame for so long is cut off.
@@ -76,7 +75,7 @@ struct Known {
 
 /// Finds out who dials and answers; nothing where the link is not to last.
 async fn welcome(app: App, tenant: TenantId, keys: Arc<TenantKeys>, from: IpAddr, mut socket: WebSocket) -> Option<Known> {
-    let opened = timeout(Duration::from_secs(limits::HANDSHAKE_SECS), handshake(&keys, &mut socket)).await;
+    let opened = timeout(Duration::from_secs(limits::HANDSHAKE_SECS), handshake(&keys, app.random(), &mut socket)).await;
     let Ok(Ok((hello, mut link))) = opened else {
         metrics::counter!("sallyport_link_refused_total").increment(1);
         return None;
@@ -118,9 +117,9 @@ fn stay(known: Known) -> impl Future<Output = ()> {
     }
 }
 
-async fn handshake(keys: &TenantKeys, socket: &mut WebSocket) -> Result<(Hello, ServerLink), LinkEnd> {
+async fn handshake(keys: &TenantKeys, random: [u8; 32], socket: &mut WebSocket) -> Result<(Hello, ServerLink), LinkEnd> {
     let first = frame(socket).await?;
-    let (awaiting, reply) = Responder::new(&LinkSecret::from_bytes(*keys.link), random()).answer(&first)?;
+    let (awaiting, reply) = Responder::new(&LinkSecret::from_bytes(*keys.link), random).answer(&first)?;
     socket.send(Message::Binary(Bytes::from(reply))).await.map_err(|_| LinkEnd::Gone)?;
     let hello = frame(socket).await?;
     Ok(awaiting.open_hello(&hello)?)

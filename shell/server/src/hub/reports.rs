@@ -13,7 +13,6 @@ use sallyport_wire::{Inventory, Stream, ToServer, UnsignedToAgent};
 
 use super::enrol;
 use super::link::{LinkEnd, Linked};
-use crate::clock::random;
 use crate::events::Event;
 use crate::fleet::findable::findable;
 use crate::{App, remote};
@@ -179,7 +178,7 @@ async fn ended(linked: &mut Linked, grant: GrantId, envelope: Vec<u8>) -> Result
         ended: body.ended,
         receipt,
         at: linked.app.clock.now(),
-        salt: random(),
+        salt: linked.app.random(),
     };
     let report = known(linked.app.store.commit(change).await)?;
     linked.send(&UnsignedToAgent::ReceiptAck { grant }.into()).await?;

@@ -10,7 +10,6 @@ use sallyport_store::ops::people::NewMail;
 use serde::{Deserialize, Serialize};
 
 use crate::App;
-use crate::clock::random;
 pub(crate) use letter::{Letter, moment};
 pub(crate) use letters::{activation, held_reset, invitation, new_address, reset};
 pub(crate) use notices::run as tell;
@@ -30,7 +29,7 @@ pub(crate) fn outgoing(app: &App, tenant: TenantId, to: &str, letter: &Letter, a
     if app.config.mail.is_none() {
         return Vec::new();
     }
-    let id = MailId::new(at, random());
+    let id = MailId::new(at, app.random());
     let body = serde_json::to_vec(&Body { plain: letter.plain(), html: letter.html() }).unwrap_or_default();
     let sealed = app.keys.seal(LABEL, id.as_bytes(), &body);
     vec![NewMail { id, tenant, recipient: to.to_owned(), subject: letter.subject.clone(), sealed, at }]

@@ -23,7 +23,6 @@ use super::facts::Facts;
 use super::users::renewal;
 use crate::accounts::activation::{self, judge_present, seal_totp, unseal_totp};
 use crate::accounts::{self, Opening, Proven, Source, breached, device};
-use crate::clock::random;
 use crate::{Allowed, App, Json, Refusal};
 
 async fn link(app: &App, text: &str) -> Result<(Token, LinkRow), Refusal> {
@@ -66,8 +65,8 @@ pub(crate) async fn start(
             instead_of_breached(&app, &row, &present, body.new_password.as_deref()).await?
         }
     };
-    let (now, token) = (app.clock.now(), Token::from_bytes(random()));
-    let (factor, secret) = (FactorId::new(now, random()), Secret::from_bytes(random()));
+    let (now, token) = (app.clock.now(), Token::from_bytes(app.random()));
+    let (factor, secret) = (FactorId::new(now, app.random()), Secret::from_bytes(app.random()));
     let draft = ActivationDraft {
         token: token.stored(Purpose::ActivationDraft),
         link: link_token.stored(Purpose::Link),
@@ -119,20 +118,20 @@ pub(crate) async fn finish(
 ) -> Result<(StatusCode, HeaderMap, Json<api::RecoveryCodes>), Refusal> {
     let (link_token, row) = link(&app, &body.token).await?;
     let (draft, accepted) = prove(&app, &link_token, &body).await?;
-    let (now, token) = (app.clock.now(), Token::from_bytes(random()));
+    let (now, token) = (app.clock.now(), Token::from_bytes(app.random()));
     let codes = accounts::me::new_recovery_codes(&app, row.user);
     let sender = source.sender;
-    let session = Opening { key, source, token: token.stored(Purpose::Session), at: now }.of(&enrolled(row.user, accepted, now));
+    let session = Opening { key, source, token: token.stored(Purpose::Session), at: now }.of(&app, &enrolled(row.user, accepted, now));
     let headers = device::cookies(&app, &token, (session.id, row.user), sender);
     let change = FinishActivation {
         tenant: row.tenant,
         draft,
         used_step: accepted.step,
-        recovery_factor: FactorId::new(now, random()),
+        recovery_factor: FactorId::new(now, app.random()),
         recovery_hashes: codes.hashes,
         session,
         at: now,
-        salts: [random(), random()],
+        salts: [app.random(), app.random()],
     };
     let ended = app.store.commit(change).await.map_err(|error| match error {
         StoreError::Conflict => Refusal::from(Code::LinkRefused),

@@ -16,7 +16,6 @@ use sallyport_store::ops::requests::eligible;
 
 use super::facts::{Facts, Ownership, may_act, person};
 use super::shown::{self, read_mfa_policy};
-use crate::clock::random;
 use crate::work::ask_plainly;
 use crate::{Allowed, App, Id, Json, Refusal};
 
@@ -238,7 +237,7 @@ pub(crate) async fn add_role(
     if facts.roles.len() >= limits::ROLES {
         return Err(Refusal::field("name", format!("there are {} custom roles already, which is the most", limits::ROLES)));
     }
-    let id = RoleId::new(facts.now, random());
+    let id = RoleId::new(facts.now, app.random());
     let role = changed_role(actor, &facts, id, &body)?;
     ask_plainly(&app, actor, Action::SaveRole(role)).await
 }

@@ -7,7 +7,6 @@ use sallyport_model::{TenantId, Timestamp, UserId, limits};
 use sallyport_store::ops::execute::Executed;
 use sallyport_store::ops::people::{LinkPurpose, NewLink, NewMail, PeoplePart, Stopped, policy};
 
-use crate::clock::random;
 use crate::events::Event;
 use crate::{App, Refusal, mail};
 
@@ -23,7 +22,7 @@ pub(crate) async fn prepare(app: &App, released: &Released) -> Result<Option<Pre
     let nothing = |user| PeoplePart { user, link: None, mails: Vec::new(), held_mails: Vec::new() };
     Ok(Some(match &released.frozen().action {
         Action::InviteUser(invited) => {
-            let user = UserId::new(now, random());
+            let user = UserId::new(now, app.random());
             let made = Made::new(app, LinkPurpose::Invitation, &asker.name, now);
             let tenant_name = policy(&mut app.store.read().await?, asker.tenant).await?.name;
             let letter = mail::invitation(&tenant_name, &invited.name, &asker.name, made.url.clone(), made.link.expires);
@@ -63,7 +62,7 @@ pub(crate) struct Made {
 
 impl Made {
     pub(crate) fn new(app: &App, purpose: LinkPurpose, made_by: &str, now: Timestamp) -> Self {
-        let token = Token::from_bytes(random());
+        let token = Token::from_bytes(app.random());
         let (page, kind, secs) = match purpose {
             LinkPurpose::Invitation => ("invitation", Purpose::Link, limits::INVITATION_SECS),
             LinkPurpose::Activation => ("activation", Purpose::Link, limits::ACTIVATION_SECS),

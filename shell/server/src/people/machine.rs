@@ -6,8 +6,8 @@ use sallyport_model::limits;
 use sallyport_store::StoreError;
 use sallyport_store::ops::people::{LinkBy, LinkPurpose, NewLink, RenewLink, tenants, user_by_email};
 
-use crate::clock::{SharedClock, random};
 use crate::config::Config;
+use crate::outside::Outside;
 use crate::{ServeError, open};
 
 /// Why an enrolment was not restarted.
@@ -31,9 +31,9 @@ pub enum RestartError {
 ///
 /// # Errors
 /// When the installation cannot be opened, or there is no such account, or it is disabled.
-pub async fn restart_enrolment(config: Config, clock: SharedClock, email: &str) -> Result<String, RestartError> {
+pub async fn restart_enrolment(config: Config, outside: Outside, email: &str) -> Result<String, RestartError> {
     let email = email.trim().to_lowercase();
-    let app = open::quietly(config, clock).await?;
+    let app = open::quietly(config, outside).await?;
     let at = app.clock.now();
     let mut found = None;
     let tenants = tenants(&mut app.store.read().await?).await?;
@@ -47,11 +47,11 @@ pub async fn restart_enrolment(config: Config, clock: SharedClock, email: &str) 
         "invited" => (LinkPurpose::Invitation, "invitation", limits::INVITATION_SECS),
         _ => (LinkPurpose::Activation, "activation", limits::ACTIVATION_SECS),
     };
-    let token = Token::from_bytes(random());
+    let token = Token::from_bytes(app.random());
     let url = format!("{}/{page}#{}", app.config.origin(), *token.to_text());
     let made_by = "the server's own machine".to_owned();
     let link = NewLink { token: token.stored(Purpose::Link), purpose, made_by, expires: at.plus_secs(secs) };
-    let change = RenewLink { tenant, user: user.id, by: LinkBy::Machine, link, mails: Vec::new(), at, salt: random() };
+    let change = RenewLink { tenant, user: user.id, by: LinkBy::Machine, link, mails: Vec::new(), at, salt: app.random() };
     app.store.commit(change).await?;
     app.store.close().await;
     Ok(url)

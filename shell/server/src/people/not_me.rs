@@ -15,7 +15,6 @@ use super::execute::tell_stopped;
 use super::facts::Facts;
 use super::shown;
 use super::users::RECENT;
-use crate::clock::random;
 use crate::{Allowed, App, Json, Refusal};
 
 /// How somebody gets back in. Earlier links are dead, those to set up a factor too.
@@ -60,7 +59,7 @@ pub(crate) async fn from_mail(State(app): State<App>, Json(body): Json<api::Link
 }
 
 async fn say(app: &App, by: NotMeBy) -> Result<Json<api::NotMeDone>, Refusal> {
-    let done = app.store.commit(NotMe { by, at: app.clock.now(), salt: random() }).await.map_err(|error| match error {
+    let done = app.store.commit(NotMe { by, at: app.clock.now(), salt: app.random() }).await.map_err(|error| match error {
         StoreError::NotFound => Refusal::from(Code::LinkRefused),
         other => other.into(),
     })?;
@@ -78,6 +77,6 @@ async fn say(app: &App, by: NotMeBy) -> Result<Json<api::NotMeDone>, Refusal> {
 
 /// Stops the reset of one's own factor: whoever signed in with it still has it.
 pub(crate) async fn stop_reset(State(app): State<App>, Allowed(permit): Allowed<StopOwnReset>) -> Result<StatusCode, Refusal> {
-    app.store.commit(StopReset { permit, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(StopReset { permit, at: app.clock.now(), salt: app.random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,7 +4,6 @@ use sallyport_store::StoreError;
 use sallyport_store::ops::people::{DisableExpired, FinishReset, ForgetOldLinks, LinkPurpose, due_resets, expired_users, policy};
 
 use super::execute::{Made, tell_stopped};
-use crate::clock::random;
 use crate::{App, mail};
 
 /// How long it is kept what became of a mail.
@@ -19,7 +18,7 @@ pub(crate) async fn pass(app: &App) -> Result<(), StoreError> {
         let tenant_name = policy(&mut app.store.read().await?, due.tenant).await?.name;
         let letter = mail::reset(&tenant_name, &due.name, &due.by, made.url.clone(), made.link.expires);
         let mails = mail::outgoing(app, due.tenant, &due.email, &letter, at);
-        let change = FinishReset { tenant: due.tenant, user: due.user, link: made.link, mails, at, salt: random() };
+        let change = FinishReset { tenant: due.tenant, user: due.user, link: made.link, mails, at, salt: app.random() };
         match app.store.commit(change).await {
             Ok(Some(stopped)) => tell_stopped(app, due.tenant, &stopped),
             // Stopped meanwhile, or void.
@@ -29,7 +28,7 @@ pub(crate) async fn pass(app: &App) -> Result<(), StoreError> {
     }
     let expired = expired_users(&mut app.store.read().await?, at).await?;
     for (tenant, user) in expired {
-        match app.store.commit(DisableExpired { tenant, user, at, salt: random() }).await {
+        match app.store.commit(DisableExpired { tenant, user, at, salt: app.random() }).await {
             Ok(stopped) => tell_stopped(app, tenant, &stopped),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error),

@@ -15,7 +15,6 @@ use super::ask::reset_takes;
 use super::execute::{Made, tell_stopped};
 use super::facts::{Facts, may_act};
 use super::shown;
-use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Query, Refusal, accounts, mail, paging};
 
 /// Guarded actions that are shown of somebody.
@@ -221,7 +220,7 @@ pub(crate) async fn end_sessions(
     if id != actor.user {
         may_act(actor, user)?;
     }
-    let change = EndSessionsOf { tenant: actor.tenant, by: actor.user, user: id, at: facts.now, salt: random() };
+    let change = EndSessionsOf { tenant: actor.tenant, by: actor.user, user: id, at: facts.now, salt: app.random() };
     let stopped = app.store.commit(change).await?;
     tell_stopped(&app, actor.tenant, &stopped);
     Ok(StatusCode::NO_CONTENT)
@@ -257,7 +256,7 @@ pub(super) fn renewal(app: &App, facts: &Facts, user: &UserRow, by: LinkBy, made
     };
     let mails = mail::outgoing(app, facts.tenant, &user.email, &letter, facts.now);
     let invitation = made.shown(user.id, &user.email, &mails);
-    (RenewLink { tenant: facts.tenant, user: user.id, by, link: made.link, mails, at: facts.now, salt: random() }, invitation)
+    (RenewLink { tenant: facts.tenant, user: user.id, by, link: made.link, mails, at: facts.now, salt: app.random() }, invitation)
 }
 
 /// What became of mails, the newest first.

@@ -11,7 +11,6 @@ use sallyport_store::StoreError;
 use sallyport_store::ops::accepted::{AcceptFinding, ReopenFinding};
 
 use super::judged;
-use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Refusal};
 
 /// Accepts what is found now, and what the one who accepts it may read.
@@ -25,7 +24,7 @@ pub(crate) async fn accept(
     let (rule, finding) = find(&app, permit.actor(), body.finding).await?;
     check_end(finding.severity, body.until, at).map_err(|why| Refusal::field("until", why))?;
     let (finding, title) = (body.finding, finding.title);
-    let change = AcceptFinding { permit, finding, rule, title, reason, until: body.until, at, salt: random() };
+    let change = AcceptFinding { permit, finding, rule, title, reason, until: body.until, at, salt: app.random() };
     app.store.commit(change).await.map_err(|error| match error {
         StoreError::Exists => {
             Refusal::from(Code::Conflict).because(format!("At most {} findings are accepted at a time.", limits::ACCEPTED_FINDINGS))
@@ -41,7 +40,7 @@ pub(crate) async fn reopen(
     Allowed(permit): Allowed<AcceptFindings>,
     Id(finding): Id<Digest>,
 ) -> Result<StatusCode, Refusal> {
-    app.store.commit(ReopenFinding { permit, finding, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(ReopenFinding { permit, finding, at: app.clock.now(), salt: app.random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

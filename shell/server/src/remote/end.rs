@@ -8,7 +8,6 @@ use sallyport_wire::stream::CloseCode;
 
 use super::tell;
 use crate::App;
-use crate::clock::random;
 
 /// Cuts every stream of a session that is over, and tells the device and those who look.
 pub(crate) fn tell_ended(app: &App, tenant: TenantId, ended: &Ended, code: CloseCode) {
@@ -23,7 +22,7 @@ pub(crate) fn tell_ended(app: &App, tenant: TenantId, ended: &Ended, code: Close
 /// Ends an attachment; its stream is cut before the store is asked, for the right is gone already.
 pub(crate) async fn end_attachment(app: &App, tenant: TenantId, grant: GrantId, reason: EndReason) -> Result<(), StoreError> {
     app.remote.stop(grant, code(reason));
-    let change = EndAttachment { tenant, grant, reason, at: app.clock.now(), salt: random() };
+    let change = EndAttachment { tenant, grant, reason, at: app.clock.now(), salt: app.random() };
     match app.store.commit(change).await {
         Ok(lapsed) => {
             tell_lapsed(app, tenant, grant, &lapsed, code(reason));

@@ -68,11 +68,11 @@ pub(crate) async fn deliver(app: &App, attachment: &Attachment) -> Result<Option
         checkpoint: head.checkpoint,
         content: Vec::new(),
         secrets: Vec::new(),
-        stream_ticket: Some(app.remote.issue_device(attachment, app.clock.now())),
+        stream_ticket: Some(app.remote.issue_device(attachment, app.random(), app.clock.now())),
         occurrence: None,
     };
     let sent = app.hub.send(attachment.device, ToAgent::GrantOffer(Box::new(offer)));
-    Ok(sent.then(|| app.remote.issue_client(attachment, app.clock.now())))
+    Ok(sent.then(|| app.remote.issue_client(attachment, app.random(), app.clock.now())))
 }
 
 fn tell(app: &App, tenant: TenantId, session: sallyport_model::RemoteSessionId, state: &str) {

@@ -9,7 +9,6 @@ use sallyport_wire::{Place, UnsignedToAgent};
 
 use super::{end, tell};
 use crate::App;
-use crate::clock::random;
 
 /// Keeps a receipt that the device signed about an attachment; a grant that is no attachment of this device is passed over.
 pub(crate) async fn keep_receipt(
@@ -29,7 +28,7 @@ pub(crate) async fn keep_receipt(
         recording_sha256: body.output_sha256,
         receipt,
         at: app.clock.now(),
-        salt: random(),
+        salt: app.random(),
     };
     match app.store.commit(change).await {
         Ok(lapsed) => {
@@ -65,7 +64,8 @@ pub(crate) async fn keep_piece(
     piece: (u64, Vec<u8>, Place),
 ) -> Result<UnsignedToAgent, StoreError> {
     let (seq, content, place) = piece;
-    let change = KeepPiece { tenant, device, session, seq, content, is_last: place == Place::Last, at: app.clock.now(), salt: random() };
+    let change =
+        KeepPiece { tenant, device, session, seq, content, is_last: place == Place::Last, at: app.clock.now(), salt: app.random() };
     match app.store.commit(change).await {
         Ok(kept) => Ok(UnsignedToAgent::RecordingAck { session, next_seq: kept.next_piece }),
         // For a session that is not this device's: everything is acknowledged and nothing kept.

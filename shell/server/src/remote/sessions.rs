@@ -19,7 +19,6 @@ use sallyport_wire::stream::CloseCode;
 use serde::Deserialize;
 
 use super::end::tell_ended;
-use crate::clock::random;
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
 #[derive(Deserialize)]
@@ -127,7 +126,7 @@ pub(crate) async fn end(
         by: Some(actor.user),
         reason: EndReason::Ended,
         at: app.clock.now(),
-        salt: random(),
+        salt: app.random(),
     };
     let ended = app.store.commit(change).await?;
     tell_ended(&app, actor.tenant, &ended, CloseCode::Ended);
@@ -149,11 +148,11 @@ pub(crate) async fn ticket(
     let attachment = own.ok_or(Code::RemoteSessionEnded)?;
     let now = app.clock.now();
     app.remote.watch();
-    let again = UnsignedToAgent::StreamTicket { grant, ticket: app.remote.issue_device(&attachment, now) };
+    let again = UnsignedToAgent::StreamTicket { grant, ticket: app.remote.issue_device(&attachment, app.random(), now) };
     if !app.hub.send(attachment.device, again.into()) {
         return Err(Code::DeviceOffline.into());
     }
-    let ticket = app.remote.issue_client(&attachment, now);
+    let ticket = app.remote.issue_client(&attachment, app.random(), now);
     Ok(Json(api::StreamTicket { ticket: ticket.to_text().to_string() }))
 }
 

@@ -10,7 +10,6 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::end::{end_attachment, tell_ended};
 use crate::App;
-use crate::clock::random;
 
 /// Rights are looked at so often, and at once when a session ends here.
 const EVERY: Duration = Duration::from_millis(400);
@@ -68,7 +67,7 @@ async fn once(app: &App) -> Result<(), StoreError> {
 }
 
 async fn end_at_limit(app: &App, tenant: TenantId, session: RemoteSessionId) -> Result<(), StoreError> {
-    let change = EndRemoteSession { tenant, session, by: None, reason: EndReason::Limit, at: app.clock.now(), salt: random() };
+    let change = EndRemoteSession { tenant, session, by: None, reason: EndReason::Limit, at: app.clock.now(), salt: app.random() };
     match app.store.commit(change).await {
         Ok(ended) => tell_ended(app, tenant, &ended, CloseCode::Limit),
         Err(StoreError::NotFound) => {}

@@ -8,7 +8,6 @@ use sallyport_model::{Digest, GrantId, TenantId, Timestamp, limits};
 use sallyport_store::ops::remote::Attachment;
 
 use super::{Remote, Side};
-use crate::clock::random;
 
 /// What a ticket opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,16 +49,15 @@ impl Tickets {
 }
 
 impl Remote {
-    pub(super) fn issue_client(&self, attachment: &Attachment, now: Timestamp) -> Token {
-        let token = Token::from_bytes(random());
+    pub(super) fn issue_client(&self, attachment: &Attachment, random: [u8; 32], now: Timestamp) -> Token {
+        let token = Token::from_bytes(random);
         self.0.tickets.issue(attachment, Side::Client, &token, now);
         token
     }
 
-    pub(super) fn issue_device(&self, attachment: &Attachment, now: Timestamp) -> [u8; 32] {
-        let bytes = random();
-        self.0.tickets.issue(attachment, Side::Device, &Token::from_bytes(bytes), now);
-        bytes
+    pub(super) fn issue_device(&self, attachment: &Attachment, random: [u8; 32], now: Timestamp) -> [u8; 32] {
+        self.0.tickets.issue(attachment, Side::Device, &Token::from_bytes(random), now);
+        random
     }
 
     pub(super) fn take_ticket(&self, token: &Token, now: Timestamp) -> Option<Ticket> {
@@ -103,7 +101,7 @@ mod tests {
     #[test]
     fn ses_10_a_ticket_works_once_and_for_half_a_minute() {
         let remote = Remote::default();
-        let (first, late) = (remote.issue_client(&attachment(1), at(0)), remote.issue_client(&attachment(1), at(0)));
+        let (first, late) = (remote.issue_client(&attachment(1), [1; 32], at(0)), remote.issue_client(&attachment(1), [2; 32], at(0)));
         assert_eq!(remote.take_ticket(&first, at(29)).map(|ticket| ticket.side), Some(Side::Client));
         assert_eq!(remote.take_ticket(&first, at(29)), None);
         assert_eq!(remote.take_ticket(&late, at(30)), None);
@@ -113,8 +111,9 @@ mod tests {
     #[test]
     fn an_attachment_has_so_many_tickets_and_loses_them_when_it_ends() {
         let remote = Remote::default();
-        let tokens: Vec<_> = (0..=limits::STREAM_TICKETS).map(|n| remote.issue_client(&attachment(1), at(n as i64))).collect();
-        let other = remote.issue_client(&attachment(2), at(0));
+        let tokens: Vec<_> =
+            (0..=limits::STREAM_TICKETS).map(|n| remote.issue_client(&attachment(1), [n as u8; 32], at(n as i64))).collect();
+        let other = remote.issue_client(&attachment(2), [99; 32], at(0));
         assert_eq!(remote.take_ticket(&tokens[0], at(5)), None, "the oldest went");
         assert!(remote.take_ticket(&tokens[1], at(5)).is_some());
         remote.forget_tickets(GrantId::from_bytes([1; 16]));

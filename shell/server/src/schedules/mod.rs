@@ -16,7 +16,6 @@ use sallyport_store::ops::accounts::live_session_by_id;
 use sallyport_store::ops::runs::ToCancel;
 use sallyport_store::ops::schedules::{Control, Order, Resume, Resumed};
 
-use crate::clock::random;
 use crate::events::Event;
 use crate::{Allowed, App, Id, Refusal};
 
@@ -30,7 +29,7 @@ pub(crate) async fn pause(
     Id(schedule): Id<ScheduleId>,
 ) -> Result<StatusCode, Refusal> {
     let (tenant, order) = (permit.actor().tenant, Order::Pause);
-    let told = app.store.commit(Control { permit, schedule, order, at: app.clock.now(), salt: random() }).await?;
+    let told = app.store.commit(Control { permit, schedule, order, at: app.clock.now(), salt: app.random() }).await?;
     tell_cancelled(&app, tenant, &told);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -42,7 +41,7 @@ pub(crate) async fn stop(
     Id(schedule): Id<ScheduleId>,
 ) -> Result<StatusCode, Refusal> {
     let (tenant, order) = (permit.actor().tenant, Order::Stop);
-    let told = app.store.commit(Control { permit, schedule, order, at: app.clock.now(), salt: random() }).await?;
+    let told = app.store.commit(Control { permit, schedule, order, at: app.clock.now(), salt: app.random() }).await?;
     tell_cancelled(&app, tenant, &told);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -54,7 +53,7 @@ pub(crate) async fn resume(
     Id(schedule): Id<ScheduleId>,
 ) -> Result<StatusCode, Refusal> {
     proved_lately(&app, permit.actor().session).await?;
-    match app.store.commit(Resume { permit, schedule, at: app.clock.now(), salt: random() }).await? {
+    match app.store.commit(Resume { permit, schedule, at: app.clock.now(), salt: app.random() }).await? {
         Resumed::Active => Ok(StatusCode::NO_CONTENT),
         Resumed::Void(why) => Err(Refusal::from(Code::ScheduleVoid).because(shown::void_words(why))),
     }

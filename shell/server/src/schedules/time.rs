@@ -11,7 +11,6 @@ use sallyport_store::ops::schedules::{
 };
 
 use super::tell_cancelled;
-use crate::clock::random;
 use crate::events::Event;
 use crate::{App, hub};
 
@@ -52,7 +51,7 @@ fn unless_overtaken(done: Result<(), StoreError>) -> Result<(), StoreError> {
 }
 
 async fn advance(app: &App, row: &ScheduleRow, now: Timestamp) -> Result<(), StoreError> {
-    let (job, salt) = (JobId::new(now, random()), random());
+    let (job, salt) = (JobId::new(now, app.random()), app.random());
     let change = Advance { tenant: row.tenant, schedule: row.id, version: row.version, job, at: now, salt };
     match app.store.commit(change).await? {
         Advanced::Began { job, late } => {
@@ -79,7 +78,7 @@ async fn look(app: &App, now: Timestamp) -> Result<(), StoreError> {
     }
     drop(reader);
     for (row, why) in voids {
-        let change = VoidSchedule { tenant: row.tenant, schedule: row.id, why, at: now, salt: random() };
+        let change = VoidSchedule { tenant: row.tenant, schedule: row.id, why, at: now, salt: app.random() };
         let told = match app.store.commit(change).await {
             Err(StoreError::Conflict) => continue,
             other => other?,

@@ -12,7 +12,6 @@ use serde::Deserialize;
 
 use super::{find, shown};
 use crate::asking::conditional::Expected;
-use crate::clock::random;
 use crate::{Allowed, App, Id, Ids, Json, Query, Refusal, paging};
 
 /// Pauses a webhook: what happens waits.
@@ -34,7 +33,7 @@ pub(crate) async fn resume(
 }
 
 async fn order(app: &App, permit: Permit<ManageWebhooks>, webhook: WebhookId, order: WebhookOrder) -> Result<StatusCode, Refusal> {
-    app.store.commit(ControlWebhook { permit, webhook, order, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(ControlWebhook { permit, webhook, order, at: app.clock.now(), salt: app.random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -48,7 +47,7 @@ pub(crate) async fn remove(
     let (row, at) = (find(&app, permit.actor().tenant, webhook).await?, app.clock.now());
     condition.is(&shown::webhook(&row, at))?;
     let expected = condition.is_stated().then_some((row.owner, row.endpoint));
-    app.store.commit(RemoveWebhook { permit, webhook, expected, at, salt: random() }).await?;
+    app.store.commit(RemoveWebhook { permit, webhook, expected, at, salt: app.random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -59,7 +58,7 @@ pub(crate) async fn test(
     Id(webhook): Id<WebhookId>,
 ) -> Result<Response, Refusal> {
     let tenant = permit.actor().tenant;
-    let event = app.store.commit(TestWebhook { permit, webhook, at: app.clock.now(), salt: random() }).await?;
+    let event = app.store.commit(TestWebhook { permit, webhook, at: app.clock.now(), salt: app.random() }).await?;
     let row = store::delivery(&mut app.store.read().await?, (tenant, webhook), event).await?;
     Ok((StatusCode::CREATED, Json(shown::delivery(&row)?)).into_response())
 }
@@ -114,6 +113,6 @@ pub(crate) async fn redeliver(
     Allowed(permit): Allowed<ManageWebhooks>,
     Ids(webhook, event): Ids<WebhookId, EventId>,
 ) -> Result<StatusCode, Refusal> {
-    app.store.commit(Redeliver { permit, webhook, event, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(Redeliver { permit, webhook, event, at: app.clock.now(), salt: app.random() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

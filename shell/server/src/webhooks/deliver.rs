@@ -14,7 +14,6 @@ use sallyport_store::ops::webhooks::{
 
 use super::{send, told};
 use crate::App;
-use crate::clock::random;
 
 const EVERY: Duration = Duration::from_millis(250);
 /// Rounds between two cleanings: a quarter of an hour.
@@ -65,7 +64,7 @@ async fn round(app: &App, busy: &Busy, number: u64) -> Result<(), StoreError> {
 async fn deliver(app: &App, hook: &WebhookRow, due: &Due, place: &Place) -> Result<(), StoreError> {
     let at = app.clock.now();
     let patience = i64::try_from(limits::WEBHOOK_PATIENCE_SECS).unwrap_or(i64::MAX);
-    let wait = wait_secs(due.tries + 1, random_number()).max(patience + GRACE_SECS);
+    let wait = wait_secs(due.tries + 1, random_number(app)).max(patience + GRACE_SECS);
     let take = TakeDelivery { webhook: hook.id, event: due.event, made: due.made, at, again: at.plus_secs(wait) };
     if !may_be_told(app, hook, due).await? {
         return app.store.reserve(WithholdDelivery { webhook: hook.id, event: due.event, at }).await;
@@ -74,9 +73,9 @@ async fn deliver(app: &App, hook: &WebhookRow, due: &Due, place: &Place) -> Resu
         return Ok(());
     }
     let (outcome, attempt) = send::attempt(app, hook, due).await;
-    let next = next(due.tries + 1, outcome, random_number());
+    let next = next(due.tries + 1, outcome, random_number(app));
     place.went(next);
-    let tried = TriedDelivery { webhook: hook.id, event: due.event, attempt, next, at: app.clock.now(), salt: random() };
+    let tried = TriedDelivery { webhook: hook.id, event: due.event, attempt, next, at: app.clock.now(), salt: app.random() };
     if app.store.reserve(tried).await? {
         tracing::info!(webhook = %hook.id, "a webhook is paused: nothing reaches it");
     }
@@ -88,8 +87,8 @@ async fn may_be_told(app: &App, hook: &WebhookRow, due: &Due) -> Result<bool, St
     told::may_be_told(&mut app.store.read().await?, hook, due.kind, &data, app.clock.now()).await
 }
 
-fn random_number() -> u64 {
-    u64::from_be_bytes(random())
+fn random_number(app: &App) -> u64 {
+    u64::from_be_bytes(app.random())
 }
 
 /// Which deliveries are under way, and which endpoints failed last.

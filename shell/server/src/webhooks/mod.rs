@@ -22,7 +22,6 @@ use sallyport_model::{TenantId, WebhookId, limits};
 use sallyport_store::ops::webhooks as store;
 
 use crate::asking::conditional::Expected;
-use crate::clock::random;
 use crate::work::ask_plainly;
 use crate::{Allowed, App, Id, Json, Query, Refusal, paging};
 
@@ -73,7 +72,7 @@ pub(crate) async fn create(
     if count >= limits::WEBHOOKS {
         return Err(Refusal::field("name", format!("there are {} webhooks already, which is the most", limits::WEBHOOKS)));
     }
-    let webhook = WebhookId::new(app.clock.now(), random());
+    let webhook = WebhookId::new(app.clock.now(), app.random());
     ask_plainly(&app, actor, Action::CreateWebhook(ChangeWebhook { webhook, before: None, after })).await
 }
 

@@ -11,18 +11,15 @@ use sallyport_store::ops::webhooks::{Due, NewAttempt, SealedSecret, WebhookRow};
 use zeroize::Zeroizing;
 
 use crate::App;
-use crate::clock::random;
 use crate::keys::Keys;
 use crate::outbound::{Limits, OutboundError, Payer, Request, Wrote};
 
 /// What the secret is sealed with.
 const LABEL: &str = "webhook";
-/// Larger answers are refused; of smaller ones the first bytes are kept.
-const ANSWER_BYTES: usize = 64 * 1024;
 
 /// A new secret, as it is stored, and as it is shown once.
-pub(crate) fn new_secret(keys: &Keys, webhook: WebhookId) -> (Vec<u8>, Secret) {
-    let secret = Secret::from_bytes(random());
+pub(crate) fn new_secret(keys: &Keys, webhook: WebhookId, random: [u8; 32]) -> (Vec<u8>, Secret) {
+    let secret = Secret::from_bytes(random);
     (keys.seal(LABEL, webhook.as_bytes(), secret.as_bytes()), secret)
 }
 
@@ -38,7 +35,7 @@ pub(super) async fn attempt(app: &App, hook: &WebhookRow, due: &Due) -> (Attempt
     let answer = match request(app, hook, due, at) {
         Ok(request) => {
             let time = Duration::from_secs(limits::WEBHOOK_PATIENCE_SECS);
-            app.webhooks.send(request, Limits { time, answer_bytes: ANSWER_BYTES, ..Limits::default() }).await
+            app.webhooks.send(request, Limits { time, answer_bytes: limits::WEBHOOK_READ_BYTES, ..Limits::default() }).await
         }
         Err(error) => Err(error),
     };
@@ -94,9 +91,9 @@ mod tests {
 
     #[test]
     fn a_secret_opens_in_its_webhooks_place_alone() {
-        let keys = Keys::from_master([3; 32]);
+        let keys = Keys::from_master([3; 32], std::sync::Arc::new(crate::outside::SystemEntropy));
         let (one, other) = (WebhookId::from_bytes([1; 16]), WebhookId::from_bytes([2; 16]));
-        let (sealed, secret) = new_secret(&keys, one);
+        let (sealed, secret) = new_secret(&keys, one, [9; 32]);
         assert_eq!(keys.open_sealed(LABEL, one.as_bytes(), &sealed).unwrap().as_slice(), secret.as_bytes());
         assert!(keys.open_sealed(LABEL, other.as_bytes(), &sealed).is_err());
         assert!(secret_text(&secret).starts_with("whsec_"));

@@ -13,11 +13,10 @@ use sallyport_grant::KeyId;
 use sallyport_model::{ConnectionId, DeviceId, GrantId, Name, RequestId, SiteId, Timestamp, limits};
 use sallyport_store::ops::bridge::SealedSecret;
 use sallyport_store::ops::people::{devices_within, sites_within};
-use sallyport_store::ops::requests::{self, Freeze, Frost, Sealed, StoredRequest, Waits};
+use sallyport_store::ops::requests::{self, Freeze, NotFrozen, Sealed, StoredRequest, Waits};
 use sallyport_store::ops::targets::{DeviceFacts, devices_by_id, site_place};
 
 use super::{execute, view};
-use crate::clock::random;
 use crate::events::Event;
 use crate::{Allowed, App, Json, Refusal};
 
@@ -70,25 +69,21 @@ pub(super) async fn ask(
     ground: Ground,
     extra: Extra,
 ) -> Result<Response, Refusal> {
-    let id = RequestId::new(ground.now, random());
+    let id = RequestId::new(ground.now, app.random());
     let asker = (actor.tenant, actor.user);
     let eligible = requests::eligible(&mut app.store.read().await?, asker, &action, classified.class, ground.now).await?;
-    let frozen = freeze((id, random()), actor, action, classified, eligible, ground.now);
+    let frozen = freeze((id, app.random()), actor, action, classified, eligible, ground.now);
     let at_once = frozen.requirement == Requirement::StepUp && actor.window_covers(&frozen.action, ground.now);
     let waits = if at_once { Waits::ForNobody } else { Waits::ForPeople };
     let (grant, secrets, credential) = (extra.grant, extra.secrets, extra.credential);
-    let change = Freeze { frozen: frozen.clone(), grant, secrets, credential, waits, salt: random() };
-    match app.store.commit(change).await? {
-        Frost::Kept => {}
-        Frost::TooMany => return Err(Code::TooManyRequests.into()),
-        Frost::NotNow(not_now) => return Err(others_not_asked(not_now, ground.now)),
-    }
-    tell(app, actor, &frozen, "open");
-    if waits == Waits::ForNobody {
+    let change = Freeze { frozen: frozen.clone(), grant, secrets, credential, waits, salt: app.random() };
+    if at_once {
         let proof = Proof { user: actor.user, email: actor.email.clone(), method: Method::StepUp, at: ground.now };
-        let result = execute::release_and_execute(app, frozen, vec![proof]).await?;
+        let result = execute::at_once(app, change, proof).await?.map_err(|why| refused(why, ground.now))?;
         return Ok((StatusCode::CREATED, Json(result)).into_response());
     }
+    app.store.commit(change).await?.map_err(|why| refused(why, ground.now))?;
+    tell(app, actor, &frozen, "open");
     let stored = StoredRequest {
         frozen,
         state: sallyport_decide::actions::RequestState::Open,
@@ -104,14 +99,15 @@ pub(super) async fn ask(
     Ok(response)
 }
 
-/// Why nobody else is asked, with the time that is left (A10).
-fn others_not_asked(not_now: NotNow, now: Timestamp) -> Refusal {
-    match not_now {
-        NotNow::TooMany => {
+/// Why an action was not frozen; where nobody else is asked, with the time that is left (A10).
+fn refused(why: NotFrozen, now: Timestamp) -> Refusal {
+    match why {
+        NotFrozen::TooMany => Code::TooManyRequests.into(),
+        NotFrozen::NotNow(NotNow::TooMany) => {
             let why = format!("{} of your requests wait for a second person, and more would only press them.", limits::OPEN_APPROVALS);
             Refusal::from(Code::TooManyRequests).because(why)
         }
-        NotNow::Muted(until) => {
+        NotFrozen::NotNow(NotNow::Muted(until)) => {
             let left = u32::try_from(until.micros_since(now).max(0) / 1_000_000).unwrap_or(u32::MAX).saturating_add(1);
             let why = format!("A second person said no. Talk to them; nobody is asked again for {} min.", left.div_ceil(60));
             Refusal::from(Code::AskerMuted).because(why).retry_after(left)

@@ -2,32 +2,23 @@
 
 use sallyport_api as api;
 use sallyport_api::Code;
-use sallyport_decide::actions::{Action, Frozen, Missing, OpenRemoteSession, Proof, Released, RunScript, release};
+use sallyport_decide::actions::{Action, Missing, OpenRemoteSession, Proof, Released, RunScript, release};
 use sallyport_decide::webhooks::{ChangeWebhook, RotateWebhook, Secret};
 use sallyport_grant::body::{Body, EnrolmentBody, EnrolmentType, Platform, RootBody, ServerUrl, TokenSecret};
 use sallyport_grant::{AuthorityPin, Envelope, PayloadType, TrustRoot, attest, enrol, sha256};
-use sallyport_model::{InstallerId, JobId, Name, RunId, TenantId, Timestamp, WebhookId};
+use sallyport_model::{InstallerId, JobId, Name, RequestId, RunId, TenantId, Timestamp, UserId, WebhookId};
 use sallyport_store::ops::accounts::{UsedFactor, trust_root};
-use sallyport_store::ops::execute::{Execute, Executed, NewRun, Part};
+use sallyport_store::ops::execute::{AtOnce, Execute, Executed, NewRun, Part};
 use sallyport_store::ops::installers;
 use sallyport_store::ops::remote::{EndReason, NewAttachment, NewWindow, attachment};
+use sallyport_store::ops::requests::{Freeze, NotFrozen};
 use sallyport_store::ops::targets::site_place;
 use sallyport_wire::DeviceState;
 
 use super::view;
-use crate::clock::random;
 use crate::events::Event;
 use crate::fleet::installers::shown as shown_installer;
 use crate::{App, Refusal, accounts, automation, hub, people, remote, webhooks};
-
-/// Releases an action by its proofs and executes it.
-pub(super) async fn release_and_execute(app: &App, frozen: Frozen, proofs: Vec<Proof>) -> Result<api::ActionResult, Refusal> {
-    let now = app.clock.now();
-    let released = release(frozen, proofs, now).map_err(|missing| match missing {
-        Missing::Lapsed | Missing::Asker | Missing::Another => Refusal::from(Code::RequestClosed),
-    })?;
-    execute(app, released, Spent::default()).await
-}
 
 /// What a proof uses up, and the step-up window that it opens.
 #[derive(Default)]
@@ -38,30 +29,67 @@ pub(super) struct Spent {
 
 /// Executes a released action, once: whoever comes second finds the request closed.
 pub(super) async fn execute(app: &App, released: Released, spent: Spent) -> Result<api::ActionResult, Refusal> {
-    let tenant = released.frozen().asker.tenant;
-    let request = released.request();
-    let action = released.frozen().action.clone();
-    let user = released.frozen().asker.user;
+    let (change, keep) = ready(app, released, spent).await?;
+    let done = Done::of(&change);
+    let executed = app.store.commit(change).await?;
+    done.finish(app, keep, executed).await
+}
+
+/// Freezes an action and executes it: the asker's open window, said by `proof`, is all that it takes.
+pub(super) async fn at_once(app: &App, freeze: Freeze, proof: Proof) -> Result<Result<api::ActionResult, NotFrozen>, Refusal> {
+    let released = release(freeze.frozen.clone(), vec![proof], app.clock.now()).map_err(|missing| match missing {
+        Missing::Lapsed | Missing::Asker | Missing::Another => Refusal::from(Code::RequestClosed),
+    })?;
+    let (execute, keep) = ready(app, released, Spent::default()).await?;
+    let done = Done::of(&execute);
+    match app.store.commit(AtOnce { freeze, execute }).await? {
+        Ok(executed) => Ok(Ok(done.finish(app, keep, executed).await?)),
+        Err(refused) => Ok(Err(refused)),
+    }
+}
+
+/// Makes what the execution needs beside the action.
+async fn ready(app: &App, released: Released, spent: Spent) -> Result<(Execute, Keep), Refusal> {
     let (part, keep) = match people::execute::prepare(app, &released).await? {
         Some(prepared) => (Part::People(prepared.part), Keep::Invitation(prepared.invitation)),
         None => prepare(app, &released, spent.window)?,
     };
-    let executed = app.store.commit(Execute { released, part, used: spent.used, salt: random() }).await?;
-    app.events.tell(tenant, Event::Request { request: request.to_string(), state: "executed".to_owned() });
-    match keep {
-        Keep::Nothing => {}
-        Keep::Invitation(invitation) => return Ok(people::execute::finish(app, tenant, executed, invitation)),
-        Keep::Token(id, secret) => return created_installer(app, tenant, id, secret).await,
-        Keep::Codes(codes) => {
-            tracing::info!(%user, "recovery codes were replaced");
-            return Ok(api::ActionResult::RecoveryCodes(api::RecoveryCodes { recovery_codes: codes }));
-        }
-        Keep::WebhookSecret(webhook, secret) => {
-            let secret = webhooks::secret_text(&secret);
-            return Ok(api::ActionResult::WebhookSecret(api::WebhookSecret { webhook, secret, log_index: executed.log_index }));
-        }
+    Ok((Execute { released, part, used: spent.used, salt: app.random() }, keep))
+}
+
+/// What is about to be done, for afterwards.
+struct Done {
+    tenant: TenantId,
+    user: UserId,
+    request: RequestId,
+    action: Action,
+}
+
+impl Done {
+    fn of(change: &Execute) -> Self {
+        let frozen = change.released.frozen();
+        Self { tenant: frozen.asker.tenant, user: frozen.asker.user, request: frozen.id, action: frozen.action.clone() }
     }
-    finish(app, tenant, &action, executed).await
+
+    /// Tells whom it concerns, and says what came of it.
+    async fn finish(self, app: &App, keep: Keep, executed: Executed) -> Result<api::ActionResult, Refusal> {
+        let Self { tenant, user, request, action } = self;
+        app.events.tell(tenant, Event::Request { request: request.to_string(), state: "executed".to_owned() });
+        match keep {
+            Keep::Nothing => {}
+            Keep::Invitation(invitation) => return Ok(people::execute::finish(app, tenant, executed, invitation)),
+            Keep::Token(id, secret) => return created_installer(app, tenant, id, secret).await,
+            Keep::Codes(codes) => {
+                tracing::info!(%user, "recovery codes were replaced");
+                return Ok(api::ActionResult::RecoveryCodes(api::RecoveryCodes { recovery_codes: codes }));
+            }
+            Keep::WebhookSecret(webhook, secret) => {
+                let secret = webhooks::secret_text(&secret);
+                return Ok(api::ActionResult::WebhookSecret(api::WebhookSecret { webhook, secret, log_index: executed.log_index }));
+            }
+        }
+        finish(app, tenant, &action, executed).await
+    }
 }
 
 /// Secrets that are shown once and stored nowhere.
@@ -83,7 +111,7 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
             (Part::PublishSchedule { envelope: attested(app, &publish.run.body, released)? }, Keep::Nothing)
         }
         Action::CreateInstaller(_) => {
-            let (installer, secret): (_, [u8; 32]) = (InstallerId::new(now, random()), random());
+            let (installer, secret): (_, [u8; 32]) = (InstallerId::new(now, app.random()), app.random());
             (Part::CreateInstaller { installer, secret_hash: sha256(&[&secret]) }, Keep::Token(installer, secret))
         }
         Action::ApproveDevices(_) => (Part::ApproveDevices, Keep::Nothing),
@@ -95,7 +123,7 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
         Action::CreateConnection(_) | Action::ChangeConnection(_) => (Part::Connection, Keep::Nothing),
         Action::IssueLicence(issue) => (automation::signed_licence(app, frozen.asker.tenant, issue)?, Keep::Nothing),
         Action::CreateWebhook(ChangeWebhook { webhook, .. }) | Action::RotateWebhook(RotateWebhook { webhook, .. }) => {
-            let (sealed, secret) = webhooks::new_secret(&app.keys, *webhook);
+            let (sealed, secret) = webhooks::new_secret(&app.keys, *webhook, app.random());
             (Part::Webhook { secret: sealed }, Keep::WebhookSecret(*webhook, secret))
         }
         Action::ChangeWebhook(_) => (Part::Webhook { secret: Vec::new() }, Keep::Nothing),
@@ -112,8 +140,8 @@ fn prepare(app: &App, released: &Released, window: Option<NewWindow>) -> Result<
 fn run_script(app: &App, run: &RunScript, released: &Released) -> Result<Part, Refusal> {
     let now = app.clock.now();
     let envelope = attested(app, &run.body, released)?;
-    let runs = run.targets.iter().map(|target| NewRun { run: RunId::new(now, random()), device: target.device }).collect();
-    Ok(Part::RunScript { job: JobId::new(now, random()), envelope, runs })
+    let runs = run.targets.iter().map(|target| NewRun { run: RunId::new(now, app.random()), device: target.device }).collect();
+    Ok(Part::RunScript { job: JobId::new(now, app.random()), envelope, runs })
 }
 
 /// Refused before anything is spent where the device went away meanwhile: a grant for a session is not kept for later.

@@ -15,7 +15,6 @@ use sallyport_store::ops::targets::{ScriptText, script_text};
 
 use super::ask::{Extra, ask, ground, target, targets};
 use super::secrets;
-use crate::clock::random;
 use crate::events::Event;
 use crate::{Allowed, App, Id, Json, Refusal};
 
@@ -29,13 +28,15 @@ pub(crate) async fn create(
     let facts = targets(&app, &permit, &body.devices, "approved").await?;
     let script = script(&app, actor, &body).await?;
     let ground = ground(&app, actor).await?;
-    let grant = GrantId::new(ground.now, random());
-    let (secrets, devices) = (body.secrets, facts.clone());
+    let grant = GrantId::new(ground.now, app.random());
+    let (secrets, devices, entropy) = (body.secrets, facts.clone(), app.entropy.clone());
     // For a large fleet this takes seconds, which must not be anybody else's.
-    let sealed = tokio::task::spawn_blocking(move || secrets::seal_all(grant, &secrets, &devices)).await.map_err(|_| Code::Internal)??;
+    let sealed = tokio::task::spawn_blocking(move || secrets::seal_all(&*entropy, grant, &secrets, &devices))
+        .await
+        .map_err(|_| Code::Internal)??;
     let wanted = WantedRun {
         grant,
-        nonce: random(),
+        nonce: app.random(),
         tenant: actor.tenant,
         user: actor.user,
         email: actor.email.clone(),
@@ -99,7 +100,7 @@ async fn cancel(app: &App, permit: &Permit<policy::CancelRuns>, what: CancelWhat
     let actor = permit.actor();
     let devices = devices_within(&mut app.store.read().await?, actor.tenant, permit.reach()).await?;
     let (tenant, by, by_name) = (actor.tenant, sallyport_store::Actor::of(actor), actor.name.clone());
-    let change = Cancel { tenant, devices, what, by, by_name, at: app.clock.now(), salt: random() };
+    let change = Cancel { tenant, devices, what, by, by_name, at: app.clock.now(), salt: app.random() };
     let told = app.store.commit(change).await?;
     for cancelled in &told {
         app.hub.cancel(cancelled.device, cancelled.grant);

@@ -14,7 +14,6 @@ use sallyport_store::ops::people::device_within;
 use sallyport_store::ops::remote::{Joinable, device_is_full, joinable, remote_policy};
 
 use super::ask::{Extra, ask, ground, target, targets};
-use crate::clock::random;
 use crate::{Allowed, App, Json, Refusal};
 
 /// Size of a terminal where nothing is said.
@@ -42,13 +41,13 @@ pub(crate) async fn create(
             (session, Entry::Joins, wanted.rules_of(&stored.policy, &joined)?)
         }
         None if device_is_full(&mut app.store.read().await?, device.device).await? => return Err(Code::RemoteSessionsFull.into()),
-        None => (RemoteSessionId::new(ground.now, random()), Entry::Opens, wanted.rules(&stored.policy)?),
+        None => (RemoteSessionId::new(ground.now, app.random()), Entry::Opens, wanted.rules(&stored.policy)?),
     };
     let (columns, rows) = wanted.size(joins, &body);
-    let grant = GrantId::new(ground.now, random());
+    let grant = GrantId::new(ground.now, app.random());
     let wanted = WantedSession {
         grant,
-        nonce: random(),
+        nonce: app.random(),
         tenant: actor.tenant,
         user: actor.user,
         email: actor.email.clone(),

@@ -22,7 +22,6 @@ use sallyport_store::ops::requests::{
 use super::execute::{self, Spent};
 use super::view;
 use crate::accounts::ProvenFactor;
-use crate::clock::random;
 use crate::events::Event;
 use crate::{Allowed, App, Id, Json, Query, Refusal, accounts, paging};
 
@@ -117,7 +116,7 @@ pub(crate) async fn prove(
     proofs.push(proof.clone());
     match release(stored.frozen.clone(), proofs, at) {
         Ok(released) => {
-            let window = opens_window(actor, &stored).then(|| Token::from_bytes(random()));
+            let window = opens_window(actor, &stored).then(|| Token::from_bytes(app.random()));
             let renewed = window.as_ref().map(|token| NewWindow { session: actor.session, token: token.stored(Purpose::Session) });
             let result = execute::execute(&app, released, Spent { used: Some(used), window: renewed }).await?;
             let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
@@ -127,7 +126,7 @@ pub(crate) async fn prove(
             Ok((cookie, Json(body)).into_response())
         }
         Err(Missing::Asker | Missing::Another) => {
-            app.store.commit(AddProof { tenant: actor.tenant, request: id, proof, used, salt: random() }).await?;
+            app.store.commit(AddProof { tenant: actor.tenant, request: id, proof, used, salt: app.random() }).await?;
             app.events.tell(actor.tenant, Event::Request { request: id.to_string(), state: "open".to_owned() });
             let stored = request(&mut app.store.read().await?, actor.tenant, id).await?;
             Ok(Json(view::request(&app, &stored, actor).await?).into_response())
@@ -153,7 +152,7 @@ async fn heard_the_number(app: &App, actor: &policy::Actor, stored: &StoredReque
     if charged < limits::NUMBER_FAILURES {
         return Err(wrong());
     }
-    app.store.commit(EndGuessed { tenant, request, by: actor.user, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(EndGuessed { tenant, request, by: actor.user, at: app.clock.now(), salt: app.random() }).await?;
     app.events.tell(tenant, Event::Request { request: request.to_string(), state: "denied".to_owned() });
     Err(Refusal::from(Code::RequestClosed).because("Too many wrong numbers: the request is over."))
 }
@@ -222,7 +221,7 @@ pub(crate) async fn deny(
 ) -> Result<StatusCode, Refusal> {
     let actor = permit.actor();
     seen(&mut app.store.read().await?, &permit, id).await?;
-    app.store.commit(Deny { tenant: actor.tenant, request: id, by: actor.user, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(Deny { tenant: actor.tenant, request: id, by: actor.user, at: app.clock.now(), salt: app.random() }).await?;
     app.events.tell(actor.tenant, Event::Request { request: id.to_string(), state: "denied".to_owned() });
     Ok(StatusCode::NO_CONTENT)
 }

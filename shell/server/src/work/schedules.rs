@@ -15,7 +15,6 @@ use sallyport_store::ops::targets::{DeviceFacts, ScriptText, script_text};
 
 use super::ask::{Extra, Ground, ask, ground, target, targets};
 use super::jobs::{interpreter, refused};
-use crate::clock::random;
 use crate::schedules::timing;
 use crate::{Allowed, App, Json, Refusal};
 
@@ -35,14 +34,14 @@ pub(crate) async fn publish(
     let members = members(&app, &permit, &body).await?;
     let script = script(&app, &permit, &body).await?;
     let wanted = WantedSchedule {
-        schedule: ScheduleId::new(ground.now, random()),
+        schedule: ScheduleId::new(ground.now, app.random()),
         name: body.name.clone(),
         replaces,
         rule: members.rule,
         rule_words: members.words,
         terms,
         expires: whole_minute(body.timing.expires),
-        run: wanted_run(&permit, body, script, &members.devices, &ground)?,
+        run: wanted_run(&app, &permit, body, script, &members.devices, &ground)?,
     };
     let grant = wanted.run.grant;
     let (action, classified) = publish_schedule(wanted, &ground.hour, ground.now).map_err(refused)?;
@@ -55,6 +54,7 @@ fn whole_minute(at: Timestamp) -> Timestamp {
 }
 
 fn wanted_run(
+    app: &App,
     permit: &Permit<PublishSchedules>,
     body: api::NewSchedule,
     script: ScriptText,
@@ -63,8 +63,8 @@ fn wanted_run(
 ) -> Result<WantedRun, Refusal> {
     let actor = permit.actor();
     Ok(WantedRun {
-        grant: GrantId::new(ground.now, random()),
-        nonce: random(),
+        grant: GrantId::new(ground.now, app.random()),
+        nonce: app.random(),
         tenant: actor.tenant,
         user: actor.user,
         email: actor.email.clone(),

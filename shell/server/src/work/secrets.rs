@@ -9,7 +9,7 @@ use sallyport_store::ops::requests::Sealed;
 use sallyport_store::ops::targets::DeviceFacts;
 
 use crate::Refusal;
-use crate::clock::random;
+use crate::outside::{Entropy, random};
 
 /// Secrets of a run: what the grant commits to, and what each device gets.
 pub(super) struct SealedSecrets {
@@ -18,7 +18,12 @@ pub(super) struct SealedSecrets {
 }
 
 /// Seals every secret to every device.
-pub(super) fn seal_all(grant: GrantId, secrets: &[Variable], devices: &[DeviceFacts]) -> Result<SealedSecrets, Refusal> {
+pub(super) fn seal_all(
+    entropy: &dyn Entropy,
+    grant: GrantId,
+    secrets: &[Variable],
+    devices: &[DeviceFacts],
+) -> Result<SealedSecrets, Refusal> {
     if secrets.len() > limits::SECRETS {
         return Err(Refusal::field("secrets", format!("at most {}", limits::SECRETS)));
     }
@@ -30,11 +35,12 @@ pub(super) fn seal_all(grant: GrantId, secrets: &[Variable], devices: &[DeviceFa
     for secret in secrets {
         let name = EnvName::parse(&secret.name).map_err(|error| Refusal::field("secrets", error))?;
         let value = SecretValue::parse(secret.value.as_bytes()).map_err(|error| Refusal::field("secrets", error))?;
-        let salt: [u8; 32] = random();
+        let salt: [u8; 32] = random(entropy);
         all.commitments.push((secret.name.clone(), commitment(&salt, &value)));
         for device in devices {
             let place = Place { grant, name: &name };
-            let sealed = seal(&Hex(device.seal_key), place, &salt, &value, random()).map_err(|error| Refusal::field("secrets", error))?;
+            let sealed =
+                seal(&Hex(device.seal_key), place, &salt, &value, random(entropy)).map_err(|error| Refusal::field("secrets", error))?;
             all.sealed.push(Sealed { device: device.device, name: secret.name.clone(), sealed });
         }
     }

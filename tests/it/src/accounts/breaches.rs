@@ -251,7 +251,7 @@ async fn pwd_04_a_mailed_link_activates_nothing_behind_a_breached_password() {
 /// Imports a list into a running installation, as `sallyport admin passwords import` does in a process of its own.
 pub(super) async fn import(server: &TestServer, list: &str) -> Result<Imported, ImportError> {
     let list = Cursor::new(list.to_owned().into_bytes());
-    import_passwords(server.app.config.clone(), Arc::new(server.clock.clone()), list, None, |_| {}).await
+    import_passwords(server.app.config.clone(), server.outside(), list, None, |_| {}).await
 }
 
 #[tokio::test]

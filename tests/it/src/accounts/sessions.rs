@@ -6,6 +6,7 @@ use sallyport_server::clock::Clock;
 use sallyport_testkit::client::{Call, Client, Reply, exchange};
 use sallyport_testkit::owner::{Owner, begin, oathtool};
 use sallyport_testkit::server::TestServer;
+use sallyport_testkit::wire::Wire;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 
@@ -120,7 +121,7 @@ async fn ses_05_a_session_that_ended_is_dead_at_the_next_request_and_for_streams
 }
 
 /// Reads what is there until the stream has said something.
-async fn first_words(stream: &mut tokio::net::TcpStream) -> String {
+async fn first_words(stream: &mut Wire) -> String {
     let mut text = String::new();
     while !text.contains(": hello") {
         let mut piece = [0u8; 1024];

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sallyport_model::limits;
 use sallyport_server::config::{Raw, RawMail};
+use sallyport_server::outside::Outside;
 use sallyport_testkit::client::{Call, Client, Reply};
 use sallyport_testkit::mail::MailServer;
 use sallyport_testkit::on_both;
@@ -148,8 +149,7 @@ async fn refusal(change: impl FnOnce(&mut Raw, &Path)) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let mut raw = Raw { public_url: Some("http://localhost:8800".into()), data_dir: Some(folder.path().join("data")), ..Raw::default() };
     change(&mut raw, folder.path());
-    let clock = std::sync::Arc::new(sallyport_testkit::server::TestClock::new());
-    match sallyport_server::open(raw.check().expect("good settings"), clock).await {
+    match sallyport_server::open(raw.check().expect("good settings"), Outside::system()).await {
         Ok(_) => panic!("it opens"),
         Err(error) => error.to_string(),
     }

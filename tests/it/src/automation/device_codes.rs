@@ -87,14 +87,19 @@ impl Place {
 
     /// A program that was let in.
     pub(super) async fn let_in(&mut self, seed: u8) -> Tool {
-        let mut tool = Tool::new(&self.server, seed);
-        let asked = asks(&mut tool, None).await.json();
-        assert_eq!(self.allow(word(&asked, "user_code")).await.status, 204);
-        let issued = polls(&mut tool, word(&asked, "device_code"), None).await;
-        assert_eq!(issued.status, 200, "{}", issued.json());
-        word(&issued.json(), "access_token").clone_into(&mut tool.token);
-        tool
+        lets_in(&self.server, &mut self.owner.client, &mut self.key, seed).await
     }
+}
+
+/// A program that a person let in.
+pub(super) async fn lets_in(server: &TestServer, browser: &mut Client, key: &mut SoftPasskey, seed: u8) -> Tool {
+    let mut tool = Tool::new(server, seed);
+    let asked = asks(&mut tool, None).await.json();
+    assert_eq!(allows(browser, key, word(&asked, "user_code")).await.status, 204);
+    let issued = polls(&mut tool, word(&asked, "device_code"), None).await;
+    assert_eq!(issued.status, 200, "{}", issued.json());
+    word(&issued.json(), "access_token").clone_into(&mut tool.token);
+    tool
 }
 
 /// A person looks, and says yes with their passkey.

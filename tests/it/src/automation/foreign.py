@@ -1,76 +1,120 @@
-"""A tool that was not written for us: Authlib asks for tokens, jwcrypto makes the proofs of RFC 9449."""
+"""A client that was not written for us: Authlib asks for tokens and jwcrypto signs. It talks with its test in lines of JSON."""
 
 import base64, hashlib, json, sys, time, uuid
 
 import requests
 from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.rfc7523 import PrivateKeyJWT
-from joserfc.jwk import ECKey
-from jwcrypto import jwk, jwt
+from jwcrypto import jwk, jws
 
 origin = sys.argv[1]
-assertion_key = jwk.JWK.generate(kty="EC", crv="P-256")
-run_key = jwk.JWK.generate(kty="EC", crv="P-256")
-thief_key = jwk.JWK.generate(kty="EC", crv="P-256")
-print(assertion_key.export_public(), flush=True)
-client_id = sys.stdin.readline().strip()
 http = requests.Session()
 http.trust_env = False
 endpoints = http.get(f"{origin}/.well-known/oauth-authorization-server").json()
+# How far the server's clock is from this one.
+skew = 0
 
 
-def nonce():
-    return http.get(f"{origin}/v1/nonce").headers["DPoP-Nonce"]
+def tell(**words):
+    print(json.dumps(words), flush=True)
 
 
-def proof(method, url, key=run_key, token=None, **changed):
-    claims = {"jti": str(uuid.uuid4()), "htm": method, "htu": url, "iat": int(time.time()), "nonce": nonce()}
-    if token:
-        digest = hashlib.sha256(token.encode()).digest()
-        claims["ath"] = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    claims.update(changed)
-    header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": json.loads(key.export_public())}
-    signed = jwt.JWT(header=header, claims=claims)
-    signed.make_signed_token(key)
-    return signed.serialize()
+def ask(**words):
+    """Tells the test what is wanted of a person, and waits for what came of it. The time is the server's."""
+    global skew
+    tell(**words)
+    answer = json.loads(sys.stdin.readline())
+    skew = answer.pop("now") - int(time.time())
+    return answer
 
 
-def token(audience=endpoints["issuer"], key=assertion_key, kind="client-authentication+jwt", dpop=True, alg="ES256"):
-    """What fetching a token comes to: the token, or OAuth's word for the refusal."""
-    secret = ECKey.import_key(key.export_to_pem(private_key=True, password=None).decode())
-    session = OAuth2Session(client_id, secret, token_endpoint_auth_method="private_key_jwt")
+def now():
+    return int(time.time()) + skew
+
+
+def text(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def new_key():
+    return jwk.JWK.generate(kty="EC", crv="P-256")
+
+
+def public(key):
+    return json.loads(key.export_public())
+
+
+def present(members):
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def signed(header, claims, key):
+    """A JWT of whatever it says; what is None is left out."""
+    token = jws.JWS(json.dumps(present(claims)))
+    token.add_signature(key, None, json.dumps(present(header)))
+    return token.serialize(compact=True)
+
+
+def unsigned(header, claims):
+    return f"{text(json.dumps(present(header)).encode())}.{text(json.dumps(present(claims)).encode())}."
+
+
+def why(answer):
+    """Its status, and the word for the refusal where it is one."""
+    said = {} if answer.ok else answer.json()
+    return [answer.status_code, said.get("code") or said.get("error") or ""]
+
+
+class Dpop:
+    """Proofs by one key (RFC 9449). It has no nonce before it is told one, and tries once more with it."""
+
+    def __init__(self):
+        self.key, self.nonce, self.told = new_key(), None, []
+
+    def parts(self, method, url, token=None):
+        claims = {"jti": str(uuid.uuid4()), "htm": method, "htu": url.split("?")[0], "iat": now(), "nonce": self.nonce}
+        if token:
+            claims["ath"] = text(hashlib.sha256(token.encode()).digest())
+        return {"typ": "dpop+jwt", "alg": "ES256", "jwk": public(self.key)}, claims
+
+    def proof(self, method, url, token=None, header={}, key=None, **changed):
+        right, claims = self.parts(method, url, token)
+        return signed(right | header, claims | changed, key or self.key)
+
+    def learn(self, answer):
+        self.nonce = answer.headers.get("DPoP-Nonce", self.nonce)
+        return answer
+
+    def again(self, error, tries):
+        """Whether to try once more: with the nonce that came with the refusal."""
+        self.told += [error]
+        return error == "use_dpop_nonce" and self.nonce is not None and tries == 1
+
+    def sends(self, method, url, token=None, **more):
+        for tries in (1, 2):
+            headers = {"DPoP": self.proof(method, url, token)} | ({"Authorization": f"DPoP {token}"} if token else {})
+            headers |= more.get("headers", {})
+            answer = self.learn(http.request(method, url, **(more | {"headers": headers})))
+            if answer.ok or not self.again(why(answer)[1], tries):
+                return answer
+
+
+def fetched(dpop, session, headers={}, **fields):
+    """What Authlib's session gets from the token endpoint: the token, or OAuth's word for the refusal."""
     session.trust_env = False
-    now = int(time.time())
-    claims = {"aud": audience, "iat": now, "exp": now + 60}
-    session.register_client_auth_method(PrivateKeyJWT(endpoints["token_endpoint"], claims=claims, headers={"typ": kind}, alg=alg))
-    headers = {"DPoP": proof("POST", endpoints["token_endpoint"])} if dpop else {}
-    try:
-        return session.fetch_token(endpoints["token_endpoint"], grant_type="client_credentials", headers=headers)
-    except Exception as error:
-        return {"error": getattr(error, "error", repr(error))}
+    session.register_compliance_hook("access_token_response", dpop.learn)
+    for tries in (1, 2):
+        proof = {"DPoP": dpop.proof("POST", endpoints["token_endpoint"])}
+        try:
+            return session.fetch_token(endpoints["token_endpoint"], headers=proof | headers, **fields)
+        except Exception as error:
+            word = getattr(error, "error", repr(error))
+            if not dpop.again(word, tries):
+                return {"error": word}
 
 
-def call(access, scheme="DPoP", key=run_key, **changed):
-    url = f"{origin}/v1/devices"
-    headers = {"Authorization": f"{scheme} {access}", "DPoP": proof("GET", url, key, access, **changed)}
-    answer = http.get(url, headers=headers)
-    return [answer.status_code, "" if answer.ok else answer.json()["code"]]
+def program():
+    """A person's program: a public client."""
+    return OAuth2Session("sallyport-cli", token_endpoint_auth_method="none")
 
 
-good = token()
-access = good.get("access_token", "")
-result = {
-    "good": [good.get("token_type"), good.get("scope")],
-    "read": call(access),
-    "as_bearer": call(access, scheme="Bearer"),
-    "another_key": call(access, key=thief_key),
-    "another_method": call(access, htm="POST"),
-    "old_proof": call(access, iat=int(time.time()) - 3600),
-    "made_up_nonce": call(access, nonce="AAAAAAAAAAAAAAAAAAAAAA"),
-    "token_url_as_audience": token(audience=endpoints["token_endpoint"])["error"],
-    "audiences": token(audience=[endpoints["issuer"]])["error"],
-    "plain_type": token(kind="JWT")["error"],
-    "wrong_key": token(key=thief_key)["error"],
-    "no_proof": token(dpop=False)["error"],
-}
-print(json.dumps(result), flush=True)
+ask(what="the time")

@@ -1,17 +1,17 @@
-//! Tools that were not written for us, and our own as a program.
+//! Our own program for tools, run as a program; and the Python of those that were not written for us (`foreign_client.rs`).
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use sallyport_model::{Digest, limits};
 use sallyport_server::clock::Clock as _;
+use sallyport_server::config::Raw;
 use sallyport_store::ops::automation::live_token;
 use sallyport_testkit::agent::program;
 use sallyport_testkit::client::Call;
 use sallyport_testkit::owner::Owner;
-use sallyport_testkit::server::{Engine, TestClock, TestServer};
+use sallyport_testkit::server::{TestClock, TestServer};
 use sallyport_testkit::tool::Tool;
 use serde_json::{Value, json};
 
@@ -26,11 +26,21 @@ pub(super) async fn live() -> (TestServer, Owner) {
 
 /// A server whose clock is off by so many seconds.
 pub(super) async fn live_behind(secs: i64) -> (TestServer, Owner) {
+    live_configured(secs, |_| {}).await
+}
+
+/// The same with other settings.
+pub(super) async fn live_configured(secs: i64, change: impl FnOnce(&mut Raw)) -> (TestServer, Owner) {
     let clock = TestClock::system();
     clock.advance(secs);
-    let server = TestServer::live_on(Engine::Sqlite, clock).await;
+    let server = TestServer::live_configured(clock, change).await;
     let owner = Owner::set_up(&server).await;
     (server, owner)
+}
+
+/// Passkeys are of names, and no address is one.
+pub(super) fn by_name(raw: &mut Raw) {
+    raw.public_url = raw.public_url.take().map(|url| url.replace("127.0.0.1", "localhost"));
 }
 
 /// A python3 with Authlib, jwcrypto and Schemathesis, beside the build.
@@ -67,44 +77,6 @@ fn run(command: &mut Command) {
 
 pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn oa_01_to_oa_19_a_foreign_tool_works_and_its_mistakes_are_refused() {
-    let (server, mut owner) = live().await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/automation/foreign.py");
-    let mut command = Command::new(python());
-    command.arg(script).arg(server.app.config.origin()).stdin(Stdio::piped()).stdout(Stdio::piped()).env("AUTHLIB_INSECURE_TRANSPORT", "1");
-    let mut child = command.spawn().expect("python starts");
-    let mut said = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut line = String::new();
-    said.read_line(&mut line).expect("its public key");
-    let mut wanted = Tool::new(&server, 21).wanted(SCOPES);
-    let jwk: Value = serde_json::from_str(&line).expect("a key");
-    wanted["key"] = json!({ "kty": jwk["kty"], "crv": jwk["crv"], "x": jwk["x"], "y": jwk["y"] });
-    let made = owner.does(&server, Call::new("POST", "/v1/clients").body(wanted)).await;
-    assert_eq!(made.status, 200, "{}", made.json());
-    let id = made.json()["action"]["client"].as_str().expect("an id").to_owned();
-    writeln!(child.stdin.take().expect("a pipe"), "{id}").expect("it listens");
-    line.clear();
-    said.read_line(&mut line).expect("its results");
-    assert!(child.wait().expect("it ends").success());
-    let result: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
-    let expected = json!({
-        "good": ["DPoP", SCOPES.join(" ")],
-        "read": [200, ""],
-        "as_bearer": [401, "token_refused"],
-        "another_key": [401, "token_refused"],
-        "another_method": [401, "proof_refused"],
-        "old_proof": [401, "proof_refused"],
-        "made_up_nonce": [401, "use_dpop_nonce"],
-        "token_url_as_audience": "invalid_client",
-        "audiences": "invalid_client",
-        "plain_type": "invalid_client",
-        "wrong_key": "invalid_client",
-        "no_proof": "invalid_dpop_proof",
-    });
-    assert_eq!(result, expected);
 }
 
 /// Our own program where the tool runs, and its key file.

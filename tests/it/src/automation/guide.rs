@@ -43,6 +43,21 @@ fn beginning(language: &str) -> String {
     fence.split("\n```").next().expect("its end").to_owned() + "\n"
 }
 
+/// What examples run in: PowerShell where there is one.
+fn languages() -> Vec<&'static str> {
+    let has = Command::new("pwsh").arg("-Version").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
+    ["bash", "python", "powershell"].into_iter().filter(|language| *language != "powershell" || has).collect()
+}
+
+/// How a file with an example is run.
+fn interpreter(language: &str) -> Vec<String> {
+    match language {
+        "python" => vec![python().display().to_string()],
+        "powershell" => ["pwsh", "-NoProfile", "-NonInteractive", "-File"].map(str::to_owned).to_vec(),
+        shell => vec![shell.to_owned()],
+    }
+}
+
 /// The tasks that a tool does.
 fn tasks() -> Vec<String> {
     let headings = GUIDE.split("\n## ").skip(1).map(|section| section.lines().next().unwrap_or_default().to_owned());
@@ -61,8 +76,8 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new() -> Self {
-        let (server, mut owner) = live_behind(BEHIND_SECS).await;
+    async fn new(behind_secs: i64) -> Self {
+        let (server, mut owner) = live_behind(behind_secs).await;
         let folder = tempfile::tempdir().expect("a folder");
         let (machines, devices) = owner.machines(&server, 2).await;
         let script = owner.script("greet", "echo 'Grüße von'; echo here").await;
@@ -99,7 +114,8 @@ impl Bench {
 
     /// A file with an example as it stands, but for the length of its pages, so that there are several.
     fn file(&self, language: &str, example: &str) -> PathBuf {
-        let path = self.folder.path().join(format!("example.{language}"));
+        let ending = if language == "powershell" { "ps1" } else { language };
+        let path = self.folder.path().join(format!("example.{ending}"));
         let text = beginning(language) + &example.replace("limit=200", "limit=1");
         std::fs::write(&path, text).expect("a file");
         path
@@ -108,8 +124,8 @@ impl Bench {
     /// Begins an example under `tool exec`.
     fn begin(&self, language: &str, example: &str, environment: &[(&str, String)]) -> std::process::Child {
         let file = self.file(language, example).display().to_string();
-        let interpreter = if language == "python" { python().display().to_string() } else { language.to_owned() };
-        let mut command = self.command(&["tool", "exec", "--client", "nightly", "--", &interpreter, &file]);
+        let mut command = self.command(&["tool", "exec", "--client", "nightly", "--"]);
+        command.args(interpreter(language)).arg(file);
         command.envs(environment.iter().map(|(key, value)| (*key, value)));
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
     }
@@ -117,18 +133,19 @@ impl Bench {
     fn said(child: std::process::Child, of: &str) -> String {
         let output = child.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{of}: {} {}", text(&output.stdout), text(&output.stderr));
-        text(&output.stdout)
+        text(&output.stdout).replace("\r\n", "\n")
     }
 
-    /// What an example says, the same in bash and in Python.
+    /// What an example says, the same in every language.
     fn says(&self, heading: &str, environment: &[(&str, String)]) -> String {
         let examples = examples(heading);
-        let [bash, python] = ["bash", "python"].map(|language| {
+        let in_each = languages().into_iter().map(|language| {
             let example = examples.get(language).unwrap_or_else(|| panic!("{language} of {heading}"));
             tokio::task::block_in_place(|| Self::said(self.begin(language, example, environment), &format!("{heading} in {language}")))
         });
-        assert_eq!(bash, python, "{heading}");
-        bash
+        let said: Vec<String> = in_each.collect();
+        assert!(said.iter().all(|one| *one == said[0]), "{heading}: {said:?}");
+        said[0].clone()
     }
 
     /// Runs an example whose request a person approves meanwhile.
@@ -158,13 +175,13 @@ impl Bench {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guides_examples_about_devices_and_runs_do_what_they_say() {
-    let mut bench = Bench::new().await;
+    let mut bench = Bench::new(BEHIND_SECS).await;
     let lines = |said: &str| said.lines().count();
     let said = bench.says("1.", &[]);
     assert_eq!(lines(&said), 2, "both devices, though a page has one: {said}");
     let said = bench.says("2.", &[]);
     assert!(said.lines().any(|line| line.contains(" bash ")), "{said}");
-    for language in ["bash", "python"] {
+    for language in languages() {
         let said = bench.approved(language).await;
         assert!(said.trim_end().ends_with("succeeded 0"), "{language}: {said}");
     }
@@ -180,34 +197,24 @@ async fn the_guides_examples_about_devices_and_runs_do_what_they_say() {
     assert!(said.contains("greet") && said.contains("/approvals"), "{said}");
     let said = bench.says("7.", &[]);
     assert!(lines(&said) >= 2 && said.contains("greet"), "{said}");
-    runs_in_powershell(&bench);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guides_examples_about_schedules_webhooks_and_other_programs_do_what_they_say() {
-    let mut bench = Bench::new().await;
-    for language in ["bash", "python"] {
-        let environment = [("SCHEDULE", bench.schedule().await)];
+    // Each language stops one of its own; their codes are shown before tools begin.
+    let mut bench = Bench::new(BEHIND_SECS - 30 * i64::try_from(languages().len()).expect("a few")).await;
+    let mut schedules = Vec::new();
+    for language in languages() {
+        schedules.push((language, bench.schedule().await));
+    }
+    for (language, schedule) in schedules {
+        let environment = [("SCHEDULE", schedule)];
         let child = bench.begin(language, &examples("8.")[language], &environment);
         let said = tokio::task::block_in_place(|| Bench::said(child, language));
         assert!(said.starts_with("Monthly 20") && said.trim_end().ends_with("stopped"), "{language}: {said}");
     }
     verifies_webhooks(&bench);
     works_without_our_program(&mut bench).await;
-}
-
-/// Where there is a PowerShell, what changes nothing runs in it too.
-fn runs_in_powershell(bench: &Bench) {
-    let has = Command::new("pwsh").arg("-Version").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
-    for heading in ["1.", "2.", "6.", "7."].iter().filter(|_| has) {
-        let expected = bench.says(heading, &[]);
-        let file = bench.file("powershell", &examples(heading)["powershell"]);
-        let script = file.with_extension("ps1");
-        std::fs::rename(&file, &script).expect("a file");
-        let mut command = bench.command(&["tool", "exec", "--client", "nightly", "--", "pwsh", "-NoProfile", "-File"]);
-        let output = tokio::task::block_in_place(|| command.arg(&script).output()).expect("it runs");
-        assert_eq!((text(&output.stdout).replace("\r\n", "\n"), output.status.code()), (expected, Some(0)), "{}", text(&output.stderr));
-    }
 }
 
 fn verifies_webhooks(bench: &Bench) {

@@ -8,6 +8,7 @@ mod device_codes;
 mod device_guards;
 pub(crate) mod door;
 pub(crate) mod foreign;
+mod foreign_client;
 mod guide;
 mod licence_files;
 mod licences;

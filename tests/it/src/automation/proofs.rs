@@ -122,7 +122,7 @@ async fn oa_17_a37_what_was_given_to_another_client_gives_it_nothing(engine: Eng
     let theirs = other.nonce.clone();
     let mut thief = tool.clone();
     thief.token.clone_from(&other.token);
-    assert_refused(&thief.attempts(&devices(), claim("nonce", json!(theirs))).await, 401, "token_refused");
+    assert_refused(&thief.attempts(&devices(), claim("nonce", json!(theirs.clone()))).await, 401, "token_refused");
     // The other one's whole proof, with one's own token and with the other one's: it counted once, and is of another key.
     let proof = other.wire.signed(&other.proof_header(), &other.proof_claims(&devices()));
     assert_eq!(other.sends_with(&devices(), &proof).await.status, 200, "the control");
@@ -135,6 +135,14 @@ async fn oa_17_a37_what_was_given_to_another_client_gives_it_nothing(engine: Eng
     assert_refused(&tool.attempts(&devices(), claim("nonce", json!(foreign.nonce))).await, 401, "use_dpop_nonce");
     assert_refused(&thief.attempts(&devices(), claim("nonce", json!(foreign.nonce))).await, 401, "use_dpop_nonce");
     assert_eq!(tool.sends(devices()).await.status, 200, "none of it harmed the token");
+    // Where nothing but the nonce is another one: the other client's is good, since it is the server's; it is not once it is old.
+    assert_eq!(tool.attempts(&devices(), claim("nonce", json!(theirs.clone()))).await.status, 200, "one nonce for all (docs/adr/0030)");
+    server.clock.advance(10 * 60);
+    assert_eq!(tool.gets_token().await.status, 200, "the one before had its minute");
+    assert_eq!(tool.sends(devices()).await.status, 200, "the control");
+    let old = tool.attempts(&devices(), claim("nonce", json!(theirs))).await;
+    assert_refused(&old, 401, "use_dpop_nonce");
+    assert!(old.header("dpop-nonce").is_some());
 }
 
 async fn oa_18_the_nonce_is_asked_for_and_one_more_try_is_enough(engine: Engine) {

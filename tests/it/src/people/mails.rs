@@ -125,8 +125,7 @@ async fn rec_11_break_glass_is_told_to_its_person_and_not_me_ends_its_link(engin
     let (server, mail) = mailing(engine).await;
     Owner::set_up(&server).await;
     notices_begin(&server).await;
-    let clock = std::sync::Arc::new(server.clock.clone());
-    let link = sallyport_server::restart_enrolment(server.app.config.clone(), clock, EMAIL).await.expect("a link");
+    let link = sallyport_server::restart_enrolment(server.app.config.clone(), server.outside(), EMAIL).await.expect("a link");
     let (_, token) = link.split_once('#').expect("behind #");
     let letter = mail.wait_for(EMAIL, "enrolment was restarted").await;
     assert!(letter.plain.contains("server's own machine") && letter.plain.contains("Not me"), "{}", letter.plain);

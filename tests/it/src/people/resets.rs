@@ -217,11 +217,10 @@ async fn break_glass_restarts_an_enrolment_and_leaves_an_entry(engine: Engine) {
     use sallyport_testkit::owner::{EMAIL, PASSWORD};
     let server = TestServer::start_on(engine).await;
     let mut owner = Owner::set_up(&server).await;
-    let clock = || std::sync::Arc::new(server.clock.clone());
-    let nobody = sallyport_server::restart_enrolment(server.app.config.clone(), clock(), "nobody@nordwind.example").await;
+    let nobody = sallyport_server::restart_enrolment(server.app.config.clone(), server.outside(), "nobody@nordwind.example").await;
     assert!(nobody.is_err());
     assert_eq!(owner.client.get("/v1/me").await.status, 200);
-    let link = sallyport_server::restart_enrolment(server.app.config.clone(), clock(), EMAIL).await.expect("a link");
+    let link = sallyport_server::restart_enrolment(server.app.config.clone(), server.outside(), EMAIL).await.expect("a link");
     assert_refused(&owner.client.get("/v1/me").await, 401, "not_signed_in");
     let token = link.split_once('#').expect("behind #").1.to_owned();
     let mut client = Client::new(&server, 70);

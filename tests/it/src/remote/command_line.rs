@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -68,12 +68,18 @@ impl Desk {
     }
 
     fn terminal_with(&self, wishes: &[&str]) -> Terminal {
-        let (shell, session) = (program("sallyport"), self.session().display().to_string());
-        let environment: Vec<(String, String)> = std::env::vars().filter(|(name, _)| name == "PATH" || name == "HOME").collect();
+        let session = self.session().display().to_string();
         let arguments = [&["terminal", &self.device, "--yes", "--session", &session][..], wishes].concat();
+        self.window(&program("sallyport"), &arguments)
+    }
+
+    /// A program in a window of its own.
+    pub(super) fn window(&self, shell: &Path, arguments: &[&str]) -> Terminal {
+        let session = self.session().display().to_string();
+        let environment: Vec<(String, String)> = std::env::vars().filter(|(name, _)| name == "PATH" || name == "HOME").collect();
         let login = Login {
-            shell: &shell,
-            arguments: &arguments,
+            shell,
+            arguments,
             environment: &environment,
             account: &Account::own().expect("an account"),
             // Other tests end by other marks.
@@ -84,7 +90,7 @@ impl Desk {
     }
 
     /// Waits until the device has nothing open: what it started for a session is gone too.
-    async fn quiet(&self) {
+    pub(super) async fn quiet(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let status = self.machines[0].status();
@@ -110,13 +116,13 @@ impl Desk {
 }
 
 /// The window that somebody sits at.
-struct Terminal {
+pub(super) struct Terminal {
     pty: Pty,
     shown: String,
 }
 
 impl Terminal {
-    fn keys(&self, keys: &str) {
+    pub(super) fn keys(&self, keys: &str) {
         let mut left = keys.as_bytes();
         while !left.is_empty() {
             match self.pty.write(left) {
@@ -127,13 +133,12 @@ impl Terminal {
         }
     }
 
-    /// Waits for a text, and forgets what was shown up to it.
-    async fn until(&mut self, text: &str) {
+    /// Waits for a text, and gives what was shown up to it.
+    pub(super) async fn until(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(at) = self.shown.find(text) {
-                self.shown.drain(..at + text.len());
-                return;
+                return self.shown.drain(..at + text.len()).collect();
             }
             assert!(Instant::now() < deadline, "no {text:?} in {:?}", self.shown);
             self.read().await;

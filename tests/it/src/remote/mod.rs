@@ -4,6 +4,8 @@ mod command_line;
 mod crash;
 mod downloads;
 mod friction;
+mod given_back;
+mod networks;
 mod not_me;
 mod policy;
 mod real;

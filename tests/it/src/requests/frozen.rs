@@ -21,6 +21,7 @@ on_both!(
     tx_08_a_row_that_was_changed_authorizes_nothing,
     tx_08_an_answer_to_what_it_was_is_none_to_what_it_became,
     tx_11_all_of_it_is_done_or_nothing_and_then_no_code_is_spent,
+    tx_11_within_the_window_what_cannot_be_done_was_never_asked,
     wa_15_every_request_has_128_random_bits_of_its_own,
 );
 
@@ -145,6 +146,31 @@ async fn tx_11_all_of_it_is_done_or_nothing_and_then_no_code_is_spent(engine: En
     assert_eq!(office.proves(&waits, &code).await.json()["state"], "executed", "the code was not spent on nothing");
     assert_eq!(office.jobs().await, 1);
     assert_refused(&office.proves(&waits, &code).await, 409, "request_closed");
+}
+
+async fn tx_11_within_the_window_what_cannot_be_done_was_never_asked(engine: Engine) {
+    let mut office = Office::on(engine).await;
+    let body = json!({ "script": office.script, "version": 1, "devices": [device(1)] });
+    let before = entries(&mut office.owner).await;
+    // As when the database fails in the middle of the execution.
+    run(&office.server, "ALTER TABLE runs RENAME TO runs_elsewhere", values![]).await;
+    let reply = office.owner.client.post("/v1/jobs", body.clone()).await;
+    assert_eq!(reply.status, 500, "{}", reply.json());
+    run(&office.server, "ALTER TABLE runs_elsewhere RENAME TO runs", values![]).await;
+    assert_eq!((entries(&mut office.owner).await, office.jobs().await), (before.clone(), 0), "neither asked nor done");
+    assert_eq!(count(&mut office.owner.client, "/v1/authorization-requests").await, 0, "nothing waits for anybody");
+    let reply = office.owner.client.post("/v1/jobs", body).await;
+    assert_eq!(reply.status, 201, "the window covers one device: {}", reply.json());
+    let after = entries(&mut office.owner).await;
+    assert_eq!(after[..2], ["job.created".to_owned(), "request.created".to_owned()], "newest first");
+    assert_eq!(after[2..], before[..]);
+}
+
+/// The kinds of the log's entries, newest first.
+async fn entries(owner: &mut Owner) -> Vec<String> {
+    let page = owner.client.get("/v1/audit?limit=100").await.json();
+    let entries = page["items"].as_array().expect("a list").iter();
+    entries.map(|entry| entry["kind"].as_str().expect("a kind").to_owned()).collect()
 }
 
 async fn wa_15_every_request_has_128_random_bits_of_its_own(engine: Engine) {

@@ -4,7 +4,6 @@ mod once;
 mod publishing;
 mod voiding;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use sallyport_server::clock::Clock as _;
@@ -12,7 +11,7 @@ use sallyport_testkit::client::Reply;
 use sallyport_testkit::host::Host as _;
 use sallyport_testkit::owner::Owner;
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
-use sallyport_testkit::simulated::{Disks, Fleet, Plan, Spread};
+use sallyport_testkit::simulated::{Disks, Fleet, Plan};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,8 +37,7 @@ impl World {
         let mut owner = Owner::set_up(&server).await;
         let file = owner.installer(&server, 50).await;
         let disks = tempfile::tempdir().expect("a folder");
-        let mut plan = Plan::new(count, 11, Arc::new(Spread::to(server.address, None)));
-        (plan.clock, plan.disks) = (Arc::new(server.clock.clone()), Disks::Below(disks.path().join("fleet")));
+        let plan = Plan { disks: Disks::Below(disks.path().join("fleet")), ..server.devices(count) };
         let (devices, script) = (Vec::new(), String::new());
         let mut world = Self { server, owner, fleet: None, plan, _disks: disks, devices, script };
         world.start_fleet(Some(&file));

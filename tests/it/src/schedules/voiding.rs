@@ -7,7 +7,7 @@ use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::host::Host as _;
 use sallyport_testkit::on_both;
 use sallyport_testkit::server::Engine;
-use sallyport_testkit::simulated::{Fleet, Plan, Spread};
+use sallyport_testkit::simulated::{Fleet, Plan};
 use serde_json::{Value, json};
 
 use super::World;
@@ -79,8 +79,7 @@ async fn a_group_that_grew_voids_a_publication_and_one_that_shrank_does_not(engi
     let jobs = world.ended(&id, 1).await;
     assert_eq!(jobs[0]["counts"]["succeeded"], json!(1), "the one that is left: {jobs:?}");
     let file = world.owner.installer(&world.server, 1).await;
-    let mut plan = Plan::new(1, 12, std::sync::Arc::new(Spread::to(world.server.address, None)));
-    plan.clock = std::sync::Arc::new(world.server.clock.clone());
+    let plan = Plan { seed: world.plan.seed + 1, ..world.server.devices(1) };
     let more = Fleet::start(&plan, Some(file.as_bytes())).expect("one more device");
     world.approve(1).await;
     assert_eq!(world.standing(&id, "voided").await["why"], json!("group_grew"));

@@ -1,7 +1,7 @@
 //! Every decoder of what agents and HTTP clients send, and of what a server sends to agents.
 
 use sallyport_api as api;
-use sallyport_decide::accounts::proof::{self, Dialect, HEADER_BYTES, Nonces, Request};
+use sallyport_decide::accounts::proof::{self, Dialect, Nonces, Request};
 use sallyport_decide::accounts::webauthn::{self, Expected, PublicKey, Site, UserVerification};
 use sallyport_decide::automation::assertion;
 use sallyport_decide::client_address::proxy_v2;
@@ -14,7 +14,7 @@ use sallyport_model::{Timestamp, limits};
 use sallyport_wire::stream::background::BackgroundRequest;
 use sallyport_wire::stream::files::{FileAnswer, FileRequest};
 use sallyport_wire::stream::message::read_control;
-use sallyport_wire::stream::terminal::FromClient;
+use sallyport_wire::stream::{terminal, viewer};
 use sallyport_wire::{Inventory, ToAgent, ToServer};
 
 /// What is not counted one by one: errors, keys, a few texts.
@@ -78,7 +78,8 @@ fn control() -> Vec<Decoder> {
     vec![
         Decoder::new("a request for files", TEXT, strict(TEXT), |bytes| done(read_control::<FileRequest>(bytes))),
         Decoder::new("a request for services", TEXT, strict(TEXT), |bytes| done(read_control::<BackgroundRequest>(bytes))),
-        Decoder::new("a request of a terminal", TEXT, strict(TEXT), |bytes| done(read_control::<FromClient>(bytes))),
+        Decoder::new("a request of a terminal", TEXT, strict(TEXT), |bytes| done(read_control::<terminal::FromClient>(bytes))),
+        Decoder::new("a request of a viewer", TEXT, strict(TEXT), |bytes| done(read_control::<viewer::FromClient>(bytes))),
         Decoder::new("an answer about files", TEXT, strict(TEXT), |bytes| done(read_control::<FileAnswer>(bytes))),
     ]
 }
@@ -106,27 +107,25 @@ fn envelopes() -> Vec<Decoder> {
     ]
 }
 
-/// The bodies of HTTP requests.
-fn bodies() -> Vec<Decoder> {
+/// The bodies of HTTP requests, by the names that the description of the API gives them.
+pub(crate) fn bodies() -> Vec<Decoder> {
     fn body<T: serde::de::DeserializeOwned + 'static>(name: &'static str) -> Decoder {
         const MOST: usize = 2 * limits::HTTP_BODY_BYTES + limits::HTTP_BODY_VALUES * BODY_VALUE_BYTES + SMALL;
         Decoder::new(name, limits::HTTP_BODY_BYTES, MOST, |bytes| done(api::read_body::<T>(bytes)))
     }
-    vec![
-        body::<api::SignIn>("POST /v1/sign-in"),
-        body::<api::Devices>("POST /v1/devices/approve"),
-        body::<api::SetTags>("PUT /v1/devices/../tags"),
-        body::<api::NewJob>("POST /v1/jobs"),
-        body::<api::NewSchedule>("POST /v1/schedules"),
-        body::<api::NewProof>("POST /v1/authorization-requests/../proofs"),
-        body::<api::NewRemoteSession>("POST /v1/remote-sessions"),
-        body::<api::NewInstaller>("POST /v1/installers"),
-        body::<api::NewApiClient>("POST /v1/clients"),
-        body::<api::NewLicence>("POST /v1/clients/../licences"),
-        body::<api::ChangeNetworks>("PUT /v1/networks"),
-        body::<api::WantedWebhook>("POST /v1/webhooks"),
-        body::<api::WantedConnection>("POST /v1/connections"),
-        body::<api::WhatIf>("POST /v1/posture/what-if"),
+    macro_rules! named {
+        ($($name:ident)*) => { vec![$(body::<api::$name>(stringify!($name))),*] };
+    }
+    named![
+        AcceptFinding AddressToken ChangeApiClient ChangeAssignments ChangeNetworks ChangePassword
+        ChangeRemotePolicy CheckUp DeviceCodeAnswer Devices Elevate FinishActivation
+        FinishPasskey FinishSetup FinishTotp InviteUser KitSignIn LinkToken
+        MfaPolicy NewApiClient NewChallenge NewInstaller NewJob NewLicence
+        NewName NewProof NewRemoteSession NewSchedule NewTicket PasskeyAnswer
+        PauseAddressVerification ProgramAnswer RefreshSearch RenameFactor RequireMfa ResetFactor
+        SaveRole SaveScript ScheduleQuestion SessionLimits SetTags SignIn
+        StartActivation StartPasskey StartSetup StartTotp TypedCode Users
+        WantedConnection WantedWebhook WhatIf
     ]
 }
 
@@ -136,7 +135,7 @@ fn headers() -> Vec<Decoder> {
     let site = Site::of_origin("https://rmm.example");
     let client_data = br#"{"type":"webauthn.create","challenge":"AAAA","origin":"https://rmm.example","crossOrigin":false}"#;
     vec![
-        Decoder::new("a DPoP proof", HEADER_BYTES, strict(HEADER_BYTES), move |bytes| {
+        Decoder::new("a DPoP proof", limits::PROOF_BYTES, strict(limits::PROOF_BYTES), move |bytes| {
             let request = Request { dialect: Dialect::Session, method: "GET", url: "", query: None, body: b"", access_token: None };
             done(proof::verify(&[bytes], &request, &nonces, Timestamp::from_secs(0)));
         }),

@@ -8,7 +8,7 @@ mod bombs;
 mod decoders;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use self::bombs::{bombs, corpus};
-use self::decoders::{Decoder, all};
+use self::decoders::{Decoder, all, bodies};
 
 #[global_allocator]
 static COUNTED: PeakAlloc = PeakAlloc;
@@ -71,6 +71,19 @@ fn the_count_sees_what_is_allocated() {
     let decoder = |bytes: usize| Decoder::new("a vector", 0, 0, move |_| drop(std::hint::black_box(Vec::<u8>::with_capacity(bytes))));
     assert_eq!(peak(&decoder(0), b""), 0);
     assert_eq!(peak(&decoder(1 << 20), b""), 1 << 20);
+}
+
+#[test]
+fn every_body_of_the_api_has_a_row() {
+    let described: serde_json::Value = serde_json::from_str(include_str!("../../../../openapi.json")).expect("JSON");
+    let operations = described["paths"].as_object().expect("paths").values().filter_map(serde_json::Value::as_object).flatten();
+    let schema = |(_, operation): (_, &serde_json::Value)| {
+        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str().map(str::to_owned)
+    };
+    let wanted: BTreeSet<String> =
+        operations.filter_map(schema).map(|path| path.trim_start_matches("#/components/schemas/").to_owned()).collect();
+    let here: BTreeSet<String> = bodies().iter().map(|decoder| decoder.name.to_owned()).collect();
+    assert_eq!(here, wanted);
 }
 
 #[test]

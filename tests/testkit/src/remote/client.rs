@@ -2,6 +2,7 @@
 
 use sallyport_grant::VerifyKey;
 use sallyport_model::{GrantId, RemoteSessionId};
+use sallyport_server::outside::SystemEntropy;
 use sallyport_wire::stream::{StreamEnd, StreamSecret, Terms};
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ pub struct RemoteClient {
 impl RemoteClient {
     /// Asks for a remote session, with a code where the window is not enough.
     pub async fn open(owner: &mut Owner, server: &impl Host, wanted: Value) -> Self {
-        let secret = StreamSecret::from_bytes(sallyport_server::clock::random());
+        let secret = StreamSecret::from_bytes(sallyport_server::outside::random(&SystemEntropy));
         let opened = owner.ask(server, "/v1/remote-sessions", body(&secret, wanted)).await;
         Self { opened, secret }
     }

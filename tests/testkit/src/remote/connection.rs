@@ -10,13 +10,13 @@ use sallyport_wire::stream::{Payload, SUBPROTOCOL, StreamEnd, StreamError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::host::Host;
+use crate::wire::{Wire, connect};
 
 /// How long anything may take that a test waits for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,14 +43,12 @@ pub struct NotLetIn {
 pub const PROGRAM: &[(&str, &str)] = &[("sallyport-client", "cli")];
 
 /// A connection of streams. It is large, and tests hold several at once.
-pub type Socket = Box<WebSocketStream<TcpStream>>;
+pub type Socket = Box<WebSocketStream<Wire>>;
 
 /// Opens a WebSocket of streams with a ticket.
 pub async fn dial(server: &impl Host, path: &str, ticket: &str, headers: &[(&str, &str)]) -> Result<Socket, NotLetIn> {
     let gone = |_| NotLetIn { status: 0, code: String::new() };
-    let stream = TcpStream::connect(server.address()).await.map_err(gone)?;
-    // As browsers and our own client do: small messages do not wait for one another.
-    stream.set_nodelay(true).map_err(gone)?;
+    let stream = connect(server).await.map_err(gone)?;
     let mut request = format!("ws://{}{path}", server.address()).into_client_request().expect("an address");
     let protocols = format!("{SUBPROTOCOL}, ticket.{ticket}");
     request.headers_mut().insert("sec-websocket-protocol", protocols.parse().expect("a header"));

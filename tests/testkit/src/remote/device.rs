@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sallyport_grant::VerifyKey;
 use sallyport_model::RemoteSessionId;
+use sallyport_server::outside::SystemEntropy;
 use sallyport_wire::stream::{StreamEnd, StreamSecret, Terms};
 use sallyport_wire::{GrantOffer, ToAgent, UnsignedToAgent};
 use tokio::time::timeout;
@@ -45,7 +46,7 @@ impl RemoteDevice {
 
     /// The state machine of this end.
     pub fn end(&self) -> StreamEnd {
-        let secret = StreamSecret::from_bytes(sallyport_server::clock::random());
+        let secret = StreamSecret::from_bytes(sallyport_server::outside::random(&SystemEntropy));
         StreamEnd::device(&self.terms, &self.machine.key, &secret).expect("a good client key")
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sallyport_agent_core::ports::{Entropy, EntropyError};
 
-/// SHA-256 over seed and counter. For simulated devices only.
+/// SHA-256 over seed and counter. For simulated devices and servers of tests only: anybody can compute what comes.
 #[derive(Debug)]
 pub struct Seeded {
     seed: u64,
@@ -16,12 +16,24 @@ impl Seeded {
     pub fn new(seed: u64) -> Self {
         Self { seed, count: AtomicU64::new(0) }
     }
+
+    fn next(&self, whose: &[u8]) -> [u8; 32] {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        *hash(&[whose, &self.seed.to_be_bytes(), &count.to_be_bytes()]).as_bytes()
+    }
 }
 
 impl Entropy for Seeded {
     fn random_32(&self) -> Result<[u8; 32], EntropyError> {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        Ok(*hash(&[b"sallyport simulated device", &self.seed.to_be_bytes(), &count.to_be_bytes()]).as_bytes())
+        Ok(self.next(b"sallyport simulated device"))
+    }
+}
+
+impl sallyport_server::outside::Entropy for Seeded {
+    fn fill(&self, bytes: &mut [u8]) {
+        for part in bytes.chunks_mut(32) {
+            part.copy_from_slice(&self.next(b"sallyport seeded server")[..part.len()]);
+        }
     }
 }
 

@@ -16,6 +16,17 @@ export function readCheckpoint(note: string): Checkpoint {
   return { origin, size: Number(size), root: fromBase64(root) };
 }
 
+/** Which log a note claims to be of, however garbled the rest is. */
+export const originOf = (note: string): string => note.slice(0, Math.max(0, note.indexOf('\n')));
+
+function decoded(blob: string): Bytes | undefined {
+  try {
+    return fromBase64(blob);
+  } catch {
+    return undefined;
+  }
+}
+
 /** True where a signature line of `name` verifies under the raw Ed25519 `key`. */
 export async function signedBy(note: string, name: string, key: Bytes): Promise<boolean> {
   const end = note.indexOf('\n\n');
@@ -26,8 +37,8 @@ export async function signedBy(note: string, name: string, key: Bytes): Promise<
   for (const line of note.slice(end + 2).split('\n')) {
     const [dash, who, blob] = line.split(' ');
     if (dash !== '—' || who !== name || !blob) continue;
-    const bytes = fromBase64(blob);
-    if (base64(bytes.subarray(0, 4)) !== base64(hint)) continue;
+    const bytes = decoded(blob);
+    if (!bytes || base64(bytes.subarray(0, 4)) !== base64(hint)) continue;
     if (await crypto.subtle.verify({ name: 'Ed25519' }, verifier, bytes.subarray(4), text)) return true;
   }
   return false;

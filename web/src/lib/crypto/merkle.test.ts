@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Bytes, base64, concat, hex, sha256, utf8 } from './bytes';
-import { readCheckpoint, signedBy } from './checkpoint';
+import { originOf, readCheckpoint, signedBy } from './checkpoint';
 import { leafHash, rootFrom } from './merkle';
 
 const node = (left: Bytes, right: Bytes) => sha256(concat(Uint8Array.of(1), left, right));
@@ -68,5 +68,9 @@ test('a checkpoint is read and its signature checked under its own name and key 
   expect(await signedBy(text, 'sallyport/ten_y', raw)).toBe(false);
   const other = await note(origin, `${origin}\n42\n${root}\n`);
   expect(await signedBy(text, origin, other.raw)).toBe(false);
+  // Garbled ones are not signed, and no fault of whoever reads them.
+  const garbled = [text.replace(/[A-Za-z0-9+/=]+\n$/, '%%%\n'), text.replace(/[A-Za-z0-9+/=]+\n$/, '\n'), text.slice(0, text.indexOf('\n\n')), `${origin}\nnonsense`, ''];
+  expect(await Promise.all(garbled.map((one) => signedBy(one, origin, raw)))).toEqual(garbled.map(() => false));
+  expect([text, `${origin}\nnonsense`, 'no line', ''].map(originOf)).toEqual([origin, origin, '', '']);
   expect(() => readCheckpoint('origin\nmany\nAAAA\n')).toThrow(TypeError);
 });

@@ -11,6 +11,8 @@ export type TransferState = 'waiting' | 'checking' | 'moving' | 'done' | 'stoppe
 
 /** At once; the device allows more, but they share one link. */
 const AT_ONCE = 2;
+/** How long back one looks to say how fast it goes. */
+const LATELY_MS = 3000;
 /** Above this a download goes straight to a file, where the browser can do that. */
 const IN_MEMORY_BYTES = 64 * 1024 * 1024;
 
@@ -27,18 +29,26 @@ export class Transfer {
   /** Bytes a second, over the last moments. */
   rate = $state(0);
   readonly work: Work;
+  readonly #remote: () => Remote | undefined;
   #stop = new AbortController();
   #marks: { at: number; moved: number }[] = [];
+  #still: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(name: string, way: 'up' | 'down', size: number | undefined, work: Work) {
+  constructor(name: string, way: 'up' | 'down', size: number | undefined, remote: () => Remote | undefined, work: Work) {
     this.name = name;
     this.way = way;
     this.size = size;
+    this.#remote = remote;
     this.work = work;
   }
 
   get over(): boolean {
     return this.state === 'done' || this.state === 'stopped' || this.state === 'failed';
+  }
+
+  /** Nothing moves while the link is lost; what was begun goes on with it. */
+  get held(): boolean {
+    return this.state === 'moving' && this.#remote()?.phase === 'reconnecting';
   }
 
   stop(): void {
@@ -70,7 +80,10 @@ export class Transfer {
   #count(bytes: number): void {
     this.moved += bytes;
     const now = performance.now();
-    this.#marks = [...this.#marks.filter((mark) => now - mark.at < 3000), { at: now, moved: this.moved }];
+    this.#marks = [...this.#marks.filter((mark) => now - mark.at < LATELY_MS), { at: now, moved: this.moved }];
+    // Where nothing comes any more, nothing is said about how fast it comes.
+    clearTimeout(this.#still);
+    this.#still = setTimeout(() => (this.rate = 0), LATELY_MS);
     const first = this.#marks[0];
     if (first && now - first.at > 300) this.rate = ((this.moved - first.moved) / (now - first.at)) * 1000;
   }
@@ -120,7 +133,7 @@ export function upload({ remote, file, name, path, overwrite, mode, done }: Uplo
     await writeFile(needed(remote()), file, { path, sha256, mode, overwrite }, how);
     done?.();
   };
-  return transfers.add(new Transfer(name, 'up', file.size, work));
+  return transfers.add(new Transfer(name, 'up', file.size, remote, work));
 }
 
 /** A place for what comes: a file that the person chose, or memory. */
@@ -132,8 +145,14 @@ interface Place {
 async function place(name: string, size: number | undefined): Promise<Place> {
   const pick = (window as { showSaveFilePicker?: (options: { suggestedName: string }) => Promise<FileSystemFileHandle> }).showSaveFilePicker;
   if (pick && (size ?? Number.POSITIVE_INFINITY) > IN_MEMORY_BYTES) {
-    const writable = await (await pick.call(window, { suggestedName: name })).createWritable();
-    return { sink: (bytes) => writable.write(bytes), close: () => writable.close() };
+    const file = await pick.call(window, { suggestedName: name }).catch((fault: DOMException) => {
+      // A browser that asks nobody now, since too long ago a button was pressed, keeps it in memory.
+      if (fault.name !== 'SecurityError') throw fault;
+    });
+    if (file) {
+      const writable = await file.createWritable();
+      return { sink: (bytes) => writable.write(bytes), close: () => writable.close() };
+    }
   }
   const parts: Bytes[] = [];
   // Parts are views of larger buffers: what is kept is copied.
@@ -151,7 +170,7 @@ export async function download(remote: () => Remote | undefined, path: string, n
     at += bytes.length;
   };
   transfers.add(
-    new Transfer(name, 'down', size, async (transfer, how) => {
+    new Transfer(name, 'down', size, remote, async (transfer, how) => {
       transfer.moved = at;
       await readFile(needed(remote()), path, sum, sink, how, at);
       await chosen.close();
@@ -163,7 +182,7 @@ export async function downloadFolder(remote: () => Remote | undefined, path: str
   const chosen = await place(`${name}.tar`, undefined).catch(() => undefined);
   if (!chosen) return;
   transfers.add(
-    new Transfer(`${name}.tar`, 'down', undefined, async (transfer, how) => {
+    new Transfer(`${name}.tar`, 'down', undefined, remote, async (transfer, how) => {
       transfer.moved = 0;
       await readArchive(needed(remote()), path, chosen.sink, how);
       await chosen.close();

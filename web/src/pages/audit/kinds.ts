@@ -41,6 +41,10 @@ const KINDS: Record<string, Kind> = {
   role: { icon: 'people', tag: 'Role' },
   invitation: { icon: 'mail', tag: 'Invitation' },
   not_me: { icon: 'notme', tag: 'Not me', bad: true },
+  'authority_kit.refused': { icon: 'shieldx', tag: 'Authority kit', bad: true },
+  authority_kit: { icon: 'key', tag: 'Authority kit' },
+  remote_session: { icon: 'terminal', tag: 'Remote session' },
+  posture: { icon: 'shield', tag: 'Posture' },
   mail: { icon: 'mail', tag: 'Mail' },
   'client.stopped': { icon: 'ban', tag: 'API client', bad: true },
   client: { icon: 'key', tag: 'API client' },
@@ -61,7 +65,7 @@ const KINDS: Record<string, Kind> = {
 };
 
 export function kindOf(kind: string): Kind {
-  const plain = kind.replace(/^(devices|scripts|recovery_codes|users|roles)\b/, (word) => word.slice(0, -1));
+  const plain = kind.replace(/^(devices|scripts|recovery_codes|users|roles|passwords)\b/, (word) => word.slice(0, -1));
   return KINDS[plain] ?? KINDS[plain.split('.')[0] ?? ''] ?? { icon: 'audit', tag: plain.split('.')[0] ?? 'Entry' };
 }
 
@@ -80,6 +84,7 @@ export const FILTER_KINDS = [
   { value: 'schedule.published', word: 'Published schedules' },
   { value: 'schedule.voided', word: 'Schedules that became void' },
   { value: 'installer.created', word: 'Installers' },
+  { value: 'remote_session.opened', word: 'Remote sessions' },
   { value: 'session.opened', word: 'Sign-ins' },
   { value: 'sign_in.failed', word: 'Failed sign-ins' },
 ];

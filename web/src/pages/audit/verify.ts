@@ -2,7 +2,7 @@
 
 import * as api from '$lib/api/routes';
 import type { InclusionProof, Trust } from '$lib/api/types';
-import { readCheckpoint, signedBy } from '$lib/crypto/checkpoint';
+import { originOf, readCheckpoint, signedBy } from '$lib/crypto/checkpoint';
 import { fromBase64, fromHex, hex } from '$lib/crypto/bytes';
 import { type PathStep, rootFrom, sidesOf } from '$lib/crypto/merkle';
 
@@ -35,8 +35,8 @@ export async function verifyEntry(index: number): Promise<Verdict> {
   return judge(proof, trust);
 }
 
-/** The newest checkpoint's own signature. */
+/** The newest checkpoint's own signature. What is garbled is not signed: that is a finding about the log, and no fault of this page. */
 export async function verifyCheckpoint(note: string): Promise<boolean> {
   const log = logKey(await api.trust());
-  return readCheckpoint(note).origin === log.origin && signedBy(note, log.origin, fromHex(log.key));
+  return originOf(note) === log.origin && signedBy(note, log.origin, fromHex(log.key));
 }

@@ -4,10 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, VerifyingKey};
+use sallyport_model::limits;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Dialect, JTI_BYTES, JTI_TEXT_BYTES, ProofError, Thumbprint};
+use super::{Dialect, JTI_BYTES, ProofError, Thumbprint};
 
 const COORDINATE_BYTES: usize = 32;
 
@@ -85,7 +86,7 @@ pub(super) fn open(jwt: &str, dialect: Dialect) -> Result<(Claims, Thumbprint), 
         Dialect::Session => part(claims)?,
         Dialect::Token => part::<ForeignClaims>(claims)?.into(),
     };
-    if claims.jti.len() > JTI_TEXT_BYTES || !is_long_enough(&claims.jti, dialect) {
+    if claims.jti.len() > limits::PROOF_JTI_BYTES || !is_long_enough(&claims.jti, dialect) {
         return Err(ProofError::Malformed);
     }
     Ok((claims, thumbprint))

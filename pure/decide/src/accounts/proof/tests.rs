@@ -100,7 +100,7 @@ fn oa_05_exactly_one_header() {
 #[test]
 fn oa_06_well_formed() {
     let jwt = Draft::right().sign();
-    let long = "a".repeat(HEADER_BYTES + 1);
+    let long = "a".repeat(limits::PROOF_BYTES + 1);
     for text in
         ["", ".", "..", "a.b.c", "e30.e30.", "e30.e30", &jwt[1..], &format!("{jwt}."), &format!(" {jwt}"), &jwt.replace('.', "=."), &long]
     {

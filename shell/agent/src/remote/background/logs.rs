@@ -15,8 +15,6 @@ use super::program::{PATIENCE, ProgramError, ask, command};
 const JOURNALS: [&str; 2] = ["/run/log/journal", "/var/log/journal"];
 /// Of each line only what is told.
 const FIELDS: &str = "--output-fields=MESSAGE,PRIORITY,_PID,SYSLOG_PID,_SYSTEMD_UNIT,UNIT,SYSLOG_IDENTIFIER";
-/// The longest line of the journal's JSON that is read; what goes beyond is skipped.
-const LINE_BYTES: usize = 256 * 1024;
 /// Lines that are told together when they come together.
 const TOGETHER: usize = 100;
 
@@ -127,7 +125,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
             let end = buffer.iter().position(|byte| *byte == b'\n');
             let piece = &buffer[..end.unwrap_or(buffer.len())];
-            self.too_long |= self.line.len() + piece.len() > LINE_BYTES;
+            self.too_long |= self.line.len() + piece.len() > limits::JOURNAL_LINE_BYTES;
             if !self.too_long {
                 self.line.extend_from_slice(piece);
             }
@@ -214,7 +212,12 @@ mod tests {
 
     #[tokio::test]
     async fn lines_come_together_and_giants_are_skipped() {
-        let text = format!("{}\n{}\nnot json\n{}\n", line("\"a\""), line(&format!("\"{}\"", "x".repeat(LINE_BYTES))), line("\"b\""));
+        let text = format!(
+            "{}\n{}\nnot json\n{}\n",
+            line("\"a\""),
+            line(&format!("\"{}\"", "x".repeat(limits::JOURNAL_LINE_BYTES))),
+            line("\"b\"")
+        );
         let mut lines = Lines::of(text.as_bytes());
         let mut seen = Vec::new();
         while let Some(some) = lines.some().await.expect("read") {

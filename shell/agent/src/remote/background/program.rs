@@ -3,15 +3,12 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use sallyport_model::limits;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 /// Time that a program has which only reads.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-/// Most that is read of what a program says.
-const OUTPUT_BYTES: u64 = 8 * 1024 * 1024;
-/// Most that is read of what a program complains.
-const COMPLAINT_BYTES: u64 = 8 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProgramError {
@@ -54,7 +51,7 @@ pub(super) async fn ask(program: &str, arguments: &[String], patience: Duration)
 
 async fn hear(child: &mut Child) -> Result<Said, ProgramError> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (output, complaint) = tokio::try_join!(read(stdout, OUTPUT_BYTES), read(stderr, COMPLAINT_BYTES))?;
+    let (output, complaint) = tokio::try_join!(read(stdout, limits::PROGRAM_OUTPUT_BYTES), read(stderr, limits::PROGRAM_COMPLAINT_BYTES))?;
     let code = child.wait().await?.code();
     Ok(Said { code, output, complaint })
 }
@@ -90,6 +87,6 @@ mod tests {
     async fn a_flood_is_cut_and_the_program_ends() {
         let flood = "head -c 20000000 /dev/zero | tr '\\0' x; echo end >&2";
         let said = ask("sh", &words(["-c", flood]), PATIENCE).await.expect("sh");
-        assert_eq!((said.output.len() as u64, said.complaint.as_str(), said.code), (OUTPUT_BYTES, "end\n", Some(0)));
+        assert_eq!((said.output.len() as u64, said.complaint.as_str(), said.code), (limits::PROGRAM_OUTPUT_BYTES, "end\n", Some(0)));
     }
 }

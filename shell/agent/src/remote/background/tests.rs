@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::background;
 use crate::remote::kind::Ended;
-use crate::remote::kind::rig::{Client, Got, Rig, session};
+use crate::remote::kind::rig::{Client, Got, Rig, Tape, session};
 
 fn rig() -> (Rig, Client) {
     let mut rig = Rig::open(background, session(RemoteKind::Background));
@@ -75,6 +75,32 @@ async fn a_process_is_found_and_ended() {
     let end = json!({"t": "signal", "id": 3, "pid": row["pid"], "started": row["started"], "signal": "term", "tree": "one"});
     assert_eq!(whole(&mut client, end).await[0]["signalled"], 1);
     assert_eq!(victim.ended().await, Some(15));
+}
+
+#[tokio::test]
+async fn a_recorded_session_tells_what_was_asked_and_how_it_ended() {
+    let mut victim = Victim::start("exec sleep 304");
+    let (tape, session) = (Tape::begin(), session(RemoteKind::Background));
+    let recorder = tape.recorder(&session);
+    let mut rig = Rig::recorded(background, session, Some(recorder));
+    let mut client = rig.attach("ada@example.com", Access::Control);
+    let rows = processes(&mut client, 1).await;
+    let row = find(&rows, victim.0.id()).expect("listed").clone();
+    let end =
+        |id: u32, started: &Value| json!({"t": "signal", "id": id, "pid": row["pid"], "started": started, "signal": "term", "tree": "one"});
+    whole(&mut client, end(2, &json!(1))).await;
+    whole(&mut client, end(3, &row["started"])).await;
+    assert_eq!(victim.ended().await, Some(15));
+    rig.end();
+    rig.ended().await;
+    let lines = tape.lines();
+    let asked: Vec<_> =
+        lines.iter().filter(|line| !line["asked"].is_null()).map(|line| (&line["asked"]["t"], &line["asked"]["pid"])).collect();
+    let (list, signal) = (json!("processes"), json!("signal"));
+    assert_eq!(asked, [(&list, &Value::Null), (&signal, &row["pid"]), (&signal, &row["pid"])]);
+    let outcome = |id: u32| lines.iter().find(|line| line["id"] == id).map(|line| line["outcome"].clone());
+    assert_eq!([1, 2, 3].map(outcome), ["ok", "process_gone", "ok"].map(|code| Some(json!(code))));
+    assert!(lines.iter().all(|line| line["by"] == "ada@example.com" && line["at"].is_string()), "{lines:?}");
 }
 
 #[tokio::test]

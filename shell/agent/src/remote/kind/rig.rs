@@ -13,6 +13,11 @@ use tokio::task::JoinHandle;
 use super::super::recording::Recorder;
 use super::{Attachment, AttachmentId, Budget, Ended, Event, Kind, Message, Opening, Outgoing, Teller, Waiting};
 
+#[cfg(test)]
+mod tape;
+#[cfg(test)]
+pub use tape::Tape;
+
 /// How long a client waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::prove::{Agreement, Guarded};
 use crate::safe::one_line;
-use crate::screen::{Screen, Tone};
+use crate::screen::{Screen, Tone, remark};
 
 #[derive(Args)]
 pub(super) struct Add {
@@ -95,8 +95,8 @@ fn tell_enrolled(screen: Screen, enrolled: &Enrolled, is_recovery: bool, server:
 
 /// Tells a new secret, on standard error: what is printed for programs goes to files and logs.
 pub(crate) fn show_key(totp: &api::TotpSecret) {
-    eprintln!("Type this key into your authenticator app (time based, 6 digits, 30 s):\n\n  {}\n", one_line(&totp.secret));
-    eprintln!("or hand it over as\n\n  {}\n", one_line(&totp.uri));
+    remark(format!("Type this key into your authenticator app (time based, 6 digits, 30 s):\n\n  {}\n", one_line(&totp.secret)));
+    remark(format!("or hand it over as\n\n  {}\n", one_line(&totp.uri)));
 }
 
 impl Remove {

@@ -18,8 +18,8 @@ use read::keys;
 use spill::Spill;
 
 use super::place;
-use crate::clock::{SharedClock, random};
 use crate::config::Config;
+use crate::outside::Outside;
 use crate::{ServeError, open};
 
 /// Why a list was not imported. The one from before is still in place.
@@ -69,17 +69,17 @@ pub struct Imported {
 /// When the list is none, or something cannot be read or written. Nothing is changed then.
 pub async fn import_passwords(
     config: Config,
-    clock: SharedClock,
+    outside: Outside,
     list: impl BufRead,
     format: Option<ListFormat>,
     progress: impl FnMut(u64),
 ) -> Result<Imported, ImportError> {
-    let app = open::quietly(config, clock).await?;
+    let app = open::quietly(config, outside).await?;
     let target = place(&app.config);
     let scratch = Scratch::beside(&target);
     let (spill, skipped) = spilled(list, format, &scratch.spill, progress)?;
     let passwords = write::write(spill, &scratch.list).map_err(|wrong| wrong.at(&scratch.list))?;
-    app.store.commit(RecordImport { passwords, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(RecordImport { passwords, at: app.clock.now(), salt: app.random() }).await?;
     put_in_place(&scratch.list, &target).map_err(|error| ImportError::Write(target, error))?;
     app.store.close().await;
     Ok(Imported { passwords, skipped })

@@ -17,7 +17,6 @@ use imported::ImportedList;
 use range::RangeList;
 use sorted::SortedList;
 
-use crate::clock::random;
 use crate::config::Config;
 use crate::{App, ServeError};
 
@@ -71,7 +70,7 @@ async fn answered(app: &App, list: &'static str, answer: Result<Breached, impl s
         Err(error) => error.to_string(),
     };
     tracing::error!(%error, list, "a list of breached passwords does not answer; passwords pass it unseen");
-    let change = ReportSilentList { list, at: app.clock.now(), salt: random() };
+    let change = ReportSilentList { list, at: app.clock.now(), salt: app.random() };
     if let Err(error) = app.store.reserve(change).await {
         tracing::warn!(%error, "the audit log was not told of a silent list");
     }

@@ -6,13 +6,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use sallyport_decide::accounts::password::range::{Asked, NotARange};
 use sallyport_decide::accounts::password::{Breached, Password};
 use sallyport_decide::outbound::{Target, TargetError};
+use sallyport_model::limits;
 
 use crate::outbound::{Limits, Outbound, OutboundError, Payer, Request, Wrote};
 
 /// A sign-in waits no longer; who finds no place in that time counts as not answered.
 const TIME: Duration = Duration::from_secs(3);
-/// Largest answer: a thousand lines and their padding are a tenth of it.
-const ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Why a list did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +45,7 @@ impl RangeList {
     /// When there is no answer in time, or none that can be read.
     pub(super) async fn look_up(&self, outbound: &Outbound, password: &Password) -> Result<Breached, RangeError> {
         let asked = Asked::about(password);
-        let limits = Limits { time: TIME, request_bytes: 0, answer_bytes: ANSWER_BYTES };
+        let limits = Limits { time: TIME, request_bytes: 0, answer_bytes: limits::BREACH_RANGE_BYTES };
         let answer = outbound.send(self.question(&asked)?, limits).await?;
         match answer.status {
             200 => Ok(asked.judge(std::str::from_utf8(&answer.body).map_err(|_| RangeError::NotText)?)?),

@@ -16,7 +16,6 @@ use sallyport_store::ops::devices::{self as store, DeviceFacts, DeviceRow, Devic
 use sallyport_store::ops::people::{device_within, sites_within};
 use sallyport_wire::Inventory;
 
-use crate::clock::random;
 use crate::events::Event;
 use crate::{Allowed, App, Id, Json, Query, Refusal};
 
@@ -148,7 +147,7 @@ pub(crate) async fn tag(
 ) -> Result<Json<api::Device>, Refusal> {
     let tags = tags(&body.tags)?;
     let tenant = permit.actor().tenant;
-    app.store.commit(TagDevice { permit, device, tags, at: app.clock.now(), salt: random() }).await?;
+    app.store.commit(TagDevice { permit, device, tags, at: app.clock.now(), salt: app.random() }).await?;
     let online = app.hub.is_online(device);
     app.events.tell(tenant, Event::Device { device: device.to_string(), online });
     let mut reader = app.store.read().await?;

@@ -1,5 +1,6 @@
 //! Executing a released action: the one place where a guarded operation happens, in one transaction with its entry.
 
+mod at_once;
 mod standing;
 
 use sallyport_decide::actions::{Action, ChangeNetworks, GoneFactor, Released, Target};
@@ -22,6 +23,7 @@ use super::remote::{self, NewAttachment};
 use super::requests::insert_proof;
 use super::{schedules, webhooks};
 use crate::{Actor, Change, Entry, StoreError, Tx, values};
+pub use at_once::AtOnce;
 use standing::devices_still_are;
 
 /// A released action with what its execution needs beside it: ids, keys' outputs, hashes.

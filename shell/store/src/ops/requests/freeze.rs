@@ -38,11 +38,9 @@ pub enum Waits {
     ForNobody,
 }
 
-/// What freezing came to.
+/// Why an action was not frozen. That it was asked for is in the log all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frost {
-    /// It waits.
-    Kept,
+pub enum NotFrozen {
     /// The session has as many open requests as it may have.
     TooMany,
     /// It takes two people, and others are not to be asked now.
@@ -50,22 +48,22 @@ pub enum Frost {
 }
 
 impl Change for Freeze {
-    type Out = Frost;
+    type Out = Result<(), NotFrozen>;
 
-    async fn apply(&self, tx: &mut Tx) -> Result<Frost, StoreError> {
+    async fn apply(&self, tx: &mut Tx) -> Result<Self::Out, StoreError> {
         let frozen = &self.frozen;
         let asker = &frozen.asker;
         let sql = "SELECT COUNT(*) AS open FROM requests WHERE session = $1 AND state = 'open' AND expires > $2";
         let open = tx.fetch_one(sql, values![asker.session, frozen.created]).await?.uint("open")?;
         if open >= limits::OPEN_REQUESTS_PER_SESSION as u64 {
             self.tell_refused(tx, "too_many_open_requests").await?;
-            return Ok(Frost::TooMany);
+            return Ok(Err(NotFrozen::TooMany));
         }
         if let (Requirement::TwoPeople, Err(not_now)) =
             (frozen.requirement, may_ask_others(pressure(tx, asker, frozen.created).await?, frozen.created))
         {
             self.tell_refused(tx, "others_not_asked_now").await?;
-            return Ok(Frost::NotNow(not_now));
+            return Ok(Err(NotFrozen::NotNow(not_now)));
         }
         insert(tx, frozen, self.grant).await?;
         let columns = &["grant_id", "device", "name", "sealed"];
@@ -83,7 +81,7 @@ impl Change for Freeze {
             payload["released"] = json!("at_once");
         }
         tx.append(asker.tenant, Entry::new("request.created", Actor::of(asker), frozen.created, self.salt, payload)).await?;
-        Ok(Frost::Kept)
+        Ok(Ok(()))
     }
 }
 

@@ -12,7 +12,7 @@ use sallyport_grant::body::Class;
 use sallyport_model::{DeviceId, TenantId, Timestamp, UserId, limits};
 
 pub use end::{Deny, EndGuessed, LapseRequests};
-pub use freeze::{Freeze, Frost, Sealed, Waits};
+pub use freeze::{Freeze, NotFrozen, Sealed, Waits};
 pub use prove::{AddProof, ChargeNumber, RefundNumber};
 pub use stored::{StoredRequest, open_requests, request};
 

@@ -5,7 +5,7 @@ import { SearchAddon } from '@xterm/addon-search';
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { WebLinksAddon } from '@xterm/addon-web-links';
 import { Terminal } from '@xterm/xterm';
-import { colours } from './colours';
+import { paint } from './colours';
 import { openStrictly } from './styles';
 
 /** Titles, working folders, hyperlinks, clipboards, notifications and files: for programs that trust what runs in them. */
@@ -36,13 +36,12 @@ export function makeScreen({ scrollback = 10_000, readOnly = false, onlink }: Sc
     cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
     disableStdin: readOnly,
     scrollback,
-    minimumContrastRatio: 4.5,
     macOptionIsMeta: true,
     rightClickSelectsWord: true,
-    theme: colours(),
     // Escape sequences name one address and show another: only what is written out is a link.
     linkHandler: { activate: () => {} },
   });
+  paint(term);
   const [fit, search] = [new FitAddon(), new SearchAddon()];
   term.loadAddon(fit);
   term.loadAddon(search);

@@ -5,7 +5,7 @@ import { utf8 } from '$lib/crypto/bytes';
 import { cleaned, wantsAsking } from '$lib/remote/paste';
 import { type Remote, remotes, type Wanted } from '$lib/remote/remote.svelte';
 import type { Control } from '$lib/stream/plain';
-import { colours } from './colours';
+import { paint } from './colours';
 import { makeScreen, openScreen, type Screen } from './screen';
 
 export interface Exit {
@@ -68,7 +68,7 @@ export class TerminalTab {
   }
 
   repaint(): void {
-    this.screen.term.options.theme = colours();
+    paint(this.screen.term);
   }
 
   /** Pastes what was agreed to, or nothing. */

@@ -25,6 +25,12 @@ impl TestScreen {
         Self::served_by(Command::new("Xvfb").args(["-screen", "0", &format!("{size}x24"), "-nolisten", "tcp", "-noreset"]))
     }
 
+    /// The same without shared memory, as where a display is reached from another container.
+    pub(crate) fn without_shared_memory(size: &str) -> Self {
+        let screen = format!("{size}x24");
+        Self::served_by(Command::new("Xvfb").args(["-screen", "0", &screen, "-nolisten", "tcp", "-noreset", "-extension", "MIT-SHM"]))
+    }
+
     /// A server that can change its size; nobody connects to its own VNC port.
     pub(crate) fn resizable() -> Self {
         Self::served_by(Command::new("Xtigervnc").args([

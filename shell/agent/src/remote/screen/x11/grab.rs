@@ -136,3 +136,26 @@ fn answered<T>(reply: Result<T, x11rb::errors::ReplyError>) -> Result<Option<T>,
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::screen::testing::screen::TestScreen;
+
+    fn captured(screen: &TestScreen) -> (bool, Vec<u32>) {
+        let link = Link::connect(&screen.seat()).expect("a screen");
+        let whole = Rect::of_size(link.size());
+        let mut grab = Grab::new(&link, whole).expect("it can be captured");
+        let fresh = grab.capture(&link, &[whole]).expect("pixels");
+        (grab.memory.is_some(), fresh[0].pixels.iter().map(|pixel| pixel & 0x00ff_ffff).collect())
+    }
+
+    #[test]
+    fn pixels_come_through_shared_memory_and_without_it_are_the_same() {
+        let (shared, copied) = (TestScreen::of_size("640x400"), TestScreen::without_shared_memory("640x400"));
+        for (screen, is_shared) in [(&shared, true), (&copied, false)] {
+            screen.draw_photo();
+            assert_eq!(captured(screen), (is_shared, screen.truth()));
+        }
+    }
+}
