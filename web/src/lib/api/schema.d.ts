@@ -6816,12 +6816,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "malformed",
-                 *       "detail": "Compare the body and the query with the API's description.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 400,
+                 *       "type": "/docs/errors#malformed",
                  *       "title": "The request is malformed",
-                 *       "type": "/docs/errors#malformed"
+                 *       "status": 400,
+                 *       "detail": "Compare the body and the query with the API's description.",
+                 *       "code": "malformed",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -6840,12 +6840,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "sign_in_refused",
-                 *       "detail": "Check the address, the password and the current code. Each code works once: wait for the next one.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 401,
+                 *       "type": "/docs/errors#sign_in_refused",
                  *       "title": "That did not sign you in",
-                 *       "type": "/docs/errors#sign_in_refused"
+                 *       "status": 401,
+                 *       "detail": "Check the address, the password and the current code. Each code works once: wait for the next one.",
+                 *       "code": "sign_in_refused",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -6863,12 +6863,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "client_refused",
-                 *       "detail": "Identities, factors, policy, trust and proofs are for people: sign in to the console.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 403,
+                 *       "type": "/docs/errors#client_refused",
                  *       "title": "API clients cannot do this",
-                 *       "type": "/docs/errors#client_refused"
+                 *       "status": 403,
+                 *       "detail": "Identities, factors, policy, trust and proofs are for people: sign in to the console.",
+                 *       "code": "client_refused",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -6886,12 +6886,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "not_found",
-                 *       "detail": "Check the address; what was removed is not shown either.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 404,
+                 *       "type": "/docs/errors#not_found",
                  *       "title": "There is nothing here",
-                 *       "type": "/docs/errors#not_found"
+                 *       "status": 404,
+                 *       "detail": "Check the address; what was removed is not shown either.",
+                 *       "code": "not_found",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -6909,12 +6909,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "connection_over",
-                 *       "detail": "It was stopped or has expired: ask for another one, or for a later end.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 409,
+                 *       "type": "/docs/errors#connection_over",
                  *       "title": "The connection does not work any more",
-                 *       "type": "/docs/errors#connection_over"
+                 *       "status": 409,
+                 *       "detail": "It was stopped or has expired: ask for another one, or for a later end.",
+                 *       "code": "connection_over",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -6932,12 +6932,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "precondition_failed",
-                 *       "detail": "Read it again, look at what changed, and send its new ETag as If-Match.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 412,
+                 *       "type": "/docs/errors#precondition_failed",
                  *       "title": "It is not what you read",
-                 *       "type": "/docs/errors#precondition_failed"
+                 *       "status": 412,
+                 *       "detail": "Read it again, look at what changed, and send its new ETag as If-Match.",
+                 *       "code": "precondition_failed",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -6955,12 +6955,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "body_too_large",
-                 *       "detail": "Send less at once; the limits are in the documentation.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 413,
+                 *       "type": "/docs/errors#body_too_large",
                  *       "title": "The body is too large",
-                 *       "type": "/docs/errors#body_too_large"
+                 *       "status": 413,
+                 *       "detail": "Send less at once; the limits are in the documentation.",
+                 *       "code": "body_too_large",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -6978,12 +6978,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "unsupported_media_type",
-                 *       "detail": "Send Content-Type: application/json.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 415,
+                 *       "type": "/docs/errors#unsupported_media_type",
                  *       "title": "The body is not JSON",
-                 *       "type": "/docs/errors#unsupported_media_type"
+                 *       "status": 415,
+                 *       "detail": "Send Content-Type: application/json.",
+                 *       "code": "unsupported_media_type",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -7001,13 +7001,13 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "invalid_field",
-                 *       "detail": "must be 1 to 1000",
-                 *       "field": "limit",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 422,
+                 *       "type": "/docs/errors#invalid_field",
                  *       "title": "A field is not acceptable",
-                 *       "type": "/docs/errors#invalid_field"
+                 *       "status": 422,
+                 *       "detail": "must be 1 to 1000",
+                 *       "code": "invalid_field",
+                 *       "request_id": "5f1d7a0c9e3b2468",
+                 *       "field": "limit"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -7026,12 +7026,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "factor_locked",
-                 *       "detail": "Sign in with a recovery code: it opens the factor again.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 429,
+                 *       "type": "/docs/errors#factor_locked",
                  *       "title": "The factor is locked after too many wrong codes",
-                 *       "type": "/docs/errors#factor_locked"
+                 *       "status": 429,
+                 *       "detail": "Sign in with a recovery code: it opens the factor again.",
+                 *       "code": "factor_locked",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -7049,12 +7049,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "internal",
-                 *       "detail": "Try again; if it stays, give the request id to whoever runs the server.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 500,
+                 *       "type": "/docs/errors#internal",
                  *       "title": "Something went wrong on the server",
-                 *       "type": "/docs/errors#internal"
+                 *       "status": 500,
+                 *       "detail": "Try again; if it stays, give the request id to whoever runs the server.",
+                 *       "code": "internal",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -7073,12 +7073,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "busy",
-                 *       "detail": "Try again in a moment.",
-                 *       "request_id": "5f1d7a0c9e3b2468",
-                 *       "status": 503,
+                 *       "type": "/docs/errors#busy",
                  *       "title": "The server is busy",
-                 *       "type": "/docs/errors#busy"
+                 *       "status": 503,
+                 *       "detail": "Try again in a moment.",
+                 *       "code": "busy",
+                 *       "request_id": "5f1d7a0c9e3b2468"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -7596,7 +7596,6 @@ export interface operations {
                      *               }
                      *             ],
                      *             "interpreter": "sh",
-                     *             "kind": "run_script",
                      *             "name": "Backup",
                      *             "output_limit_bytes": 1048576,
                      *             "previous": {
@@ -7623,7 +7622,8 @@ export interface operations {
                      *             },
                      *             "text": "uptime",
                      *             "time_limit_secs": 600,
-                     *             "version": 1
+                     *             "version": 1,
+                     *             "kind": "run_script"
                      *           },
                      *           "approve_at": "https://rmm.example/approvals",
                      *           "class": 1,
@@ -7743,7 +7743,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -7770,7 +7769,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -7982,7 +7982,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8009,7 +8008,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -8110,8 +8110,17 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
-                     *           "created": "2026-11-22T12:00:00Z",
                      *           "expires": "2026-12-22T12:00:00Z",
+                     *           "licence": "not_needed",
+                     *           "name": "Backup",
+                     *           "networks": [
+                     *             "203.0.113.0/24"
+                     *           ],
+                     *           "rotation": "daily",
+                     *           "scopes": [
+                     *             "devices.read"
+                     *           ],
+                     *           "created": "2026-11-22T12:00:00Z",
                      *           "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "key": {
                      *             "crv": "P-256",
@@ -8128,17 +8137,8 @@ export interface operations {
                      *             "why": "A code can be read out to a caller; a passkey cannot."
                      *           },
                      *           "last_used": "2026-11-22T12:00:00Z",
-                     *           "licence": "not_needed",
-                     *           "name": "Backup",
-                     *           "networks": [
-                     *             "203.0.113.0/24"
-                     *           ],
                      *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "owner_name": "Amelie Winter",
-                     *           "rotation": "daily",
-                     *           "scopes": [
-                     *             "devices.read"
-                     *           ],
                      *           "state": "active",
                      *           "stopped": "2026-11-22T12:00:00Z",
                      *           "stopped_why": "by_person"
@@ -8278,7 +8278,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8305,7 +8304,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -8401,8 +8401,17 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "created": "2026-11-22T12:00:00Z",
                      *       "expires": "2026-12-22T12:00:00Z",
+                     *       "licence": "not_needed",
+                     *       "name": "Backup",
+                     *       "networks": [
+                     *         "203.0.113.0/24"
+                     *       ],
+                     *       "rotation": "daily",
+                     *       "scopes": [
+                     *         "devices.read"
+                     *       ],
+                     *       "created": "2026-11-22T12:00:00Z",
                      *       "id": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "key": {
                      *         "crv": "P-256",
@@ -8419,17 +8428,8 @@ export interface operations {
                      *         "why": "A code can be read out to a caller; a passkey cannot."
                      *       },
                      *       "last_used": "2026-11-22T12:00:00Z",
-                     *       "licence": "not_needed",
-                     *       "name": "Backup",
-                     *       "networks": [
-                     *         "203.0.113.0/24"
-                     *       ],
                      *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "owner_name": "Amelie Winter",
-                     *       "rotation": "daily",
-                     *       "scopes": [
-                     *         "devices.read"
-                     *       ],
                      *       "state": "active",
                      *       "stopped": "2026-11-22T12:00:00Z",
                      *       "stopped_why": "by_person"
@@ -8554,7 +8554,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8581,7 +8580,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -8680,8 +8680,6 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "below": "3",
-                     *           "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "executables": [
                      *             "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *           ],
@@ -8695,22 +8693,24 @@ export interface operations {
                      *               "name": "Backup"
                      *             }
                      *           ],
-                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "issued": "2026-11-22T12:00:00Z",
-                     *           "issued_by": "Amelie Winter",
-                     *           "last_host": "build-7",
-                     *           "last_used": "2026-11-22T12:00:00Z",
                      *           "publisher": "Hafen & Söhne",
-                     *           "revoked": "2026-11-22T12:00:00Z",
-                     *           "revoked_by": "Amelie Winter",
                      *           "scopes": [
                      *             "devices.read"
                      *           ],
                      *           "scripts": [
                      *             "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           ],
-                     *           "state": "valid",
-                     *           "tool": "nightly-report"
+                     *           "tool": "nightly-report",
+                     *           "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "issued": "2026-11-22T12:00:00Z",
+                     *           "issued_by": "Amelie Winter",
+                     *           "last_host": "build-7",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "revoked": "2026-11-22T12:00:00Z",
+                     *           "revoked_by": "Amelie Winter",
+                     *           "state": "valid"
                      *         }
                      *       ]
                      *     }
@@ -8848,7 +8848,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -8875,7 +8874,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -9023,19 +9023,12 @@ export interface operations {
                      *             "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *           ],
                      *           "check": "/me",
-                     *           "created": "2026-11-22T12:00:00Z",
                      *           "credential": {
                      *             "in": "bearer"
                      *           },
                      *           "expires": "2026-12-22T12:00:00Z",
                      *           "headers": {},
-                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "last_refusal": "The licence is for another program",
-                     *           "last_refused": "2026-11-22T12:00:00Z",
-                     *           "last_used": "2026-11-22T12:00:00Z",
                      *           "name": "Backup",
-                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *           "owner_name": "Amelie Winter",
                      *           "per_minute": 3,
                      *           "rotation": {
                      *             "body": "{\"key\":\"{new}\"}",
@@ -9046,6 +9039,13 @@ export interface operations {
                      *             },
                      *             "path": "/tickets"
                      *           },
+                     *           "created": "2026-11-22T12:00:00Z",
+                     *           "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "last_refusal": "The licence is for another program",
+                     *           "last_refused": "2026-11-22T12:00:00Z",
+                     *           "last_used": "2026-11-22T12:00:00Z",
+                     *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "owner_name": "Amelie Winter",
                      *           "rotation_state": {
                      *             "attempts": 3,
                      *             "due": "2026-11-22T12:00:00Z",
@@ -9204,7 +9204,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -9231,7 +9230,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -9340,19 +9340,12 @@ export interface operations {
                      *         "usr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       ],
                      *       "check": "/me",
-                     *       "created": "2026-11-22T12:00:00Z",
                      *       "credential": {
                      *         "in": "bearer"
                      *       },
                      *       "expires": "2026-12-22T12:00:00Z",
                      *       "headers": {},
-                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "last_refusal": "The licence is for another program",
-                     *       "last_refused": "2026-11-22T12:00:00Z",
-                     *       "last_used": "2026-11-22T12:00:00Z",
                      *       "name": "Backup",
-                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "owner_name": "Amelie Winter",
                      *       "per_minute": 3,
                      *       "rotation": {
                      *         "body": "{\"key\":\"{new}\"}",
@@ -9363,6 +9356,13 @@ export interface operations {
                      *         },
                      *         "path": "/tickets"
                      *       },
+                     *       "created": "2026-11-22T12:00:00Z",
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "last_refusal": "The licence is for another program",
+                     *       "last_refused": "2026-11-22T12:00:00Z",
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "owner_name": "Amelie Winter",
                      *       "rotation_state": {
                      *         "attempts": 3,
                      *         "due": "2026-11-22T12:00:00Z",
@@ -9517,7 +9517,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -9544,7 +9543,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -9719,13 +9719,13 @@ export interface operations {
                     "*/*": unknown;
                     /**
                      * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
+                     *       "type": "/docs/errors#invalid_field",
                      *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
+                     *       "status": 422,
+                     *       "detail": "must be 1 to 1000",
+                     *       "code": "invalid_field",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "field": "limit"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9780,13 +9780,13 @@ export interface operations {
                     "*/*": unknown;
                     /**
                      * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
+                     *       "type": "/docs/errors#invalid_field",
                      *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
+                     *       "status": 422,
+                     *       "detail": "must be 1 to 1000",
+                     *       "code": "invalid_field",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "field": "limit"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9841,13 +9841,13 @@ export interface operations {
                     "*/*": unknown;
                     /**
                      * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
+                     *       "type": "/docs/errors#invalid_field",
                      *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
+                     *       "status": 422,
+                     *       "detail": "must be 1 to 1000",
+                     *       "code": "invalid_field",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "field": "limit"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9902,13 +9902,13 @@ export interface operations {
                     "*/*": unknown;
                     /**
                      * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
+                     *       "type": "/docs/errors#invalid_field",
                      *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
+                     *       "status": 422,
+                     *       "detail": "must be 1 to 1000",
+                     *       "code": "invalid_field",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "field": "limit"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -9963,13 +9963,13 @@ export interface operations {
                     "*/*": unknown;
                     /**
                      * @example {
-                     *       "code": "invalid_field",
-                     *       "detail": "must be 1 to 1000",
-                     *       "field": "limit",
-                     *       "request_id": "5f1d7a0c9e3b2468",
-                     *       "status": 422,
+                     *       "type": "/docs/errors#invalid_field",
                      *       "title": "A field is not acceptable",
-                     *       "type": "/docs/errors#invalid_field"
+                     *       "status": 422,
+                     *       "detail": "must be 1 to 1000",
+                     *       "code": "invalid_field",
+                     *       "request_id": "5f1d7a0c9e3b2468",
+                     *       "field": "limit"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -10850,7 +10850,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -10877,7 +10876,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -11032,7 +11032,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -11059,7 +11058,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -11324,7 +11324,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -11351,7 +11350,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -11832,7 +11832,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -11859,7 +11858,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -12162,8 +12162,6 @@ export interface operations {
                     /**
                      * @example {
                      *       "below": "3",
-                     *       "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *       "executables": [
                      *         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
                      *       ],
@@ -12177,22 +12175,24 @@ export interface operations {
                      *           "name": "Backup"
                      *         }
                      *       ],
-                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
-                     *       "issued": "2026-11-22T12:00:00Z",
-                     *       "issued_by": "Amelie Winter",
-                     *       "last_host": "build-7",
-                     *       "last_used": "2026-11-22T12:00:00Z",
                      *       "publisher": "Hafen & Söhne",
-                     *       "revoked": "2026-11-22T12:00:00Z",
-                     *       "revoked_by": "Amelie Winter",
                      *       "scopes": [
                      *         "devices.read"
                      *       ],
                      *       "scripts": [
                      *         "scr_01kb3v5r8m2n4p6q8s0t2v4w6x"
                      *       ],
-                     *       "state": "valid",
-                     *       "tool": "nightly-report"
+                     *       "tool": "nightly-report",
+                     *       "client": "cli_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "id": "fac_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "issued": "2026-11-22T12:00:00Z",
+                     *       "issued_by": "Amelie Winter",
+                     *       "last_host": "build-7",
+                     *       "last_used": "2026-11-22T12:00:00Z",
+                     *       "revoked": "2026-11-22T12:00:00Z",
+                     *       "revoked_by": "Amelie Winter",
+                     *       "state": "valid"
                      *     }
                      */
                     "application/json": components["schemas"]["Licence"];
@@ -13127,7 +13127,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -13154,7 +13153,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -13691,7 +13691,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -13718,7 +13717,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -14736,7 +14736,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -14763,7 +14762,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -15001,7 +15001,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -15028,7 +15027,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -15340,7 +15340,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -15367,7 +15366,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -15516,7 +15516,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -15543,7 +15542,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -16039,7 +16039,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -16066,7 +16065,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -16525,7 +16525,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -16552,7 +16551,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -16705,7 +16705,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -16732,7 +16731,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -16873,7 +16873,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -16900,7 +16899,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -17245,6 +17245,7 @@ export interface operations {
                      *             }
                      *           ],
                      *           "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *           "words": "at 03:00",
                      *           "group_words": "All devices at Kiel",
                      *           "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "interpreter": "sh",
@@ -17284,8 +17285,7 @@ export interface operations {
                      *             "zone": "Europe/Berlin"
                      *           },
                      *           "version": 1,
-                     *           "why": "script_changed",
-                     *           "words": "at 03:00"
+                     *           "why": "script_changed"
                      *         }
                      *       ],
                      *       "next": "b21uaV8wMWtiM3Y1cjht",
@@ -17343,6 +17343,7 @@ export interface operations {
                  *           "value": "production"
                  *         }
                  *       ],
+                 *       "version": 1,
                  *       "name": "Backup",
                  *       "output_limit_bytes": 1048576,
                  *       "replaces": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
@@ -17364,8 +17365,7 @@ export interface operations {
                  *           "to": "06:00"
                  *         },
                  *         "zone": "Europe/Berlin"
-                 *       },
-                 *       "version": 1
+                 *       }
                  *     }
                  */
                 "application/json": components["schemas"]["NewSchedule"];
@@ -17436,7 +17436,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -17463,7 +17462,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -17575,6 +17575,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "grant": "grt_01kb3v5r8m2n4p6q8s0t2v4w6x",
+                     *       "words": "at 03:00",
                      *       "group_words": "All devices at Kiel",
                      *       "id": "sch_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "interpreter": "sh",
@@ -17614,8 +17615,7 @@ export interface operations {
                      *         "zone": "Europe/Berlin"
                      *       },
                      *       "version": 1,
-                     *       "why": "script_changed",
-                     *       "words": "at 03:00"
+                     *       "why": "script_changed"
                      *     }
                      */
                     "application/json": components["schemas"]["Schedule"];
@@ -19251,7 +19251,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19278,7 +19277,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19572,7 +19572,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19599,7 +19598,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -19833,7 +19833,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -19860,7 +19859,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -20015,7 +20015,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -20042,7 +20041,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -20197,7 +20197,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -20224,7 +20223,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -20380,7 +20380,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -20407,7 +20406,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -20514,19 +20514,19 @@ export interface operations {
                      *       ],
                      *       "items": [
                      *         {
-                     *           "created": "2026-11-22T12:00:00Z",
                      *           "events": [
                      *             "job.finished"
                      *           ],
+                     *           "name": "Backup",
+                     *           "url": "https://psa.example/hooks/sallyport",
+                     *           "created": "2026-11-22T12:00:00Z",
                      *           "former_secret_until": "2026-12-22T12:00:00Z",
                      *           "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "last_arrival": "2026-11-22T12:00:00Z",
-                     *           "name": "Backup",
                      *           "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *           "owner_name": "Amelie Winter",
                      *           "paused_why": "by_person",
                      *           "state": "active",
-                     *           "url": "https://psa.example/hooks/sallyport",
                      *           "waiting": 3
                      *         }
                      *       ],
@@ -20647,7 +20647,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -20674,7 +20673,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -20770,19 +20770,19 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "created": "2026-11-22T12:00:00Z",
                      *       "events": [
                      *         "job.finished"
                      *       ],
+                     *       "name": "Backup",
+                     *       "url": "https://psa.example/hooks/sallyport",
+                     *       "created": "2026-11-22T12:00:00Z",
                      *       "former_secret_until": "2026-12-22T12:00:00Z",
                      *       "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "last_arrival": "2026-11-22T12:00:00Z",
-                     *       "name": "Backup",
                      *       "owner": "usr_01kb3v5r8m2n4p6q8s0t2v4w6x",
                      *       "owner_name": "Amelie Winter",
                      *       "paused_why": "by_person",
                      *       "state": "active",
-                     *       "url": "https://psa.example/hooks/sallyport",
                      *       "waiting": 3
                      *     }
                      */
@@ -20900,7 +20900,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -20927,7 +20926,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
@@ -21148,6 +21148,8 @@ export interface operations {
                      *       "last_error": "connection refused",
                      *       "last_status": 200,
                      *       "next_attempt": "2026-11-22T12:00:00Z",
+                     *       "state": "waiting",
+                     *       "type": "job.finished",
                      *       "payload": {
                      *         "data": {},
                      *         "id": "whk_01kb3v5r8m2n4p6q8s0t2v4w6x",
@@ -21155,7 +21157,6 @@ export interface operations {
                      *         "timestamp": "2026-11-22T12:00:00Z",
                      *         "type": "job.finished"
                      *       },
-                     *       "state": "waiting",
                      *       "tries": [
                      *         {
                      *           "answer": "{\"ok\":true}",
@@ -21165,8 +21166,7 @@ export interface operations {
                      *           "number": 1,
                      *           "status": 200
                      *         }
-                     *       ],
-                     *       "type": "job.finished"
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["DeliveryDetails"];
@@ -21375,7 +21375,6 @@ export interface operations {
                      *           }
                      *         ],
                      *         "interpreter": "sh",
-                     *         "kind": "run_script",
                      *         "name": "Backup",
                      *         "output_limit_bytes": 1048576,
                      *         "previous": {
@@ -21402,7 +21401,8 @@ export interface operations {
                      *         },
                      *         "text": "uptime",
                      *         "time_limit_secs": 600,
-                     *         "version": 1
+                     *         "version": 1,
+                     *         "kind": "run_script"
                      *       },
                      *       "approve_at": "https://rmm.example/approvals",
                      *       "class": 1,
