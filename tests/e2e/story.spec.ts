@@ -101,6 +101,27 @@ test('from an empty folder to a script that two real devices agreed to run', asy
     expect(place.status(join(place.folder, 'one'))).toContain('greet');
   });
 
+  await test.step('and the device has the part of it that is its own', async () => {
+    await page.goto(`${place.url}/devices`);
+    await page.getByRole('row').filter({ hasText: hostname() }).first().getByRole('link', { name: hostname() }).click();
+    await page.getByRole('navigation', { name: hostname() }).getByRole('link', { name: 'Audit' }).click();
+    const entries = page.locator('.entry');
+    await expect(entries.filter({ hasText: 'ran greet version 1 on 2 devices' })).toHaveCount(1);
+    await expect(entries.filter({ hasText: `approved ${hostname()}, ${hostname()}` })).toHaveCount(1);
+    await expect(entries.filter({ hasText: 'enrolled from' })).toHaveCount(1); // the other one's is not here
+    await expect(entries.filter({ hasText: 'saved greet' })).toHaveCount(0);
+    await look(page, 'device-audit');
+    await accessible(page, 'device-audit');
+    const own = await entries.count();
+    await entries.filter({ hasText: 'ran greet' }).getByRole('button', { name: /^Show entry/ }).click();
+    await expect(page.getByRole('complementary', { name: /^Entry/ })).toContainText('Proven in your browser.');
+    await expect(page.getByRole('search', { name: 'Filter entries' })).toContainText(`Device ${hostname()}`);
+    await expect(entries).toHaveCount(own);
+    await look(page, 'audit-of-a-device');
+    await page.getByRole('button', { name: 'Remove filter Device' }).click();
+    await expect(entries.filter({ hasText: 'saved greet' }).or(entries.filter({ hasText: 'created script greet' }))).not.toHaveCount(0);
+  });
+
   await test.step('whoever changes the log beside the server breaks its seal, and its proofs', async () => {
     const seal = page.getByRole('region', { name: 'State of the log' });
     const sheet = page.getByRole('complementary', { name: /^Entry/ });

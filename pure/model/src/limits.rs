@@ -265,6 +265,8 @@ pub const BREACH_RANGE_BYTES: usize = 1024 * 1024;
 pub const LOOKED_INTO_BYTES: usize = 64 * 1024 * 1024;
 /// Most items of one page of a list.
 pub const PAGE_ITEMS: u32 = 1000;
+/// Entries of the audit log that are read through for one page of what concerns a device.
+pub const AUDIT_LOOKED_INTO: u64 = 20_000;
 /// Items of one page where nothing is said.
 pub const PAGE_ITEMS_DEFAULT: u32 = 100;
 /// Longest text to search for, in characters.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Postgres, Transaction};
 
 use crate::StoreError;
 use crate::tx::Conn;
@@ -49,7 +49,7 @@ impl Database {
     pub(crate) async fn begin_read(&self) -> Result<Conn, StoreError> {
         Ok(match self {
             Self::Sqlite { readers, .. } => Conn::Sqlite(readers.begin().await?),
-            Self::Postgres { readers, .. } => Conn::Postgres(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
+            Self::Postgres { readers, .. } => Conn::Postgres(begin(readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
         })
     }
 
@@ -57,7 +57,7 @@ impl Database {
     pub(crate) async fn begin_write(&self) -> Result<Conn, StoreError> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Conn::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres { writer, .. } => Conn::Postgres(writer.begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE").await?),
+            Self::Postgres { writer, .. } => Conn::Postgres(begin(writer, "BEGIN ISOLATION LEVEL SERIALIZABLE").await?),
         })
     }
 
@@ -158,6 +158,27 @@ fn postgres_pool(connections: u32) -> PgPoolOptions {
             Ok(true)
         })
     })
+}
+
+/// Begins on a connection that has its server still. Those that lost it a moment ago are not asked beforehand, are found here, where nothing
+/// was done on them yet, and are thrown away.
+async fn begin(pool: &PgPool, how: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    for _ in 0..pool.size() {
+        match pool.begin_with(how).await {
+            Err(error) if has_hung_up(&error) => {}
+            begun => return begun,
+        }
+    }
+    pool.begin_with(how).await
+}
+
+/// Whether the server ended the connection, said (`57P01`, `57P02`: an operator's word, or a crash) or not.
+fn has_hung_up(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P01" | "57P02")),
+        _ => false,
+    }
 }
 
 async fn open_postgres(address: &str, readers: u32) -> Result<Database, StoreError> {

@@ -39,6 +39,14 @@ async fn a_script_runs_on_two_real_devices(engine: Engine) {
     }
     let status = machines[0].status();
     assert!(status.to_string().contains("greet"), "{status}");
+
+    let told = owner.client.get(&format!("/v1/audit?device={}", devices[1])).await.json();
+    let kinds: Vec<&str> = told["items"].as_array().expect("entries").iter().filter_map(|entry| entry["kind"].as_str()).collect();
+    assert_eq!(kinds, ["job.created", "devices.approved", "device.enrolled"], "{told}");
+    let only = owner.client.get(&format!("/v1/audit?device={}&kind=job.created&fields=kind", devices[1])).await.json();
+    assert_eq!(only["items"], json!([{ "kind": "job.created" }]));
+    let reply = owner.client.get("/v1/audit?device=web-01").await;
+    assert_eq!((reply.status, reply.code(), &reply.json()["field"]), (422, "invalid_field".to_owned(), &json!("device")));
 }
 
 async fn a_pending_device_sends_its_inventory_and_receives_nothing(engine: Engine) {

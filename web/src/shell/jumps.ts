@@ -23,7 +23,7 @@ export const JUMPS: Jump[] = [
   { key: 'r', path: '/sessions', word: 'Sessions', icon: 'terminal' },
   { key: 'a', path: '/approvals', word: 'Approvals', icon: 'approve' },
   { key: 'i', path: '/installers', word: 'Installers', icon: 'installer', wide: true },
-  { key: 'u', path: '/audit', word: 'Audit', icon: 'audit' },
+  { key: 'u', path: '/audit', word: 'Audit', icon: 'audit', may: 'audit.read' },
   { key: 'y', path: '/security/posture', word: 'Security', icon: 'shield', wide: true, may: 'posture.read', also: ['/security'] },
   { key: 'c', path: '/automation/clients', word: 'API clients', icon: 'key', wide: true, may: 'clients.read' },
   { key: 'n', path: '/automation/connections', word: 'Connections', icon: 'network', wide: true, may: 'connections.read' },

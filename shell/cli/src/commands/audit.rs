@@ -2,12 +2,13 @@
 
 use clap::{Args, Subcommand};
 use sallyport_api as api;
+use sallyport_model::DeviceId;
 
 use crate::client::{Client, Query};
 use crate::failure::{Failure, Outcome};
 use crate::safe::one_line;
 use crate::screen::{Screen, Tone};
-use crate::{Common, clock, say};
+use crate::{Common, clock, lookup, say};
 
 use super::verify;
 
@@ -21,6 +22,9 @@ pub struct Audit {
     /// Entries by this person or thing (id).
     #[arg(long)]
     actor: Option<String>,
+    /// Entries about this device (name or id), and the jobs that ran on it.
+    #[arg(long)]
+    device: Option<String>,
     /// Show at most this many.
     #[arg(long, default_value_t = 30)]
     limit: usize,
@@ -51,7 +55,9 @@ impl Audit {
     }
 
     fn list(&self, client: &mut Client, screen: Screen) -> Result<Outcome, Failure> {
+        let device = self.device.as_deref().map(|device| about(client, device)).transpose()?;
         let query = Query::default().with_some("kind", self.kind.as_deref()).with_some("actor", self.actor.as_deref());
+        let query = query.with_some("device", device.as_deref());
         let entries: Vec<api::AuditEntry> = client.read_up_to("/v1/audit", &query, self.limit)?;
         let now = clock::now();
         screen.give(&entries, |screen| {
@@ -62,6 +68,14 @@ impl Audit {
             }
         });
         Ok(Outcome::Done)
+    }
+}
+
+/// A device that was removed has no name any more, and its entries have its id.
+fn about(client: &mut Client, device: &str) -> Result<String, Failure> {
+    match device.parse::<DeviceId>() {
+        Ok(id) => Ok(id.to_string()),
+        Err(_) => Ok(lookup::device(client, device)?.id.to_string()),
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct ListEntries {
     limit: Option<u32>,
     kind: Option<String>,
     actor: Option<String>,
+    device: Option<String>,
 }
 
 /// Entries, the newest first. `before` and `cursor` are the same: entries older than this index.
@@ -38,7 +39,7 @@ pub(crate) async fn list(
 ) -> Result<Json<api::Page<api::AuditEntry>>, Refusal> {
     let limit = paging::limit(query.limit)?;
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let filter = Filter { kind: given(query.kind), actor: given(query.actor) };
+    let filter = Filter { kind: given(query.kind), actor: given(query.actor), device: paging::parsed("device", query.device.as_deref())? };
     let tenant = permit.actor().tenant;
     let mut reader = app.store.read().await?;
     let page = log::page(&mut reader, tenant, &filter, query.cursor.or(query.before), limit).await?;

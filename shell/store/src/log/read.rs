@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sallyport_grant::merkle::{self, Frontier, NodeId, TreeError};
-use sallyport_model::{Digest, TenantId, Timestamp, limits};
+use sallyport_model::{DeviceId, Digest, TenantId, Timestamp, limits};
 
 use crate::{Reader, Row, StoreError, ToValue, values};
 
@@ -38,12 +38,15 @@ pub struct Logged {
 pub struct Filter {
     pub kind: Option<String>,
     pub actor: Option<String>,
+    /// Entries that name it, and the grants that command it.
+    pub device: Option<DeviceId>,
 }
 
 /// Entries from the newest to the oldest, and the cursor of the page after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub entries: Vec<Logged>,
+    /// There is one while older entries were not looked at, also where this page has fewer than were asked for.
     pub next: Option<u64>,
 }
 
@@ -56,6 +59,9 @@ macro_rules! select {
 /// One page; `before` is the cursor of the page before it, `None` for the newest entries.
 pub async fn page(reader: &mut Reader, tenant: TenantId, filter: &Filter, before: Option<u64>, limit: u32) -> Result<Page, StoreError> {
     let limit = limit.min(limits::PAGE_ITEMS);
+    if let Some(device) = filter.device {
+        return about(reader, tenant, device, filter, before, limit).await;
+    }
     let (before, more) = (before.unwrap_or(i64::MAX as u64), limit + 1);
     let args = [tenant.to_value(), before.to_value(), more.to_value()];
     let sql = match (&filter.kind, &filter.actor) {
@@ -70,6 +76,35 @@ pub async fn page(reader: &mut Reader, tenant: TenantId, filter: &Filter, before
     let is_last = entries.len() <= limit as usize;
     entries.truncate(limit as usize);
     let next = entries.last().filter(|_| !is_last).map(|entry| entry.index);
+    Ok(Page { entries, next })
+}
+
+/// A page of what concerns a device. No index leads there, since whoever writes into the database could take an entry out of one, and nothing
+/// would miss it: the entries' own words are read, so many at a time.
+async fn about(
+    reader: &mut Reader,
+    tenant: TenantId,
+    device: DeviceId,
+    filter: &Filter,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Page, StoreError> {
+    let size = head(reader, tenant).await?.size;
+    let before = before.map_or(size, |before| before.min(size));
+    let from = before.saturating_sub(limits::AUDIT_LOOKED_INTO);
+    // A job's entry says how many devices it is for; which ones, its runs say.
+    let sql = select!(
+        "AND idx >= $3 AND ($4 = '' OR kind = $4) AND ($5 = '' OR actor = $5) AND (body LIKE $6 OR idx IN (SELECT jobs.log_index FROM runs \
+         JOIN jobs ON jobs.id = runs.job WHERE runs.tenant = $1 AND runs.device = $7)) ORDER BY idx DESC LIMIT $8"
+    );
+    // `_` stands for any character, and an id has one where no other can stand.
+    let named = format!("%\"{device}\"%");
+    let (kind, actor) = (filter.kind.as_deref().unwrap_or_default(), filter.actor.as_deref().unwrap_or_default());
+    let rows = reader.fetch_all(sql, values![tenant, before, from, kind, actor, named, device, limit + 1]).await?;
+    let mut entries = rows.iter().map(logged).collect::<Result<Vec<_>, _>>()?;
+    let is_cut = entries.len() > limit as usize;
+    entries.truncate(limit as usize);
+    let next = if is_cut { entries.last().map(|entry| entry.index) } else { (from > 0).then_some(from) };
     Ok(Page { entries, next })
 }
 

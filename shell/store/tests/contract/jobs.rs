@@ -1,10 +1,12 @@
 //! Jobs, runs and output as people read them.
 
-use sallyport_model::{CustomerId, DeviceId, GrantId, JobId, RunId, ScriptId, SiteId, TenantId, UserId};
+use sallyport_model::{CustomerId, DeviceId, GrantId, JobId, RunId, ScriptId, SiteId, TenantId, UserId, limits};
+use sallyport_store::log;
 use sallyport_store::ops::jobs::{self, JobFilter, Whose};
-use sallyport_store::{Store, StoreError, Value, values};
+use sallyport_store::{Actor, Audit, Change, Entry, Store, StoreError, Tx, Value, values};
+use serde_json::json;
 
-use crate::world::{Sql, ours, theirs};
+use crate::world::{Sql, moment, ours, theirs};
 
 fn job(n: u8) -> JobId {
     JobId::from_bytes([n; 16])
@@ -116,5 +118,65 @@ on_both! {
         assert_eq!(numbers(jobs::chunks(&mut reader, run(1, 1), 3, 9).await.unwrap()), [3, 4]);
         assert_eq!(numbers(jobs::chunks_before(&mut reader, run(1, 1), 1, 4, 2).await.unwrap()), [2, 3]);
         assert_eq!(jobs::chunks_before(&mut reader, run(1, 1), 2, 4, 3).await.unwrap()[0].content, [0xff, 2]);
+    }
+
+    async fn the_log_of_a_device_has_what_names_it_and_the_jobs_that_ran_there(world) {
+        add_devices(&world.store).await;
+        world.store.commit(Told).await.unwrap();
+        // The job that the entry 2 created ran on the first device.
+        add_job(&world.store, 1).await;
+        add_run(&world.store, 1, 1, "succeeded").await;
+        insert(&world.store, "UPDATE jobs SET log_index = 2 WHERE id = $1", values![job(1)]).await;
+        let told = async |filter: log::Filter, before, limit| {
+            let page = log::page(&mut world.store.read().await.unwrap(), ours(), &filter, before, limit).await.unwrap();
+            (page.entries.iter().map(|entry| entry.index).collect::<Vec<_>>(), page.next)
+        };
+        let of = |n| log::Filter { device: Some(device(n)), ..log::Filter::default() };
+        assert_eq!(told(of(1), None, 9).await, (vec![4, 2, 1], None), "5 names it within a text, and tells of nothing that was done to it");
+        assert_eq!(told(of(1), None, 2).await, (vec![4, 2], Some(2)));
+        assert_eq!(told(of(1), Some(2), 2).await, (vec![1], None));
+        assert_eq!(told(of(2), None, 9).await, (vec![4], None));
+        assert_eq!(told(of(3), None, 9).await, (vec![], None));
+        assert_eq!(told(log::Filter { kind: Some("device.tagged".to_owned()), ..of(1) }, None, 9).await, (vec![1], None));
+        assert_eq!(told(log::Filter { actor: Some(device(1).to_string()), ..of(1) }, None, 9).await, (vec![], None));
+    }
+
+    async fn a_page_of_a_devices_log_reads_so_far_and_says_where_to_go_on(world) {
+        add_devices(&world.store).await;
+        world.store.commit(Told).await.unwrap();
+        // As if so many others had been written since.
+        let size = limits::AUDIT_LOOKED_INTO * 2 + 1;
+        insert(&world.store, "UPDATE log_heads SET size = $2 WHERE tenant = $1", values![ours(), size]).await;
+        let mut next = None;
+        let mut pages = Vec::new();
+        for _ in 0..3 {
+            let filter = log::Filter { device: Some(device(1)), ..log::Filter::default() };
+            let page = log::page(&mut world.store.read().await.unwrap(), ours(), &filter, next, 9).await.unwrap();
+            pages.push(page.entries.iter().map(|entry| entry.index).collect::<Vec<_>>());
+            next = page.next;
+        }
+        assert_eq!((pages, next), (vec![vec![], vec![4, 1], vec![]], None));
+    }
+}
+
+/// Six entries: of something else, of a device, of a job, of something else, of two devices, of a text with an id in it.
+struct Told;
+
+impl Change for Told {
+    type Out = ();
+    const AUDIT: Audit = Audit::Required;
+    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let said = [
+            ("script.saved", json!({ "script": ScriptId::from_bytes([1; 16]) })),
+            ("device.tagged", json!({ "device": device(1), "tags": "a" })),
+            ("job.created", json!({ "job": job(1), "targets": 1 })),
+            ("script.saved", json!({ "script": ScriptId::from_bytes([1; 16]) })),
+            ("devices.approved", json!({ "devices": [{ "id": device(1) }, { "id": device(2) }] })),
+            ("script.saved", json!({ "name": format!("about \"{}\"", device(1)) })),
+        ];
+        for (at, (kind, payload)) in (0..).zip(said) {
+            tx.append(ours(), Entry::new(kind, Actor::System, moment(at), [at as u8; 32], payload)).await?;
+        }
+        Ok(())
     }
 }

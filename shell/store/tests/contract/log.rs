@@ -90,10 +90,10 @@ on_both! {
         assert_eq!(indexes(&world, all(), Some(4), 3).await, (vec![3, 2, 1], Some(1)));
         assert_eq!(indexes(&world, all(), Some(1), 3).await, (vec![0], None));
         assert_eq!(indexes(&world, all(), None, 7).await.1, None, "an exactly full page is the last");
-        let odd = || Filter { kind: Some("thing.odd".to_owned()), actor: None };
+        let odd = || Filter { kind: Some("thing.odd".to_owned()), ..Filter::default() };
         assert_eq!(indexes(&world, odd(), None, 2).await, (vec![5, 3], Some(3)));
         assert_eq!(indexes(&world, Filter { actor: Some("system".to_owned()), ..odd() }, Some(3), 2).await, (vec![1], None));
-        let nobody = Filter { actor: Some(UserId::from_bytes([1; 16]).to_string()), kind: None };
+        let nobody = Filter { actor: Some(UserId::from_bytes([1; 16]).to_string()), ..Filter::default() };
         assert_eq!(indexes(&world, nobody, None, 2).await, (vec![], None));
     }
 

@@ -37,7 +37,11 @@ async fn it_is_ready_while_its_store_answers_and_alive_in_any_case() {
         let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         exchange(server.address, request.as_bytes()).await.status
     };
-    assert_eq!((ask("/healthz").await, ask("/readyz").await), (200, 200));
+    let at_once = async || tokio::join!(ask("/readyz"), ask("/readyz"), ask("/readyz"), ask("/readyz"));
+    const READY: (u16, u16, u16, u16) = (200, 200, 200, 200);
+    // More than one connection has been used a moment ago.
+    assert_eq!(at_once().await, READY);
+    assert_eq!(ask("/healthz").await, 200);
     let address = server.app.config.database.clone();
     let name = address.split_once("localhost/").and_then(|(_, rest)| rest.split('?').next()).expect("a name").to_owned();
     let beside = address.replace(&name, "postgres");
@@ -46,6 +50,12 @@ async fn it_is_ready_while_its_store_answers_and_alive_in_any_case() {
     assert_eq!((ask("/readyz").await, ask("/healthz").await), (503, 200));
     postgres::run(&beside, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
     assert_eq!(ask("/readyz").await, 200, "it needs no other start");
+    // Its server ends under it and is there again at once, as when another one takes over: whoever asks does not learn of it.
+    for _ in 0..3 {
+        assert_eq!(at_once().await, READY);
+        postgres::run(&beside, &format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"));
+        assert_eq!(at_once().await, READY);
+    }
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ const OTHERS: [(&str, &str, &str); 3] = [
 /// Method, path with query, body. `their` things are those of the other tenant, `own` ones those of whoever asks.
 const CASES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/audit?actor=<their owner>", ""),
+    ("GET", "/v1/audit?device=<their device>", ""),
     ("GET", "/v1/devices?site=<their site>", ""),
     ("GET", "/v1/devices?customer=<their customer>", ""),
     ("GET", "/v1/jobs?script=<their script>", ""),
