@@ -140,6 +140,24 @@ test('from an empty folder to a script that two real devices agreed to run', asy
     change(`UPDATE log_entries SET data = CAST(substr(data, 1, length(data) - 1) AS BLOB) WHERE idx = ${index}`);
     await proven();
 
+    // A server that lies is told as one, and as no fault of the page.
+    const lied: [(proof: { hashes: string[]; checkpoint: { note: string } }) => void, string][] = [
+      [(proof) => proof.hashes.pop(), 'The path does not lead to the checkpoint’s root.'],
+      [(proof) => (proof.checkpoint.note = proof.checkpoint.note.replaceAll('\n', ' ')), 'The log’s checkpoint cannot be read.'],
+    ];
+    for (const [lie, told] of lied) {
+      await page.route('**/v1/audit/*/proof', async (route) => {
+        const response = await route.fetch();
+        const proof = await response.json();
+        lie(proof);
+        await route.fulfill({ response, json: proof });
+      });
+      await page.reload();
+      await expect(sheet).toContainText(told);
+      await page.unroute('**/v1/audit/*/proof');
+    }
+    await proven();
+
     // A digit of the signature, in the middle of it.
     change("UPDATE log_heads SET checkpoint = substr(checkpoint, 1, length(checkpoint) - 31) || CASE substr(checkpoint, -31, 1) WHEN 'A' THEN 'B' ELSE 'A' END || substr(checkpoint, -30)");
     // No answer says nothing about the seal, neither that it holds nor that it is broken.

@@ -110,6 +110,8 @@ async fn a_running_script_is_cancelled_with_all_that_it_started(engine: Engine) 
     assert_eq!(owner.client.post(&path, json!({})).await.status, 204);
     let runs = owner.ended_runs(&job).await;
     assert_eq!(runs[0]["state"], "cancelled", "{}", runs[0]);
+    let late = owner.client.post(&path, json!({})).await;
+    assert_eq!((late.status, &late.json()["detail"]), (409, &json!("It has ended: nothing is left to cancel.")));
     let begun: u32 = owner.output(&runs[0]).await.trim().parse().expect("the number of what it began");
     let stat = format!("/proc/{begun}/stat");
     let gone = async {

@@ -29,6 +29,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = limits::REMOTE_UNATTENDED_SECS;
 /// Most keystrokes that are sent at once; as many as the standard library reads, so that it keeps none back.
 const KEYS: usize = 8192;
+/// Ctrl-D, as a terminal says that nothing more is typed.
+const NO_MORE: u8 = 4;
+/// How often it is said: whatever reads next is to hear it too, and the shell may not have been there yet.
+const NO_MORE_EVERY_MS: u64 = 500;
 
 #[derive(Args)]
 pub struct Terminal {
@@ -164,6 +168,8 @@ impl Attached<'_> {
     /// Passes keys and output on over one connection.
     fn pass(&mut self, connection: &mut Connection) -> Result<Outcome, Over> {
         let mut keys = Interest::Yes;
+        // When the end of what is typed is said next, once a file or a pipe is at its end.
+        let mut no_more: Option<u64> = None;
         loop {
             // Before anything is waited for: what came together with the handshake is read already, and no socket tells of it.
             while let Some(payload) = connection.receive(&mut self.end)? {
@@ -171,14 +177,20 @@ impl Attached<'_> {
             }
             let now = connection.now_ms();
             self.end.tick(now).map_err(|_| Over::Broken)?;
-            connection.flush(&mut self.end)?;
             let has_room = self.end.is_up() && self.end.room() >= KEYS;
+            if has_room && no_more.is_some_and(|at| at <= now) {
+                self.send(&Payload::data(0, vec![NO_MORE]));
+                no_more = Some(now + NO_MORE_EVERY_MS);
+            }
+            connection.flush(&mut self.end)?;
+            // Without room it is said once something came that makes some.
+            let at = self.end.deadline_ms().into_iter().chain(no_more.filter(|_| has_room)).min();
             let wait = Wait {
                 resizes: &self.resizes,
                 socket: connection.wire(),
                 writes: Interest::when(connection.is_clogged),
                 keys: if has_room { keys } else { Interest::No },
-                timeout_ms: self.end.deadline_ms().map(|at| at.saturating_sub(connection.now_ms())),
+                timeout_ms: at.map(|at| at.saturating_sub(connection.now_ms())),
             };
             let ready = wait.wait().map_err(|_| Over::Lost)?;
             if ready.is_resized {
@@ -186,7 +198,14 @@ impl Attached<'_> {
             }
             if ready.has_keys {
                 match tty::typed(KEYS) {
-                    Ok(bytes) if bytes.is_empty() => keys = Interest::No,
+                    Ok(bytes) if bytes.is_empty() => {
+                        keys = Interest::No;
+                        no_more = Some(now);
+                        // A last line that nobody ended is a line too, as shells have it.
+                        if self.typed != Typed::LineBegins {
+                            self.send(&Payload::data(0, b"\r".to_vec()));
+                        }
+                    }
                     // Its window is gone: it would be ready for ever.
                     Err(_) => keys = Interest::No,
                     Ok(bytes) => match self.typed.take(&bytes) {

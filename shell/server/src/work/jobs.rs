@@ -9,6 +9,7 @@ use sallyport_decide::actions::{WantedRun, WantedRunError, run_script};
 use sallyport_decide::policy::{self, Actor, Permit};
 use sallyport_grant::body::{BodyError, Interpreter};
 use sallyport_model::{GrantId, JobId, RunId, ScriptId, limits};
+use sallyport_store::StoreError;
 use sallyport_store::ops::people::devices_within;
 use sallyport_store::ops::runs::{Cancel, CancelWhat};
 use sallyport_store::ops::targets::{ScriptText, script_text};
@@ -101,7 +102,10 @@ async fn cancel(app: &App, permit: &Permit<policy::CancelRuns>, what: CancelWhat
     let devices = devices_within(&mut app.store.read().await?, actor.tenant, permit.reach()).await?;
     let (tenant, by, by_name) = (actor.tenant, sallyport_store::Actor::of(actor), actor.name.clone());
     let change = Cancel { tenant, devices, what, by, by_name, at: app.clock.now(), salt: app.random() };
-    let told = app.store.commit(change).await?;
+    let told = app.store.commit(change).await.map_err(|error| match error {
+        StoreError::Conflict => Refusal::from(Code::Conflict).because("It has ended: nothing is left to cancel."),
+        error => error.into(),
+    })?;
     for cancelled in &told {
         app.hub.cancel(cancelled.device, cancelled.grant);
     }

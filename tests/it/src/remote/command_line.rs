@@ -190,6 +190,26 @@ async fn a_terminal_follows_its_window_passes_ctrl_c_and_ends_with_the_shells_ow
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_that_is_typed_from_a_pipe_ends_with_it() {
+    let mut desk = Desk::new().await;
+    for (typed, code, shown) in [("", 0, ""), ("echo $((20 + 3))\nexit 7\n", 7, "23\r\n"), ("echo $((40 + 2)); exit 5", 5, "42\r\n")] {
+        let (session, device) = (desk.session(), desk.device.clone());
+        let run = tokio::task::spawn_blocking(move || {
+            let mut command = Command::new(program("sallyport"));
+            command.args(["terminal", &device, "--yes", "--session"]).arg(session);
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it runs");
+            child.stdin.take().expect("a pipe").write_all(typed.as_bytes()).expect("it reads");
+            child.wait_with_output().expect("it ends")
+        });
+        let done = tokio::time::timeout(PATIENCE, run).await.expect("it ends by itself").expect("it ran");
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert_eq!(done.status.code(), Some(code), "{typed:?}: {said}");
+        assert!(said.contains(shown), "{typed:?}: {said:?}");
+        desk.ended().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_leaves_a_terminal_ends_its_session() {
     let mut desk = Desk::new().await;
     let mut window = desk.terminal();

@@ -2,7 +2,7 @@
 
 import * as api from '$lib/api/routes';
 import type { InclusionProof, Trust } from '$lib/api/types';
-import { originOf, readCheckpoint, signedBy } from '$lib/crypto/checkpoint';
+import { type Checkpoint, originOf, readCheckpoint, signedBy } from '$lib/crypto/checkpoint';
 import { fromBase64, fromHex, hex } from '$lib/crypto/bytes';
 import { type PathStep, rootFrom, sidesOf } from '$lib/crypto/merkle';
 
@@ -11,6 +11,8 @@ export interface Verdict {
   included: boolean;
   /** The checkpoint is signed by the log's key, as the trust root names it. */
   signed: boolean;
+  /** The checkpoint cannot even be read: nothing is shown by it. */
+  garbled?: boolean;
   steps: PathStep[];
   size: number;
   root: string;
@@ -21,13 +23,29 @@ function logKey(trust: Trust): { origin: string; key: string } {
   return (JSON.parse(new TextDecoder().decode(fromBase64(payload))) as { log: { origin: string; key: string } }).log;
 }
 
+function read(note: string): Checkpoint | undefined {
+  try {
+    return readCheckpoint(note);
+  } catch {
+    return undefined;
+  }
+}
+
 async function judge(proof: InclusionProof, trust: Trust): Promise<Verdict> {
-  const note = readCheckpoint(proof.checkpoint.note);
+  const note = read(proof.checkpoint.note);
+  if (!note) return { included: false, signed: false, garbled: true, steps: [], size: proof.checkpoint.size, root: proof.checkpoint.root };
   const path = proof.hashes.map(fromHex);
-  const root = await rootFrom(fromHex(proof.leaf), proof.index, note.size, path);
+  let [steps, included]: [PathStep[], boolean] = [[], false];
+  try {
+    steps = sidesOf(proof.index, note.size, path);
+    included = hex(await rootFrom(fromHex(proof.leaf), proof.index, note.size, path)) === hex(note.root);
+  } catch (error) {
+    // A path that no tree of this size has leads nowhere, which is what is to be said.
+    if (!(error instanceof RangeError)) throw error;
+  }
   const log = logKey(trust);
   const signed = note.origin === log.origin && (await signedBy(proof.checkpoint.note, log.origin, fromHex(log.key)));
-  return { included: hex(root) === hex(note.root), signed, steps: sidesOf(proof.index, note.size, path), size: note.size, root: hex(note.root) };
+  return { included, signed, steps, size: note.size, root: hex(note.root) };
 }
 
 export async function verifyEntry(index: number): Promise<Verdict> {
