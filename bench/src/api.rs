@@ -9,10 +9,11 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::get;
-use sallyport_model::{CustomerId, DeviceId, InstallerId, SiteId, TenantId};
-use sallyport_store::{Audit, Change, StoreError, Tx, values};
+use sallyport_model::{CustomerId, DeviceId, SiteId, TenantId};
+use sallyport_store::values;
 use sallyport_testkit::client::{Call, exchange};
 use sallyport_testkit::owner::Owner;
+use sallyport_testkit::rows::{PutDevice, Rows};
 use sallyport_testkit::server::TestServer;
 use sallyport_testkit::tool::Tool;
 
@@ -182,52 +183,20 @@ async fn timed(tool: &mut Tool, call: &Call, took: &mut Vec<f64>) -> (u16, Vec<u
     (reply.status, reply.body)
 }
 
-struct Fill {
-    tenant: TenantId,
-}
-
-impl Change for Fill {
-    type Out = ();
-    const AUDIT: Audit = Audit::Exempt("a measurement");
-
-    async fn apply(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let (customer, site) = (CustomerId::from_bytes([1; 16]), SiteId::from_bytes([1; 16]));
-        let sql = "INSERT INTO customers (id, tenant, name, created) VALUES ($1, $2, 'Hafen', 0)";
-        tx.execute(sql, values![customer, self.tenant]).await?;
-        let sql = "INSERT INTO sites (id, tenant, customer, name, created) VALUES ($1, $2, $3, 'Kiel', 0)";
-        tx.execute(sql, values![site, self.tenant, customer]).await?;
-        const COLUMNS: &[&str] = &[
-            "id",
-            "tenant",
-            "site",
-            "thumbprint",
-            "device_key",
-            "seal_key",
-            "name",
-            "os",
-            "agent_version",
-            "state",
-            "installer",
-            "enrolled",
-            "enrolled_from",
-            "tags",
-            "signed_in",
-            "alerts",
-            "version",
-        ];
-        let row = |n: u32| {
-            let key = [n.to_be_bytes(); 8].concat();
-            let id = DeviceId::from_bytes([n.to_be_bytes(); 4].concat().try_into().unwrap_or_default());
-            let (name, installer, one) = (format!("web-{n:05}"), InstallerId::from_bytes([1; 16]), 1i64);
-            let (os, tags) = ("Debian GNU/Linux 13", "prod web");
-            values![id, self.tenant, site, key, key, key, name, os, "0.1.0", "approved", installer, one, "192.0.2.1", tags, "root", "", one]
-                .to_vec()
-        };
-        tx.insert_rows("devices", COLUMNS, &(0..DEVICES).map(row).collect::<Vec<_>>()).await
-    }
-}
-
 async fn fill(server: &TestServer, owner: &mut Owner) {
-    let tenant = owner.client.get("/v1/me").await.json()["tenant"].as_str().expect("an id").parse().expect("an id");
-    server.app.store.commit(Fill { tenant }).await.expect("the store takes them");
+    let tenant: TenantId = owner.client.get("/v1/me").await.json()["tenant"].as_str().expect("an id").parse().expect("an id");
+    let (customer, site) = (CustomerId::from_bytes([1; 16]), SiteId::from_bytes([1; 16]));
+    let customers = values![customer, tenant, "Hafen", 0i64].to_vec();
+    let sites = values![site, tenant, customer, "Kiel", 0i64].to_vec();
+    let device = |n: u32| {
+        let id = DeviceId::from_bytes([n.to_be_bytes(); 4].concat().try_into().unwrap_or_default());
+        PutDevice::numbered(n, id, tenant, site)
+    };
+    for rows in [
+        Rows { table: "customers", columns: &["id", "tenant", "name", "created"], rows: vec![customers] },
+        Rows { table: "sites", columns: &["id", "tenant", "customer", "name", "created"], rows: vec![sites] },
+        PutDevice::rows((0..DEVICES).map(device)),
+    ] {
+        server.app.store.commit(rows).await.expect("the store takes them");
+    }
 }

@@ -21,6 +21,7 @@ pub mod receiver;
 pub mod relay;
 pub mod remote;
 pub mod rogue;
+pub mod rows;
 pub mod server;
 pub mod simulated;
 pub mod tool;

@@ -1,39 +1,17 @@
 use std::time::Instant;
 
-use sallyport_model::{DeviceId, InstallerId, SiteId, TenantId};
-use sallyport_store::values;
+use sallyport_model::{DeviceId, SiteId, TenantId};
 use sallyport_testkit::client::Call;
 use sallyport_testkit::owner::Owner;
+use sallyport_testkit::rows::PutDevice;
 use sallyport_testkit::server::TestServer;
 use serde_json::{Value, json};
-
-use super::Rows;
 
 pub(crate) fn device(n: u32) -> DeviceId {
     let mut bytes = [1; 16];
     bytes[12..].copy_from_slice(&n.to_be_bytes());
     DeviceId::from_bytes(bytes)
 }
-
-const COLUMNS: &[&str] = &[
-    "id",
-    "tenant",
-    "site",
-    "thumbprint",
-    "device_key",
-    "seal_key",
-    "name",
-    "os",
-    "agent_version",
-    "state",
-    "installer",
-    "enrolled",
-    "enrolled_from",
-    "tags",
-    "signed_in",
-    "alerts",
-    "version",
-];
 
 /// So many approved devices at a new site.
 pub(crate) async fn with_devices(server: &TestServer, owner: &mut Owner, count: u32) {
@@ -42,31 +20,11 @@ pub(crate) async fn with_devices(server: &TestServer, owner: &mut Owner, count: 
     let path = format!("/v1/customers/{}/sites", customer["id"].as_str().expect("an id"));
     let site: SiteId =
         owner.client.post(&path, json!({ "name": "Kiel" })).await.json()["id"].as_str().expect("an id").parse().expect("an id");
-    let row = |n: u32| {
-        let key = [n.to_be_bytes(); 8].concat();
-        values![
-            device(n),
-            tenant,
-            site,
-            key,
-            key,
-            key,
-            format!("web-{n:05}"),
-            "Debian GNU/Linux 13",
-            "0.1.0",
-            "approved",
-            InstallerId::from_bytes([1; 16]),
-            1i64,
-            "192.0.2.1",
-            "prod web",
-            "root\nÜnal",
-            if n.is_multiple_of(100) { "Disk / 97 %" } else { "" },
-            1i64
-        ]
-        .to_vec()
+    let put = |n: u32| {
+        let alerts = if n.is_multiple_of(100) { "Disk / 97 %" } else { "" };
+        PutDevice { signed_in: "root\nÜnal", alerts, ..PutDevice::numbered(n, device(n), tenant, site) }
     };
-    let rows = (0..count).map(row).collect();
-    server.app.store.commit(Rows { table: "devices", columns: COLUMNS, rows }).await.expect("the store takes them");
+    server.app.store.commit(PutDevice::rows((0..count).map(put))).await.expect("the store takes them");
 }
 
 fn names(page: &Value) -> Vec<&str> {

@@ -5,11 +5,11 @@ use sallyport_store::values;
 use sallyport_testkit::client::Client;
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
+use sallyport_testkit::rows::Rows;
 use sallyport_testkit::server::{Engine, TestClock, TestServer};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Rows;
 use super::devices::{device, with_devices};
 use crate::cli::Desk;
 

@@ -8,11 +8,11 @@ use sallyport_testkit::client::{Call, Client};
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
 use sallyport_testkit::people::Colleague;
+use sallyport_testkit::rows::{PutDevice, Rows};
 use sallyport_testkit::server::{Engine, TestServer};
 use serde_json::{Value, json};
 
 use super::{assert_refused, post, role};
-use crate::fleet::Rows;
 
 on_both!(
     az_01_every_route_with_every_role_answers_as_the_printed_table_says,
@@ -47,50 +47,12 @@ pub(crate) async fn places(server: &TestServer, owner: &mut Owner) -> Places {
     }
     let script = owner.script("uptime", "uptime").await;
     let devices = [1, 2].map(|n| DeviceId::from_bytes([n; 16]));
-    let columns = &[
-        "id",
-        "tenant",
-        "site",
-        "thumbprint",
-        "device_key",
-        "seal_key",
-        "name",
-        "os",
-        "agent_version",
-        "state",
-        "installer",
-        "enrolled",
-        "enrolled_from",
-        "tags",
-        "signed_in",
-        "alerts",
-        "version",
-    ];
-    let row = |n: usize| {
-        let site: sallyport_model::SiteId = sites[n].parse().expect("an id");
+    let put = |n: usize| {
         let key = vec![u8::try_from(n).expect("small") + 1; 32];
-        values![
-            devices[n],
-            tenant,
-            site,
-            key,
-            key,
-            key,
-            format!("pc-{n}"),
-            "Debian",
-            "0.1.0",
-            "approved",
-            InstallerId::from_bytes([1; 16]),
-            1i64,
-            "192.0.2.1",
-            "",
-            "",
-            "",
-            1i64
-        ]
-        .to_vec()
+        let site = sites[n].parse().expect("an id");
+        PutDevice { name: format!("pc-{n}"), key, tags: "", signed_in: "", ..PutDevice::numbered(0, devices[n], tenant, site) }
     };
-    put(server, "devices", columns, vec![row(0), row(1)]).await;
+    server.app.store.commit(PutDevice::rows([put(0), put(1)])).await.expect("the store takes them");
     let (job, other_job) = (JobId::from_bytes([5; 16]), JobId::from_bytes([6; 16]));
     jobs(server, owner, &script, &devices).await;
     let installers = installers(server, tenant, &sites).await;

@@ -8,11 +8,11 @@ use sallyport_store::{Audit, Change, StoreError, Tx, Value, values};
 use sallyport_testkit::client::Call;
 use sallyport_testkit::on_both;
 use sallyport_testkit::owner::Owner;
+use sallyport_testkit::rows::Rows;
 use sallyport_testkit::server::{Engine, TestServer};
 use sallyport_testkit::tool::Tool;
 use serde_json::{Value as Json, json};
 
-use crate::fleet::Rows;
 use crate::fleet::devices::{device, with_devices};
 
 on_both!(
