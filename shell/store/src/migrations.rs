@@ -47,6 +47,7 @@ migrations! {
     59 "0059_approvals",
     60 "0060_device_codes",
     61 "0061_request_nonces",
+    62 "0062_jobs_by_entry",
 }
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum BYTEA NOT NULL)";

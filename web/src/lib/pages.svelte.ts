@@ -69,13 +69,15 @@ export class Pages<T, Q> {
     this.loading = true;
     const items: T[] = [];
     const wanted = this.#wanted * this.#size;
+    // A page can be short, or empty, and have a next one: nobody reads on through a whole log for a list that is only loaded again.
+    let left = this.#wanted;
     try {
       let page: Page<T> | undefined;
       do {
         page = await this.#page(Math.min(MOST, wanted - items.length), page?.next);
         if (turn !== this.#turn) return;
         items.push(...page.items);
-      } while (page.next && items.length < wanted);
+      } while (page.next && items.length < wanted && --left > 0);
       if (!same(items, this.items)) this.items = items;
       [this.next, this.total] = [page.next ?? undefined, page.total ?? undefined];
       [this.loaded, this.problem] = [true, undefined];

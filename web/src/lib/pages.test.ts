@@ -189,3 +189,19 @@ test('a fault of loading again leaves the rows; nothing of another question stan
   await pages.reload();
   expect([pages.problem, pages.loaded, ids(pages)]).toEqual([undefined, true, [9]]);
 });
+
+test('a list whose pages are short is not read to its end because it is loaded again', async () => {
+  let asked = 0;
+  const pages = new Pages(async (_: { of: string }, { cursor }: { limit: number; cursor: string | undefined }) => {
+    asked++;
+    const at = Number(cursor ?? 100) - 1;
+    return { items: at % 2 ? [] : [{ id: at }], next: String(at), total: 100 };
+  }, 50);
+  await pages.ask({ of: 'a' });
+  expect([asked, pages.items, pages.next]).toEqual([1, [], '99']);
+  await pages.more();
+  await pages.more();
+  expect([asked, pages.items.map(({ id }) => id), pages.next]).toEqual([3, [98], '97']);
+  await pages.reload();
+  expect([asked, pages.items.map(({ id }) => id), pages.next]).toEqual([6, [98], '97']);
+});

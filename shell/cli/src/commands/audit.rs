@@ -22,7 +22,7 @@ pub struct Audit {
     /// Entries by this person or thing (id).
     #[arg(long)]
     actor: Option<String>,
-    /// Entries about this device (name or id), and the jobs that ran on it.
+    /// Entries about this device (name or id), and the jobs and schedules that ran on it.
     #[arg(long)]
     device: Option<String>,
     /// Show at most this many.

@@ -1,9 +1,9 @@
 //! `sallyport terminal`: a shell of a device in the person's own terminal.
 
-use std::io::{Read as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use sallyport_api as api;
@@ -31,8 +31,10 @@ const ATTEMPTS: u32 = limits::REMOTE_UNATTENDED_SECS;
 const KEYS: usize = 8192;
 /// Ctrl-D, as a terminal says that nothing more is typed.
 const NO_MORE: u8 = 4;
-/// How often it is said: whatever reads next is to hear it too, and the shell may not have been there yet.
-const NO_MORE_EVERY_MS: u64 = 500;
+/// How soon it is said again: the shell may not have been there yet, and whatever reads next is to hear it too. Then after twice as long, and so
+/// on up to the last pause: what goes on for longer reads nothing, and a session that nobody sits at is to come to its idle limit.
+const NO_MORE_AGAIN: Duration = Duration::from_millis(500);
+const NO_MORE_LAST: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 pub struct Terminal {
@@ -63,7 +65,7 @@ impl Terminal {
         let resizes = tty::resizes().map_err(broken)?;
         let raw = Raw::enter().map_err(broken)?;
         let mut attached =
-            Attached { client: &mut client, opened, end, resizes, typed: Typed::default(), ending: None, bye: None, blind: None };
+            Attached { client: &mut client, opened, end, resizes, input: Input::new(), ending: None, bye: None, blind: None };
         let ending = attached.stay();
         drop(raw);
         ending
@@ -101,7 +103,7 @@ struct Attached<'a> {
     opened: api::OpenedRemoteSession,
     end: StreamEnd,
     resizes: UnixStream,
-    typed: Typed,
+    input: Input,
     ending: Option<Outcome>,
     /// Why the device said goodbye.
     bye: Option<&'static str>,
@@ -161,15 +163,13 @@ impl Attached<'_> {
     /// In raw mode Ctrl-C is a byte like any other.
     fn wants_to_leave(&self) -> bool {
         let wait = Wait { resizes: &self.resizes, socket: &self.resizes, writes: Interest::No, keys: Interest::Yes, timeout_ms: Some(0) };
-        let has_keys = wait.wait().is_ok_and(|ready| ready.has_keys);
+        // A file or a pipe says nothing about the person; what it says is for the device.
+        let has_keys = self.input.is_terminal && wait.wait().is_ok_and(|ready| ready.has_keys);
         has_keys && tty::typed(KEYS).is_ok_and(|bytes| bytes.contains(&3))
     }
 
     /// Passes keys and output on over one connection.
     fn pass(&mut self, connection: &mut Connection) -> Result<Outcome, Over> {
-        let mut keys = Interest::Yes;
-        // When the end of what is typed is said next, once a file or a pipe is at its end.
-        let mut no_more: Option<u64> = None;
         loop {
             // Before anything is waited for: what came together with the handshake is read already, and no socket tells of it.
             while let Some(payload) = connection.receive(&mut self.end)? {
@@ -178,40 +178,31 @@ impl Attached<'_> {
             let now = connection.now_ms();
             self.end.tick(now).map_err(|_| Over::Broken)?;
             let has_room = self.end.is_up() && self.end.room() >= KEYS;
-            if has_room && no_more.is_some_and(|at| at <= now) {
+            if has_room && self.input.says_no_more(Instant::now()) {
                 self.send(&Payload::data(0, vec![NO_MORE]));
-                no_more = Some(now + NO_MORE_EVERY_MS);
             }
             connection.flush(&mut self.end)?;
+            let stream = self.end.deadline_ms().map(|at| at.saturating_sub(connection.now_ms()));
             // Without room it is said once something came that makes some.
-            let at = self.end.deadline_ms().into_iter().chain(no_more.filter(|_| has_room)).min();
+            let no_more = self.input.until_no_more(Instant::now()).filter(|_| has_room);
             let wait = Wait {
                 resizes: &self.resizes,
                 socket: connection.wire(),
                 writes: Interest::when(connection.is_clogged),
-                keys: if has_room { keys } else { Interest::No },
-                timeout_ms: at.map(|at| at.saturating_sub(connection.now_ms())),
+                keys: Interest::when(has_room && !self.input.is_over),
+                timeout_ms: stream.into_iter().chain(no_more).min(),
             };
             let ready = wait.wait().map_err(|_| Over::Lost)?;
             if ready.is_resized {
                 self.resized();
             }
             if ready.has_keys {
-                match tty::typed(KEYS) {
-                    Ok(bytes) if bytes.is_empty() => {
-                        keys = Interest::No;
-                        no_more = Some(now);
-                        // A last line that nobody ended is a line too, as shells have it.
-                        if self.typed != Typed::LineBegins {
-                            self.send(&Payload::data(0, b"\r".to_vec()));
-                        }
-                    }
-                    // Its window is gone: it would be ready for ever.
-                    Err(_) => keys = Interest::No,
-                    Ok(bytes) => match self.typed.take(&bytes) {
-                        Some(bytes) => self.send(&Payload::data(0, bytes)),
-                        None => return Ok(Outcome::Left),
-                    },
+                // Where the window is gone it would be ready for ever.
+                let bytes = tty::typed(KEYS).unwrap_or_default();
+                match self.input.take(&bytes, Instant::now()) {
+                    Some(bytes) if bytes.is_empty() => {}
+                    Some(bytes) => self.send(&Payload::data(0, bytes)),
+                    None => return Ok(Outcome::Left),
                 }
             }
         }
@@ -266,6 +257,54 @@ fn ended(why: &str) -> Failure {
     Failure::Ended(why.to_owned())
 }
 
+/// What is typed, or comes from a file or a pipe.
+struct Input {
+    /// As it was when all began: a window that is closed is no terminal any more, and no pipe either.
+    is_terminal: bool,
+    typed: Typed,
+    is_over: bool,
+    /// When its end is said next, and how long after that again.
+    no_more: Option<(Instant, Duration)>,
+}
+
+impl Input {
+    fn new() -> Self {
+        Self { is_terminal: std::io::stdin().is_terminal(), typed: Typed::default(), is_over: false, no_more: None }
+    }
+
+    /// What goes to the device; nothing where the person leaves. No bytes are the end.
+    fn take(&mut self, bytes: &[u8], now: Instant) -> Option<Vec<u8>> {
+        match (bytes, self.is_terminal) {
+            ([], true) => {
+                self.is_over = true;
+                Some(Vec::new())
+            }
+            ([], false) => {
+                self.is_over = true;
+                self.no_more = Some((now, NO_MORE_AGAIN));
+                // A last line that nobody ended is a line too, as shells have it.
+                Some(if self.typed == Typed::LineBegins { Vec::new() } else { b"\r".to_vec() })
+            }
+            (bytes, true) => self.typed.take(bytes),
+            ([.., last], false) => {
+                self.typed = Typed::after(*last);
+                Some(bytes.to_vec())
+            }
+        }
+    }
+
+    fn says_no_more(&mut self, now: Instant) -> bool {
+        let Some((_, pause)) = self.no_more.filter(|(at, _)| *at <= now) else { return false };
+        self.no_more = (pause <= NO_MORE_LAST).then(|| (now + pause, pause * 2));
+        true
+    }
+
+    fn until_no_more(&self, now: Instant) -> Option<u64> {
+        let (at, _) = self.no_more?;
+        u64::try_from(at.saturating_duration_since(now).as_millis()).ok().map(|ms| ms + 1)
+    }
+}
+
 /// Looks for Enter, `~`, `.` among what is typed, as other remote shells have it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Typed {
@@ -318,6 +357,33 @@ mod tests {
         for (typed_in, passed) in [("ls ~.\r", "ls ~.\r"), ("~~.", "~."), ("~/bin\r", "~/bin\r"), ("a~.", "a~.")] {
             assert_eq!(typed(typed_in).as_deref(), Some(passed));
         }
+    }
+
+    #[test]
+    fn a_window_that_is_closed_ends_no_line_and_says_nothing() {
+        let mut input = Input { is_terminal: true, ..piped() };
+        let now = Instant::now();
+        assert_eq!(input.take(b"rm -r x", now), Some(b"rm -r x".to_vec()));
+        assert_eq!((input.take(b"", now), input.is_over, input.until_no_more(now)), (Some(vec![]), true, None));
+    }
+
+    #[test]
+    fn a_pipe_is_passed_on_as_it_is_and_its_end_is_said_for_a_while() {
+        let (mut input, mut now) = (piped(), Instant::now());
+        assert_eq!(input.take(b"~.\n~~~", now), Some(b"~.\n~~~".to_vec()));
+        assert_eq!((input.take(b"", now), input.is_over), (Some(b"\r".to_vec()), true));
+        let begun = now;
+        let mut said = 0;
+        while let Some(ms) = input.until_no_more(now) {
+            now += Duration::from_millis(ms);
+            said += u32::from(input.says_no_more(now));
+        }
+        assert!(said > 5 && now - begun < Duration::from_secs(180), "{said} times in {:?}", now - begun);
+        assert!(!input.says_no_more(now + NO_MORE_LAST * 9));
+    }
+
+    fn piped() -> Input {
+        Input { is_terminal: false, typed: Typed::default(), is_over: false, no_more: None }
     }
 
     #[test]

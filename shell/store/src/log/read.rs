@@ -79,8 +79,7 @@ pub async fn page(reader: &mut Reader, tenant: TenantId, filter: &Filter, before
     Ok(Page { entries, next })
 }
 
-/// A page of what concerns a device. No index leads there, since whoever writes into the database could take an entry out of one, and nothing
-/// would miss it: the entries' own words are read, so many at a time.
+/// A page of what concerns a device: the entries' own words are read, so many at a time, and no index of them has to be kept or checked.
 async fn about(
     reader: &mut Reader,
     tenant: TenantId,
@@ -92,10 +91,11 @@ async fn about(
     let size = head(reader, tenant).await?.size;
     let before = before.map_or(size, |before| before.min(size));
     let from = before.saturating_sub(limits::AUDIT_LOOKED_INTO);
-    // A job's entry says how many devices it is for; which ones, its runs say.
+    // The entry of a job, or of a schedule, says how many devices it is for; which ones, its runs say.
     let sql = select!(
-        "AND idx >= $3 AND ($4 = '' OR kind = $4) AND ($5 = '' OR actor = $5) AND (body LIKE $6 OR idx IN (SELECT jobs.log_index FROM runs \
-         JOIN jobs ON jobs.id = runs.job WHERE runs.tenant = $1 AND runs.device = $7)) ORDER BY idx DESC LIMIT $8"
+        "AND idx >= $3 AND ($4 = '' OR kind = $4) AND ($5 = '' OR actor = $5) AND (body LIKE $6 \
+         OR kind IN ('job.created', 'schedule.published') AND EXISTS (SELECT 1 FROM jobs JOIN runs ON runs.job = jobs.id \
+         WHERE jobs.tenant = $1 AND jobs.log_index = log_entries.idx AND runs.device = $7)) ORDER BY idx DESC LIMIT $8"
     );
     // `_` stands for any character, and an id has one where no other can stand.
     let named = format!("%\"{device}\"%");

@@ -7350,7 +7350,7 @@ export interface operations {
                 before?: string;
                 /** @description Where the page begins: `next` of the page before */
                 cursor?: string;
-                /** @description Only entries that name this device, and the jobs that ran on it. A page can be short, or empty, and have a `next` */
+                /** @description Only entries that name this device, and the jobs and schedules that ran on it. A page can be short, or empty, and have a `next` */
                 device?: string;
                 /** @description Only these members of the items, with commas between them; all others are left out, those that the schema requires too: index, at, kind, actor, sentence, details, leaf */
                 fields?: string;

@@ -20,7 +20,10 @@ const JOBS: &[Query] = &[
 const ENTRIES: &[Query] = &[
     query("kind", "Only entries of this kind"),
     query("actor", "Only entries by this user, device, or `system`"),
-    query("device", "Only entries that name this device, and the jobs that ran on it. A page can be short, or empty, and have a `next`"),
+    query(
+        "device",
+        "Only entries that name this device, and the jobs and schedules that ran on it. A page can be short, or empty, and have a `next`",
+    ),
     query("before", "Only entries older than this index; the same as cursor"),
     CURSOR,
     LIMIT,

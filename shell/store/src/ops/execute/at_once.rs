@@ -16,8 +16,15 @@ impl Change for AtOnce {
 
     async fn apply(&self, tx: &mut Tx) -> Result<Self::Out, StoreError> {
         match self.freeze.apply(tx).await? {
-            Ok(()) => self.execute.apply(tx).await.map(Ok),
-            Err(refused) => Ok(Err(refused)),
+            Ok(()) => {}
+            Err(refused) => return Ok(Err(refused)),
+        }
+        // That it was asked for is an entry, and not the one of what was done.
+        let asked = tx.pending.appended();
+        let done = self.execute.apply(tx).await?;
+        match tx.pending.appended() == asked {
+            true => Err(StoreError::Unaudited),
+            false => Ok(Ok(done)),
         }
     }
 }

@@ -1,0 +1,2 @@
+-- Which job an entry of the audit log is about.
+CREATE INDEX jobs_log ON jobs (tenant, log_index);
