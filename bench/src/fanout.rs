@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sallyport_testkit::agent::Machine;
 use sallyport_testkit::installation::Installation;
 use sallyport_testkit::operator::Operator;
+use sallyport_testkit::wire::Wire;
 use serde_json::Value;
 
 use crate::Peers;
@@ -79,7 +80,7 @@ pub(crate) async fn one_real(peers: Peers) -> anyhow::Result<Vec<Row>> {
         let reply = real.operator.job(&real.script, &real.devices).await;
         assert_eq!(reply.status, 201, "the window covers a job on one device: {}", String::from_utf8_lossy(&reply.body));
         let job = job_of(&reply.json());
-        let ended = real.operator.told(&mut events, &job, PATIENCE).await;
+        let ended = real.operator.told(&mut events, &job, 1, PATIENCE).await;
         times.push(millis(begun));
         lost += missing(&ended, 1);
         if let Some(theirs) = &mut theirs {
@@ -105,7 +106,8 @@ pub(crate) async fn many_real(count: usize, peers: Peers) -> anyhow::Result<Vec<
 async fn many_of_ours(count: usize) -> Row {
     let mut real = Real::gather(count).await;
     let (script, devices) = (real.script.clone(), real.devices.clone());
-    let (times, lost) = jobs(&mut real.operator, &script, &devices, Duration::from_millis(5)).await;
+    let events = real.operator.owner.client.follow("/v1/events").await;
+    let (times, lost) = jobs(&mut real.operator, &script, &devices, Learns::Told(events)).await;
     Row::of("fanout", format!("{count}-real"), "ms", &times).lost(lost, doubled(&real.ledger, MANY_JOBS * count))
 }
 
@@ -159,12 +161,20 @@ fn beside(ours: Row, theirs: Option<Row>, budget: f64) -> Vec<Row> {
 pub(crate) async fn simulated(crowd: &mut Crowd) -> Row {
     let devices = crowd.devices.clone();
     let script = crowd.operator.owner.script("everywhere", "true").await;
-    let (times, lost) = jobs(&mut crowd.operator, &script, &devices, Duration::from_millis(50)).await;
+    let (times, lost) = jobs(&mut crowd.operator, &script, &devices, Learns::Looks(Duration::from_millis(50))).await;
     Row::of("fanout", format!("{}-simulated-tls", devices.len()), "ms", &times).lost(lost, crowd.doubled())
 }
 
+/// How the client learns that a job has ended.
+enum Learns {
+    /// By the stream of events, as the console does.
+    Told(Wire),
+    /// By looking again and again.
+    Looks(Duration),
+}
+
 /// Runs the jobs one after another: how long each took, and how many runs never had a result.
-async fn jobs(operator: &mut Operator, script: &str, devices: &[String], look: Duration) -> (Vec<f64>, u64) {
+async fn jobs(operator: &mut Operator, script: &str, devices: &[String], mut learns: Learns) -> (Vec<f64>, u64) {
     let (mut times, mut lost) = (Vec::new(), 0);
     for _ in 0..MANY_JOBS {
         let mut begun = Instant::now();
@@ -179,7 +189,11 @@ async fn jobs(operator: &mut Operator, script: &str, devices: &[String], look: D
             }
             _ => panic!("a job is refused: {}", String::from_utf8_lossy(&reply.body)),
         };
-        let ended = operator.ended(&job_of(&result), look, PATIENCE).await;
+        let job = job_of(&result);
+        let ended = match &mut learns {
+            Learns::Told(events) => operator.told(events, &job, devices.len(), PATIENCE).await,
+            Learns::Looks(every) => operator.ended(&job, *every, PATIENCE).await,
+        };
         times.push(millis(begun));
         lost += missing(&ended, devices.len() as u64);
     }
