@@ -25,9 +25,11 @@ export function write(path: string, text: string): void {
   execFileSync(...there(`cat > ${path}`), { env: ENVIRONMENT, input: text });
 }
 
-/** The agent there obeys whoever made this file. Its smallest of systems does not know by itself what localhost is. */
+/** The agent there obeys whoever made this file, and nobody whom it obeyed before. Its smallest of systems does not know by itself what localhost is. */
 export function enrol(file: string): void {
   run("grep -qs localhost /etc/hosts || echo '127.0.0.1 localhost' >> /etc/hosts");
+  run('systemctl stop sallyport-agent && rm -rf /var/lib/sallyport-agent && systemctl start sallyport-agent');
+  run('for i in $(seq 40); do sallyport-agent status | grep -q Nobody && exit; sleep 0.25; done; exit 1');
   copyFileSync(file, join(FOLDER ?? '', 'opt/enrolment-of-a-browser.json'));
   run('sallyport-agent enrol /opt/enrolment-of-a-browser.json');
 }

@@ -14,23 +14,32 @@ use crate::process;
 use crate::root::Root;
 
 const INSIDE: &str = "systemd,systemd-sysv,dbus,procps";
+/// What a desktop has before anybody signs in. It comes after the rest: packages of this many parts need one that is whole.
+const DESKTOP: &str = "libpam-systemd lightdm lightdm-gtk-greeter xvfb";
 const BOOT: Duration = Duration::from_secs(60);
 
 /// The folder of a minimal Debian, made once.
 pub(super) fn template(root: &Root) -> Result<PathBuf> {
     let folder = root.target().join("xtask/debian");
     let done = root.target().join("xtask/debian.done");
-    if done.exists() {
+    let wanted = format!("{INSIDE} {DESKTOP}");
+    if fs::read_to_string(&done).is_ok_and(|made| made == wanted) {
         return Ok(folder);
     }
+    fs::remove_file(&done).ok();
     remove(&folder)?;
-    println!("making a minimal Debian for the container (once, about a minute)");
+    println!("making a small Debian for the container (once, one or two minutes)");
     let release = process::text(process::command(root.path(), "sh", &["-c", ". /etc/os-release && echo $VERSION_CODENAME"]))?;
     let mirror = mirror(root)?;
     let target = folder.display().to_string();
     let arguments = ["--variant=minbase", &format!("--include={INSIDE}"), release.trim(), &target, &mirror];
     process::text(process::command(root.path(), "debootstrap", &arguments))?;
-    fs::write(&done, "").with_context(|| format!("cannot write {}", done.display()))?;
+    let install = format!(
+        "apt-get --quiet update && DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --no-install-recommends install {DESKTOP} && \
+         apt-get clean && rm -f /etc/systemd/system/display-manager.service"
+    );
+    process::text(process::command(root.path(), "chroot", &[&target, "sh", "-c", &install]))?;
+    fs::write(&done, wanted).with_context(|| format!("cannot write {}", done.display()))?;
     Ok(folder)
 }
 
