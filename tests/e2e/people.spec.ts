@@ -130,6 +130,12 @@ test('A12: a lost phone: the reset asks how it was made sure, ends the sessions,
   await expect(second).toContainText(/Required\s*no/);
   await accessible(page, 'person');
   await look(page, 'person');
+  await page.getByRole('link', { name: 'All in the log' }).click();
+  await expect(page.getByRole('search', { name: 'Filter entries' })).toContainText(`By ${ADA.name}`);
+  const theirs = page.locator('.entry');
+  await expect(theirs.filter({ hasText: `${ADA.name} signed in` })).not.toHaveCount(0);
+  await expect(theirs.filter({ hasNotText: ADA.name })).toHaveCount(0);
+  await page.goBack();
   await page.getByRole('button', { name: `Actions for ${ADA.name}` }).click();
   await page.getByRole('menuitem', { name: /^Reset factor/ }).click();
   const reset = page.getByRole('dialog').getByRole('button', { name: 'Reset factor' });
