@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long the server may take to start on a busy machine.
 const START: Duration = Duration::from_secs(60);
@@ -48,7 +48,9 @@ pub fn fresh_database() -> String {
     static SERVER: OnceLock<Server> = OnceLock::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let server = SERVER.get_or_init(|| Server::start().expect("PostgreSQL must start: install the package postgresql"));
-    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    // The numbers of processes come again within a run of thousands of them.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let name = format!("test_{}_{}_{now}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     query(&server.folder, "postgres", &format!("CREATE DATABASE {name}")).expect("a database must be created");
     format!("postgres://{USER}@localhost/{name}?host={}", server.folder.display())
 }
