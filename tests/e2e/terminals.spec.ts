@@ -217,8 +217,12 @@ test('a shell of another account is that account\'s', async () => {
   await shows(/^I am daemon/m);
 });
 
-test('16 MiB of text pass the page in bounded memory, to the last line', async () => {
-  const [MiB, amount] = [1024 * 1024, 16];
+/** How many MiB: a gigabyte takes minutes, and holds no more. */
+const FLOOD = Number(process.env['SALLYPORT_FLOOD'] ?? 16);
+
+test('a flood of text passes the page in bounded memory, to the last line', async () => {
+  test.setTimeout(150_000 + FLOOD * 2000);
+  const [MiB, amount] = [1024 * 1024, FLOOD];
   const cdp = await context.newCDPSession(page);
   /** What the page holds on to, buffers and all, once its garbage is gone. */
   const held = async () => {
@@ -233,10 +237,10 @@ test('16 MiB of text pass the page in bounded memory, to the last line', async (
   await line(`head -c ${amount}M /dev/zero | tr '\\0' x | fold -w 79; echo; echo through-$((1 + 1))`);
   let most = 0;
   await expect
-    .poll(async () => ((most = Math.max(most, await held())), (await rows().innerText()).replaceAll('\u00a0', ' ')), { timeout: 120_000, intervals: [500] })
+    .poll(async () => ((most = Math.max(most, await held())), (await rows().innerText()).replaceAll('\u00a0', ' ')), { timeout: 120_000 + FLOOD * 2000, intervals: [500] })
     .toMatch(/^through-2/m);
   console.log(`${amount} MiB in ${((Date.now() - began) / 1000).toFixed(1)} s; the page held ${(before / MiB).toFixed(1)} MiB before, ${(most / MiB).toFixed(1)} MiB at most`);
-  expect(most - before).toBeLessThan((amount / 2) * MiB);
+  expect(most - before).toBeLessThan(Math.min(amount / 2, 64) * MiB);
   await cdp.detach();
 });
 
