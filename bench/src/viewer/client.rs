@@ -68,8 +68,7 @@ impl Client {
             match self.wait_for_one() {
                 Ok(true) => {
                     self.until = Instant::now() + PATIENCE;
-                    self.update()?;
-                    updates += 1;
+                    updates += usize::from(self.message()?);
                 }
                 Ok(false) => {}
                 Err(error) => return Err(error),
@@ -81,7 +80,8 @@ impl Client {
     /// Waits for the next update, and asks for one more.
     pub(super) fn next_update(&mut self) -> anyhow::Result<()> {
         self.until = Instant::now() + PATIENCE;
-        self.update()
+        while !self.message()? {}
+        Ok(())
     }
 
     /// Whether the first byte of a message is there before the time is over.
@@ -93,10 +93,22 @@ impl Client {
         }
     }
 
-    fn update(&mut self) -> anyhow::Result<()> {
-        while self.take(1)?[0] != 0 {
-            self.pass_over()?;
+    /// Takes one message; says whether it was an update, after which one more is asked for.
+    fn message(&mut self) -> anyhow::Result<bool> {
+        let is_update = self.take(1)?[0] == 0;
+        match is_update {
+            true => self.update()?,
+            false => self.pass_over()?,
         }
+        self.bytes.drain(..self.at);
+        self.at = 0;
+        if is_update {
+            self.ask(1)?;
+        }
+        Ok(is_update)
+    }
+
+    fn update(&mut self) -> anyhow::Result<()> {
         let head = self.take(3)?;
         let count = u16::from_be_bytes([head[1], head[2]]);
         for _ in 0..count {
@@ -104,9 +116,7 @@ impl Client {
                 break;
             }
         }
-        self.bytes.drain(..self.at);
-        self.at = 0;
-        self.ask(1)
+        Ok(())
     }
 
     /// Text of a clipboard, or a bell.
